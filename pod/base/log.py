@@ -1,0 +1,65 @@
+"""Diagnostics on standard error, by level. Results never pass through here.
+
+Imports nothing heavy, so that the monitor can use it. The level is process-wide and set once at start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+LEVELS = ("trace", "debug", "info", "warn", "error", "fatal", "panic")
+_LETTERS = {name: index for index, name in enumerate(LEVELS)} | {"warning": 3}
+
+
+class _Threshold:
+    level = _LETTERS["warn"]
+
+
+def set_level(name: str) -> None:
+    """Show messages of this level and above; `name` is one of LEVELS or "warning"."""
+    _Threshold.level = _LETTERS[name]
+
+
+def level() -> str:
+    return LEVELS[_Threshold.level]
+
+
+def is_shown(name: str) -> bool:
+    return _LETTERS[name] >= _Threshold.level
+
+
+def debug(message: str) -> None:
+    _emit("debug", message)
+
+
+def info(message: str) -> None:
+    _emit("info", message)
+
+
+def warning(message: str) -> None:
+    _emit("warn", message)
+
+
+def error(message: str) -> None:
+    _emit("error", message)
+
+
+def _emit(name: str, message: str) -> None:
+    if _LETTERS[name] < _Threshold.level:
+        return
+    prefix = {"warn": "Warning", "error": "Error"}.get(name, name)
+    line = f"{prefix}: {message}\n".encode("utf-8", "backslashreplace")
+    try:
+        os.write(2, line)
+    except OSError:
+        pass  # a closed standard error must not change what the command does
+
+
+def flush() -> None:
+    """Flush Python's own streams; a process that leaves through os._exit calls this first."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            pass

@@ -1,0 +1,183 @@
+"""Processes: fork with results as data, identity that survives reuse of numbers, descriptors that do not leak.
+
+`fork` is called here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import signal
+
+from pod.base import exits, log
+from pod.base.errors import PodError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn
+
+
+class ChildFailed(PodError):
+    """A forked child ended without giving its result: it was killed, or it met a defect."""
+
+    def __init__(self, what: str, status: int) -> None:
+        super().__init__(f"the process that should {what} ended with status {status}")
+
+
+class Child:
+    """A forked child that runs one function. Whoever gets it calls `result` or `kill`, once."""
+
+    def __init__(self, pid: int, result_fd: int, what: str) -> None:
+        self.pid = pid
+        self.result_fd = result_fd
+        self.what = what
+
+    def result(self) -> Any:
+        """Wait for the end; the function's result, or the exception that it raised."""
+        parts = []
+        while part := os.read(self.result_fd, 1 << 16):
+            parts.append(part)
+        os.close(self.result_fd)
+        _, status = os.waitpid(self.pid, 0)
+        if not parts:
+            raise ChildFailed(self.what, exits.from_wait_status(status))
+        kind, value = marshal.loads(b"".join(parts))
+        if kind == "result":
+            return value
+        raise rebuild_error(kind, value)
+
+    def kill(self) -> None:
+        """End the child at once and reap it."""
+        os.kill(self.pid, signal.SIGKILL)
+        os.close(self.result_fd)
+        os.waitpid(self.pid, 0)
+
+
+def fork(function: Callable[[], Any], *, what: str, keep: Iterable[int] = ()) -> Child:
+    """Run `function` in a child. Its result must be made of plain values (marshal); exceptions cross as data.
+
+    The child has all descriptors closed but 0, 1, 2 and `keep`. `what` completes "the process that should ...".
+    The caller must have a single thread.
+    """
+    read_fd, write_fd = os.pipe()
+    pid = fork_raw()
+    if pid:
+        os.close(write_fd)
+        return Child(pid, read_fd, what)
+    try:
+        close_descriptors({0, 1, 2, write_fd, *keep})
+        reply = ("result", function())
+    except BaseException as error:  # noqa: BLE001  the process ends here; nothing may pass into the caller's code
+        reply = describe_error(error)
+    try:
+        data = memoryview(marshal.dumps(reply))
+        while data:
+            data = data[os.write(write_fd, data) :]
+    finally:
+        leave(0)
+    raise AssertionError("not reached")
+
+
+def fork_raw() -> int:
+    """As `os.fork`, after a flush, so that buffered output is not written twice; the child gets 0."""
+    log.flush()
+    return os.fork()
+
+
+def leave(status: int) -> NoReturn:
+    """End this process at once: no clean-up handlers, no exception into somebody else's frames."""
+    log.flush()
+    os._exit(status)
+
+
+def describe_error(error: BaseException) -> tuple[str, Any]:
+    """An exception as plain values; `rebuild_error` is the inverse."""
+    if isinstance(error, PodError):
+        return ("pod", (error.message, error.hint, error.exit_status))
+    if isinstance(error, OSError) and error.errno is not None:
+        name = error.filename
+        return ("os", (error.errno, error.strerror, name if isinstance(name, str) else None))
+    import traceback  # heavy
+
+    return ("defect", "".join(traceback.format_exception(error)))
+
+
+def rebuild_error(kind: str, value: Any) -> Exception:
+    """The exception that `describe_error` described, in this process."""
+    if kind == "pod":
+        message, hint, status = value
+        rebuilt = PodError(message, hint=hint)
+        rebuilt.exit_status = status
+        return rebuilt
+    if kind == "os":
+        number, text, path = value
+        return OSError(number, text, path)
+    return RuntimeError(f"in a child process:\n{value}")
+
+
+def close_descriptors(keep: Iterable[int]) -> None:
+    """Close every descriptor of this process except those in `keep`."""
+    low = 0
+    for fd in sorted(set(keep)):
+        if fd > low:
+            os.closerange(low, fd)
+        low = fd + 1
+    os.closerange(low, _highest_descriptor() + 1)
+
+
+def _highest_descriptor() -> int:
+    """The highest open descriptor; /proc answers faster than closing up to the limit."""
+    try:
+        return max(map(int, os.listdir("/proc/self/fd")))
+    except OSError:
+        return 65535
+
+
+def start_time(pid: int) -> int | None:
+    """When `pid` started, in clock ticks since boot (proc(5), field 22); None when it is gone or a zombie."""
+    try:
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    try:
+        data = os.read(fd, 4096)
+    except ProcessLookupError:
+        return None
+    finally:
+        os.close(fd)
+    fields = data[
+        data.rindex(b")") + 2 :
+    ].split()  # the name may contain anything, so count from its end
+    return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def is_alive(pid: int, started: int) -> bool:
+    """Whether the process that had number `pid` and this start time still runs."""
+    return start_time(pid) == started
+
+
+def send_signal(pid: int, started: int, number: int) -> bool:
+    """Signal exactly that process, through a pidfd; False when it is gone."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if not is_alive(pid, started):
+            return False
+        signal.pidfd_send_signal(pidfd, number)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(pidfd)
+    return True
+
+
+def boot_id() -> str:
+    """A value that is different after every boot (random(4))."""
+    fd = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 64).decode().strip()
+    finally:
+        os.close(fd)
