@@ -1,0 +1,110 @@
+"""Mounts: bind with restrictions, propagation, overlay, and the move into a new root.
+
+Targets are descriptors or paths that the caller has resolved safely (`linux/inroot.py`); nothing here follows a path
+that a container could have prepared. See mount(2), mount_setattr(2), pivot_root(2), mount_namespaces(7).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from pod.linux import syscalls
+from pod.linux.syscalls import (
+    MNT_DETACH,
+    MS_BIND,
+    MS_NOATIME,
+    MS_NODEV,
+    MS_NODIRATIME,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_PRIVATE,
+    MS_RDONLY,
+    MS_REC,
+    MS_RELATIME,
+    MS_REMOUNT,
+    MS_SHARED,
+    MS_SLAVE,
+    MS_UNBINDABLE,
+)
+
+PROPAGATION = {
+    "private": MS_PRIVATE,
+    "rprivate": MS_PRIVATE | MS_REC,
+    "slave": MS_SLAVE,
+    "rslave": MS_SLAVE | MS_REC,
+    "shared": MS_SHARED,
+    "rshared": MS_SHARED | MS_REC,
+    "unbindable": MS_UNBINDABLE,
+    "runbindable": MS_UNBINDABLE | MS_REC,
+}
+
+# statvfs(3) flags that are also mount flags. A user namespace may not clear those that it inherited.
+_LOCKED = {
+    os.ST_RDONLY: MS_RDONLY,
+    os.ST_NOSUID: MS_NOSUID,
+    os.ST_NODEV: MS_NODEV,
+    os.ST_NOEXEC: MS_NOEXEC,
+    os.ST_NOATIME: MS_NOATIME,
+    os.ST_NODIRATIME: MS_NODIRATIME,
+    os.ST_RELATIME: MS_RELATIME,
+}
+_ATTRIBUTES = {
+    MS_RDONLY: syscalls.MOUNT_ATTR_RDONLY,
+    MS_NOSUID: syscalls.MOUNT_ATTR_NOSUID,
+    MS_NODEV: syscalls.MOUNT_ATTR_NODEV,
+    MS_NOEXEC: syscalls.MOUNT_ATTR_NOEXEC,
+}
+
+
+def fd_path(fd: int) -> str:
+    """A path that names the file behind an open descriptor, for calls that only take paths."""
+    return f"/proc/self/fd/{fd}"
+
+
+def bind(source: str, target: str, *, recursive: bool = True) -> None:
+    """Make `source` visible at `target`. Without `recursive`, mounts below `source` stay behind.
+
+    In a user namespace the kernel refuses a bind that would uncover what an inherited mount hides; then only a
+    recursive one works (mount_namespaces(7), "locked together").
+    """
+    syscalls.mount(source, target, None, MS_BIND | (MS_REC if recursive else 0))
+
+
+def restrict(target: str, flags: int, *, recursive: bool = False) -> None:
+    """Add MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC to the mount at `target`; with `recursive`, to those below too.
+
+    Recursion needs mount_setattr(2) (Linux 5.12); an older kernel restricts the topmost mount alone.
+    """
+    attributes = sum(attribute for flag, attribute in _ATTRIBUTES.items() if flags & flag)
+    if not attributes:
+        return
+    try:
+        syscalls.mount_setattr(-1, target, syscalls.AT_RECURSIVE if recursive else 0, attributes)
+    except OSError as error:
+        if error.errno not in {errno.ENOSYS, errno.EPERM}:  # EPERM: a seccomp filter that does not know the call
+            raise
+        remount_bind(target, flags)
+
+
+def remount_bind(target: str, flags: int) -> None:
+    """As restrict, with the older interface: the flags that the mount has are given again, or the kernel refuses."""
+    present = os.statvfs(target).f_flag
+    kept = sum(flag for bit, flag in _LOCKED.items() if present & bit)
+    syscalls.mount(None, target, None, MS_BIND | MS_REMOUNT | kept | flags)
+
+
+def set_propagation(target: str, mode: str) -> None:
+    """`mode` is a key of PROPAGATION."""
+    syscalls.mount(None, target, None, PROPAGATION[mode])
+
+
+def pivot_into(new_root: str) -> None:
+    """Make `new_root`, which is a mount point, the root of this mount namespace, and let go of the old root."""
+    os.chdir(new_root)
+    # Old and new root at one place, pivot_root(2) "NOTES": no directory for the old one is needed in the container.
+    syscalls.pivot_root(".", ".")
+    # The old root is now on top at "."; as a slave first, so that the unmount below cannot reach the host.
+    syscalls.mount(None, ".", None, MS_SLAVE | MS_REC)
+    syscalls.umount2(".", MNT_DETACH)
+    os.chdir("/")
