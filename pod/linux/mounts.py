@@ -82,7 +82,10 @@ def restrict(target: str, flags: int, *, recursive: bool = False) -> None:
     try:
         syscalls.mount_setattr(-1, target, syscalls.AT_RECURSIVE if recursive else 0, attributes)
     except OSError as error:
-        if error.errno not in {errno.ENOSYS, errno.EPERM}:  # EPERM: a seccomp filter that does not know the call
+        if error.errno not in {
+            errno.ENOSYS,
+            errno.EPERM,
+        }:  # EPERM: a seccomp filter that does not know the call
             raise
         remount_bind(target, flags)
 

@@ -1,0 +1,170 @@
+"""The delegated part of the cgroup v2 tree: groups for containers, their limits, freezing and killing.
+
+Everything works below a directory that the caller may write (systemd's delegation, or one that root gave away). Where
+there is none, `delegated_root` says so, and containers run in the caller's own group without limits. See cgroups(7)
+and the kernel's admin-guide/cgroup-v2.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+MOUNT = "/sys/fs/cgroup"
+
+
+def own_group() -> str | None:
+    """The path of the caller's cgroup below MOUNT, such as "/user.slice/..."; None without a v2 hierarchy."""
+    with open("/proc/self/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+        for line in file:
+            if line.startswith("0::"):
+                return line[3:].rstrip("\n")
+    return None
+
+
+def delegated_root() -> str | None:
+    """The highest directory above the caller's group in which the caller may make groups and move itself.
+
+    None when there is no unified hierarchy at MOUNT, or nothing of it is delegated.
+    """
+    group = own_group()
+    if group is None or not os.path.exists(f"{MOUNT}/cgroup.controllers"):
+        return None
+    found = None
+    path = os.path.normpath(MOUNT + group)
+    while path.startswith(MOUNT) and _is_ours(path):
+        found = path
+        if path == MOUNT:
+            break
+        path = os.path.dirname(path)
+    return found
+
+
+def _is_ours(path: str) -> bool:
+    return os.access(path, os.W_OK) and os.access(f"{path}/cgroup.procs", os.W_OK)
+
+
+def controllers(path: str) -> list[str]:
+    """The controllers that groups made in `path` can have."""
+    return _read(f"{path}/cgroup.controllers").split()
+
+
+def create(path: str, wanted: set[str]) -> None:
+    """Make the group `path` (its parent exists), with as many of the `wanted` controllers as the parent can give.
+
+    A group that is there already, left by a crash, is used if it is empty.
+    """
+    parent = os.path.dirname(path)
+    for name in wanted & set(controllers(parent)):
+        try:
+            _write(f"{parent}/cgroup.subtree_control", f"+{name}")
+        except OSError as error:
+            # A group with processes of its own cannot give controllers to its children (EBUSY).
+            if error.errno not in {errno.EBUSY, errno.EACCES, errno.EPERM, errno.ENOENT}:
+                raise
+    try:
+        os.mkdir(path, 0o755)
+    except FileExistsError:
+        if processes(path):
+            raise
+
+
+def set_values(path: str, files: dict[str, str]) -> dict[str, str]:
+    """Write limits such as {"memory.max": "1048576"}; what could not be written, as {file: reason}."""
+    refused = {}
+    for name, value in files.items():
+        try:
+            _write(f"{path}/{name}", value)
+        except FileNotFoundError:
+            refused[name] = f"the {name.partition('.')[0]} controller is not delegated"
+        except OSError as error:
+            refused[name] = error.strerror or str(error)
+    return refused
+
+
+def enter(path: str, pid: int) -> None:
+    """Move the process `pid` (0: the caller) into the group. Needs write access to the common ancestor too."""
+    _write(f"{path}/cgroup.procs", str(pid))
+
+
+def processes(path: str) -> list[int]:
+    """The processes in the group and the groups below it."""
+    found = []
+    for directory, _, _ in os.walk(path):
+        try:
+            found += [int(line) for line in _read(f"{directory}/cgroup.procs").split()]
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def is_populated(path: str) -> bool:
+    """Whether a process lives in the group or below it; False when there is no such group."""
+    try:
+        return "populated 1" in _read(f"{path}/cgroup.events")
+    except FileNotFoundError:
+        return False
+
+
+def freeze(path: str, frozen: bool) -> None:
+    """Ask the kernel to freeze or thaw the group; `is_frozen` tells when it is done."""
+    _write(f"{path}/cgroup.freeze", "1" if frozen else "0")
+
+
+def is_frozen(path: str) -> bool:
+    """Whether every process of the group has stopped."""
+    try:
+        return "frozen 1" in _read(f"{path}/cgroup.events")
+    except FileNotFoundError:
+        return False
+
+
+def kill(path: str) -> bool:
+    """SIGKILL to every process of the group and those below it (Linux 5.14); False when there is no such file."""
+    try:
+        _write(f"{path}/cgroup.kill", "1")
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def remove(path: str) -> bool:
+    """Remove the group and those below it; False when a process is still in one of them."""
+    for directory, _, _ in os.walk(path, topdown=False):
+        try:
+            os.rmdir(directory)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if error.errno == errno.EBUSY:
+                return False
+            raise
+    return True
+
+
+def out_of_memory_kills(path: str) -> int:
+    """How many processes of the group the kernel killed for want of memory (memory.events, oom_kill)."""
+    try:
+        text = _read(f"{path}/memory.events")
+    except OSError:
+        return 0
+    for line in text.splitlines():
+        if line.startswith("oom_kill "):
+            return int(line.split()[1])
+    return 0
+
+
+def _read(path: str) -> str:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 1 << 20).decode()
+    finally:
+        os.close(fd)
+
+
+def _write(path: str, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)

@@ -1,0 +1,172 @@
+"""Messages between pod's own processes: tuples of plain values, with descriptors, over SOCK_SEQPACKET sockets.
+
+The `socket` module turns a thousand constants into enumerations when it is imported: 5 ms and half a megabyte that
+every monitor would keep. Its C half, `_socket`, has the same socket object; it is used here and in no other file.
+See unix(7).
+"""
+
+from __future__ import annotations
+
+import _socket
+import marshal
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+PACKET_BYTES = 1 << 16
+_MAX_INLINE = (
+    PACKET_BYTES - 64
+)  # a longer message travels in a memfd, since one packet must fit the send buffer
+_FD_BYTES = 4
+
+# The first byte of a packet says what the rest is.
+MESSAGE = b"m"
+LONG_MESSAGE = b"M"
+STDIN = b"0"
+STDOUT = b"1"
+STDERR = b"2"
+
+
+class Channel:
+    """One end of a connection. The holder closes it."""
+
+    def __init__(self, sock: _socket.socket) -> None:
+        self._socket = sock
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def set_blocking(self, flag: bool) -> None:
+        self._socket.setblocking(flag)
+
+    def send(self, *message: Any, fds: Iterable[int] = ()) -> None:
+        """Send one message: a name and values that marshal knows. The receiver gets copies of `fds`."""
+        data = marshal.dumps(message)
+        if len(data) <= _MAX_INLINE:
+            self._send_packet(MESSAGE + data, tuple(fds))
+            return
+        memory = os.memfd_create("pod-message")
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(memory, view) :]
+            self._send_packet(LONG_MESSAGE, (memory, *fds))
+        finally:
+            os.close(memory)
+
+    def send_data(self, kind: bytes, data: bytes) -> None:
+        """Send a piece of a stream; `kind` is STDIN, STDOUT or STDERR. Raises BlockingIOError when it must wait."""
+        self._socket.send(kind + data)
+
+    def receive(self) -> tuple[bytes, Any, list[int]]:
+        """The next packet as (kind, value, fds); the value of MESSAGE is a tuple, of a stream kind it is bytes.
+
+        At the end of the connection the kind is empty. The caller owns the descriptors. Raises BlockingIOError on a
+        non-blocking channel that has nothing.
+        """
+        try:
+            data, ancillary, _, _ = self._socket.recvmsg(
+                PACKET_BYTES, _socket.CMSG_SPACE(16 * _FD_BYTES), _socket.MSG_CMSG_CLOEXEC
+            )
+        except ConnectionResetError:
+            return b"", (), []
+        fds = _received_fds(ancillary)
+        kind = data[:1]
+        if kind == MESSAGE:
+            return kind, marshal.loads(data[1:]), fds
+        if kind == LONG_MESSAGE:
+            with open(fds.pop(0), "rb") as memory:
+                memory.seek(0)
+                return MESSAGE, marshal.loads(memory.read()), fds
+        return kind, data[1:], fds
+
+    def _send_packet(self, data: bytes, fds: tuple[int, ...]) -> None:
+        if fds:
+            packed = b"".join(fd.to_bytes(_FD_BYTES, sys.byteorder) for fd in fds)
+            ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)]
+            self._socket.sendmsg([data], ancillary, _socket.MSG_NOSIGNAL)
+        else:
+            self._socket.send(data, _socket.MSG_NOSIGNAL)
+
+
+class Listener:
+    """A socket in the file system that other pod commands connect to. The holder closes it and removes the file."""
+
+    def __init__(self, directory: str, name: str) -> None:
+        self._socket = _socket.socket(
+            _socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC
+        )
+        with _Directory(directory) as short:
+            mask = os.umask(0o177)
+            try:
+                self._socket.bind(f"{short}/{name}")
+            finally:
+                os.umask(mask)
+        self._socket.listen(64)
+        self._socket.setblocking(False)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def accept(self) -> Channel:
+        fd, _ = self._socket._accept()  # type: ignore[attr-defined]  # missing in typeshed
+        return Channel(_socket.socket(fileno=fd))
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def pair() -> tuple[Channel, Channel]:
+    """Two connected ends."""
+    left, right = _socket.socketpair(
+        _socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC, 0
+    )
+    return Channel(left), Channel(right)
+
+
+def from_fd(fd: int) -> Channel:
+    """The channel on an inherited descriptor, which it owns from now on."""
+    return Channel(_socket.socket(fileno=fd))
+
+
+def connect(directory: str, name: str) -> Channel:
+    """Connect to the socket `name` in `directory`. Raises OSError: no such file, or nobody listens any more."""
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    try:
+        with _Directory(directory) as short:
+            sock.connect(f"{short}/{name}")
+    except BaseException:
+        sock.close()
+        raise
+    return Channel(sock)
+
+
+class _Directory:
+    """A short name for a directory while it is open: the path of a Unix socket may have 107 bytes, unix(7)."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._fd = -1
+
+    def __enter__(self) -> str:
+        self._fd = os.open(self._path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return f"/proc/self/fd/{self._fd}"
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+
+
+def _received_fds(ancillary: list[tuple[int, int, bytes]]) -> list[int]:
+    fds = []
+    for level, kind, data in ancillary:
+        if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
+            for start in range(0, len(data) - _FD_BYTES + 1, _FD_BYTES):
+                fds.append(int.from_bytes(data[start : start + _FD_BYTES], sys.byteorder))
+    return fds
