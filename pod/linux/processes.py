@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import marshal
 import os
-import signal
 
 from pod.base import exits, log
 from pod.base.errors import PodError
+from pod.linux import signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Child:
 
     def kill(self) -> None:
         """End the child at once and reap it."""
-        os.kill(self.pid, signal.SIGKILL)
+        os.kill(self.pid, signals.SIGKILL)
         os.close(self.result_fd)
         os.waitpid(self.pid, 0)
 
@@ -98,9 +98,18 @@ def describe_error(error: BaseException) -> tuple[str, Any]:
     if isinstance(error, OSError) and error.errno is not None:
         name = error.filename
         return ("os", (error.errno, error.strerror, name if isinstance(name, str) else None))
-    import traceback  # heavy
+    return ("defect", _traceback(error))
 
-    return ("defect", "".join(traceback.format_exception(error)))
+
+def _traceback(error: BaseException) -> str:
+    """Like the traceback module's, without it: after pivot_root nothing can be imported."""
+    lines = []
+    step = error.__traceback__
+    while step is not None:
+        code = step.tb_frame.f_code
+        lines.append(f"  {code.co_filename}:{step.tb_lineno} in {code.co_name}")
+        step = step.tb_next
+    return "\n".join([*lines, f"{type(error).__name__}: {error}"])
 
 
 def rebuild_error(kind: str, value: Any) -> Exception:
@@ -166,7 +175,7 @@ def send_signal(pid: int, started: int, number: int) -> bool:
     try:
         if not is_alive(pid, started):
             return False
-        signal.pidfd_send_signal(pidfd, number)
+        signals.send_through_pidfd(pidfd, number)
     except ProcessLookupError:
         return False
     finally:
@@ -181,3 +190,15 @@ def boot_id() -> str:
         return os.read(fd, 64).decode().strip()
     finally:
         os.close(fd)
+
+
+def kill_and_reap(pid: int) -> None:
+    """SIGKILL a child, or a process that was reparented to the caller, and collect it."""
+    try:
+        os.kill(pid, signals.SIGKILL)
+    except ProcessLookupError:
+        pass
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        pass  # reaped already

@@ -1,0 +1,187 @@
+"""The parent half of a start: fork, map ids, follow the child, report its errors. The other half is `init.py`.
+
+A `Nest` is a process in a new user namespace whose ids are mapped: most containers need the same one, so a monitor may
+begin it before it knows which container it will hold. `create` turns it into a container that waits at its last step;
+`start` lets it go.
+
+What `create` gets, the *bundle*, is plain data:
+
+    id              of the container
+    config          the OCI runtime configuration (config.json)
+    rootfs          what to mount as root: {"kind": "overlay", "lowers", "upper", "work", "options"} or
+                    {"kind": "directory", "path"}
+    user            user as typed ("name", "1000:33", ""), looked up in the container; "" leaves config.process.user
+    groups          names or numbers of --group-add
+    passwd_entry    line to add to /etc/passwd for an unknown uid; "" for none
+    make_cwd        make the working directory when the image lacks it
+    reaper          be process 1 ourselves (`--init` without a program for it)
+    seccomp         path of the compiled filter, or None
+    preserve_fds    how many descriptors from 3 on to pass
+    cgroup          directory of the container's cgroup, made here; "" for none
+    cgroup_files    limits to write there
+"""
+
+from __future__ import annotations
+
+import os
+
+from pod.base.errors import PodError
+from pod.base.records import Record
+from pod.linux import cgroups, idmap, processes, sockets
+from pod.runtime import init, protocol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.linux.idmap import IdMap
+
+
+class Nest:
+    """A forked init that is root in its mapped user namespace and waits to be told what to build.
+
+    Whoever has it passes it to `create` or calls `abandon`.
+    """
+
+    def __init__(self, pid: int, channel: sockets.Channel, maps: tuple[IdMap, IdMap] | None) -> None:
+        self.pid = pid
+        self.channel = channel
+        self.maps = maps
+
+    def abandon(self) -> None:
+        """End the waiting process: it reads the end of the channel and leaves."""
+        self.channel.close()
+        os.waitpid(self.pid, 0)
+
+
+class Container(Record):
+    """A container that exists and waits: process 1, the channel to it, the master of its terminal (-1 for none)."""
+
+    pid: int
+    started: int
+    channel: sockets.Channel
+    terminal_fd: int
+    refused_limits: dict[str, str]
+
+
+def begin(maps: tuple[IdMap, IdMap]) -> Nest:
+    """Fork init and give it a new user namespace with these maps."""
+    return _fork_init(maps, user_namespace=None)
+
+
+def join_user_namespace(path: str) -> Nest:
+    """Fork init into the user namespace of another container, the owner of the namespaces that will be shared."""
+    return _fork_init(None, user_namespace=path)
+
+
+def _fork_init(maps: tuple[IdMap, IdMap] | None, user_namespace: str | None) -> Nest:
+    ours, theirs = sockets.pair()
+    fd = None if user_namespace is None else os.open(user_namespace, os.O_RDONLY | os.O_CLOEXEC)
+    pid = processes.fork_raw()
+    if pid == 0:
+        ours.close()
+        processes.close_descriptors({0, 1, 2, theirs.fileno(), *(() if fd is None else (fd,))})
+        init.init(theirs, fd)
+    theirs.close()
+    if fd is not None:
+        os.close(fd)
+    nest = Nest(pid, ours, maps)
+    try:
+        protocol.expect(ours, protocol.UNSHARED)
+        if maps is not None:
+            idmap.map_ids(pid, *maps)
+        ours.send(protocol.MAPPED)
+    except BaseException:
+        nest.abandon()
+        raise
+    return nest
+
+
+def create(nest: Nest, bundle: dict[str, Any], streams: tuple[int, int, int]) -> Container:
+    """Build the container and stop before its command. `streams` are its standard input, output and error.
+
+    On failure nothing is left of the nest and its cgroup, and the child's own error is raised.
+    """
+    channel = nest.channel
+    cgroup = bundle["cgroup"]
+    pid = 0
+    opened: list[int] = []
+    try:
+        refused = _make_cgroup(cgroup, bundle["cgroup_files"]) if cgroup else {}
+        names = ["stdin", "stdout", "stderr"]
+        for entry in bundle["config"]["linux"]["namespaces"]:
+            if entry.get("path") and entry["type"] != "user":
+                names.append(f"namespace:{entry['type']}")
+                opened.append(_open_namespace(entry["type"], entry["path"]))
+        channel.send(protocol.BUNDLE, {**bundle, "fd_names": names}, fds=(*streams, *opened))
+        (pid,), _ = protocol.expect(channel, protocol.PID)
+        os.waitpid(nest.pid, 0)
+        started = processes.start_time(pid)
+        if started is None:
+            raise protocol.Disconnected(protocol.PLACED)
+        if cgroup:
+            cgroups.enter(cgroup, pid)
+        channel.send(protocol.PLACED)
+    except BaseException:
+        _end(nest, pid)
+        if cgroup:
+            cgroups.remove(cgroup)
+        raise
+    finally:
+        for fd in opened:
+            os.close(fd)
+    return Container(pid, started, channel, -1, refused)
+
+
+def wait_until_ready(container: Container) -> Container:
+    """Wait until everything is in place in the container; the same container, with its terminal if it has one."""
+    try:
+        _, fds = protocol.expect(container.channel, protocol.READY)
+    except BaseException:
+        kill(container)
+        raise
+    return container.replace(terminal_fd=fds[0]) if fds else container
+
+
+def start(container: Container) -> None:
+    """Let the command run. Raises what kept it from running, with exit status 126 or 127 where that is the reason."""
+    try:
+        container.channel.send(protocol.START)
+        protocol.wait_for_exec(container.channel)
+    except BaseException:
+        kill(container)
+        raise
+    finally:
+        container.channel.close()
+
+
+def kill(container: Container) -> None:
+    """End a container that has not become its command, and reap it."""
+    processes.kill_and_reap(container.pid)
+
+
+def _make_cgroup(path: str, files: dict[str, str]) -> dict[str, str]:
+    """The container's cgroup with its limits; what could not be set, by file name."""
+    wanted = {name.partition(".")[0] for name in files} | {"memory", "pids", "cpu"}
+    cgroups.create(path, wanted)
+    return cgroups.set_values(path, files)
+
+
+def _open_namespace(kind: str, path: str) -> int:
+    try:
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise PodError(
+            f"the {kind} namespace '{path}' cannot be joined: {error.strerror}",
+            hint="is the container that owns it still running?",
+        ) from error
+
+
+def _end(nest: Nest, pid: int) -> None:
+    nest.channel.close()
+    if pid:
+        processes.kill_and_reap(pid)
+    else:
+        processes.kill_and_reap(nest.pid)
+
+

@@ -1,0 +1,191 @@
+"""The child half of a start: from fork to execve, read from top to bottom.
+
+The order is the content: each step stands where it does because of what the kernel allows before and after it. The other
+half is `create.py`; the messages are in `protocol.py`; what a step does in detail is in `rootfs.py`, `devices.py`,
+`security.py` and `user.py`, all of which are imported before the first step.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import exits, log
+from pod.base.errors import PodError
+from pod.linux import (
+    capabilities,
+    idmap,
+    mounts,
+    namespaces,
+    processes,
+    signals,
+    sockets,
+    syscalls,
+    terminal,
+)
+from pod.runtime import devices, execute, protocol, reaper, rootfs, security, user
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+
+def init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
+    """Become process 1 of a container; never returns. `user_namespace_fd` joins a user namespace instead of a new one.
+
+    The caller has just forked, has one thread, and has closed every descriptor that is not needed here.
+    """
+    try:
+        _init(channel, user_namespace_fd)
+    except BaseException as error:  # noqa: BLE001  the process ends here
+        try:
+            channel.send(protocol.ERROR, *processes.describe_error(error))
+        except OSError:
+            pass  # nobody is left to be told
+    processes.leave(exits.FAILED)
+
+
+def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
+    # 1. The user namespace comes first: it owns every other namespace made below.
+    if user_namespace_fd is None:
+        syscalls.unshare(syscalls.CLONE_NEWUSER)
+        channel.send(protocol.UNSHARED)
+        protocol.expect(channel, protocol.MAPPED)
+    else:
+        syscalls.setns(user_namespace_fd, syscalls.CLONE_NEWUSER)
+        channel.send(protocol.UNSHARED)
+        protocol.expect(channel, protocol.MAPPED)
+    idmap.become_root()
+
+    # 2. What to build. It comes so late because the user namespace is often prepared before it is known.
+    (bundle,), fds = protocol.expect(channel, protocol.BUNDLE)
+    config: dict[str, Any] = bundle["config"]
+    linux: dict[str, Any] = config["linux"]
+    process: dict[str, Any] = config["process"]
+    named_fds = dict(zip(bundle["fd_names"], fds, strict=True))
+
+    # 3. Other processes' namespaces, then our own new ones. The cgroup namespace waits for our place in the tree.
+    wanted = {entry["type"]: entry.get("path") for entry in linux["namespaces"]}
+    shares_pids = "pid" not in wanted or wanted["pid"] is not None
+    if shares_pids:
+        # From here on other processes can see us, so they must not be able to trace us or open /proc/PID/exe.
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+    for kind, path in wanted.items():
+        if path is not None and kind not in {"user", "cgroup"}:
+            syscalls.setns(named_fds[f"namespace:{kind}"], namespaces.FLAGS[kind])
+    syscalls.unshare(
+        sum(
+            namespaces.FLAGS[kind]
+            for kind, path in wanted.items()
+            if path is None and kind not in {"user", "cgroup"}
+        )
+    )
+
+    # 4. A new PID namespace begins with the next child. Its parent leaves; the monitor, a subreaper, inherits it.
+    pid = processes.fork_raw()
+    if pid:
+        channel.send(protocol.PID, pid)
+        os._exit(0)
+
+    # 5. The cgroup that we are in at this unshare becomes the root we see inside, so the monitor places us first.
+    protocol.expect(channel, protocol.PLACED)
+    if "cgroup" in wanted:
+        if wanted["cgroup"] is not None:
+            syscalls.setns(named_fds["namespace:cgroup"], syscalls.CLONE_NEWCGROUP)
+        else:
+            syscalls.unshare(syscalls.CLONE_NEWCGROUP)
+
+    # 6. A session of our own, a keyring of our own, and no signal disposition of whoever started pod.
+    os.setsid()
+    security.new_keyring(bundle["id"])
+    signals.restore_defaults()
+
+    # 7. Names and sysctls belong to namespaces, so they are set before the paths to set them become read-only.
+    if "uts" in wanted and wanted["uts"] is None:
+        if config.get("hostname"):
+            syscalls.sethostname(config["hostname"])
+        if config.get("domainname"):
+            syscalls.setdomainname(config["domainname"])
+    if "network" in wanted and wanted["network"] is None:
+        devices.bring_up_loopback()
+
+    # 8. Mounts. Ours follow the host's (slave), so that a mount made there later reaches a bind that asked for it.
+    mounts.set_propagation("/", linux.get("rootfsPropagation") or "rslave")
+    root_fd = rootfs.mount_root(bundle["rootfs"], config["root"]["path"])
+    rootfs.mount_all(root_fd, config["mounts"], linux.get("mountLabel", ""))
+    devices.create(root_fd, linux.get("devices", []))
+    devices.create_links(root_fd)
+
+    # 9. Programs that later steps need from the host are read now.
+    seccomp_program = security.read_program(bundle["seccomp"])
+    last_capability = capabilities.last_known()
+
+    # 10. The container's root becomes ours. From here no module can be imported: it would be one of the container's.
+    mounts.pivot_into(mounts.fd_path(root_fd))
+    os.close(root_fd)
+    security.forget_imports()
+
+    # 11. Settings in /proc, then hide and protect what must not be seen or changed, then the root itself.
+    security.write_sysctls(linux.get("sysctl", {}))
+    security.adjust_oom_score(process.get("oomScoreAdj"))
+    rootfs.mask(linux.get("maskedPaths", []))
+    rootfs.protect(linux.get("readonlyPaths", []))
+    if config["root"].get("readonly"):
+        mounts.restrict("/", syscalls.MS_RDONLY)
+
+    # 12. Who we will be: names are looked up in the container's own files.
+    identity = user.resolve(bundle["user"], bundle["groups"], process["user"])
+    user.add_passwd_entry(identity, bundle["passwd_entry"])
+    environment = user.with_home(process.get("env", []), identity)
+
+    # 13. The terminal exists in the container's own devpts; its other end goes to the monitor.
+    master_fd = None
+    if process.get("terminal"):
+        master_fd, slave = terminal.open_pair()
+        devices.attach_terminal(slave, identity.uid, process.get("consoleSize"))
+    else:
+        for number, name in enumerate(("stdin", "stdout", "stderr")):
+            os.dup2(named_fds[name], number)
+        if identity.uid != 0:
+            devices.give_streams(identity.uid)
+    channel.send(protocol.READY, fds=() if master_fd is None else (master_fd,))
+    if master_fd is not None:
+        os.close(master_fd)
+
+    # 14. Wait for the network; `pod init` stops here and `pod start` goes on.
+    protocol.expect(channel, protocol.START)
+
+    # 15. Nobody outside needs our /proc files any more.
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+    security.set_limits(process.get("rlimits", []))
+    rootfs.enter_directory(process["cwd"], identity, make=bundle["make_cwd"])
+    os.umask(process["user"].get("umask", 0o022))
+
+    # 16. A built-in process 1, when asked for and no program for it was found on the host.
+    if bundle["reaper"]:
+        reaper.become_parent_of_command(channel)
+
+    # 17. Give up privileges, in the only order that works: the filter needs CAP_SYS_ADMIN unless no_new_privs is set;
+    #     the bounding set needs CAP_SETPCAP; the change of user needs CAP_SETUID; what remains is set last.
+    security.set_profile(process.get("apparmorProfile"))
+    if process.get("noNewPrivileges"):
+        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    elif seccomp_program:
+        syscalls.seccomp_set_filter(seccomp_program)
+    sets = security.capability_sets(process.get("capabilities", {}))
+    capabilities.limit_bounding(sets.bounding, last_capability)
+    security.become(identity)
+    capabilities.apply(sets.effective, sets.permitted, sets.inheritable, sets.ambient)
+    if seccomp_program and process.get("noNewPrivileges"):
+        syscalls.seccomp_set_filter(seccomp_program)
+
+    # 18. Every descriptor but the three streams and those passed on purpose closes in execve, the channel too.
+    security.close_on_exec(3 + bundle["preserve_fds"])
+    execute.command(process["args"], environment, process["cwd"])
+
+
+def set_name(container_id: str) -> None:
+    """What ps(1) shows until the command of the container takes over."""
+    try:
+        syscalls.set_process_name(f"pod-{container_id[:11]}")
+    except (OSError, PodError) as error:
+        log.debug(f"process name not set: {error}")

@@ -1,0 +1,61 @@
+"""The messages between a monitor and the process that becomes a container, in their order.
+
+Each is a tuple whose first value is the name. A message that is not the expected one, or the end of the connection
+before `start`, is an error with a name: nothing is skipped and nothing is guessed.
+
+    monitor                                  init
+    --------------------------------         ---------------------------------------------------------
+                                      <-     UNSHARED          it is in its new user namespace
+    MAPPED                            ->                       the id maps are written
+    BUNDLE, bundle                    ->                       what to build (runtime/create.py says what is in it)
+                                      <-     PID, pid          process 1 of the container, as the monitor sees it
+    PLACED                            ->                       it is in its cgroup
+                                      <-     READY + terminal  everything is in place; the master end of its terminal
+    START                             ->                       the network is up: become the container's command
+                                      <-     end of file       execve succeeded
+    at any time                       <-     ERROR, kind, value
+"""
+
+from __future__ import annotations
+
+from pod.base.errors import PodError
+from pod.linux import processes, sockets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+UNSHARED = "unshared"
+MAPPED = "mapped"
+BUNDLE = "bundle"
+PID = "pid"
+PLACED = "placed"
+READY = "ready"
+START = "start"
+ERROR = "error"
+
+
+class Disconnected(PodError):
+    """The other side is gone before its turn."""
+
+    def __init__(self, expected: str) -> None:
+        super().__init__(f"the start of the container broke off before '{expected}'")
+
+
+def expect(channel: sockets.Channel, name: str) -> tuple[tuple[Any, ...], list[int]]:
+    """Receive exactly the message `name`: its values and descriptors. Raises what an ERROR message carries."""
+    kind, message, fds = channel.receive()
+    if not kind:
+        raise Disconnected(name)
+    if message[0] == ERROR:
+        raise processes.rebuild_error(message[1], message[2])
+    if message[0] != name:
+        raise PodError(f"the start of the container expected '{name}' and got '{message[0]}'")
+    return message[1:], fds
+
+
+def wait_for_exec(channel: sockets.Channel) -> None:
+    """Wait until execve has closed init's end. Raises what an ERROR message carries."""
+    kind, message, _ = channel.receive()
+    if kind:
+        raise processes.rebuild_error(message[1], message[2])

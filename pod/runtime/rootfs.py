@@ -1,0 +1,280 @@
+"""The file system that a container sees: its root, the mounts in it, and what is hidden or protected in them.
+
+Runs in the container's own mount namespace, before and after the change of root. Everything below the root is resolved
+by `linux/inroot.py`, since images choose what is there. See the OCI runtime specification, "Mounts".
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from pod.base.errors import PodError
+from pod.base.records import Record
+from pod.linux import inroot, mounts, syscalls
+from pod.linux.syscalls import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC
+from pod.runtime import copyup
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.runtime.user import Identity
+
+_SET_FLAGS = {
+    "bind": MS_BIND,
+    "rbind": MS_BIND | MS_REC,
+    "ro": MS_RDONLY,
+    "nosuid": MS_NOSUID,
+    "nodev": MS_NODEV,
+    "noexec": MS_NOEXEC,
+    "sync": syscalls.MS_SYNCHRONOUS,
+    "dirsync": syscalls.MS_DIRSYNC,
+    "noatime": syscalls.MS_NOATIME,
+    "nodiratime": syscalls.MS_NODIRATIME,
+    "relatime": syscalls.MS_RELATIME,
+    "strictatime": syscalls.MS_STRICTATIME,
+    "nosymfollow": syscalls.MS_NOSYMFOLLOW,
+}
+_CLEAR_FLAGS = {
+    "rw": MS_RDONLY,
+    "suid": MS_NOSUID,
+    "dev": MS_NODEV,
+    "exec": MS_NOEXEC,
+    "async": syscalls.MS_SYNCHRONOUS,
+    "atime": syscalls.MS_NOATIME,
+    "diratime": syscalls.MS_NODIRATIME,
+    "norelatime": syscalls.MS_RELATIME,
+    "nostrictatime": syscalls.MS_STRICTATIME,
+    "symfollow": syscalls.MS_NOSYMFOLLOW,
+}
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_RESTRICTIONS = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC
+
+
+class MountFailed(PodError):
+    """The kernel refused a mount of the container."""
+
+    def __init__(self, source: str, destination: str, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        super().__init__(
+            f"'{source}' cannot be mounted on '{destination}' in the container: {reason}",
+            hint=_why_mount_failed(source, error),
+        )
+
+
+class Options(Record):
+    """The words of an OCI mount's `options`, sorted by what becomes of them."""
+
+    flags: int = 0
+    propagation: str = ""
+    recursive_read_only: bool = False
+    copy_up: bool = False
+    data: tuple[str, ...] = ()
+
+
+def parse_options(words: list[str]) -> Options:
+    """Sort mount options into flags, propagation, our own words, and what is left for the file system."""
+    flags, propagation, recursive, copy_up = 0, "", False, False
+    data = []
+    for word in words:
+        if word in _SET_FLAGS:
+            flags |= _SET_FLAGS[word]
+        elif word in _CLEAR_FLAGS:
+            flags &= ~_CLEAR_FLAGS[word]
+        elif word in mounts.PROPAGATION:
+            propagation = word
+        elif word == "rro":
+            flags, recursive = flags | MS_RDONLY, True
+        elif word == "tmpcopyup":
+            copy_up = True
+        elif word not in {"defaults", "copy-symlink"}:
+            data.append(word)
+    return Options(flags, propagation, recursive, copy_up, tuple(data))
+
+
+def mount_root(description: dict[str, Any], target: str) -> int:
+    """Mount the container's root file system on the directory `target`; a descriptor of it, which the caller closes."""
+    kind = description["kind"]
+    try:
+        if kind == "overlay":
+            mounts.mount_overlay(
+                description["lowers"],
+                description["upper"],
+                description["work"],
+                target,
+                description["options"],
+            )
+        else:  # a plain directory: a copied root, or --rootfs
+            mounts.bind(description["path"], target)
+    except OSError as error:
+        raise PodError(
+            f"the root file system of the container cannot be mounted: {error.strerror}",
+            hint="pod info shows the storage driver; pod system check looks for damage",
+        ) from error
+    return os.open(target, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def mount_all(root_fd: int, entries: list[dict[str, Any]], label: str) -> None:
+    """Perform the `mounts` of the OCI configuration, in their order."""
+    for entry in entries:
+        try:
+            _mount_one(root_fd, entry, label)
+        except OSError as error:
+            raise MountFailed(entry.get("source") or entry["type"], entry["destination"], error) from error
+
+
+def _mount_one(root_fd: int, entry: dict[str, Any], label: str) -> None:
+    options = parse_options(entry.get("options") or [])
+    kind, source, destination = entry.get("type") or "bind", entry.get("source"), entry["destination"]
+    if options.flags & MS_BIND or kind == "bind":
+        _bind(root_fd, source or "", destination, options)
+        return
+    if kind == "cgroup":
+        kind, source = "cgroup2", "cgroup"
+    target_fd = inroot.make_directory(root_fd, destination)
+    try:
+        target = mounts.fd_path(target_fd)
+        if kind == "tmpfs":
+            _mount_tmpfs(root_fd, target_fd, destination, options)
+        elif kind == "overlay":
+            mounts.mount_overlay_options(target, options.data)
+        else:
+            data = ",".join([*options.data, f'context="{label}"'] if label else options.data)
+            try:
+                syscalls.mount(source or kind, target, kind, options.flags, data)
+            except OSError as error:
+                if not _mount_from_host(kind, target, error):
+                    raise
+        if options.propagation:
+            _set_propagation(root_fd, destination, options.propagation)
+    finally:
+        os.close(target_fd)
+
+
+def _mount_from_host(kind: str, target: str, error: OSError) -> bool:
+    """Stand in for sysfs, cgroup2 and mqueue of a namespace that the container does not own; whether it was done."""
+    if error.errno not in {errno.EPERM, errno.EBUSY, errno.ENODEV}:
+        return False
+    path = {"sysfs": "/sys", "cgroup2": "/sys/fs/cgroup", "mqueue": "/dev/mqueue"}.get(kind)
+    if path is None or not os.path.isdir(path):
+        return False
+    mounts.bind(path, target)
+    return True
+
+
+def _bind(root_fd: int, source: str, destination: str, options: Options) -> None:
+    source_fd = os.open(source, os.O_PATH | os.O_CLOEXEC)
+    try:
+        is_directory = stat.S_ISDIR(os.fstat(source_fd).st_mode)
+        make = inroot.make_directory if is_directory else inroot.make_file
+        target_fd = make(root_fd, destination)
+        try:
+            # Always recursive: a user namespace may not uncover what an inherited mount hides.
+            mounts.bind(mounts.fd_path(source_fd), mounts.fd_path(target_fd), recursive=True)
+        finally:
+            os.close(target_fd)
+    finally:
+        os.close(source_fd)
+    # The descriptor from before is of the place below the new mount; a new one is of the mount itself.
+    mounted_fd = inroot.open_path(root_fd, destination)
+    try:
+        mounted = mounts.fd_path(mounted_fd)
+        mounts.restrict(
+            mounted,
+            options.flags & _RESTRICTIONS,
+            recursive=bool(options.flags & MS_REC) or options.recursive_read_only,
+        )
+        mounts.set_propagation(mounted, options.propagation or "rprivate")
+    finally:
+        os.close(mounted_fd)
+
+
+def _mount_tmpfs(root_fd: int, target_fd: int, destination: str, options: Options) -> None:
+    """A tmpfs; with `tmpcopyup`, filled with what the image has at the same place."""
+    target = mounts.fd_path(target_fd)
+    data = list(options.data)
+    if options.copy_up and not any(word.startswith("mode=") for word in data):
+        data.append(f"mode={stat.S_IMODE(os.stat(target).st_mode):o}")
+    syscalls.mount("tmpfs", target, "tmpfs", options.flags & ~MS_RDONLY, ",".join(data))
+    mounted_fd = inroot.open_path(root_fd, destination)
+    try:
+        if options.copy_up:
+            # The descriptor from before the mount still shows the image's directory.
+            covered = os.open(target, _DIRECTORY)
+            try:
+                mounted = os.open(mounts.fd_path(mounted_fd), _DIRECTORY)
+                try:
+                    copyup.copy_tree(covered, mounted)
+                finally:
+                    os.close(mounted)
+            finally:
+                os.close(covered)
+        mounts.restrict(mounts.fd_path(mounted_fd), options.flags & MS_RDONLY)
+    finally:
+        os.close(mounted_fd)
+
+
+def _set_propagation(root_fd: int, destination: str, mode: str) -> None:
+    fd = inroot.open_path(root_fd, destination)
+    try:
+        mounts.set_propagation(mounts.fd_path(fd), mode)
+    finally:
+        os.close(fd)
+
+
+def mask(paths: list[str]) -> None:
+    """Hide `linux.maskedPaths`: an empty directory over a directory, /dev/null over a file. After the change of root."""
+    for path in paths:
+        try:
+            if os.path.isdir(path):
+                syscalls.mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0k")
+            else:
+                mounts.bind("/dev/null", path)
+        except FileNotFoundError:
+            continue  # this kernel has nothing there
+        except OSError as error:
+            raise MountFailed("an empty file", path, error) from error
+
+
+def protect(paths: list[str]) -> None:
+    """Make `linux.readonlyPaths` read-only. After the change of root."""
+    for path in paths:
+        try:
+            mounts.bind(path, path)
+            mounts.restrict(path, MS_RDONLY, recursive=True)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise MountFailed(path, path, error) from error
+
+
+def enter_directory(path: str, identity: Identity, *, make: bool) -> None:
+    """chdir(2) to the working directory of the container, after the change of root; with `make`, create it first."""
+    if make and not os.path.isdir(path):
+        try:
+            os.makedirs(path, 0o755, exist_ok=True)
+            os.chown(path, identity.uid, identity.gid)
+        except OSError as error:
+            raise PodError(
+                f"the working directory '{path}' cannot be made: {error.strerror}",
+                hint="give one that exists with --workdir",
+            ) from error
+    try:
+        os.chdir(path)
+    except OSError as error:
+        raise PodError(
+            f"the working directory '{path}' cannot be entered: {error.strerror}",
+            hint="give one that exists with --workdir",
+        ) from error
+
+
+def _why_mount_failed(source: str, error: OSError) -> str | None:
+    if error.errno == errno.ENOENT:
+        return f"make it first: mkdir -p '{source}'" if source.startswith("/") else None
+    if error.errno == errno.ENOTDIR:
+        return "a file can only be mounted on a file, and a directory on a directory"
+    if error.errno in {errno.EACCES, errno.EPERM}:
+        return "the caller must be able to reach and read it"
+    return None
