@@ -1,0 +1,67 @@
+"""Commands of podman and docker that people will try and that pod does not have: why. Read when one was typed."""
+
+from __future__ import annotations
+
+_OTHER_MACHINES = "pod runs on this machine only"
+_LATER = "this version of pod does not have it yet"
+ABSENT = {
+    # commands of podman and docker that people will try: why pod does not have them
+    "farm": _OTHER_MACHINES,
+    "machine": _OTHER_MACHINES,
+    "node": _OTHER_MACHINES,
+    "swarm": _OTHER_MACHINES,
+    "context": _OTHER_MACHINES,
+    "system connection": _OTHER_MACHINES,
+    "image scp": _OTHER_MACHINES,
+    "system service": _LATER,
+    "system events": _LATER,
+    "system migrate": "pod brings its database up to date on its own",
+    "system renumber": "pod has no table of locks that could be full",
+    "checkpoint": "the kernel allows it to root only",
+    "container checkpoint": "the kernel allows it to root only",
+    "container restore": "the kernel allows it to root only",
+    "plugin": "pod has no plugins",
+    "volume reload": "pod has no volume plugins",
+    "volume update": "only cluster volumes can be updated",
+    "trust": "pod does not sign images",
+    "image trust": "pod does not sign images",
+    "image sign": "pod does not sign images",
+    "builder": _LATER,
+    "buildx": _LATER,
+    **dict.fromkeys(
+        (
+            "artifact auto-update build commit compose config cp diff events export generate "
+            "healthcheck init kube login logout manifest mount network pause play pod push quadlet rename search "
+            "secret service stack stats umount unmount unpause update"
+        ).split(),
+        _LATER,
+    ),
+    **dict.fromkeys(
+        (
+            "container clone",
+            "container commit",
+            "container cp",
+            "container diff",
+            "container export",
+            "container init",
+            "container mount",
+            "container pause",
+            "container rename",
+            "container runlabel",
+            "container stats",
+            "container umount",
+            "container unmount",
+            "container unpause",
+            "container update",
+            "image build",
+            "image diff",
+            "image mount",
+            "image push",
+            "image search",
+            "image tree",
+            "image umount",
+            "image unmount",
+        ),
+        _LATER,
+    ),
+}

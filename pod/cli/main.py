@@ -1,0 +1,256 @@
+"""The root command: words in, exit status out. Imports the one command that was called, and nothing of the others.
+
+`pod/__main__.py` calls `main`; everything that a command returns or raises ends here as an exit status, and as one
+or two lines on standard error when it is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pod.base import exits, log
+from pod.base.errors import PodError, UsageError
+from pod.cli import table
+from pod.cli.globals import GLOBAL_OPTIONS
+from pod.cli.parse import HelpRequested, parse_command, parse_options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from pod.cli.declare import Arguments, Command
+
+INTERRUPTED = 130  # 128 + SIGINT
+PIPE_CLOSED = 141  # 128 + SIGPIPE: what a reader such as `head` does to every other program
+
+
+class UnknownCommand(UsageError):
+    """There is no command of this name."""
+
+
+def main(argv: list[str], on_launch: Callable[[Arguments], None] | None = None) -> int:
+    """Do what `argv` (without the program's own name) says, and return the exit status.
+
+    `on_launch` is called before a command that starts containers is imported, with the options of pod itself, so that
+    the entry process can prepare the monitor while the interpreter is still small.
+    """
+    _reserve_standard_descriptors()
+    try:
+        status = _dispatch(argv, on_launch)
+    except BaseException as error:  # noqa: BLE001 — a process ends here
+        status = _report(error)
+    return _finish_output(status)
+
+
+def _dispatch(argv: list[str], on_launch: Callable[[Arguments], None] | None) -> int:
+    if "_POD_COMPLETE" in os.environ:
+        from pod.cli.completion import answer
+
+        return answer(os.environ["_POD_COMPLETE"])
+    try:
+        options = parse_options(GLOBAL_OPTIONS, argv, "pod", interspersed=False)
+    except HelpRequested:
+        return _help([])
+    if options.flag("version"):
+        return _print_version()
+    _set_log_level(options)
+    words = options.words
+    found = table.find(words)
+    if found is None:
+        return _no_command(words)
+    name, count = found
+    module, _, _, launches = table.COMMANDS[name]
+    if launches and on_launch is not None:
+        on_launch(options)
+    command = load_command(module)
+    try:
+        arguments = parse_command(
+            command, words[count:], " ".join(["pod", *words[:count]]), options
+        )
+    except HelpRequested:
+        return _help(words[:count])
+    _set_log_level(options)  # again, for `pod ps --log-level=debug`
+    _redirect_results(options)
+    engine = open_engine(options) if command.needs_engine else None
+    return command.run(arguments, engine) or 0
+
+
+def load_command(module: str) -> Command:
+    """The declaration in `pod/cli/commands/MODULE.py`."""
+    name = f"pod.cli.commands.{module}"
+    __import__(name)  # importlib.import_module would import importlib
+    command: Command = sys.modules[name].COMMAND
+    return command
+
+
+def open_engine(options: Arguments) -> Any:
+    """The engine with the directories and choices of pod's own options. Opens nothing yet."""
+    from pod.cli.engine import open_engine as build
+
+    return build(options)
+
+
+def _set_log_level(options: Arguments) -> None:
+    level = "debug" if options.flag("debug") else (options.text("log_level") or "warn").lower()
+    if level not in (*log.LEVELS, "warning"):
+        raise UsageError(
+            f"invalid argument '{level}' for '--log-level': expected is one of {', '.join(log.LEVELS)}",
+            hint="pod --help",
+        )
+    log.set_level(level)
+
+
+def _redirect_results(options: Arguments) -> None:
+    """`--noout` and `--out` are about what pod prints; what a container writes to our descriptors is not touched."""
+    path = os.devnull if options.flag("noout") else options.text("out")
+    if path is not None:
+        sys.stdout = open(path, "w", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
+
+
+def _help(words: list[str]) -> int:
+    from pod.cli.help import print_help
+
+    print_help(words)
+    return 0
+
+
+def _print_version() -> int:
+    from pod.base.version import VERSION
+
+    print("pod version", VERSION)
+    return 0
+
+
+def _no_command(words: list[str]) -> int:
+    """Help for nothing, for a group, or for `--help` behind a group; else an error that says what was meant."""
+    from pod.cli.absent import ABSENT
+    from pod.cli.suggest import closest
+
+    if not words:
+        from pod.cli.help import print_help
+
+        print_help([])
+        raise UnknownCommand("missing command: `pod COMMAND`")
+    group = words[0] if words[0] in table.GROUPS else None
+    if group is not None:
+        if len(words) < 2:
+            raise UnknownCommand(
+                f"missing command: `pod {group} COMMAND`", hint=f"pod {group} --help"
+            )
+        if words[1] in ("--help", "-h"):
+            return _help([group])
+        if words[1].startswith("-"):
+            raise UnknownCommand(
+                f"unknown flag: {words[1]}, `pod {group}` takes a command first",
+                hint=f"pod {group} --help",
+            )
+    typed = " ".join(words[:2]) if group else words[0]
+    if typed in ABSENT:
+        raise UnknownCommand(f"unknown command 'pod {typed}': {ABSENT[typed]}")
+    if group:
+        known = [*table.members(group)]
+        meant = [f"{group} {word}" for word in closest(words[1], known)]
+    else:
+        known = [name for name in (*table.COMMANDS, *table.GROUPS) if " " not in name]
+        meant = closest(typed, known)
+    suggestion = f", did you mean {_either(meant)}?" if meant else ""
+    raise UnknownCommand(
+        f"unknown command 'pod {typed}'{suggestion}",
+        hint=f"pod {group} --help" if group else "pod --help",
+    )
+
+
+def _either(names: list[str]) -> str:
+    return " or ".join(f"'pod {name}'" for name in names)
+
+
+def _report(error: BaseException) -> int:
+    """Say what went wrong, and which exit status that is."""
+    if isinstance(error, BrokenPipeError):
+        return PIPE_CLOSED
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 0
+    if isinstance(error, PodError):
+        _complain(error.message, error.hint)
+        if log.is_shown("debug"):
+            _show_traceback(error)
+        return error.exit_status
+    if isinstance(error, OSError):
+        from pod.cli.sentences import describe
+
+        sentence = describe(error)
+        if sentence is not None:
+            _complain(*sentence)
+            if log.is_shown("debug"):
+                _show_traceback(error)
+            return exits.FAILED
+    name = type(error).__name__
+    if log.is_shown("debug"):
+        _show_traceback(error)
+        hint = "please report this, with the lines above"
+    else:
+        hint = "please report this, with what the same command prints with --log-level=debug"
+    _complain(f"pod itself is at fault here: {name}: {error}", hint)
+    return exits.FAILED
+
+
+def _complain(message: str, hint: str | None) -> None:
+    text = f"Error: {message}\n"
+    if hint:
+        text += f"Hint: {hint}\n"
+    try:
+        sys.stdout.flush()  # so that results and complaints appear in the order they were made
+    except (OSError, ValueError):
+        pass  # reported by _finish_output
+    try:
+        os.write(2, text.encode("utf-8", "surrogateescape"))
+    except OSError:
+        pass  # nobody listens; the exit status still tells
+
+
+def _show_traceback(error: BaseException) -> None:
+    from traceback import print_exception  # heavy
+
+    print_exception(error)
+
+
+def _finish_output(status: int) -> int:
+    """Write out what was printed; a command whose result was lost has failed, whatever it returned."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = status or PIPE_CLOSED
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        _complain(f"cannot write to standard output: {reason.lower()}", None)
+        status = status or exits.FAILED
+    else:
+        return status
+    # What could not be written must not be tried again, and complained about, when the interpreter ends.
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    return status
+
+
+def _reserve_standard_descriptors() -> None:
+    """Make sure that descriptors 0 to 2 are open, so that no file we open can take such a number and be written to by
+    mistake. A closed output becomes one that refuses writing, so that `pod ps >&-` fails as `ls >&-` does.
+
+    Names that are not UTF-8 are printed as the bytes they are.
+    """
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDONLY)  # takes the lowest free number, which is `fd`
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(encoding="utf-8", errors="surrogateescape")

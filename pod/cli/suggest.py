@@ -1,0 +1,22 @@
+"""Which word was meant. Imported only when one was not understood."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def closest(typed: str, known: Iterable[str]) -> list[str]:
+    """Up to three of `known` that `typed` may stand for, the nearest first."""
+    from difflib import get_close_matches  # heavy
+
+    by_lower = {word.lower(): word for word in known}
+    matches = get_close_matches(typed.lower(), by_lower, n=3, cutoff=0.7)
+    return [by_lower[match] for match in matches]
+
+
+def did_you_mean(typed: str, known: Iterable[str]) -> str:
+    """The end of a sentence that complains about `typed`: ", did you mean 'ps'?", or nothing."""
+    matches = closest(typed, known)
+    return f", did you mean '{matches[0]}'?" if matches else ""

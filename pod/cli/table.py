@@ -1,0 +1,152 @@
+"""Every command of pod: its name, the module that does it, one line about it. Looking one up imports nothing.
+
+A command with several names has one row in `COMMANDS`, under the name its man page has, and a row in `ALIASES` for
+each other name. Module "ps" is `pod/cli/commands/ps.py`; the man page of "volume ls" is `man/pod-volume-ls.1.md`.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Row = tuple[str, str, str, bool]
+
+_LAUNCHES = (
+    True  # starts containers: the entry process may prepare the monitor before anything is imported
+)
+
+COMMANDS: dict[str, Row] = {
+    # name: (module, heading in the help, what it does, whether it launches)
+    "attach": ("attach", "container", "Attach to a running container", False),
+    "create": ("create", "container", "Create a container without starting it", False),
+    "exec": ("exec", "container", "Run a command in a running container", False),
+    "kill": ("kill", "container", "Send a signal to the main process of containers", False),
+    "logs": ("logs", "container", "Show what containers have written", False),
+    "port": ("port", "container", "List the published ports of containers", False),
+    "ps": ("ps", "container", "List containers", False),
+    "restart": ("restart", "container", "Stop containers and start them again", _LAUNCHES),
+    "rm": ("rm", "container", "Remove containers", False),
+    "run": ("run", "container", "Run a command in a new container", _LAUNCHES),
+    "start": ("start", "container", "Start stopped containers", _LAUNCHES),
+    "stop": ("stop", "container", "Stop running containers", False),
+    "top": ("top", "container", "Show the processes of a container", False),
+    "wait": ("wait", "container", "Wait until containers stop and print their exit codes", False),
+    "history": ("history", "image", "Show the layers of an image and how they came about", False),
+    "images": ("images", "image", "List images", False),
+    "import": ("import_", "image", "Make an image of a root file system in a tar archive", False),
+    "load": ("load", "image", "Load images from an archive", False),
+    "pull": ("pull", "image", "Pull images from a registry", False),
+    "rmi": ("rmi", "image", "Remove images", False),
+    "save": ("save", "image", "Save images to an archive", False),
+    "tag": ("tag", "image", "Give an image more names", False),
+    "untag": ("untag", "image", "Take names away from an image", False),
+    "completion": ("completion", "system", "Print a completion script for a shell", False),
+    "help": ("help", "system", "Show the help of a command", False),
+    "info": ("info", "system", "Show what pod found on this machine", False),
+    "inspect": ("inspect", "system", "Show everything about containers, images, volumes", False),
+    "unshare": ("unshare", "system", "Run a command as root of your user namespace", False),
+    "version": ("version", "system", "Show the version of pod", False),
+    "container cleanup": (
+        "container_cleanup",
+        "container",
+        "Release what stopped containers still hold",
+        False,
+    ),
+    "container exists": ("container_exists", "container", "Tell whether a container exists", False),
+    "container inspect": (
+        "container_inspect",
+        "container",
+        "Show everything about containers",
+        False,
+    ),
+    "container prune": ("container_prune", "container", "Remove all stopped containers", False),
+    "image exists": ("image_exists", "image", "Tell whether an image exists", False),
+    "image inspect": ("image_inspect", "image", "Show everything about images", False),
+    "image prune": ("image_prune", "image", "Remove unused images", False),
+    "system check": ("system_check", "system", "Check the consistency of what is stored", False),
+    "system df": ("system_df", "system", "Show how much disk space is used", False),
+    "system prune": ("system_prune", "system", "Remove everything that is not in use", False),
+    "system reset": (
+        "system_reset",
+        "system",
+        "Remove all containers, images and volumes",
+        False,
+    ),
+    "volume create": ("volume_create", "volume", "Create a volume", False),
+    "volume exists": ("volume_exists", "volume", "Tell whether a volume exists", False),
+    "volume export": ("volume_export", "volume", "Write a volume's files as a tar archive", False),
+    "volume import": ("volume_import", "volume", "Unpack a tar archive into a volume", False),
+    "volume inspect": ("volume_inspect", "volume", "Show everything about volumes", False),
+    "volume ls": ("volume_ls", "volume", "List volumes", False),
+    "volume mount": ("volume_mount", "volume", "Show where a volume's files are", False),
+    "volume prune": ("volume_prune", "volume", "Remove unused volumes", False),
+    "volume rm": ("volume_rm", "volume", "Remove volumes", False),
+    "volume unmount": ("volume_unmount", "volume", "Undo `pod volume mount`", False),
+}
+
+GROUPS = {
+    "container": "Manage containers",
+    "image": "Manage images",
+    "volume": "Manage volumes",
+    "system": "Manage pod itself",
+}
+
+ALIASES = {
+    # second name: name in COMMANDS
+    "container attach": "attach",
+    "container create": "create",
+    "container exec": "exec",
+    "container kill": "kill",
+    "container logs": "logs",
+    "container ls": "ps",
+    "container port": "port",
+    "container restart": "restart",
+    "container rm": "rm",
+    "container run": "run",
+    "container start": "start",
+    "container stop": "stop",
+    "container top": "top",
+    "container wait": "wait",
+    "image history": "history",
+    "image import": "import",
+    "image load": "load",
+    "image ls": "images",
+    "image pull": "pull",
+    "image rm": "rmi",
+    "image save": "save",
+    "image tag": "tag",
+    "image untag": "untag",
+    "system info": "info",
+}
+
+SILENT_ALIASES = {
+    # the same, for names that the help does not list
+    "container list": "ps",
+    "container ps": "ps",
+    "container remove": "rm",
+    "image list": "images",
+    "image remove": "rmi",
+    "volume list": "volume ls",
+    "volume remove": "volume rm",
+}
+
+
+def find(words: Sequence[str]) -> tuple[str, int] | None:
+    """The name in COMMANDS of the command that `words` begin with, and how many words it took."""
+    if not words:
+        return None
+    name, count = words[0], 1
+    if name in GROUPS:
+        if len(words) < 2:
+            return None
+        name, count = f"{name} {words[1]}", 2
+    name = ALIASES.get(name) or SILENT_ALIASES.get(name) or name
+    return (name, count) if name in COMMANDS else None
+
+
+def members(group: str) -> dict[str, str]:
+    """What the help lists for a group: the second word of each command -> its name in COMMANDS."""
+    listed = {name: name for name in COMMANDS if name.startswith(f"{group} ")}
+    listed.update({name: to for name, to in ALIASES.items() if name.startswith(f"{group} ")})
+    return {name.partition(" ")[2]: listed[name] for name in sorted(listed)}
