@@ -123,7 +123,12 @@ class Arguments:
         return self._index.get(spelling)
 
     def spellings(self) -> list[str]:
-        return list(self._index)
+        """Those of the options that work and are no secret."""
+        return [
+            spelling
+            for spelling, option in self._index.items()
+            if not option.refused and not option.hidden
+        ]
 
     def set(self, option: Option, value: Value) -> None:
         """Remember a value that was typed; only the parser does."""

@@ -84,7 +84,7 @@ def _long(arguments: Arguments, outer: Arguments | None, word: str, rest: list[s
         if outer is not None and (option := outer.option_for(name)) and name != "--version":
             arguments = outer
         else:
-            _refuse_unknown(arguments, outer, name)
+            _refuse_unknown(arguments, outer, word)
     if equals:
         _set(arguments, option, name, value)
     elif not option.takes_value:
@@ -262,16 +262,16 @@ def _plural(count: int | None) -> str:
     return "argument" if count == 1 else "arguments"
 
 
-def _refuse_unknown(arguments: Arguments, outer: Arguments | None, name: str) -> NoReturn:
+def _refuse_unknown(arguments: Arguments, outer: Arguments | None, word: str) -> NoReturn:
+    name = word.partition("=")[0]
     if len(name) == 2 or name[2] == "-":
-        raise _wrong(arguments, f"bad flag syntax: {name}")
+        raise _wrong(arguments, f"bad flag syntax: {word}")
     from pod.cli.suggest import did_you_mean
 
-    known = [spelling for spelling in arguments.spellings() if spelling.startswith("--")]
-    if outer is not None:
-        known += [spelling for spelling in outer.spellings() if spelling.startswith("--")]
-    message = f"unknown flag: {name}{did_you_mean(name, [*known, '--help'])}"
-    raise _wrong(arguments, message, UnknownOption)
+    known = ["--help"]
+    for source in (arguments, outer or arguments):
+        known += [spelling for spelling in source.spellings() if spelling.startswith("--")]
+    raise _wrong(arguments, f"unknown flag: {name}{did_you_mean(name, known)}", UnknownOption)
 
 
 def _invalid(arguments: Arguments, name: str, typed: str, why: str) -> UsageError:
