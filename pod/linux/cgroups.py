@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 
 MOUNT = "/sys/fs/cgroup"
 
@@ -168,3 +169,13 @@ def _write(path: str, text: str) -> None:
         os.write(fd, text.encode())
     finally:
         os.close(fd)
+
+
+def remove_with_processes(path: str, *, timeout_seconds: float = 5.0) -> None:
+    """Kill what lives in the group and remove it. A group that is gone already is fine."""
+    kill(path)
+    deadline = time.monotonic() + timeout_seconds
+    while not remove(path) and time.monotonic() < deadline:
+        time.sleep(
+            0.002
+        )  # killed processes leave the group when they are reaped; nothing announces it

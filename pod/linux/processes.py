@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import marshal
 import os
 
 from pod.base import exits, log
 from pod.base.errors import PodError
-from pod.linux import signals
+from pod.linux import signals, syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -202,3 +203,75 @@ def kill_and_reap(pid: int) -> None:
         os.waitpid(pid, 0)
     except ChildProcessError:
         pass  # reaped already
+
+
+def spawn(
+    arguments: list[str],
+    *,
+    streams: tuple[int, int, int],
+    keep: Iterable[int] = (),
+    directory: str | None = None,
+    environment: dict[str, str] | None = None,
+    dies_with_parent: bool = False,
+) -> int:
+    """Start a program, whose name is the absolute path arguments[0]; its pid, which the caller reaps.
+
+    It gets `streams` as its standard streams, and `keep` under their own numbers. With `dies_with_parent` the kernel
+    kills it when this process ends first, unless it makes itself a daemon (PR_SET_PDEATHSIG, prctl(2)).
+    When it cannot be executed, it ends with status 127.
+    """
+    parent = os.getpid()
+    pid = fork_raw()
+    if pid:
+        return pid
+    try:
+        if dies_with_parent:
+            syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signals.SIGKILL)
+            if os.getppid() != parent:
+                os._exit(exits.FAILED)  # it had ended before the request
+        moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 100) for fd in streams]
+        for number, fd in enumerate(moved):
+            os.dup2(fd, number)
+        close_descriptors({0, 1, 2, *keep})
+        for fd in keep:
+            os.set_inheritable(fd, True)
+        if directory is not None:
+            os.chdir(directory)
+        signals.restore_defaults()
+        os.execve(
+            arguments[0], arguments, clean_environment() if environment is None else environment
+        )
+    except BaseException as error:  # noqa: BLE001  the process ends here
+        os.write(2, f"{arguments[0]}: {error}\n".encode("utf-8", "replace"))
+    finally:
+        os._exit(exits.NOT_FOUND)
+
+
+def clean_environment() -> dict[str, str]:
+    """What an external program needs of our environment: where programs, home and run directory are."""
+    kept = ("PATH", "HOME", "USER", "XDG_RUNTIME_DIR", "TMPDIR", "DBUS_SESSION_BUS_ADDRESS")
+    return {"LC_ALL": "C", **{name: os.environ[name] for name in kept if name in os.environ}}
+
+
+def find_program(name: str, *directories: str) -> str | None:
+    """The absolute path of a program: in `directories` first, then in PATH, then where system programs are."""
+    path = os.environ.get("PATH", os.defpath).split(":")
+    for directory in (*directories, *path, "/usr/local/sbin", "/usr/sbin", "/sbin"):
+        candidate = os.path.join(directory, name)
+        if os.access(candidate, os.X_OK) and os.path.isfile(candidate):
+            return candidate
+    return None
+
+
+def reap_all() -> list[tuple[int, int]]:
+    """Collect every child that has ended: (pid, wait status) each."""
+    reaped = []
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            break
+        if pid == 0:
+            break
+        reaped.append((pid, status))
+    return reaped

@@ -37,7 +37,8 @@ class UnknownSignal(PodError):
 
     def __init__(self, text: str) -> None:
         super().__init__(
-            f"signal '{text}' does not exist", hint="use a name such as TERM or SIGTERM, or a number (kill -l)"
+            f"signal '{text}' does not exist",
+            hint="use a name such as TERM or SIGTERM, or a number (kill -l)",
         )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _TIOCSPTLCK = 0x40045431  # ioctl_tty(2); the termios module names them from Python 3.13 on
 _TIOCGPTN = 0x80045430
+_TIOCGPTPEER = 0x5441
 
 
 def open_pair(devpts: str = "/dev/pts") -> tuple[int, str]:
@@ -21,6 +22,11 @@ def open_pair(devpts: str = "/dev/pts") -> tuple[int, str]:
     fcntl.ioctl(master, _TIOCSPTLCK, b"\0\0\0\0")
     number = int.from_bytes(fcntl.ioctl(master, _TIOCGPTN, b"\0\0\0\0"), "little")
     return master, f"{devpts}/{number}"
+
+
+def open_peer(master_fd: int) -> int:
+    """The slave side of the terminal behind `master_fd`, also from another mount namespace (Linux 4.13)."""
+    return fcntl.ioctl(master_fd, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
 
 
 def make_controlling(slave_fd: int) -> None:

@@ -29,7 +29,10 @@ def copy_tree(source_fd: int, target_fd: int) -> None:
             # After chown, which clears the set-id bits.
             os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=target_fd)
         os.utime(
-            name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=target_fd, follow_symlinks=False
+            name,
+            ns=(status.st_atime_ns, status.st_mtime_ns),
+            dir_fd=target_fd,
+            follow_symlinks=False,
         )
     status = os.fstat(source_fd)
     os.fchown(target_fd, status.st_uid, status.st_gid)
@@ -55,11 +58,13 @@ def _copy_file(source_fd: int, target_fd: int, name: str) -> None:
     flags = os.O_NOFOLLOW | os.O_CLOEXEC
     source = os.open(name, os.O_RDONLY | flags, dir_fd=source_fd)
     try:
-        target = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | flags, 0o600, dir_fd=target_fd)
+        target = os.open(
+            name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | flags, 0o600, dir_fd=target_fd
+        )
         try:
             remaining = os.fstat(source).st_size
             while remaining > 0:
-                sent = os.sendfile(target, source, None, min(remaining, 1 << 30))  # type: ignore[arg-type]
+                sent = os.sendfile(target, source, None, min(remaining, 1 << 30))
                 if sent == 0:
                     break
                 remaining -= sent

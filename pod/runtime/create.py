@@ -43,7 +43,9 @@ class Nest:
     Whoever has it passes it to `create` or calls `abandon`.
     """
 
-    def __init__(self, pid: int, channel: sockets.Channel, maps: tuple[IdMap, IdMap] | None) -> None:
+    def __init__(
+        self, pid: int, channel: sockets.Channel, maps: tuple[IdMap, IdMap] | None
+    ) -> None:
         self.pid = pid
         self.channel = channel
         self.maps = maps
@@ -183,5 +185,3 @@ def _end(nest: Nest, pid: int) -> None:
         processes.kill_and_reap(pid)
     else:
         processes.kill_and_reap(nest.pid)
-
-

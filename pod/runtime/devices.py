@@ -78,7 +78,9 @@ def attach_terminal(slave: str, uid: int, size: dict[str, int] | None) -> None:
 
 def _bind_console(slave: str) -> None:
     try:
-        os.close(os.open("/dev/console", os.O_CREAT | os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC, 0o600))
+        os.close(
+            os.open("/dev/console", os.O_CREAT | os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC, 0o600)
+        )
         mounts.bind(slave, "/dev/console", recursive=False)
     except OSError as error:
         if error.errno not in {errno.EROFS, errno.EACCES, errno.ENXIO}:
@@ -100,5 +102,3 @@ def give_streams(uid: int) -> None:
 def bring_up_loopback() -> None:
     """Set the loopback interface of this network namespace up; the kernel then gives it its addresses."""
     interfaces.set_up("lo")
-
-

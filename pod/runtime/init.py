@@ -1,8 +1,8 @@
 """The child half of a start: from fork to execve, read from top to bottom.
 
-The order is the content: each step stands where it does because of what the kernel allows before and after it. The other
-half is `create.py`; the messages are in `protocol.py`; what a step does in detail is in `rootfs.py`, `devices.py`,
-`security.py` and `user.py`, all of which are imported before the first step.
+The order is the content: each step stands where it does because of what the kernel allows before and after it. The
+other half is `create.py`; the messages are in `protocol.py`; what a step does in detail is in `rootfs.py`,
+`devices.py`, `security.py` and `user.py`, all of which are imported before the first step.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A process 1 that adopts orphans and passes signals on, for `--init` on a host without a program for it (catatonit)."""
+"""A process 1 that adopts orphans and passes signals on, for `--init` where catatonit is not installed."""
 
 from __future__ import annotations
 

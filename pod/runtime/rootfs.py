@@ -122,12 +122,18 @@ def mount_all(root_fd: int, entries: list[dict[str, Any]], label: str) -> None:
         try:
             _mount_one(root_fd, entry, label)
         except OSError as error:
-            raise MountFailed(entry.get("source") or entry["type"], entry["destination"], error) from error
+            raise MountFailed(
+                entry.get("source") or entry["type"], entry["destination"], error
+            ) from error
 
 
 def _mount_one(root_fd: int, entry: dict[str, Any], label: str) -> None:
     options = parse_options(entry.get("options") or [])
-    kind, source, destination = entry.get("type") or "bind", entry.get("source"), entry["destination"]
+    kind, source, destination = (
+        entry.get("type") or "bind",
+        entry.get("source"),
+        entry["destination"],
+    )
     if options.flags & MS_BIND or kind == "bind":
         _bind(root_fd, source or "", destination, options)
         return
@@ -225,7 +231,7 @@ def _set_propagation(root_fd: int, destination: str, mode: str) -> None:
 
 
 def mask(paths: list[str]) -> None:
-    """Hide `linux.maskedPaths`: an empty directory over a directory, /dev/null over a file. After the change of root."""
+    """Hide `linux.maskedPaths` by an empty directory or by /dev/null. After the change of root."""
     for path in paths:
         try:
             if os.path.isdir(path):

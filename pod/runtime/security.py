@@ -173,5 +173,3 @@ def close_on_exec(first: int) -> None:
 def guard_before_joining() -> None:
     """Before entering a PID namespace with processes of a container: they may not trace us or open our files."""
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
-
-

@@ -1,0 +1,42 @@
+"""Connect a container's network namespace to the outside, and let go of it again. The entry of this package.
+
+What a container gets, the *settings*, is plain data:
+
+    backend         "pasta", "slirp4netns", "none", "host" or "joined" (backends/table.py)
+    program         absolute path of the backend's program, where it has one
+    ports           [{"host_ip", "host_port", "container_port", "count", "protocol"}, ...]
+    options         words for the program that the user gave
+    ipv6            whether to offer IPv6
+    run_directory   where helpers may leave files
+
+The work is begun as soon as the namespace exists and awaited last, since a helper takes tens of milliseconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+from netns.backends.table import MODULES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class Attachment(Protocol):
+        """A connection in progress or in place."""
+
+        def wait(self) -> None:
+            """Wait until the network is up. Raises NetworkError with the helper's own words."""
+
+        def processes(self) -> list[tuple[int, int]]:
+            """The helpers as (pid, start time), for whoever cleans up after a crash."""
+
+        def detach(self) -> None:
+            """End the helpers and remove their files. Never raises; twice does no harm."""
+
+
+def begin(settings: dict[str, Any], pid: int) -> Attachment:
+    """Start to connect the network namespace of `pid`; the caller waits for the result and detaches it."""
+    module = importlib.import_module(f"netns.backends.{MODULES[settings['backend']]}")
+    attachment: Attachment = module.begin(settings, pid)
+    return attachment

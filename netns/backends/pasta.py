@@ -1,0 +1,137 @@
+"""pasta(1): a process that moves packets between a tap device in the container and ordinary sockets of the host.
+
+The container gets an address of its own, so that the host's address means the host, and a resolver address that pasta
+forwards to the host's resolver. The client's address of a published port is kept.
+"""
+
+from __future__ import annotations
+
+import os
+
+from netns import helper
+from netns.backends import addresses
+from netns.errors import NetworkError
+from pod.linux import processes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+PROGRAM = "pasta"
+_PID_FILE = "pasta.pid"
+
+
+def probe() -> str:
+    """Why pasta cannot be used here; empty when it can."""
+    if processes.find_program(PROGRAM) is None:
+        return "pasta is not installed (package passt)"
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        return "/dev/net/tun cannot be opened by this user"
+    return ""
+
+
+def begin(settings: dict[str, Any], pid: int) -> Pasta:
+    """Start pasta on the namespaces of `pid`."""
+    return Pasta(settings, pid)
+
+
+def arguments(settings: dict[str, Any], pid: int) -> list[str]:
+    """The command line, see pasta(1)."""
+    given = list(settings["options"])
+    words = [settings["program"], "--config-net", "--quiet", "--pid", _PID_FILE]
+    if not _has(given, "-a", "--address"):
+        words += ["--address", addresses.CONTAINER]
+        if not _has(given, "-n", "--netmask"):
+            words += ["--netmask", str(addresses.PREFIX_LENGTH)]
+        if not _has(given, "-g", "--gateway"):
+            words += ["--gateway", addresses.GATEWAY]
+    if not _has(given, "--dns-forward"):
+        words += ["--dns-forward", addresses.RESOLVER]
+    if not _has(given, "--map-gw", "--no-map-gw"):
+        words.append("--no-map-gw")
+    for short, protocol in (("-t", "tcp"), ("-u", "udp")):
+        specs = [_spec(port) for port in settings["ports"] if port["protocol"] == protocol]
+        for spec in specs:
+            words += [short, spec]
+        if not specs and not _has(given, short, f"--{protocol}-ports"):
+            words += [short, "none"]
+    for option, long in (("-T", "--tcp-ns"), ("-U", "--udp-ns")):
+        if not _has(given, option, long):
+            words += [option, "none"]
+    words += [word for word in given if word != "--map-gw"]
+    words.append(str(pid))
+    return words
+
+
+def _has(words: list[str], *names: str) -> bool:
+    return any(word == name or word.startswith(f"{name}=") for word in words for name in names)
+
+
+def _spec(port: dict[str, Any]) -> str:
+    """A published port as pasta(1) writes it: [ADDRESS/]FIRST[-LAST][:FIRST[-LAST]]."""
+    last = port["count"] - 1
+
+    def span(first: int) -> str:
+        return f"{first}-{first + last}" if last else str(first)
+
+    address = f"{port['host_ip']}/" if port["host_ip"] else ""
+    return f"{address}{span(port['host_port'])}:{span(port['container_port'])}"
+
+
+class Pasta:
+    def __init__(self, settings: dict[str, Any], pid: int) -> None:
+        self._directory: str = settings["run_directory"]
+        self._daemon: tuple[int, int] | None = None
+        self._helper: helper.Helper | None = helper.Helper(
+            arguments(settings, pid), directory=self._directory
+        )
+
+    def wait(self) -> None:
+        if self._helper is None:
+            return
+        # It becomes a daemon when everything is in place; the process that we started then ends with 0.
+        text = self._helper.complaint()
+        status = self._helper.wait()
+        self._helper = None
+        if status != 0:
+            raise helper.failed("pasta", text, _hint())
+        pid = self._read_pid()
+        started = processes.start_time(pid)
+        if started is None:
+            raise NetworkError("pasta ended as soon as it had started")
+        self._daemon = (pid, started)
+
+    def processes(self) -> list[tuple[int, int]]:
+        return [self._daemon] if self._daemon else []
+
+    def detach(self) -> None:
+        if self._helper is not None:
+            self._helper.end()
+            self._helper = None
+        if self._daemon is None:
+            self._daemon = self._find_daemon()
+        if self._daemon is not None:
+            helper.end_process(*self._daemon)
+            self._daemon = None
+
+    def _find_daemon(self) -> tuple[int, int] | None:
+        """The daemon of a start that broke off before `wait`."""
+        try:
+            pid = self._read_pid()
+        except NetworkError:
+            return None
+        started = processes.start_time(pid)
+        return None if started is None else (pid, started)
+
+    def _read_pid(self) -> int:
+        try:
+            with open(f"{self._directory}/{_PID_FILE}", encoding="ascii") as file:
+                return int(file.read())
+        except (OSError, ValueError) as error:
+            raise NetworkError(f"pasta did not say which process it is: {error}") from error
+
+
+def _hint() -> str | None:
+    if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        return "sudo chmod 0666 /dev/net/tun"
+    return "try --network slirp4netns, or --network none"

@@ -1,0 +1,67 @@
+"""A helper program of a network backend: started with its complaints kept, ended by its pid and start time."""
+
+from __future__ import annotations
+
+import os
+
+from netns.errors import NetworkError
+from pod.linux import processes, signals
+
+_MAX_TEXT = 4096
+
+
+class Helper:
+    """A program that is starting. Whoever begins it calls `complaint` or `end`."""
+
+    def __init__(self, arguments: list[str], *, keep: tuple[int, ...] = (), directory: str) -> None:
+        self.name = os.path.basename(arguments[0])
+        self._errors_fd, theirs = os.pipe()
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        try:
+            # Until it has made itself a daemon it must not outlive us: nothing on disk would tell of it.
+            self.pid = processes.spawn(
+                arguments,
+                streams=(null, null, theirs),
+                keep=keep,
+                directory=directory,
+                dies_with_parent=True,
+            )
+        finally:
+            os.close(theirs)
+            os.close(null)
+        self.started = processes.start_time(self.pid) or 0
+
+    def complaint(self) -> str:
+        """What it wrote to standard error until it closed it; waits for that."""
+        text = b""
+        while part := os.read(self._errors_fd, _MAX_TEXT):
+            text += part
+        os.close(self._errors_fd)
+        self._errors_fd = -1
+        return text[-_MAX_TEXT:].decode("utf-8", "replace").strip()
+
+    def wait(self) -> int:
+        """The exit status of the program that was started."""
+        _, status = os.waitpid(self.pid, 0)
+        return os.waitstatus_to_exitcode(status)
+
+    def end(self) -> None:
+        """Kill and reap it if it still runs."""
+        if self._errors_fd >= 0:
+            os.close(self._errors_fd)
+            self._errors_fd = -1
+        processes.kill_and_reap(self.pid)
+
+
+def failed(name: str, text: str, hint: str | None = None) -> NetworkError:
+    """The error for a helper that gave up, in its own words."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return NetworkError(
+        f"{name} could not connect the container to the network: {'; '.join(lines[-3:]) or 'it gave no reason'}",
+        hint=hint,
+    )
+
+
+def end_process(pid: int, started: int) -> None:
+    """SIGKILL to a helper that is no child of the caller any more, if it still is that process."""
+    processes.send_signal(pid, started, signals.SIGKILL)

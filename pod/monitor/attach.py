@@ -1,0 +1,137 @@
+"""The other side of attached terminals and of commands that wait: connections to the container's monitor.
+
+A client gets the container's output as packets, sends input as packets, and is told when the container has ended. The
+messages, beside the streams of `linux/sockets.py`:
+
+    client -> monitor    ATTACH                from now on, send me output
+                         RESIZE, rows, columns
+                         INPUT_ENDS            no more input from me
+                         NO_RESTART            the container is being stopped: the restart policy ends here
+                         FINISHING             I will record the end myself; wait for me
+                         FINISHED              it is recorded
+    monitor -> client    STARTED, pid, time    (to the command that started the container)
+                         ERROR, kind, value    (to the same, instead)
+                         EXITED, status, out_of_memory, time
+"""
+
+from __future__ import annotations
+
+from pod.linux import sockets
+from pod.monitor.loop import READ, WRITE, Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+ATTACH = "attach"
+RESIZE = "resize"
+INPUT_ENDS = "input-ends"
+NO_RESTART = "no-restart"
+FINISHING = "finishing"
+FINISHED = "finished"
+STARTED = "started"
+ERROR = "error"
+EXITED = "exited"
+
+SOCKET = "attach"  # its name in the container's run directory
+_MAX_QUEUED = 64  # packets; a client that lets more pile up slows the container down, as a slow terminal would
+
+
+class Client:
+    """One connection, never blocking. `on_packet(client, kind, value)` is called for what it sends."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        channel: sockets.Channel,
+        on_packet: Callable[[Client, bytes, Any], None],
+        on_drained: Callable[[], None],
+    ) -> None:
+        self.wants_output = False
+        self.is_finishing = False
+        self.is_connected = True
+        self._loop = loop
+        self._channel = channel
+        self._on_packet = on_packet
+        self._on_drained = on_drained
+        self._queue: list[tuple[bytes, Any]] = []
+        channel.set_blocking(False)
+        loop.watch(channel.fileno(), self._ready)
+
+    @property
+    def is_slow(self) -> bool:
+        return len(self._queue) > _MAX_QUEUED
+
+    def send(self, *message: Any) -> None:
+        """Queue a message behind the output that was sent before it."""
+        self._put(sockets.MESSAGE, message)
+
+    def send_data(self, kind: bytes, data: bytes) -> None:
+        """Queue a piece of output."""
+        self._put(kind, data)
+
+    def _put(self, kind: bytes, value: Any) -> None:
+        if not self.is_connected:
+            return
+        self._queue.append((kind, value))
+        if len(self._queue) == 1:
+            self._flush()
+
+    def _flush(self) -> None:
+        try:
+            while self._queue:
+                kind, value = self._queue[0]
+                if kind == sockets.MESSAGE:
+                    self._channel.send(*value)
+                else:
+                    self._channel.send_data(kind, value)
+                self._queue.pop(0)
+        except BlockingIOError:
+            self._loop.watch(self._channel.fileno(), self._ready, READ | WRITE)
+            return
+        except OSError:
+            self.disconnect()
+            return
+        self._loop.watch(self._channel.fileno(), self._ready, READ)
+
+    def _ready(self, events: int) -> None:
+        if events & WRITE and self._queue:
+            was_slow = self.is_slow
+            self._flush()
+            if was_slow and not self.is_slow:
+                self._on_drained()
+        if not events & READ or not self.is_connected:
+            return
+        try:
+            kind, value, fds = self._channel.receive()
+        except BlockingIOError:
+            return
+        except (OSError, ValueError, EOFError):
+            kind, value, fds = b"", (), []
+        _close_all(fds)
+        if not kind:
+            self.disconnect()
+        self._on_packet(self, kind, value)
+
+    def has_unsent(self) -> bool:
+        return self.is_connected and bool(self._queue)
+
+    def disconnect(self) -> None:
+        """Close the connection; twice does no harm."""
+        if self.is_connected:
+            was_slow = self.is_slow
+            self.is_connected = False
+            self._queue.clear()
+            self._loop.forget(self._channel.fileno())
+            self._channel.close()
+            if was_slow:
+                self._on_drained()
+
+
+def _close_all(fds: list[int]) -> None:
+    """A client has no reason to pass descriptors; those it passes are not kept."""
+    import os
+
+    for fd in fds:
+        os.close(fd)

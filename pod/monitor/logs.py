@@ -1,0 +1,165 @@
+"""Log drivers: what becomes of a container's output. Writing only; `engine/logs.py` reads.
+
+Every driver takes pieces of a stream as they were read, not lines: a line may come in several pieces, and one piece may
+hold ten thousand lines. Whatever is done per line is done by one call for the whole piece.
+
+Formats: k8s-file is the CRI log format (Kubernetes, "CRI logging": time, stream, tag P or F, text); json-file is
+docker's; journald is the native protocol of systemd-journald(8).
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from pod.base import log
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Protocol
+
+    class Driver(Protocol):
+        """Where output goes. Whoever opens a driver closes it."""
+
+        def write(self, stream: str, data: bytes) -> None:
+            """Take a piece of "stdout" or "stderr". Never raises: a full disk must not stop the container."""
+
+        def close(self) -> None: ...
+
+
+def open_driver(settings: dict[str, Any]) -> Driver:
+    """The driver that `settings` ask for: driver, path, max_size (bytes, 0 for no limit), max_files, and names."""
+    driver = settings["driver"]
+    if driver == "none":
+        return Nothing()
+    if driver == "journald":
+        from pod.monitor.journal import Journal
+
+        return Journal(settings)
+    file = RotatedFile(settings["path"], settings.get("max_size", 0), settings.get("max_files", 1))
+    if driver == "json-file":
+        from pod.monitor.jsonlog import JsonFile
+
+        return JsonFile(file)
+    return CriFile(file)
+
+
+class Nothing:
+    """Driver "none": output reaches attached terminals only."""
+
+    def write(self, stream: str, data: bytes) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class CriFile:
+    """Driver "k8s-file"."""
+
+    def __init__(self, file: RotatedFile) -> None:
+        self._file = file
+        self._clock = Clock()
+
+    def write(self, stream: str, data: bytes) -> None:
+        prefix = b"%s %s " % (self._clock.now(), stream.encode())
+        end = data.rfind(b"\n")
+        parts = []
+        if end >= 0:
+            whole = prefix + b"F "
+            parts.append(whole + data[:end].replace(b"\n", b"\n" + whole) + b"\n")
+        if end + 1 < len(data):
+            parts.append(prefix + b"P " + data[end + 1 :] + b"\n")
+        self._file.write(b"".join(parts))
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class Clock:
+    """The present time as RFC 3339 text with nanoseconds and the local offset, always of the same length."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._date = b""
+        self._offset = b""
+
+    def now(self) -> bytes:
+        second, nanosecond = divmod(time.time_ns(), 1_000_000_000)
+        if second != self._second:
+            local = time.localtime(second)
+            sign, minutes = ("-" if local.tm_gmtoff < 0 else "+"), abs(local.tm_gmtoff) // 60
+            self._second = second
+            self._date = time.strftime("%Y-%m-%dT%H:%M:%S", local).encode()
+            self._offset = f"{sign}{minutes // 60:02}:{minutes % 60:02}".encode()
+        return b"%s.%09d%s" % (self._date, nanosecond, self._offset)
+
+
+class RotatedFile:
+    """A file that is renamed to PATH.1, PATH.2, ... when it reaches `max_size` bytes; at most `max_files` are kept.
+
+    With `max_files` 1 the old content is dropped, as docker does. A write that fails (a full disk) loses the piece, is
+    noted once in the log of diagnostics, and is tried again with the next piece.
+    """
+
+    def __init__(self, path: str, max_size: int, max_files: int) -> None:
+        self._path = path
+        self._max_size = max_size
+        self._max_files = max(1, max_files)
+        self._lost_bytes = 0
+        self._fd = -1
+        self._size = 0
+        self._open()
+
+    def _open(self) -> None:
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._size = os.fstat(self._fd).st_size
+
+    def write(self, data: bytes) -> None:
+        if self._max_size and self._size and self._size + len(data) > self._max_size:
+            self._rotate()
+        view = memoryview(data)
+        try:
+            while view:
+                written = os.write(self._fd, view)
+                self._size += written
+                view = view[written:]
+        except OSError as error:
+            if not self._lost_bytes:
+                log.warning(f"output of the container is lost, '{self._path}': {error.strerror}")
+            self._lost_bytes += len(view)
+            self._end_line()
+
+    def _end_line(self) -> None:
+        """A piece that was cut off must not swallow the line that comes next: take the cut line out again."""
+        try:
+            size = os.fstat(self._fd).st_size
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                start = max(0, size - 65536)
+                tail = os.pread(fd, 65536, start)
+            finally:
+                os.close(fd)
+            end = tail.rfind(b"\n")
+            if end >= 0:
+                os.ftruncate(self._fd, start + end + 1)
+            self._size = os.fstat(self._fd).st_size
+        except OSError as error:
+            log.debug(f"'{self._path}' could not be cut at a line: {error}")
+
+    def _rotate(self) -> None:
+        os.close(self._fd)
+        try:
+            if self._max_files == 1:
+                os.unlink(self._path)
+            else:
+                for number in range(self._max_files - 1, 0, -1):
+                    older = self._path if number == 1 else f"{self._path}.{number - 1}"
+                    if os.path.exists(older):
+                        os.rename(older, f"{self._path}.{number}")
+        except OSError as error:
+            log.warning(f"'{self._path}' cannot be rotated: {error.strerror}")
+        self._open()
+
+    def close(self) -> None:
+        os.close(self._fd)

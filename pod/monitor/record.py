@@ -1,0 +1,65 @@
+"""The files of a running container in its run directory: who watches it, what it is, how it ended.
+
+`claim` is a lock that the monitor holds while it lives: whoever can take it knows that no monitor is there, whatever
+the other files say. All of it is gone after a reboot, and nothing of it is synced.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from pod.base import files, plainjson
+from pod.base.errors import PodError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+LOCK_FILE = "monitor"
+STATE_FILE = "state"
+EXIT_FILE = "exit"
+
+
+class Record:
+    """What one monitor leaves for other commands to read."""
+
+    def __init__(self, run_directory: str, pid_files: dict[str, str]) -> None:
+        self._directory = run_directory
+        self._pid_files = pid_files
+        self._lock_fd = -1
+
+    def claim(self) -> None:
+        """Take the lock that says that this container has a monitor. Raises PodError when another has it."""
+        self._lock_fd = os.open(
+            f"{self._directory}/{LOCK_FILE}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600
+        )
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PodError(
+                "the container is being started or cleaned up by another command"
+            ) from None
+        os.write(self._lock_fd, f"{os.getpid()}\n".encode())
+
+    def release(self) -> None:
+        """Let go of the lock, so that the end can be recorded as after a monitor's death."""
+        os.close(self._lock_fd)
+
+    def write_state(self, state: dict[str, Any]) -> None:
+        self._write(STATE_FILE, state)
+
+    def write_exit(self, end: dict[str, Any]) -> None:
+        self._write(EXIT_FILE, end)
+
+    def write_pid_files(self, container_pid: int) -> None:
+        """The files of --pidfile and --conmon-pidfile."""
+        for role, pid in (("monitor", os.getpid()), ("container", container_pid)):
+            if self._pid_files[role]:
+                files.write_atomic(
+                    self._pid_files[role], f"{pid}\n".encode(), mode=0o644, sync=False
+                )
+
+    def _write(self, name: str, document: dict[str, Any]) -> None:
+        data = plainjson.dumps(document).encode() + b"\n"
+        files.write_atomic(f"{self._directory}/{name}", data, sync=False)
