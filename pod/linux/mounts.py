@@ -28,6 +28,10 @@ from pod.linux.syscalls import (
     MS_UNBINDABLE,
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 PROPAGATION = {
     "private": MS_PRIVATE,
     "rprivate": MS_PRIVATE | MS_REC,
@@ -111,3 +115,93 @@ def pivot_into(new_root: str) -> None:
     syscalls.mount(None, ".", None, MS_SLAVE | MS_REC)
     syscalls.umount2(".", MNT_DETACH)
     os.chdir("/")
+
+
+_PAGE = 4096  # mount(2) passes on at most one page of options, its end included
+_ODD = frozenset("\\:,")
+
+
+def mount_overlay(
+    lowers: Iterable[str], upper: str, work: str, target: str, options: Iterable[str] = ()
+) -> None:
+    """Mount an overlay of the directories `lowers`, topmost first, on `target`; writes go to `upper`.
+
+    Without `upper` the mount is read-only, which needs two lowers. `options` are further words such as "userxattr".
+    All directories are absolute paths. Those below one common parent are named relative to it, so that a hundred layers
+    fit into the one page of mount(2); beyond that, the layers are handed over one by one (Linux 6.7).
+    """
+    lowers = list(lowers)
+    kept = [
+        os.open(target, os.O_PATH | os.O_CLOEXEC),
+        os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC),
+    ]
+    try:
+        base = os.path.dirname(lowers[0])
+        os.chdir(base)
+        relative = [
+            os.path.basename(lower) if os.path.dirname(lower) == base else lower for lower in lowers
+        ]
+        lowerdir = f"lowerdir={':'.join(map(_escape, relative))}"
+        words = [f"upperdir={upper}", f"workdir={work}", *options] if upper else list(options)
+        if upper and (
+            len(os.fsencode(lowerdir + "".join(words))) > _PAGE - 64
+            or _ODD.intersection(upper + work)
+        ):
+            # By descriptors, whose names are short and plain whatever the user's directory is called.
+            for directory in (upper, work):
+                kept.append(os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+            words[:2] = [f"upperdir={fd_path(kept[2])}", f"workdir={fd_path(kept[3])}"]
+        data = ",".join([lowerdir, *words])
+        if len(os.fsencode(data)) < _PAGE:
+            syscalls.mount("overlay", fd_path(kept[0]), "overlay", 0, data)
+        else:
+            _mount_overlay_stepwise(relative, words, kept[0])
+    finally:
+        os.fchdir(kept[1])
+        for fd in kept:
+            os.close(fd)
+
+
+def mount_overlay_options(target: str, options: Iterable[str]) -> None:
+    """Mount an overlay that is described by the words of an OCI mount: "lowerdir=A:B", "upperdir=U", and so on."""
+    lowers, upper, work, rest = [], "", "", []
+    for word in options:
+        key, _, value = word.partition("=")
+        if key == "lowerdir":
+            lowers = [part.replace("\0", ":") for part in value.replace("\\:", "\0").split(":")]
+        elif key == "upperdir":
+            upper = value
+        elif key == "workdir":
+            work = value
+        else:
+            rest.append(word)
+    mount_overlay(lowers, upper, work, target, rest)
+
+
+def _mount_overlay_stepwise(lowers: list[str], words: list[str], target_fd: int) -> None:
+    fs_fd = syscalls.fsopen("overlay")
+    try:
+        for lower in lowers:
+            syscalls.fsconfig(fs_fd, syscalls.FSCONFIG_SET_STRING, "lowerdir+", lower)
+        for word in words:
+            key, _, value = word.partition("=")
+            if value:
+                syscalls.fsconfig(fs_fd, syscalls.FSCONFIG_SET_STRING, key, value)
+            else:
+                syscalls.fsconfig(fs_fd, syscalls.FSCONFIG_SET_FLAG, key)
+        syscalls.fsconfig(fs_fd, syscalls.FSCONFIG_CMD_CREATE)
+        mount_fd = syscalls.fsmount(fs_fd)
+    finally:
+        os.close(fs_fd)
+    try:
+        flags = syscalls.MOVE_MOUNT_F_EMPTY_PATH | syscalls.MOVE_MOUNT_T_EMPTY_PATH
+        syscalls.move_mount(mount_fd, "", target_fd, "", flags)
+    finally:
+        os.close(mount_fd)
+
+
+def _escape(lower: str) -> str:
+    """A directory name as overlay reads it in `lowerdir`."""
+    for character in "\\:,":
+        lower = lower.replace(character, "\\" + character)
+    return lower
