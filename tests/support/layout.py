@@ -285,19 +285,24 @@ class Image:
             _add(archive, "manifest.json", to_json(listing))
         return path
 
-    def oci_archive(self, path: str, name: str = "latest") -> str:
+    def oci_archive(self, path: str, tag: str = "latest") -> str:
         """Write the image alone as an OCI archive. `path` is returned."""
         manifest = self.manifest()
         key = "org.opencontainers.image.ref.name"
         index = {
             "schemaVersion": 2,
             "mediaType": OCI_INDEX,
-            "manifests": [{**self.descriptor(), "annotations": {key: name}}],
+            "manifests": [{**self.descriptor(), "annotations": {key: tag}}],
         }
         digests = {item["digest"] for item in (*manifest["layers"], manifest["config"])} | {
             self.digest
         }
         with tarfile.open(path, "w", format=tarfile.GNU_FORMAT) as archive:
+            for name in (
+                "blobs",
+                "blobs/sha256",
+            ):  # implied ones skopeo would give to root, and fail
+                archive.addfile(directory(name).header())
             _add(archive, "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
             _add(archive, "index.json", to_json(index))
             for digest in sorted(digests):
