@@ -47,14 +47,6 @@ class PortMapping(Record):
         return f"{where}{host}{_range_text(self.container_port, self.count)}/{self.protocol}"
 
 
-class ExposedPort(Record):
-    """`count` ports that a container listens on, for -P and for `inspect`."""
-
-    port: int
-    count: int = 1
-    protocol: str = "tcp"
-
-
 class PortConflict(UsageError):
     """One port of the host cannot lead to two places."""
 
@@ -97,15 +89,15 @@ def parse_port(text: str) -> tuple[PortMapping, ...]:
     return tuple(PortMapping(container, host, address or "", count, name) for name in protocols)
 
 
-def parse_expose(text: str) -> ExposedPort:
-    """`--expose PORT[-PORT][/PROTOCOL]`, and the keys of an image's `ExposedPorts`."""
+def parse_expose(text: str) -> PortMapping:
+    """`--expose PORT[-PORT][/PROTOCOL]`, and the keys of an image's `ExposedPorts`; the host's port is 0."""
     option = "--expose"
     ports, slash, protocol = text.partition("/")
     port, count = _parse_range(option, text, ports)
     protocols = _parse_protocols(option, text, protocol if slash else "tcp")
     if len(protocols) != 1:
         raise InvalidValue(option, text, "one protocol, tcp or udp")
-    return ExposedPort(port, count, protocols[0])
+    return PortMapping(port, count=count, protocol=protocols[0])
 
 
 def merge_ports(mappings: Iterable[PortMapping]) -> tuple[PortMapping, ...]:
@@ -122,7 +114,7 @@ def merge_ports(mappings: Iterable[PortMapping]) -> tuple[PortMapping, ...]:
 
 
 def publish_all(
-    exposed: Iterable[ExposedPort], published: Iterable[PortMapping]
+    exposed: Iterable[PortMapping], published: Iterable[PortMapping]
 ) -> tuple[PortMapping, ...]:
     """-P: the published ports, and each exposed port that is not among them on a free port of the host."""
     mappings = list(published)
@@ -132,7 +124,7 @@ def publish_all(
         for offset in range(mapping.count)
     }
     for item in exposed:
-        for port in range(item.port, item.port + item.count):
+        for port in range(item.container_port, item.container_port + item.count):
             if (port, item.protocol) not in done:
                 done.add((port, item.protocol))
                 mappings.append(PortMapping(port, protocol=item.protocol))
@@ -140,7 +132,7 @@ def publish_all(
 
 
 def port_bindings(
-    mappings: Iterable[PortMapping], exposed: Iterable[ExposedPort] = (), *, any_address: str = ""
+    mappings: Iterable[PortMapping], exposed: Iterable[PortMapping] = (), *, any_address: str = ""
 ) -> dict[str, list[dict[str, str]] | None]:
     """As `inspect` has it: {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}; null for one that is only exposed.
 
@@ -148,7 +140,7 @@ def port_bindings(
     """
     bindings: dict[str, list[dict[str, str]] | None] = {}
     for item in exposed:
-        for port in range(item.port, item.port + item.count):
+        for port in range(item.container_port, item.container_port + item.count):
             bindings[f"{port}/{item.protocol}"] = None
     for mapping in mappings:
         for offset in range(mapping.count):

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from pod.base.errors import InvalidValue, Unsupported, UsageError
 from pod.spec.ports import (
-    ExposedPort,
     PortConflict,
     PortMapping,
     merge_ports,
@@ -99,12 +98,12 @@ def test_sctp_is_refused_with_the_reason() -> None:
 @pytest.mark.parametrize(
     ("text", "exposed"),
     [
-        ("80", ExposedPort(80)),
-        ("53/udp", ExposedPort(53, 1, "udp")),
-        ("3300-3310", ExposedPort(3300, 11)),
+        ("80", PortMapping(80)),
+        ("53/udp", PortMapping(53, protocol="udp")),
+        ("3300-3310", PortMapping(3300, count=11)),
     ],
 )
-def test_exposed_port_is_read(text: str, exposed: ExposedPort) -> None:
+def test_exposed_port_is_read(text: str, exposed: PortMapping) -> None:
     assert parse_expose(text) == exposed
 
 
