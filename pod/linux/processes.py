@@ -11,7 +11,7 @@ import os
 
 from pod.base import exits, log
 from pod.base.errors import PodError
-from pod.linux import signals, syscalls
+from pod.linux import signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -220,6 +220,8 @@ def spawn(
     kills it when this process ends first, unless it makes itself a daemon (PR_SET_PDEATHSIG, prctl(2)).
     When it cannot be executed, it ends with status 127.
     """
+    from pod.linux import syscalls  # heavy (ctypes) for commands that only look at processes
+
     parent = os.getpid()
     pid = fork_raw()
     if pid:

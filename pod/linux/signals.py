@@ -1,7 +1,7 @@
 """Signals by name and number, and their dispositions. See signal(7).
 
-The `signal` module wraps its C half, `_signal`, in enumerations, whose import costs 3 ms; the C half is used here and in
-no other file.
+The `signal` module wraps its C half, `_signal`, in enumerations, whose import costs 3 ms; the C half is used here and
+in no other file.
 """
 
 from __future__ import annotations

@@ -1,0 +1,122 @@
+"""Every directory and file name that pod uses, in one place.
+
+The *root directory* lasts; the *run directory* is on a file system that is empty after a reboot. Paths are strings;
+nothing is created here but by `make_private`.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from pod.base.errors import PodError
+
+
+class UnsafeDirectory(PodError):
+    """A directory that somebody else could change."""
+
+
+class Paths:
+    """The paths below one root directory and one run directory."""
+
+    def __init__(self, root: str, runroot: str) -> None:
+        self.root = root
+        self.runroot = runroot
+
+    @property
+    def database(self) -> str:
+        return f"{self.root}/pod.db"
+
+    @property
+    def layers(self) -> str:
+        return f"{self.root}/layers"
+
+    @property
+    def volumes(self) -> str:
+        return f"{self.root}/volumes"
+
+    @property
+    def locks(self) -> str:
+        return f"{self.root}/locks"
+
+    @property
+    def cache(self) -> str:
+        return f"{self.root}/cache"
+
+    @property
+    def containers(self) -> str:
+        return f"{self.root}/containers"
+
+    def container(self, container_id: str) -> str:
+        """What belongs to a container and lasts: its layer, log, hosts file."""
+        return f"{self.root}/containers/{container_id}"
+
+    def container_lock(self, container_id: str) -> str:
+        return f"{self.root}/locks/container-{container_id}"
+
+    def volume_lock(self, name: str) -> str:
+        return f"{self.root}/locks/volume-{name}"
+
+    @property
+    def run_containers(self) -> str:
+        return f"{self.runroot}/containers"
+
+    def run(self, container_id: str) -> str:
+        """What belongs to a container while it runs: monitor lock, state, exit status, socket."""
+        return f"{self.runroot}/containers/{container_id}"
+
+
+def default_root() -> str:
+    """Where images and containers are kept unless `--root` or storage.conf says otherwise."""
+    if os.geteuid() == 0:
+        return "/var/lib/pod"
+    data = os.environ.get("XDG_DATA_HOME") or os.path.join(home(), ".local/share")
+    return os.path.join(data, "pod")
+
+
+def default_runroot() -> str:
+    """Where the state of running containers is kept unless `--runroot` or storage.conf says otherwise."""
+    if os.geteuid() == 0:
+        return "/run/pod"
+    directory = os.environ.get("XDG_RUNTIME_DIR")
+    if directory and os.access(directory, os.W_OK):
+        return os.path.join(directory, "pod")
+    return f"/tmp/pod-run-{os.geteuid()}"
+
+
+def home() -> str:
+    """The caller's home directory; HOME wins over the user database, as in podman."""
+    directory = os.environ.get("HOME")
+    if directory:
+        return directory
+    import pwd
+
+    return pwd.getpwuid(os.getuid()).pw_dir
+
+
+def make_private(path: str) -> None:
+    """Make a directory, and those above it, that only the caller can enter. One that is there must be the caller's."""
+    try:
+        os.mkdir(path, 0o700)
+        return
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        make_private(path)
+        return
+    except OSError as error:
+        raise PodError(
+            f"directory '{path}' cannot be made: {error.strerror}",
+            hint="choose another with --root or --runroot",
+        ) from error
+    status = os.stat(path)
+    if not stat.S_ISDIR(status.st_mode):
+        raise UnsafeDirectory(
+            f"'{path}' is not a directory", hint="choose another with --root or --runroot"
+        )
+    if status.st_uid != os.geteuid():
+        raise UnsafeDirectory(
+            f"directory '{path}' belongs to user {status.st_uid}, not to you ({os.geteuid()})",
+            hint="choose another with --root or --runroot",
+        )

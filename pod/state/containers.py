@@ -1,0 +1,229 @@
+"""The rows of containers: one each, with its configuration and how it ended last."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from pod.base import ids
+from pod.base.errors import PodError
+from pod.base.records import Record
+from pod.spec.container import ContainerConfig
+from pod.state.database import Database, IntegrityError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_COLUMNS = "id, name, status, created_ns, started_ns, finished_ns, exit_status, boot_id, image_id, config, outcome"
+
+
+class NoSuchContainer(PodError):
+    """Nothing has this name or id."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"no container has the name or id '{text}'", hint="pod ps -a")
+
+
+class AmbiguousContainer(PodError):
+    """Several ids begin so."""
+
+    def __init__(self, text: str, found: list[str]) -> None:
+        shown = ", ".join(ids.short(one) for one in found[:5])
+        super().__init__(
+            f"'{text}' is the beginning of several container ids: {shown}", hint="give more digits"
+        )
+
+
+class NameTaken(PodError):
+    """Another container has the name."""
+
+    def __init__(self, name: str, owner: str) -> None:
+        super().__init__(
+            f"the container name '{name}' is in use by container {ids.short(owner)}",
+            hint=f"choose another name, remove that container (pod rm {name}), or use --replace",
+        )
+
+
+class StillNeeded(PodError):
+    """Another container uses this one's namespaces or volumes."""
+
+    def __init__(self, name: str, users: list[str]) -> None:
+        super().__init__(
+            f"container '{name}' is needed by {', '.join(users)}",
+            hint=f"remove them too: pod rm --depend {name}",
+        )
+
+
+class Container(Record):
+    """A row. `status` is "created", "active" or "exited"; whether an active one runs, its run directory tells.
+
+    `outcome` says how the last run ended: {"error", "out_of_memory", "restarts", "stopped_by_user", ...}.
+    """
+
+    id: str
+    name: str
+    status: str
+    created_ns: int
+    started_ns: int
+    finished_ns: int
+    exit_status: int
+    boot_id: str
+    image_id: str
+    config: ContainerConfig
+    outcome: dict[str, Any]
+
+
+def insert(database: Database, container: Container) -> None:
+    """Add the row, its volumes' users and its dependencies. Raises NameTaken."""
+    config = json.dumps(container.config.to_json(), separators=(",", ":"))
+    with database.transaction() as transaction:
+        try:
+            transaction.execute(
+                f"INSERT INTO containers ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                container.id,
+                container.name,
+                container.status,
+                container.created_ns,
+                container.started_ns,
+                container.finished_ns,
+                container.exit_status,
+                container.boot_id,
+                container.image_id,
+                config,
+                json.dumps(container.outcome),
+            )
+        except IntegrityError as error:
+            rows = database.query("SELECT id FROM containers WHERE name = ?", container.name)
+            raise NameTaken(container.name, rows[0][0] if rows else container.id) from error
+        for volume in container.config.volumes:
+            transaction.execute("INSERT INTO volume_users VALUES (?, ?)", volume, container.id)
+        for needed in container.config.needs:
+            transaction.execute("INSERT INTO dependencies VALUES (?, ?)", container.id, needed)
+
+
+def find(database: Database, text: str) -> Container:
+    """The container with this name, id, or unique beginning of an id. Names win, as in podman."""
+    rows = database.query(f"SELECT {_COLUMNS} FROM containers WHERE name = ? OR id = ?", text, text)
+    if not rows and ids.looks_like_id(text):
+        rows = database.query(
+            f"SELECT {_COLUMNS} FROM containers WHERE id >= ? AND id < ?", text, text + "g"
+        )
+        if len(rows) > 1:
+            raise AmbiguousContainer(text, [row[0] for row in rows])
+    if not rows:
+        raise NoSuchContainer(text)
+    return _from_row(rows[0])
+
+
+def all_of(database: Database) -> list[Container]:
+    """Every container, the oldest first."""
+    rows = database.query(f"SELECT {_COLUMNS} FROM containers ORDER BY created_ns, id")
+    return [_from_row(row) for row in rows]
+
+
+def latest(database: Database) -> Container:
+    """The container that was created last."""
+    rows = database.query(f"SELECT {_COLUMNS} FROM containers ORDER BY created_ns DESC, id LIMIT 1")
+    if not rows:
+        raise PodError("there is no container yet", hint="pod run IMAGE")
+    return _from_row(rows[0])
+
+
+def using_image(database: Database, image_id: str) -> list[Container]:
+    """The containers that were made from an image."""
+    rows = database.query(f"SELECT {_COLUMNS} FROM containers WHERE image_id = ?", image_id)
+    return [_from_row(row) for row in rows]
+
+
+def needing(database: Database, container_id: str) -> list[Container]:
+    """The containers that use this one's namespaces or volumes."""
+    rows = database.query(
+        f"SELECT {_COLUMNS} FROM containers WHERE id IN (SELECT container FROM dependencies WHERE needs = ?)",
+        container_id,
+    )
+    return [_from_row(row) for row in rows]
+
+
+def set_active(database: Database, container_id: str, boot_id: str) -> bool:
+    """Say that a monitor is being started; False when the row is gone."""
+    with database.transaction() as transaction:
+        return bool(
+            transaction.execute(
+                "UPDATE containers SET status = 'active', started_ns = ?, boot_id = ? WHERE id = ?",
+                time.time_ns(),
+                boot_id,
+                container_id,
+            )
+        )
+
+
+def set_created(database: Database, container_id: str, outcome: dict[str, Any]) -> None:
+    """Take the statement of `set_active` back: the start failed."""
+    with database.transaction() as transaction:
+        transaction.execute(
+            "UPDATE containers SET status = CASE finished_ns WHEN 0 THEN 'created' ELSE 'exited' END, "
+            "outcome = ? WHERE id = ?",
+            json.dumps(outcome),
+            container_id,
+        )
+
+
+def set_exited(
+    database: Database,
+    container_id: str,
+    *,
+    exit_status: int,
+    started_ns: int,
+    finished_ns: int,
+    outcome: dict[str, Any],
+) -> None:
+    """Record the end of a run."""
+    with database.transaction() as transaction:
+        transaction.execute(
+            "UPDATE containers SET status = 'exited', exit_status = ?, started_ns = ?, finished_ns = ?, "
+            "outcome = ? WHERE id = ?",
+            exit_status,
+            started_ns,
+            finished_ns,
+            json.dumps(outcome),
+            container_id,
+        )
+
+
+def set_config(database: Database, container_id: str, config: ContainerConfig) -> None:
+    """Replace the configuration."""
+    with database.transaction() as transaction:
+        transaction.execute(
+            "UPDATE containers SET config = ? WHERE id = ?",
+            json.dumps(config.to_json(), separators=(",", ":")),
+            container_id,
+        )
+
+
+def rename(database: Database, container: Container, name: str) -> None:
+    """Give the container another name. Raises NameTaken."""
+    with database.transaction() as transaction:
+        try:
+            transaction.execute("UPDATE containers SET name = ? WHERE id = ?", name, container.id)
+        except IntegrityError as error:
+            (owner,) = database.query("SELECT id FROM containers WHERE name = ?", name)[0]
+            raise NameTaken(name, owner) from error
+
+
+def remove(database: Database, container: Container) -> bool:
+    """Remove the row; False when it was gone already. Raises StillNeeded."""
+    with database.transaction() as transaction:
+        users = database.query("SELECT container FROM dependencies WHERE needs = ?", container.id)
+        if users:
+            names = database.query(
+                "SELECT name FROM containers WHERE id IN (SELECT container FROM dependencies WHERE needs = ?)",
+                container.id,
+            )
+            raise StillNeeded(container.name, [name for (name,) in names])
+        return bool(transaction.execute("DELETE FROM containers WHERE id = ?", container.id))
+
+
+def _from_row(row: tuple[Any, ...]) -> Container:
+    *columns, config, outcome = row
+    return Container(*columns, ContainerConfig.from_json(json.loads(config)), json.loads(outcome))

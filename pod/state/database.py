@@ -1,0 +1,150 @@
+"""The database: connection, transactions, migrations. The only module that knows SQLite.
+
+Write-ahead log, foreign keys, `BEGIN IMMEDIATE` for writes: see https://www.sqlite.org/wal.html. Synchronous is NORMAL:
+a power cut can lose the last transactions, never the order of them; commands whose result must outlast a power cut call
+`sync`. A connection never crosses a fork.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+
+from pod.base import paths
+from pod.base.errors import PodError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_BUSY_SECONDS = 30.0
+SCHEMA_VERSION = 1  # the number of files in schema/; a test compares
+
+
+class DatabaseError(PodError):
+    """The database cannot be used."""
+
+
+class Database:
+    """One connection, opened on first use and left to the kernel at the end of the command.
+
+    Closing the last connection would write the whole log back, some milliseconds for every command; a connection that
+    is not closed leaves that to whoever finds the log long.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = _open(self.path)
+        return self._connection
+
+    def transaction(self) -> Transaction:
+        """A write transaction as a context: committed at its end, rolled back by an exception."""
+        return Transaction(self.connection)
+
+    def query(self, statement: str, *values: Any) -> list[Any]:
+        """All rows of a SELECT, outside of a transaction or in the one that is open."""
+        try:
+            return self.connection.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise _explained(self.path, error) from error
+
+    def close(self) -> None:
+        """Close the connection; before a fork, and in programs that use pod as a library."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+class Transaction:
+    """See Database.transaction. Keep it short: no fork, no waiting, no walking of directories inside."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> Transaction:
+        self.execute("BEGIN IMMEDIATE")
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.execute("COMMIT" if kind is None else "ROLLBACK")
+
+    def execute(self, statement: str, *values: Any) -> int:
+        """Run one statement; the number of rows that it changed. A broken constraint raises sqlite3.IntegrityError."""
+        try:
+            return self._connection.execute(statement, values).rowcount
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.Error as error:
+            raise _explained("", error) from error
+
+
+IntegrityError = sqlite3.IntegrityError
+
+
+def _open(path: str) -> sqlite3.Connection:
+    paths.make_private(os.path.dirname(path))
+    try:
+        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        if version != SCHEMA_VERSION:
+            migrate(connection, path)
+    except sqlite3.Error as error:
+        raise _explained(path, error) from error
+    return connection
+
+
+def migrate(connection: sqlite3.Connection, path: str, upto: int = SCHEMA_VERSION) -> None:
+    """Bring the database to schema `upto`: each file of schema/ that it has not seen runs once, in its order."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version > upto:
+            raise DatabaseError(
+                f"'{path}' was written by a newer pod (schema {version}, this one knows {upto})",
+                hint="install that version again, or use another --root",
+            )
+        for number in range(version + 1, upto + 1):
+            for statement in _statements(number):
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {upto}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _statements(number: int) -> list[str]:
+    """The statements of one schema file. `executescript` would commit before it begins, so they are split here."""
+    path = os.path.join(os.path.dirname(__file__), "schema", f"{number:04}.sql")
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    found, statement = [], ""
+    for line in text.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            found.append(statement)
+            statement = ""
+    return found
+
+
+# Primary result codes, https://www.sqlite.org/rescode.html; Python names them from 3.11 on.
+_SQLITE_BUSY = 5
+_SQLITE_FULL = 13
+
+
+def _explained(path: str, error: sqlite3.Error) -> DatabaseError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    what = f"the database '{path}'" if path else "the database"
+    if code == _SQLITE_BUSY:
+        return DatabaseError(f"{what} is locked by another command for too long")
+    if code == _SQLITE_FULL:
+        return DatabaseError(f"{what} cannot be written: the disk is full", hint="pod system prune")
+    return DatabaseError(f"{what} cannot be used: {error}", hint="pod system check")

@@ -1,0 +1,57 @@
+"""What the run directory of an active container says: a row is never trusted to say "running" on its own.
+
+Reading only; `engine/finish.py` makes the row true again.
+"""
+
+from __future__ import annotations
+
+from pod.base import files, locks
+from pod.base.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+# Names in the run directory, written by pod/monitor/record.py; state may not import the monitor.
+MONITOR_LOCK = "monitor"
+STATE_FILE = "state"
+EXIT_FILE = "exit"
+
+
+class Run(Record):
+    """The present state of an active container.
+
+    condition     "starting" (a monitor is there, the container not yet), "running", "ended" (the exit status is
+                  written, the row not yet), "lost" (no monitor and no exit status: it was killed, or never began)
+    state, end    the monitor's files; {} where there is none
+    """
+
+    condition: str
+    state: dict[str, Any]
+    end: dict[str, Any]
+
+    @property
+    def pid(self) -> int:
+        """Process 1 of a running container."""
+        return int(self.state.get("pid", 0))
+
+
+def read_run(run_directory: str) -> Run:
+    """Look at the files and the lock of a container's monitor."""
+    end = _read(f"{run_directory}/{EXIT_FILE}")
+    if end:
+        return Run("ended", {}, end)
+    if locks.is_held(f"{run_directory}/{MONITOR_LOCK}"):
+        state = _read(f"{run_directory}/{STATE_FILE}")
+        return Run("running" if state.get("started_ns") else "starting", state, {})
+    # The monitor may have ended normally between the two looks.
+    end = _read(f"{run_directory}/{EXIT_FILE}")
+    return Run("ended" if end else "lost", _read(f"{run_directory}/{STATE_FILE}"), end)
+
+
+def _read(path: str) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = files.read_json(path)
+    except FileNotFoundError:
+        return {}
+    return document
