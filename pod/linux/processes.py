@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import marshal
 import os
+import select
 
 from pod.base import exits, log
 from pod.base.errors import PodError
@@ -277,3 +278,19 @@ def reap_all() -> list[tuple[int, int]]:
             break
         reaped.append((pid, status))
     return reaped
+
+
+def wait_until_gone(pid: int, started: int, *, timeout_seconds: float = 10.0) -> bool:
+    """Wait for the end of a process that is no child; False when it is still there after the time."""
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        if not is_alive(pid, started):
+            return True
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        return bool(poll.poll(timeout_seconds * 1000))
+    finally:
+        os.close(pidfd)

@@ -1,8 +1,8 @@
 """Seccomp profiles: JSON -> BPF program, through libseccomp, with a cache on disk.
 
-A profile is docker's and podman's format (rules with `includes` and `excludes` for capabilities, architectures and kernel
-versions) or the `linux.seccomp` object of the OCI runtime specification. Compiling takes longer than a start, so the
-bytes are kept under a name made of everything they depend on; a start only loads them with seccomp(2).
+A profile is docker's and podman's format (rules with `includes` and `excludes` for capabilities, architectures and
+kernel versions) or the `linux.seccomp` object of the OCI runtime specification. Compiling takes longer than a start, so
+the bytes are kept under a name made of everything they depend on; a start only loads them with seccomp(2).
 """
 
 from __future__ import annotations
@@ -231,7 +231,8 @@ def _load() -> Any:
     except OSError as error:
         raise SeccompError(
             "the library libseccomp is not installed, and the default system call filter needs it",
-            hint="install libseccomp2 (Debian, Ubuntu) or libseccomp (Fedora), or use --security-opt seccomp=unconfined",
+            hint="install the package libseccomp2 (Debian, Ubuntu) or libseccomp (Fedora), "
+            "or use --security-opt seccomp=unconfined",
         ) from error
     library.seccomp_init.argtypes = (c_uint32,)
     library.seccomp_init.restype = c_void_p

@@ -1,40 +1,15 @@
-"""The other side of attached terminals and of commands that wait: connections to the container's monitor.
-
-A client gets the container's output as packets, sends input as packets, and is told when the container has ended. The
-messages, beside the streams of `linux/sockets.py`:
-
-    client -> monitor    ATTACH                from now on, send me output
-                         RESIZE, rows, columns
-                         INPUT_ENDS            no more input from me
-                         NO_RESTART            the container is being stopped: the restart policy ends here
-                         FINISHING             I will record the end myself; wait for me
-                         FINISHED              it is recorded
-    monitor -> client    STARTED, pid, time    (to the command that started the container)
-                         ERROR, kind, value    (to the same, instead)
-                         EXITED, status, out_of_memory, time
-"""
+"""The monitor's side of attached terminals and of commands that wait; the messages are in `spec/monitor.py`."""
 
 from __future__ import annotations
 
 from pod.linux import sockets
-from pod.monitor.loop import READ, WRITE, Loop
+from pod.linux.loop import READ, WRITE, Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-ATTACH = "attach"
-RESIZE = "resize"
-INPUT_ENDS = "input-ends"
-NO_RESTART = "no-restart"
-FINISHING = "finishing"
-FINISHED = "finished"
-STARTED = "started"
-ERROR = "error"
-EXITED = "exited"
-
-SOCKET = "attach"  # its name in the container's run directory
 _MAX_QUEUED = 64  # packets; a client that lets more pile up slows the container down, as a slow terminal would
 
 

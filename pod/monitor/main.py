@@ -34,9 +34,10 @@ from pod.base import exits, log
 from pod.base.errors import PodError
 from pod.linux import cgroups, processes, signals, sockets, syscalls
 from pod.monitor import attach, logs, record
-from pod.monitor.loop import Loop
+from pod.linux.loop import Loop
 from pod.monitor.streams import Streams
 from pod.runtime import create
+from pod.spec import monitor as protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def main(channel: sockets.Channel, expected_maps: tuple[IdMap, IdMap] | None) ->
     try:
         watch.run(nest)
     except BaseException as error:  # noqa: BLE001  the process ends here
-        watch.starter.send(attach.ERROR, *processes.describe_error(error))
+        watch.starter.send(protocol.ERROR, *processes.describe_error(error))
     processes.leave(0)
 
 
@@ -100,14 +101,14 @@ class Watch:
         """Start the container, watch it to its end, as often as its restart policy asks for it."""
         try:
             self.record.claim()
-            listener = sockets.Listener(self.order["run_directory"], attach.SOCKET)
+            listener = sockets.Listener(self.order["run_directory"], protocol.SOCKET)
             self.start(nest)
         except (PodError, OSError) as error:
-            self.starter.send(attach.ERROR, *processes.describe_error(error))
+            self.starter.send(protocol.ERROR, *processes.describe_error(error))
             self.flush_clients()
             return
         self.starter.send(
-            attach.STARTED, self.container.pid, self.started_ns, self.container.refused_limits
+            protocol.STARTED, self.container.pid, self.started_ns, self.container.refused_limits
         )
         self.starter.wants_output = self.order["attach"]
         if not self.order["attach"]:
@@ -272,7 +273,7 @@ class Watch:
             }
         )
         for client in self.clients:
-            client.send(attach.EXITED, status, out_of_memory, ended_ns)
+            client.send(protocol.EXITED, status, out_of_memory, ended_ns)
         self.flush_clients()
         if not self.somebody_finished():
             from pod.engine import finish  # heavy, and not needed before
@@ -318,18 +319,18 @@ class Watch:
             self.on_message(client, *value)
 
     def on_message(self, client: attach.Client, name: str, *values: Any) -> None:
-        if name == attach.ATTACH:
+        if name == protocol.ATTACH:
             client.wants_output = True
-        elif name == attach.RESIZE:
+        elif name == protocol.RESIZE:
             self.streams.resize(*values)
-        elif name == attach.INPUT_ENDS:
+        elif name == protocol.INPUT_ENDS:
             if self.order["input_once"]:
                 self.streams.end_input()
-        elif name == attach.NO_RESTART:
+        elif name == protocol.NO_RESTART:
             self.may_restart = False
-        elif name == attach.FINISHING:
+        elif name == protocol.FINISHING:
             client.is_finishing = True
-        elif name == attach.FINISHED:
+        elif name == protocol.FINISHED:
             self.is_finished = True
             self.loop.stop()
 

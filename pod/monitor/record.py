@@ -11,14 +11,11 @@ import os
 
 from pod.base import files, plainjson
 from pod.base.errors import PodError
+from pod.spec.monitor import EXIT_FILE, LOCK_FILE, STATE_FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-LOCK_FILE = "monitor"
-STATE_FILE = "state"
-EXIT_FILE = "exit"
 
 
 class Record:

@@ -7,7 +7,7 @@ import fcntl
 import os
 
 from pod.linux import sockets, terminal
-from pod.monitor.loop import READ, WRITE, Loop
+from pod.linux.loop import READ, WRITE, Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -60,8 +60,10 @@ def create_links(root_fd: int) -> None:
             os.close(directory_fd)
 
 
-def attach_terminal(slave: str, uid: int, size: dict[str, int] | None) -> None:
-    """Make the terminal `slave` the controlling one, /dev/console, and the three streams of this process."""
+def attach_terminal(
+    slave: str, uid: int, size: dict[str, int] | None, *, console: bool = True
+) -> None:
+    """Make the terminal `slave` the controlling one, the three streams of this process, and /dev/console if asked."""
     fd = os.open(slave, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     if size and size.get("height"):
         terminal.set_window_size(fd, size["height"], size["width"])
@@ -69,7 +71,8 @@ def attach_terminal(slave: str, uid: int, size: dict[str, int] | None) -> None:
         os.fchown(fd, uid, -1)
     except PermissionError:
         pass  # the device belongs to the only id that there is
-    _bind_console(slave)
+    if console:
+        _bind_console(slave)
     terminal.make_controlling(fd)
     for number in (0, 1, 2):
         os.dup2(fd, number)

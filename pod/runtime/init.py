@@ -63,7 +63,11 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
     process: dict[str, Any] = config["process"]
     named_fds = dict(zip(bundle["fd_names"], fds, strict=True))
 
-    # 3. Other processes' namespaces, then our own new ones. The cgroup namespace waits for our place in the tree.
+    # 3. What is written to our own /proc files, while we may: a fork inherits both.
+    security.adjust_oom_score(process.get("oomScoreAdj"))
+    security.set_profile(process.get("apparmorProfile"))
+
+    # 4. Other processes' namespaces, then our own new ones. The cgroup namespace waits for our place in the tree.
     wanted = {entry["type"]: entry.get("path") for entry in linux["namespaces"]}
     shares_pids = "pid" not in wanted or wanted["pid"] is not None
     if shares_pids:
@@ -80,13 +84,13 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
         )
     )
 
-    # 4. A new PID namespace begins with the next child. Its parent leaves; the monitor, a subreaper, inherits it.
+    # 5. A new PID namespace begins with the next child. Its parent leaves; the monitor, a subreaper, inherits it.
     pid = processes.fork_raw()
     if pid:
         channel.send(protocol.PID, pid)
         os._exit(0)
 
-    # 5. The cgroup that we are in at this unshare becomes the root we see inside, so the monitor places us first.
+    # 6. The cgroup that we are in at this unshare becomes the root we see inside, so the monitor places us first.
     protocol.expect(channel, protocol.PLACED)
     if "cgroup" in wanted:
         if wanted["cgroup"] is not None:
@@ -94,12 +98,12 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
         else:
             syscalls.unshare(syscalls.CLONE_NEWCGROUP)
 
-    # 6. A session of our own, a keyring of our own, and no signal disposition of whoever started pod.
+    # 7. A session of our own, a keyring of our own, and no signal disposition of whoever started pod.
     os.setsid()
     security.new_keyring(bundle["id"])
     signals.restore_defaults()
 
-    # 7. Names and sysctls belong to namespaces, so they are set before the paths to set them become read-only.
+    # 8. Names and sysctls belong to namespaces, so they are set before the paths to set them become read-only.
     if "uts" in wanted and wanted["uts"] is None:
         if config.get("hostname"):
             syscalls.sethostname(config["hostname"])
@@ -108,36 +112,35 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
     if "network" in wanted and wanted["network"] is None:
         devices.bring_up_loopback()
 
-    # 8. Mounts. Ours follow the host's (slave), so that a mount made there later reaches a bind that asked for it.
+    # 9. Mounts. Ours follow the host's (slave), so that a mount made there later reaches a bind that asked for it.
     mounts.set_propagation("/", linux.get("rootfsPropagation") or "rslave")
     root_fd = rootfs.mount_root(bundle["rootfs"], config["root"]["path"])
     rootfs.mount_all(root_fd, config["mounts"], linux.get("mountLabel", ""))
     devices.create(root_fd, linux.get("devices", []))
     devices.create_links(root_fd)
 
-    # 9. Programs that later steps need from the host are read now.
+    # 10. Programs that later steps need from the host are read now.
     seccomp_program = security.read_program(bundle["seccomp"])
     last_capability = capabilities.last_known()
 
-    # 10. The container's root becomes ours. From here no module can be imported: it would be one of the container's.
+    # 11. The container's root becomes ours. From here no module can be imported: it would be one of the container's.
     mounts.pivot_into(mounts.fd_path(root_fd))
     os.close(root_fd)
     security.forget_imports()
 
-    # 11. Settings in /proc, then hide and protect what must not be seen or changed, then the root itself.
+    # 12. Settings in /proc, then hide and protect what must not be seen or changed, then the root itself.
     security.write_sysctls(linux.get("sysctl", {}))
-    security.adjust_oom_score(process.get("oomScoreAdj"))
     rootfs.mask(linux.get("maskedPaths", []))
     rootfs.protect(linux.get("readonlyPaths", []))
     if config["root"].get("readonly"):
         mounts.restrict("/", syscalls.MS_RDONLY)
 
-    # 12. Who we will be: names are looked up in the container's own files.
+    # 13. Who we will be: names are looked up in the container's own files.
     identity = user.resolve(bundle["user"], bundle["groups"], process["user"])
     user.add_passwd_entry(identity, bundle["passwd_entry"])
     environment = user.with_home(process.get("env", []), identity)
 
-    # 13. The terminal exists in the container's own devpts; its other end goes to the monitor.
+    # 14. The terminal exists in the container's own devpts; its other end goes to the monitor.
     master_fd = None
     if process.get("terminal"):
         master_fd, slave = terminal.open_pair()
@@ -151,22 +154,21 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
     if master_fd is not None:
         os.close(master_fd)
 
-    # 14. Wait for the network; `pod init` stops here and `pod start` goes on.
+    # 15. Wait for the network; `pod init` stops here and `pod start` goes on.
     protocol.expect(channel, protocol.START)
 
-    # 15. Nobody outside needs our /proc files any more.
+    # 16. Nobody outside needs our /proc files any more.
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     security.set_limits(process.get("rlimits", []))
     rootfs.enter_directory(process["cwd"], identity, make=bundle["make_cwd"])
     os.umask(process["user"].get("umask", 0o022))
 
-    # 16. A built-in process 1, when asked for and no program for it was found on the host.
+    # 17. A built-in process 1, when asked for and no program for it was found on the host.
     if bundle["reaper"]:
         reaper.become_parent_of_command(channel)
 
-    # 17. Give up privileges, in the only order that works: the filter needs CAP_SYS_ADMIN unless no_new_privs is set;
+    # 18. Give up privileges, in the only order that works: the filter needs CAP_SYS_ADMIN unless no_new_privs is set;
     #     the bounding set needs CAP_SETPCAP; the change of user needs CAP_SETUID; what remains is set last.
-    security.set_profile(process.get("apparmorProfile"))
     if process.get("noNewPrivileges"):
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     elif seccomp_program:
@@ -178,7 +180,7 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
     if seccomp_program and process.get("noNewPrivileges"):
         syscalls.seccomp_set_filter(seccomp_program)
 
-    # 18. Every descriptor but the three streams and those passed on purpose closes in execve, the channel too.
+    # 19. Every descriptor but the three streams and those passed on purpose closes in execve, the channel too.
     security.close_on_exec(3 + bundle["preserve_fds"])
     execute.command(process["args"], environment, process["cwd"])
 

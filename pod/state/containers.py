@@ -122,6 +122,13 @@ def all_of(database: Database) -> list[Container]:
     return [_from_row(row) for row in rows]
 
 
+def by_ids(database: Database, wanted: list[str]) -> list[Container]:
+    """Those of the containers that exist, by full id."""
+    marks = ",".join("?" * len(wanted))
+    rows = database.query(f"SELECT {_COLUMNS} FROM containers WHERE id IN ({marks})", *wanted)
+    return [_from_row(row) for row in rows]
+
+
 def latest(database: Database) -> Container:
     """The container that was created last."""
     rows = database.query(f"SELECT {_COLUMNS} FROM containers ORDER BY created_ns DESC, id LIMIT 1")

@@ -7,15 +7,11 @@ from __future__ import annotations
 
 from pod.base import files, locks
 from pod.base.records import Record
+from pod.spec.monitor import EXIT_FILE, LOCK_FILE, STATE_FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-# Names in the run directory, written by pod/monitor/record.py; state may not import the monitor.
-MONITOR_LOCK = "monitor"
-STATE_FILE = "state"
-EXIT_FILE = "exit"
 
 
 class Run(Record):
@@ -41,7 +37,7 @@ def read_run(run_directory: str) -> Run:
     end = _read(f"{run_directory}/{EXIT_FILE}")
     if end:
         return Run("ended", {}, end)
-    if locks.is_held(f"{run_directory}/{MONITOR_LOCK}"):
+    if locks.is_held(f"{run_directory}/{LOCK_FILE}"):
         state = _read(f"{run_directory}/{STATE_FILE}")
         return Run("running" if state.get("started_ns") else "starting", state, {})
     # The monitor may have ended normally between the two looks.

@@ -1,0 +1,152 @@
+"""What happens once when a container has ended: its end goes into the database, its run directory away.
+
+Whoever finds the end first does it, under the container's lock: the command that waited, the monitor, or the next
+command that looks. Doing it twice does no harm.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from pod.base import locks, log
+from pod.linux import processes
+from pod.spec import monitor
+from pod.state import containers, reconcile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.engine.context import Engine
+    from pod.state.containers import Container
+
+LOST_STATUS = 137  # as after SIGKILL: nobody saw how it ended
+
+
+def after_monitor(settings: dict[str, Any], container_id: str) -> None:
+    """What a monitor does last, with the engine that its order describes."""
+    from pod.engine.context import Engine
+
+    engine = Engine(**settings)
+    lock = locks.FileLock(engine.paths.container_lock(container_id))
+    with lock:
+        rows = containers.by_ids(engine.database, [container_id])
+        if rows:
+            settle(engine, rows[0], lock)
+
+
+def refresh(engine: Engine, container: Container) -> tuple[Container, reconcile.Run | None]:
+    """The container as it is now, and its run when it is active. An end that nobody recorded is recorded first.
+
+    Takes the container's lock only when there is something to record; a container that another command is starting is
+    left alone. An auto-removed container may be gone afterwards: then its status is "exited" and `is_gone` is true.
+    """
+    if container.status != "active":
+        return container, None
+    run = read_run(engine, container)
+    if run.condition in {"starting", "running"}:
+        return container, run
+    lock = locks.FileLock(engine.paths.container_lock(container.id))
+    try:
+        lock.acquire(wait=False)
+    except locks.Busy:
+        return container, run  # somebody is starting it or recording its end
+    try:
+        rows = containers.by_ids(engine.database, [container.id])
+        if not rows:
+            return container.replace(status="exited"), None
+        return settle(engine, rows[0], lock), None
+    finally:
+        lock.release()
+
+
+def read_run(engine: Engine, container: Container) -> reconcile.Run:
+    """The run of an active container; one of an earlier boot is lost."""
+    if container.boot_id != processes.boot_id():
+        return reconcile.Run("lost", {}, {})
+    return reconcile.read_run(engine.paths.run(container.id))
+
+
+def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Container:
+    """Make the row of a container true whose monitor has ended or is ending; the caller holds its lock.
+
+    Returns the container as it is then. One with --rm is removed, and its lock file with it.
+    """
+    if container.status != "active":
+        return container
+    run = read_run(engine, container)
+    if run.condition in {"starting", "running"}:
+        return container
+    if run.condition == "lost":
+        _clean_up_after_lost_monitor(run.state)
+    ended = _end_of(engine, container, run)
+    containers.set_exited(engine.database, container.id, **ended)
+    remove_run_directory(engine, container.id)
+    container = container.replace(status="exited", **ended)
+    if container.config.auto_remove:
+        from pod.engine import remove
+
+        remove.remove_settled(engine, container, lock, volumes=True)
+    return container
+
+
+def _end_of(engine: Engine, container: Container, run: reconcile.Run) -> dict[str, Any]:
+    outcome = {"stopped_by_user": bool(container.outcome.get("stopped_by_user"))}
+    if run.end:
+        outcome |= {
+            name: run.end[name]
+            for name in ("out_of_memory", "timed_out", "restarts", "error")
+            if run.end.get(name)
+        }
+        return {
+            "exit_status": run.end["status"],
+            "started_ns": run.end["started_ns"],
+            "finished_ns": run.end["ended_ns"],
+            "outcome": outcome,
+        }
+    same_boot = container.boot_id == processes.boot_id()
+    outcome["error"] = (
+        "its monitor was killed, so how it ended is not known"
+        if same_boot
+        else "the machine was restarted while it ran"
+    )
+    log.info(f"container {container.name}: {outcome['error']}")
+    return {
+        "exit_status": LOST_STATUS,
+        "started_ns": run.state.get("started_ns") or container.started_ns,
+        "finished_ns": time.time_ns(),
+        "outcome": outcome,
+    }
+
+
+def _clean_up_after_lost_monitor(state: dict[str, Any]) -> None:
+    """End what a killed monitor has left: the container, its network helper, its cgroup."""
+    from pod.linux import cgroups, signals
+
+    if state.get("pid"):
+        processes.send_signal(state["pid"], state["pid_started"], signals.SIGKILL)
+    for pid, started in state.get("helpers", ()):
+        processes.send_signal(pid, started, signals.SIGKILL)
+    if state.get("cgroup"):
+        cgroups.remove_with_processes(state["cgroup"])
+    if state.get("pid"):
+        processes.wait_until_gone(state["pid"], state["pid_started"])
+
+
+def remove_run_directory(engine: Engine, container_id: str) -> None:
+    """Remove the files of a run that is over, the exit status last: until then the next command can begin again."""
+    directory = engine.paths.run(container_id)
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return
+    for name in sorted(names, key=lambda name: name == monitor.EXIT_FILE):
+        try:
+            os.unlink(f"{directory}/{name}")
+        except FileNotFoundError:
+            continue
+    try:
+        os.rmdir(directory)
+    except FileNotFoundError:
+        pass

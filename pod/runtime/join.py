@@ -1,0 +1,170 @@
+"""Enter a running container with a new process (`pod exec`).
+
+No monitor is needed: the command forks, the child joins all namespaces through a pidfd with one setns(2), forks once
+more to be in the PID namespace, gives up what the container may not have, and becomes the command. Its parent passes the
+exit status on.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import exits
+from pod.base.records import Record
+from pod.linux import (
+    capabilities,
+    cgroups,
+    idmap,
+    namespaces,
+    processes,
+    signals,
+    sockets,
+    syscalls,
+    terminal,
+)
+from pod.runtime import devices, execute, protocol, rootfs, security, user
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+
+class Joined(Record):
+    """A process that was started in a container. `pid` is its parent out here, which ends with the same status."""
+
+    pid: int
+    inner_pid: int  # the process itself, as seen from the caller's PID namespace
+    terminal_fd: int  # the master of its terminal, or -1; the caller closes it
+
+
+def start(order: dict[str, Any], streams: tuple[int, int, int]) -> Joined:
+    """Start a process in the container. Raises what kept it from running, with exit status 126 or 127 for those.
+
+    `order` is plain data: container_pid, container_started, cgroup ("" for none), namespaces (kinds that the container
+    has of its own), process (the OCI `process` object), user, groups, seccomp (path or None), make_cwd, preserve_fds,
+    id. Without a terminal the process gets `streams` as they are.
+    """
+    pidfd = os.pidfd_open(order["container_pid"])
+    try:
+        if not processes.is_alive(order["container_pid"], order["container_started"]):
+            raise ProcessLookupError
+        flags = namespaces.differing(order["container_pid"], order["namespaces"])
+        ours, theirs = sockets.pair()
+        pid = processes.fork_raw()
+        if pid == 0:
+            ours.close()
+            _run(theirs, pidfd, flags, order, streams)
+    finally:
+        os.close(pidfd)
+    theirs.close()
+    try:
+        (inner_pid,), _ = protocol.expect(ours, protocol.PID)
+        _, fds = protocol.expect(ours, protocol.READY)
+        ours.send(protocol.START)
+        protocol.wait_for_exec(ours)
+    except BaseException:
+        os.waitpid(pid, 0)
+        raise
+    finally:
+        ours.close()
+    return Joined(pid, inner_pid, fds[0] if fds else -1)
+
+
+def _run(
+    channel: sockets.Channel,
+    pidfd: int,
+    flags: int,
+    order: dict[str, Any],
+    streams: tuple[int, int, int],
+) -> NoReturn:
+    """The forked child; never returns."""
+    try:
+        preserved = range(3, 3 + order["preserve_fds"])
+        processes.close_descriptors({0, 1, 2, channel.fileno(), pidfd, *streams, *preserved})
+        _join(channel, pidfd, flags, order, streams)
+    except BaseException as error:  # noqa: BLE001  the process ends here
+        try:
+            channel.send(protocol.ERROR, *processes.describe_error(error))
+        except OSError:
+            pass
+    os._exit(exits.FAILED)
+
+
+def _join(
+    channel: sockets.Channel,
+    pidfd: int,
+    flags: int,
+    order: dict[str, Any],
+    streams: tuple[int, int, int],
+) -> None:
+    process: dict[str, Any] = order["process"]
+
+    # 1. While we are still ourselves: the container's cgroup, and files of the host that are needed later.
+    if order["cgroup"]:
+        cgroups.enter(order["cgroup"], 0)
+    seccomp_program = security.read_program(order["seccomp"])
+    last_capability = capabilities.last_known()
+    security.adjust_oom_score(process.get("oomScoreAdj"))
+    security.set_profile(process.get("apparmorProfile"))
+
+    # 2. From the moment we are in its PID namespace the container can see us: it must not trace us or open our files.
+    security.guard_before_joining()
+    signals.restore_defaults()
+    security.forget_imports()
+    syscalls.setns(pidfd, flags)
+    if flags & syscalls.CLONE_NEWUSER:
+        idmap.become_root()
+
+    # 3. A PID namespace is entered by the next child. We stay outside as its parent and pass its status on.
+    pid = processes.fork_raw()
+    if pid:
+        channel.send(protocol.PID, pid)
+        channel.close()
+        _pass_status_on(pid)
+    os.setsid()
+    security.new_keyring(order["id"])
+
+    # 4. Who we will be, and the streams.
+    identity = user.resolve(order["user"], order["groups"], process["user"])
+    environment = user.with_home(process["env"], identity)
+    master_fd = None
+    if process.get("terminal"):
+        master_fd, slave = terminal.open_pair()
+        devices.attach_terminal(slave, identity.uid, process.get("consoleSize"), console=False)
+    else:
+        for number, fd in enumerate(_out_of_the_way(streams)):
+            os.dup2(fd, number)
+    channel.send(protocol.READY, fds=() if master_fd is None else (master_fd,))
+    if master_fd is not None:
+        os.close(master_fd)
+    protocol.expect(channel, protocol.START)
+    security.set_limits(process.get("rlimits", []))
+    os.chdir("/")
+    rootfs.enter_directory(process["cwd"], identity, make=order["make_cwd"])
+    os.umask(process["user"].get("umask", 0o022))
+
+    # 5. Give up privileges, in the order that init.py explains.
+    if process.get("noNewPrivileges"):
+        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    elif seccomp_program:
+        syscalls.seccomp_set_filter(seccomp_program)
+    sets = security.capability_sets(process.get("capabilities", {}))
+    capabilities.limit_bounding(sets.bounding, last_capability)
+    security.become(identity)
+    capabilities.apply(sets.effective, sets.permitted, sets.inheritable, sets.ambient)
+    if seccomp_program and process.get("noNewPrivileges"):
+        syscalls.seccomp_set_filter(seccomp_program)
+    security.close_on_exec(3 + order["preserve_fds"])
+    execute.command(process["args"], environment, process["cwd"])
+
+
+def _out_of_the_way(streams: tuple[int, int, int]) -> list[int]:
+    """Copies above the standard numbers, so that no dup2 overwrites a stream that is still to be moved."""
+    return [os.dup(fd) for fd in streams]
+
+
+def _pass_status_on(pid: int) -> NoReturn:
+    """Wait for the process and end as it did. Whoever signals us from outside signals the process itself instead."""
+    processes.close_descriptors(())
+    _, status = os.waitpid(pid, 0)
+    os._exit(exits.from_wait_status(status))

@@ -1,0 +1,32 @@
+"""What commands and monitors say to each other, and the files through which they know of each other.
+
+A client connects to `SOCKET` in the container's run directory; the command that starts a container has a connection from
+the beginning. Streams travel as packets of `linux/sockets.py`, everything else as these messages:
+
+    client -> monitor    ATTACH                     from now on, send me output
+                         RESIZE, rows, columns
+                         INPUT_ENDS                 no more input from me
+                         NO_RESTART                 the container is being stopped: the restart policy ends here
+                         FINISHING                  I will record the end myself; wait for me
+                         FINISHED                   it is recorded
+    monitor -> client    STARTED, pid, time, limits that were refused     (to the command that started the container)
+                         ERROR, kind, value                               (to the same, instead)
+                         EXITED, status, out_of_memory, time
+"""
+
+ATTACH = "attach"
+RESIZE = "resize"
+INPUT_ENDS = "input-ends"
+NO_RESTART = "no-restart"
+FINISHING = "finishing"
+FINISHED = "finished"
+STARTED = "started"
+ERROR = "error"
+EXITED = "exited"
+
+SOCKET = "attach"
+LOCK_FILE = "monitor"  # held by the monitor while it lives
+STATE_FILE = (
+    "state"  # JSON: pid, pid_started, helpers, cgroup, started_ns, restarts, refused_limits
+)
+EXIT_FILE = "exit"  # JSON: status, out_of_memory, timed_out, started_ns, ended_ns, restarts, error
