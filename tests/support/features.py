@@ -1,0 +1,49 @@
+"""What the kernel of this machine can do for an ordinary user; the names that `needs_kernel` takes."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+
+
+@functools.cache
+def has(feature: str) -> bool:
+    return _PROBES[feature]()
+
+
+def _controller(name: str) -> Callable[[], bool]:
+    return lambda: name in _own_controllers()
+
+
+def _own_controllers() -> list[str]:
+    """Controllers that can be used below the cgroup delegated to us."""
+    top = os.environ.get("POD_TEST_CGROUP")
+    if not top:
+        user = os.getuid()
+        top = f"/sys/fs/cgroup/user.slice/user-{user}.slice/user@{user}.service"
+    try:
+        with open(f"{top}/cgroup.controllers") as file:
+            return file.read().split()
+    except OSError:
+        return []
+
+
+def _apparmor() -> bool:
+    try:
+        with open("/sys/module/apparmor/parameters/enabled") as file:
+            return file.read().startswith("Y")
+    except OSError:
+        return False
+
+
+_PROBES: dict[str, Callable[[], bool]] = {
+    "memory controller": _controller("memory"),
+    "cpu controller": _controller("cpu"),
+    "cpuset controller": _controller("cpuset"),
+    "io controller": _controller("io"),
+    "pids controller": _controller("pids"),
+    "apparmor": _apparmor,
+    "selinux": lambda: os.path.exists("/sys/fs/selinux/enforce"),
+    "systemd user session": lambda: os.path.exists(f"/run/user/{os.getuid()}/systemd/private"),
+}

@@ -1,0 +1,125 @@
+"""Fixtures for tests that run the program or the kernel; conftest.py of e2e and integration take them from here."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Generator, Mapping
+
+import pytest
+
+from tests.support import keeper
+from tests.support.engine import Engine, engine_in, kind_of, program, remove_tree
+from tests.support.leaks import Watch
+from tests.support.registry import Registry
+
+
+def pytest_configure() -> None:
+    keeper.adopt_orphans()
+
+
+@pytest.fixture(scope="session")
+def watch() -> Watch:
+    """What the leak check knows of the whole run."""
+    return Watch()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(watch: Watch) -> Generator[None]:
+    """After every test, nothing of it is left: see tests/support/leaks.py."""
+    before = watch.before()
+    yield
+    if left := watch.after(before):
+        pytest.fail("the test left behind:\n  " + "\n  ".join(left), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def workspace() -> Generator[str]:
+    """A directory with a short path on a real disk, for the whole run."""
+    path = tempfile.mkdtemp(prefix="pt-", dir="/var/tmp")
+    yield path
+    remove_tree(path)
+
+
+@pytest.fixture(scope="session")
+def runtime_directory() -> Generator[str]:
+    """What XDG_RUNTIME_DIR is for the programs under test."""
+    path = tempfile.mkdtemp(prefix="pt-", dir=os.environ.get("XDG_RUNTIME_DIR"))
+    yield path
+    remove_tree(path)
+
+
+@pytest.fixture(scope="session")
+def registry(workspace: str, watch: Watch) -> Generator[Registry]:
+    """docker-registry on loopback, without TLS and users. `registry.have("nginx")` puts an image into it."""
+    with Registry(os.path.join(workspace, "registry")) as started:
+        watch.allowed.add(started.process.pid)
+        yield started
+
+
+@pytest.fixture
+def registry_with(tmp_path_factory: pytest.TempPathFactory) -> Generator[Callable[..., Registry]]:
+    """Start registries with `users=`, `tls=`, `schema1=` for one test; see Registry."""
+    started: list[Registry] = []
+
+    def start(
+        *, users: Mapping[str, str] | None = None, tls: bool = False, schema1: bool = False
+    ) -> Registry:
+        directory = str(tmp_path_factory.mktemp("registry"))
+        started.append(Registry(directory, users=users, tls=tls, schema1=schema1))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()
+
+
+@pytest.fixture(scope="session")
+def session_engine(
+    workspace: str, runtime_directory: str, registry: Registry, watch: Watch
+) -> Generator[Engine]:
+    """The engine behind `pod`."""
+    engine = engine_in(workspace, runtime_directory, "s", registry)
+    engine.have("busybox")
+    watch.engines.append(engine)
+    watch.paths += [workspace, runtime_directory]
+    yield engine
+    engine.clean()
+    end_pause_process(engine)
+
+
+@pytest.fixture
+def pod(session_engine: Engine) -> Generator[Engine]:
+    """The program under test, with busybox in its store. Containers, volumes and new image names go after the test.
+
+    Do not remove images that others use; `fresh_pod` is for that. `pod.have("nginx")` brings another image.
+    """
+    yield session_engine
+    session_engine.clean()
+
+
+@pytest.fixture
+def fresh_pod(workspace: str, runtime_directory: str, registry: Registry) -> Generator[Engine]:
+    """The program under test with a root of its own that does not exist yet."""
+    name = os.path.basename(tempfile.mkdtemp(prefix="f-", dir=workspace))
+    os.rmdir(os.path.join(workspace, name))
+    engine = engine_in(workspace, runtime_directory, name, registry)
+    yield engine
+    if os.path.exists(engine.root):
+        engine.clean()
+        engine("rmi", "-f", "-a", status=None)
+    end_pause_process(engine)
+    left = engine.leftovers() if os.path.exists(engine.root) else []
+    remove_tree(engine.root)
+    remove_tree(engine.runroot)
+    assert not left, "left in the engine's directories:\n  " + "\n  ".join(left)
+
+
+@pytest.fixture(scope="session")
+def is_podman() -> bool:
+    return kind_of(program()) == "podman"
+
+
+def end_pause_process(engine: Engine) -> None:
+    if engine.kind == "podman" and os.path.exists(engine.root):
+        engine("system", "migrate", status=None)

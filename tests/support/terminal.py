@@ -1,0 +1,84 @@
+"""A program on a pseudo-terminal, as a person would use it: type, look at the screen, change the window."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import termios
+import time
+from collections.abc import Mapping, Sequence
+
+DEADLINE_SECONDS = 20
+
+
+class Terminal:
+    """Runs `command` with the terminal as its controlling one. A context manager that ends the command."""
+
+    def __init__(
+        self, command: Sequence[str], env: Mapping[str, str], *, rows: int = 24, columns: int = 80
+    ) -> None:
+        self.screen = ""  # all that was written so far
+        self.status: int | None = None
+        self._read_to = 0
+        self.pid, self._fd = pty.fork()
+        if self.pid == 0:
+            try:
+                os.execve(command[0], list(command), dict(env))
+            finally:
+                os._exit(127)
+        self.resize(rows, columns)
+
+    def __enter__(self) -> Terminal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.status is None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self._fd)
+
+    def resize(self, rows: int, columns: int) -> None:
+        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def type(self, text: str) -> None:
+        os.write(self._fd, text.encode())
+
+    def expect(self, text: str, seconds: float = DEADLINE_SECONDS) -> str:
+        """Wait until `text` appears after what was expected before; what stood in front of it."""
+        deadline = time.monotonic() + seconds
+        while (at := self.screen.find(text, self._read_to)) < 0:
+            if not self._read(deadline - time.monotonic()):
+                raise AssertionError(f"'{text}' did not appear; the screen:\n{self.screen}")
+        before = self.screen[self._read_to : at]
+        self._read_to = at + len(text)
+        return before
+
+    def wait(self, seconds: float = DEADLINE_SECONDS) -> int:
+        """The exit status of the command, when it has ended by itself; 128+N for a signal."""
+        deadline = time.monotonic() + seconds
+        while self._read(deadline - time.monotonic()):
+            pass
+        pidfd = os.pidfd_open(self.pid)
+        try:
+            if not select.select([pidfd], [], [], max(0, deadline - time.monotonic()))[0]:
+                raise AssertionError(f"did not end; the screen:\n{self.screen}")
+        finally:
+            os.close(pidfd)
+        status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        self.status = status if status >= 0 else 128 - status
+        return self.status
+
+    def _read(self, seconds: float) -> bool:
+        """Read what there is, waiting at most so long; False at the end of file or the deadline."""
+        if seconds <= 0 or not select.select([self._fd], [], [], seconds)[0]:
+            return False
+        try:
+            data = os.read(self._fd, 65536)
+        except OSError:  # EIO: nobody has the other end open any more
+            return False
+        self.screen += data.decode(errors="replace")
+        return bool(data)
