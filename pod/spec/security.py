@@ -1,0 +1,222 @@
+"""What a container may do: --security-opt, --cap-add, --cap-drop, --umask, and the capability sets that follow.
+
+Source: podman-run(1), those options and "--privileged"; capabilities(7).
+"""
+
+from __future__ import annotations
+
+import os
+
+from pod.base.errors import InvalidValue, Unsupported, UsageError
+from pod.base.records import Record
+from pod.base.units import parse_boolean, parse_mode
+from pod.linux.capabilities import NAMES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ALL = "ALL"
+_LABEL_KEYS = frozenset(("user", "role", "type", "level", "filetype"))
+_OPTION = "--security-opt"
+_NOT_HERE = {
+    "credentialspec": "it belongs to Windows",
+    "writable-cgroups": "a container's own cgroup tree is writable with --privileged or in systemd mode only",
+}
+
+
+class SecurityOptions(Record):
+    """All --security-opt values of one container."""
+
+    seccomp: str = ""  # "" for the default profile, "unconfined", or the path of a profile
+    apparmor: str = ""  # "" for the default profile, "unconfined", or the name of a profile
+    labels: tuple[str, ...] = ()  # of SELinux: 'type:svirt_t', ...; or 'disable', 'nested'
+    no_new_privileges: bool = False
+    mask: tuple[str, ...] = ()  # paths
+    unmask: tuple[str, ...] = ()  # paths, patterns, or ALL alone
+    proc_options: tuple[str, ...] = ()  # for the mount of /proc: 'hidepid=2', ...
+
+
+class Capabilities(Record):
+    """The five sets of the OCI runtime configuration, names in the kernel's order."""
+
+    bounding: tuple[str, ...] = ()
+    effective: tuple[str, ...] = ()
+    permitted: tuple[str, ...] = ()
+    inheritable: tuple[str, ...] = ()
+    ambient: tuple[str, ...] = ()
+
+
+class CapabilityConflict(UsageError):
+    """The same capability is added and dropped."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"capability '{name}' is both added and dropped")
+
+
+def parse_security_options(texts: Iterable[str]) -> SecurityOptions:
+    """All `--security-opt` values: 'KEY=VALUE', docker's older 'KEY:VALUE', and 'no-new-privileges' alone."""
+    options = SecurityOptions()
+    for text in texts:
+        options = _with_option(options, text)
+    return options
+
+
+def _with_option(options: SecurityOptions, text: str) -> SecurityOptions:
+    key, value, is_bare = _split(text)
+    if key == "no-new-privileges":
+        is_on = True if is_bare else parse_boolean(value, f"{_OPTION} {key}")
+        return options.replace(no_new_privileges=is_on)
+    if key in _NOT_HERE:
+        raise Unsupported(f"{_OPTION} {key}", _NOT_HERE[key])
+    if not value:
+        raise InvalidValue(
+            _OPTION,
+            text,
+            "KEY=VALUE, the keys being seccomp, apparmor, label, mask, unmask, proc-opts",
+        )
+    if key == "seccomp":
+        return options.replace(seccomp="" if value == "builtin" else value)
+    if key == "apparmor":
+        return options.replace(apparmor=value)
+    if key == "label":
+        return options.replace(labels=(*options.labels, _label(text, value)))
+    if key == "proc-opts":
+        words = tuple(word for word in value.split(",") if word)
+        return options.replace(proc_options=options.proc_options + words)
+    if key == "mask":
+        return options.replace(mask=options.mask + _paths(text, value))
+    if key == "unmask":
+        paths = (ALL,) if value.upper() == ALL else _paths(text, value)
+        return options.replace(unmask=options.unmask + paths)
+    if (key, value) == ("systempaths", "unconfined"):
+        return options.replace(unmask=(*options.unmask, ALL))
+    raise InvalidValue(
+        _OPTION,
+        text,
+        "the keys are seccomp, apparmor, label, mask, unmask, proc-opts, no-new-privileges",
+    )
+
+
+def _split(text: str) -> tuple[str, str, bool]:
+    """(key, value, whether there is no value), at the first = or :."""
+    end = min((position for mark in "=:" if (position := text.find(mark)) >= 0), default=len(text))
+    return text[:end], text[end + 1 :], end == len(text)
+
+
+def _label(text: str, value: str) -> str:
+    key, _, rest = value.partition(":")
+    if value in {"disable", "nested"} or (key in _LABEL_KEYS and rest):
+        return value
+    raise InvalidValue(
+        _OPTION,
+        text,
+        "label=disable, label=nested, or label=KEY:VALUE with user, role, type, level, filetype",
+    )
+
+
+def _paths(text: str, value: str) -> tuple[str, ...]:
+    paths = tuple(path for path in value.split(":") if path)
+    if not paths or not all(path.startswith("/") for path in paths):
+        raise InvalidValue(_OPTION, text, "absolute paths with a colon between them")
+    return tuple(os.path.normpath(path) for path in paths)
+
+
+def masked_paths(
+    defaults: Iterable[str], options: SecurityOptions, *, privileged: bool = False
+) -> tuple[str, ...]:
+    """What is hidden: the defaults but for what is unmasked, and what --security-opt mask= adds."""
+    if privileged:
+        return ()
+    kept = [path for path in defaults if not _is_unmasked(path, options.unmask)]
+    return tuple(dict.fromkeys([*kept, *options.mask]))
+
+
+def read_only_paths(
+    defaults: Iterable[str], options: SecurityOptions, *, privileged: bool = False
+) -> tuple[str, ...]:
+    """What cannot be written although its mount can: the defaults but for what is unmasked."""
+    if privileged:
+        return ()
+    return tuple(path for path in defaults if not _is_unmasked(path, options.unmask))
+
+
+def _is_unmasked(path: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a pattern matches; as in a shell, * does not reach over a slash."""
+    for pattern in patterns:
+        if pattern in {ALL, path}:
+            return True
+        if any(character in pattern for character in "*?["):
+            from fnmatch import fnmatchcase  # heavy
+
+            steps, wanted = path.split("/"), pattern.split("/")
+            if len(steps) == len(wanted) and all(map(fnmatchcase, steps, wanted)):
+                return True
+    return False
+
+
+def parse_capabilities(texts: Iterable[str], option: str = "--cap-add") -> tuple[str, ...]:
+    """Names with or without CAP_, in any case, also with commas between them -> 'CAP_NET_ADMIN', or 'ALL'."""
+    names: dict[str, None] = {}
+    for text in texts:
+        for word in text.split(","):
+            names[_capability(word.strip(), option)] = None
+    return tuple(names)
+
+
+def _capability(word: str, option: str) -> str:
+    name = word.upper()
+    if name in {ALL, "CAP_ALL"}:
+        return ALL
+    if not name.startswith("CAP_"):
+        name = f"CAP_{name}"
+    if name in NAMES:
+        return name
+    from difflib import get_close_matches  # heavy
+
+    close = get_close_matches(name, NAMES, n=1)
+    suggestion = f"; did you mean '{close[0].removeprefix('CAP_')}'" if close else ""
+    raise InvalidValue(option, word, f"there is no such capability{suggestion}")
+
+
+def effective_capabilities(
+    defaults: Iterable[str],
+    add: Iterable[str],
+    drop: Iterable[str],
+    *,
+    privileged: bool,
+    is_root: bool,
+    available: Iterable[str] = NAMES,
+) -> Capabilities:
+    """The sets of the container's first process. All names are as parse_capabilities gives them.
+
+    `available` are the capabilities that the caller's bounding set and the kernel have; no set has any other. Root has
+    the whole set as effective and permitted; another user what was added by name, as ambient too, and the rest only as
+    the bound for set-user-id programs. The inheritable set of root stays empty (CVE-2022-24769).
+
+    Raises CapabilityConflict.
+    """
+    added, dropped = set(add), set(drop)
+    if both := added & dropped:
+        raise CapabilityConflict(min(both))
+    if ALL in dropped:
+        wanted = added
+    elif ALL in added or privileged:
+        wanted = set(NAMES) - dropped
+    else:
+        wanted = (set(defaults) | added) - dropped
+    bounding = _ordered(wanted, available)
+    if is_root:
+        return Capabilities(bounding=bounding, effective=bounding, permitted=bounding)
+    own = bounding if ALL in added else _ordered(added, bounding)
+    return Capabilities(bounding, effective=own, permitted=own, inheritable=own, ambient=own)
+
+
+def _ordered(names: set[str], available: Iterable[str]) -> tuple[str, ...]:
+    kept = names & set(available)
+    return tuple(name for name in NAMES if name in kept)
+
+
+def parse_umask(text: str) -> int:
+    """`--umask`: octal, up to 0777."""
+    return parse_mode(text, "--umask", highest=0o777)
