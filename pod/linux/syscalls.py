@@ -145,6 +145,7 @@ _prctl = _bind("prctl", c_int, c_ulong, c_ulong, c_ulong, c_ulong)
 _sethostname = _bind("sethostname", c_char_p, ctypes.c_size_t)
 _setdomainname = _bind("setdomainname", c_char_p, ctypes.c_size_t)
 _personality = _bind("personality", c_ulong)
+_syncfs = _bind("syncfs", c_int)
 
 
 def unshare(flags: int) -> None:
@@ -174,6 +175,11 @@ def mount(source: str | None, target: str, fstype: str | None, flags: int, data:
 def umount2(target: str, flags: int) -> None:
     """umount2(2)."""
     _check(_umount2(os.fsencode(target), flags), target)
+
+
+def syncfs(fd: int) -> None:
+    """syncfs(2): write everything of the file system that holds `fd` to its disk."""
+    _check(_syncfs(fd))
 
 
 def pivot_root(new_root: str, put_old: str) -> None:
