@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.engine.context import Engine
+
     from pod.state.containers import Container
 
 LOST_STATUS = 137  # as after SIGKILL: nobody saw how it ended
@@ -87,12 +88,14 @@ def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Contai
     if container.config.auto_remove:
         from pod.engine import remove
 
-        remove.remove_settled(engine, container, lock, volumes=True)
+        remove.remove_settled(engine, container, lock, with_volumes=True)
     return container
 
 
 def _end_of(engine: Engine, container: Container, run: reconcile.Run) -> dict[str, Any]:
-    outcome = {"stopped_by_user": bool(container.outcome.get("stopped_by_user"))}
+    outcome: dict[str, Any] = {}
+    if container.outcome.get("stopped_by_user"):
+        outcome["stopped_by_user"] = True
     if run.end:
         outcome |= {
             name: run.end[name]

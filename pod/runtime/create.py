@@ -12,7 +12,7 @@ What `create` gets, the *bundle*, is plain data:
                     {"kind": "directory", "path"}
     user            user as typed ("name", "1000:33", ""), looked up in the container; "" leaves config.process.user
     groups          names or numbers of --group-add
-    passwd_entry    line to add to /etc/passwd for an unknown uid; "" for none
+    passwd_entry    line to add to /etc/passwd for an unknown uid; "" for the usual one, None for none
     make_cwd        make the working directory when the image lacks it
     reaper          be process 1 ourselves (`--init` without a program for it)
     seccomp         path of the compiled filter, or None

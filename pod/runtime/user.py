@@ -23,13 +23,12 @@ _GROUP = "/etc/group"
 
 
 class Identity(Record):
-    """Numbers for setresuid(2) and setgroups(2), and where the user is at home. `groups` None keeps the caller's."""
+    """Numbers for setresuid(2) and setgroups(2), and the user as the image knows it. `groups` None keeps the caller's."""
 
     uid: int
     gid: int
     groups: tuple[int, ...] | None
-    home: str
-    is_known: bool
+    user: users.User
 
 
 def resolve(text: str, extra_groups: list[str], fallback: dict[str, Any]) -> Identity:
@@ -38,48 +37,36 @@ def resolve(text: str, extra_groups: list[str], fallback: dict[str, Any]) -> Ide
     `extra_groups` are names or numbers of --group-add; "keep-groups" keeps those of the caller.
     """
     passwd, group = _read(_PASSWD), _read(_GROUP)
-    if not text:
-        text = f"{fallback.get('uid', 0)}:{fallback.get('gid', 0)}"
-    found = users.lookup(text, passwd, group)
-    if "keep-groups" in extra_groups:
-        groups = None
-    else:
+    found = users.lookup(text or f"{fallback['uid']}:{fallback['gid']}", passwd, group)
+    groups: tuple[int, ...] | None = None
+    if users.KEEP_GROUPS not in extra_groups:
         added = [users.lookup_group(name, group) for name in extra_groups]
         groups = tuple(dict.fromkeys([*found.groups, *added, *fallback.get("additionalGids", ())]))
-    return Identity(found.uid, found.gid, groups, found.home or "/", found.is_known)
+    return Identity(found.uid, found.gid, groups, found)
 
 
 def with_home(environment: list[str], identity: Identity) -> list[str]:
     """The environment, with HOME when nobody has set it."""
     if any(entry.startswith("HOME=") for entry in environment):
         return environment
-    return [*environment, f"HOME={identity.home}"]
+    return [*environment, f"HOME={identity.user.home}"]
 
 
-def add_passwd_entry(identity: Identity, entry: str) -> None:
-    """Show `entry` as a line of /etc/passwd when the image does not know the user; the image's file is not changed.
+def add_passwd_entry(identity: Identity, entry: str | None) -> None:
+    """Show a line for a user that the image does not know in /etc/passwd; the image's own file is not changed.
 
-    `entry` may hold $UID, $GID and $HOME; "" adds nothing.
+    `entry` is the line of --passwd-entry, "" for the usual one, None for --passwd=false.
     """
-    if not entry or identity.is_known:
+    if entry is None or identity.user.is_known:
         return
-    line = entry.replace("$UID", str(identity.uid)).replace("$GID", str(identity.gid))
-    line = line.replace("$HOME", identity.home).replace("$USERNAME", str(identity.uid))
-    text = _read(_PASSWD)
-    if text and not text.endswith("\n"):
-        text += "\n"
-    try:
-        os.stat(_PASSWD)
-    except FileNotFoundError:
-        return  # nothing to show it over, and a program that needs the file would miss it anyway
-    # A memfd cannot be bound; a file on a file system of our own, which the mount keeps alive, can.
-    directory = "/dev"
-    path = f"{directory}/.passwd"
-    with open(
-        os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644), "w"
-    ) as file:
-        file.write(f"{text}{line}\n")
-    os.chmod(path, 0o644)
+    passwd = _read(_PASSWD)
+    if not passwd:
+        return  # nothing to show it over; a program that reads the file would find it missing anyway
+    # Any file system of our own serves: the mount keeps the file when its name is gone.
+    path = "/dev/.passwd"
+    with open(path, "x", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(users.with_user(passwd, identity.user, entry=entry))
+        os.fchmod(file.fileno(), 0o644)
     try:
         mounts.bind(path, _PASSWD, recursive=False)
     finally:

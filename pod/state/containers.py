@@ -198,6 +198,14 @@ def set_exited(
         )
 
 
+def set_outcome(database: Database, container_id: str, outcome: dict[str, Any]) -> None:
+    """Replace what is said about the container's end."""
+    with database.transaction() as transaction:
+        transaction.execute(
+            "UPDATE containers SET outcome = ? WHERE id = ?", json.dumps(outcome), container_id
+        )
+
+
 def set_config(database: Database, container_id: str, config: ContainerConfig) -> None:
     """Replace the configuration."""
     with database.transaction() as transaction:
@@ -233,4 +241,7 @@ def remove(database: Database, container: Container) -> bool:
 
 def _from_row(row: tuple[Any, ...]) -> Container:
     *columns, config, outcome = row
-    return Container(*columns, ContainerConfig.from_json(json.loads(config)), json.loads(outcome))
+    known = dict(zip(_FACTS, columns, strict=True))
+    return Container(
+        **known, config=ContainerConfig.from_json(json.loads(config)), outcome=json.loads(outcome)
+    )

@@ -1,0 +1,96 @@
+"""Remove a container: row first, files last, so that a crash leaves garbage and never a row that points at nothing."""
+
+from __future__ import annotations
+
+from pod.base import ids, locks, log
+from pod.base.errors import PodError
+from pod.engine import finish, stop
+from pod.state import containers, volumes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.engine.context import Engine
+    from pod.state.containers import Container
+
+
+class StillRunning(PodError):
+    """A running container is only removed when that is asked for."""
+
+    def __init__(self, container: Container) -> None:
+        super().__init__(
+            f"container '{container.name}' ({ids.short(container.id)}) is running",
+            hint=f"pod stop {container.name}, or pod rm --force {container.name}",
+        )
+
+
+def remove(
+    engine: Engine,
+    container: Container,
+    *,
+    force: bool = False,
+    with_volumes: bool = False,
+    with_dependents: bool = False,
+    timeout_seconds: int | None = None,
+) -> list[str]:
+    """Remove the container; the names of what was removed, dependents first. One that is gone already is fine.
+
+    `force` stops it first, `with_volumes` removes its anonymous volumes, `with_dependents` the containers that need it.
+    """
+    removed: list[str] = []
+    if with_dependents:
+        for other in containers.needing(engine.database, container.id):
+            removed += remove(
+                engine,
+                other,
+                force=True,
+                with_volumes=with_volumes,
+                with_dependents=True,
+                timeout_seconds=timeout_seconds,
+            )
+    lock = locks.FileLock(engine.paths.container_lock(container.id))
+    with lock:
+        rows = containers.by_ids(engine.database, [container.id])
+        if not rows:
+            lock.remove()
+            return removed
+        current = finish.settle(engine, rows[0], lock)
+        if current.status == "active":
+            if not force:
+                raise StillRunning(current)
+            stop.stop_locked(engine, current, lock, timeout_seconds)
+        remove_settled(engine, current, lock, with_volumes=with_volumes)
+    return [*removed, container.name]
+
+
+def remove_settled(
+    engine: Engine, container: Container, lock: locks.FileLock, *, with_volumes: bool
+) -> None:
+    """Remove a container that does not run; the caller holds its lock, whose file goes too."""
+    containers.remove(engine.database, container)
+    finish.remove_run_directory(engine, container.id)
+    engine.rootfs.remove(engine.paths.container(container.id))
+    if with_volumes:
+        _remove_anonymous_volumes(engine, container)
+    lock.remove()
+    if container.config.remove_image and container.image_id:
+        _remove_image(engine, container)
+
+
+def _remove_anonymous_volumes(engine: Engine, container: Container) -> None:
+    for name in container.config.anonymous_volumes:
+        try:
+            engine.remove_volume(name)
+        except volumes.VolumeInUse:
+            continue  # another container took it over with --volumes-from
+        except volumes.NoSuchVolume:
+            continue
+
+
+def _remove_image(engine: Engine, container: Container) -> None:
+    """What --rmi asked for; an image that others use stays."""
+    from pod.engine import images
+
+    try:
+        images.remove(engine, container.image_id, force=False)
+    except PodError as error:
+        log.debug(f"--rmi: {error}")

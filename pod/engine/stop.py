@@ -1,0 +1,78 @@
+"""Stop a container: its stop signal, then SIGKILL; its end is recorded when this returns."""
+
+from __future__ import annotations
+
+from pod.base import locks
+from pod.base.errors import PodError
+from pod.engine import finish
+from pod.engine.client import Client, kill_run, send
+from pod.linux import signals
+from pod.spec import monitor
+from pod.state import containers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.engine.context import Engine
+    from pod.state.containers import Container
+
+_KILL_SECONDS = 20.0
+
+
+class CannotKill(PodError):
+    """A process survives SIGKILL, as one in uninterruptible sleep does."""
+
+
+def stop(engine: Engine, container: Container, timeout_seconds: int | None = None) -> bool:
+    """Stop the container; False when it was not running. `timeout_seconds` None means the container's own.
+
+    Takes the container's lock.
+    """
+    lock = locks.FileLock(engine.paths.container_lock(container.id))
+    with lock:
+        rows = containers.by_ids(engine.database, [container.id])
+        return bool(rows) and stop_locked(engine, rows[0], lock, timeout_seconds)
+
+
+def stop_locked(
+    engine: Engine, container: Container, lock: locks.FileLock, timeout_seconds: int | None = None
+) -> bool:
+    """As `stop`, for a caller that holds the lock and has the row as it is under it."""
+    container = finish.settle(engine, container, lock)
+    if container.status != "active":
+        return False
+    config = container.config
+    timeout = config.stop_timeout if timeout_seconds is None else timeout_seconds
+    containers.set_outcome(engine.database, container.id, {"stopped_by_user": True})
+    run = finish.read_run(engine, container)
+    client = Client(engine, container)
+    try:
+        client.send(monitor.FINISHING)
+        client.send(monitor.NO_RESTART)
+        if timeout != 0:
+            send(run, signals.parse(config.stop_signal or "SIGTERM"))
+        if timeout == 0 or not client.wait_for_exit(timeout if timeout > 0 else None):
+            kill_run(run)
+            if not client.wait_for_exit(_KILL_SECONDS):
+                raise CannotKill(
+                    f"container '{container.name}' does not end after SIGKILL (process {run.pid})",
+                    hint=f"see what it waits for: cat /proc/{run.pid}/stack /proc/{run.pid}/wchan",
+                )
+        row = containers.by_ids(engine.database, [container.id])[0]
+        finish.settle(engine, row, lock)
+        client.send(monitor.FINISHED)
+    finally:
+        client.close()
+    return True
+
+
+def kill(engine: Engine, container: Container, number: int) -> None:
+    """Send a signal to process 1 of a running container. Raises NotRunning."""
+    from pod.engine import lookup
+
+    container, run = lookup.running(engine, container.id)
+    if number == signals.SIGKILL:
+        client = Client(engine, container)
+        client.send(monitor.NO_RESTART)
+        client.close()
+    if not send(run, number):
+        raise lookup.NotRunning(container)
