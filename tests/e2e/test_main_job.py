@@ -38,3 +38,11 @@ def test_run_gives_output_and_exit_status_of_the_command(pod: Engine) -> None:
         status=7,
     )
     assert (result.stdout, result.stderr) == ("out\n", "err\n")
+
+
+def test_first_pull_into_a_root_that_does_not_exist(fresh_pod: Engine) -> None:
+    assert fresh_pod.registry is not None
+    fresh_pod.registry.have("busybox")
+    number = fresh_pod("pull", "busybox").lines[-1]
+    assert fresh_pod("images", "-q", "--no-trunc").out.removeprefix("sha256:") == number
+    assert fresh_pod("run", "--rm", "--network", "none", "busybox", "echo", "hello").out == "hello"

@@ -21,9 +21,11 @@ TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 TIMEOUT_SECONDS = 60
 
 
-def program() -> list[str]:
-    """The command line of the program under test, without its options."""
-    words = shlex.split(os.environ.get("POD", "")) or [os.path.join(TREE, ".venv", "bin", "pod")]
+def program(text: str | None = None) -> list[str]:
+    """The command line of the program under test, without its options; or of the one that `text` names."""
+    words = shlex.split(text or os.environ.get("POD", "")) or [
+        os.path.join(TREE, ".venv", "bin", "pod")
+    ]
     found = shutil.which(words[0])
     if found is None:
         raise RuntimeError(
@@ -234,12 +236,18 @@ class Engine:
             return bool(_entries(self.root, "overlay-containers"))
 
 
-def engine_in(base: str, runtime_directory: str, name: str, registry: Registry | None) -> Engine:
+def engine_in(
+    base: str,
+    runtime_directory: str,
+    name: str,
+    registry: Registry | None,
+    command: list[str] | None = None,
+) -> Engine:
     """An engine with the root `base`/`name` and a home that has no settings but the registry's.
 
     `runtime_directory` becomes XDG_RUNTIME_DIR. Both paths should be short: sockets live below them.
     """
-    command = program()
+    command = command or program()
     home = os.path.join(base, "home")
     settings = os.path.join(home, ".config", "containers")
     os.makedirs(settings, exist_ok=True)
