@@ -1,0 +1,156 @@
+"""Read log files back: k8s-file (CRI) and json-file, rotated ones included, from the front or from the end.
+
+Millions of lines pass through here, so pieces of a megabyte are split and joined, and a line costs one short turn of a
+loop. `pod/monitor/logs.py` writes what is read here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from pod.base.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_CHUNK_BYTES = 1 << 20
+_TAIL_BYTES = 1 << 16
+
+
+class Line(Record):
+    """A line of output. `text` has its newline, unless the line was not complete."""
+
+    time: bytes
+    stream: bytes  # b"stdout" or b"stderr"
+    text: bytes
+
+
+def files_of(path: str) -> list[str]:
+    """The log file and what it was before rotations, the oldest first."""
+    rotated = []
+    number = 1
+    while os.path.exists(f"{path}.{number}"):
+        rotated.append(f"{path}.{number}")
+        number += 1
+    return [*reversed(rotated), path]
+
+
+def read_chunks(fd: int) -> Iterator[bytes]:
+    """Complete lines from the present position to the end, many at a time. An unfinished last line stays unread."""
+    rest = b""
+    while data := os.read(fd, _CHUNK_BYTES):
+        end = data.rfind(b"\n")
+        if end < 0:
+            rest += data
+            continue
+        yield rest + data[: end + 1]
+        rest = data[end + 1 :]
+    if rest:
+        os.lseek(fd, -len(rest), os.SEEK_CUR)
+
+
+def split_streams(chunk: bytes, format_name: str) -> list[tuple[bytes, bytes]]:
+    """The text of a chunk without times: (stream, text) pieces in their order, neighbours of one stream joined."""
+    if format_name == "json-file":
+        pieces = [(line.stream, line.text) for line in parse(chunk, format_name)]
+        return _joined(pieces)
+    if b" stderr " not in chunk:
+        return [(b"stdout", b"".join(_texts(chunk)))]
+    pieces = []
+    for line in chunk.split(b"\n"):
+        if line:
+            space = line.find(b" ")
+            text = line[space + 10 :]
+            if line[space + 8] == 70:  # "F"
+                text += b"\n"
+            pieces.append((line[space + 1 : space + 7], text))
+    return _joined(pieces)
+
+
+def _texts(chunk: bytes) -> list[bytes]:
+    """The texts of CRI lines, all of the same stream: 'TIME stdout F TEXT'."""
+    texts = []
+    for line in chunk.split(b"\n"):
+        if line:
+            start = line.find(b" ") + 8
+            texts.append(line[start + 2 :] + b"\n" if line[start] == 70 else line[start + 2 :])
+    return texts
+
+
+def _joined(pieces: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    joined: list[tuple[bytes, list[bytes]]] = []
+    for stream, text in pieces:
+        if joined and joined[-1][0] == stream:
+            joined[-1][1].append(text)
+        else:
+            joined.append((stream, [text]))
+    return [(stream, b"".join(texts)) for stream, texts in joined]
+
+
+def parse(chunk: bytes, format_name: str) -> Iterator[Line]:
+    """The lines of a chunk with their times. What is no log line, after damage from outside, is passed over."""
+    for line in chunk.split(b"\n"):
+        if not line:
+            continue
+        if format_name == "json-file":
+            try:
+                entry = json.loads(line)
+                yield Line(entry["time"].encode(), entry["stream"].encode(), entry["log"].encode())
+            except (ValueError, KeyError, TypeError, AttributeError):
+                continue
+        else:
+            time, _, rest = line.partition(b" ")
+            if rest[6:7] == b" " and rest[8:9] == b" ":
+                yield Line(time, rest[:6], rest[9:] + b"\n" if rest[7:8] == b"F" else rest[9:])
+
+
+def offset_of_tail(fd: int, count: int, format_name: str) -> tuple[int, int]:
+    """Where the last `count` lines of the file begin, and how many there are, at most `count`.
+
+    Looks at the end first, and four times further back each time that is not enough.
+    """
+    size = os.fstat(fd).st_size
+    length = _TAIL_BYTES
+    while True:
+        start = max(0, size - length)
+        data = os.pread(fd, size - start, start)
+        if start:
+            data = data[data.find(b"\n") + 1 :]
+        lines = data.split(b"\n")[:-1]
+        found, kept_bytes = 0, 0
+        for line in reversed(lines):
+            if _ends_line(line, format_name):
+                if found == count:
+                    return size - kept_bytes, found
+                found += 1
+            kept_bytes += len(line) + 1
+        if start == 0:
+            return 0, found
+        length *= 4
+
+
+def _ends_line(line: bytes, format_name: str) -> bool:
+    if format_name == "json-file":
+        return b'\\n","stream"' in line
+    space = line.find(b" ")
+    return line[space + 8 : space + 9] == b"F"
+
+
+def parse_time(text: str) -> int:
+    """RFC 3339 with any fraction and "Z" or an offset, as nanoseconds since 1970; raises ValueError for other text."""
+    import calendar  # heavy
+    import time
+
+    seconds = calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
+    rest = text[19:]
+    digits = ""
+    if rest.startswith("."):
+        digits = rest[1 : 1 + len(rest[1:]) - len(rest[1:].lstrip("0123456789"))]
+        rest = rest[1 + len(digits) :]
+    if rest not in {"Z", "z", ""}:
+        hours, _, minutes = rest[1:].partition(":")
+        offset_seconds = int(hours) * 3600 + int(minutes) * 60
+        seconds += offset_seconds if rest[0] == "-" else -offset_seconds
+    return seconds * 1_000_000_000 + int((digits + "0" * 9)[:9])

@@ -1,0 +1,49 @@
+"""Be told when a file changes. See inotify(7)."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+IN_MODIFY = 0x2
+IN_MOVE_SELF = 0x800
+IN_DELETE_SELF = 0x400
+_IN_CLOEXEC = 0o2000000
+_IN_NONBLOCK = 0o4000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Watch:
+    """A descriptor that is readable when the watched file has changed. The holder closes it."""
+
+    def __init__(self, path: str, events: int) -> None:
+        self._fd = _checked(_libc.inotify_init1(_IN_CLOEXEC | _IN_NONBLOCK), path)
+        try:
+            _checked(
+                _libc.inotify_add_watch(self._fd, os.fsencode(path), ctypes.c_uint32(events)), path
+            )
+        except OSError:
+            os.close(self._fd)
+            raise
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def take(self) -> None:
+        """Forget the events so far."""
+        try:
+            while os.read(self._fd, 65536):
+                pass
+        except BlockingIOError:
+            pass
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def _checked(result: int, path: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), path)
+    return result
