@@ -136,8 +136,8 @@ def option_help(option: Option) -> str:
     text = option.help
     if option.choices:
         text += f" ({', '.join(option.choices)})"
-    if option.default not in (None, False, "", ()):
-        default = option.default
+    default = option.default
+    if default not in (None, "", ()) and default is not False:
         if isinstance(default, list | tuple):
             default = ", ".join(default)
         text += f" (default: {str(default).lower() if isinstance(default, bool) else default})"

@@ -10,7 +10,7 @@ import os
 import sys
 
 from pod.base import exits, log
-from pod.base.errors import PodError, UsageError
+from pod.base.errors import UsageError
 from pod.cli import table
 from pod.cli.globals import GLOBAL_OPTIONS
 from pod.cli.parse import HelpRequested, parse_command, parse_options
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.cli.declare import Arguments, Command
-
-INTERRUPTED = 130  # 128 + SIGINT
-PIPE_CLOSED = 141  # 128 + SIGPIPE: what a reader such as `head` does to every other program
 
 
 class UnknownCommand(UsageError):
@@ -40,7 +37,9 @@ def main(argv: list[str], on_launch: Callable[[Arguments], None] | None = None) 
     try:
         status = _dispatch(argv, on_launch)
     except BaseException as error:  # noqa: BLE001 — a process ends here
-        status = _report(error)
+        from pod.cli.report import report
+
+        status = report(error)
     return _finish_output(status)
 
 
@@ -166,72 +165,21 @@ def _either(names: list[str]) -> str:
     return " or ".join(f"'pod {name}'" for name in names)
 
 
-def _report(error: BaseException) -> int:
-    """Say what went wrong, and which exit status that is."""
-    if isinstance(error, BrokenPipeError):
-        return PIPE_CLOSED
-    if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else 0
-    if isinstance(error, PodError):
-        _complain(error.message, error.hint)
-        if log.is_shown("debug"):
-            _show_traceback(error)
-        return error.exit_status
-    if isinstance(error, OSError):
-        from pod.cli.sentences import describe
-
-        sentence = describe(error)
-        if sentence is not None:
-            _complain(*sentence)
-            if log.is_shown("debug"):
-                _show_traceback(error)
-            return exits.FAILED
-    name = type(error).__name__
-    if log.is_shown("debug"):
-        _show_traceback(error)
-        hint = "please report this, with the lines above"
-    else:
-        hint = "please report this, with what the same command prints with --log-level=debug"
-    _complain(f"pod itself is at fault here: {name}: {error}", hint)
-    return exits.FAILED
-
-
-def _complain(message: str, hint: str | None) -> None:
-    text = f"Error: {message}\n"
-    if hint:
-        text += f"Hint: {hint}\n"
-    try:
-        sys.stdout.flush()  # so that results and complaints appear in the order they were made
-    except (OSError, ValueError):
-        pass  # reported by _finish_output
-    try:
-        os.write(2, text.encode("utf-8", "surrogateescape"))
-    except OSError:
-        pass  # nobody listens; the exit status still tells
-
-
-def _show_traceback(error: BaseException) -> None:
-    from traceback import print_exception  # heavy
-
-    print_exception(error)
-
-
 def _finish_output(status: int) -> int:
     """Write out what was printed; a command whose result was lost has failed, whatever it returned."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        status = status or PIPE_CLOSED
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        _complain(f"cannot write to standard output: {reason.lower()}", None)
-        status = status or exits.FAILED
-    else:
-        return status
-    # What could not be written must not be tried again, and complained about, when the interpreter ends.
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+        from pod.cli.report import PIPE_CLOSED, complain
+
+        if isinstance(error, BrokenPipeError):
+            status = status or PIPE_CLOSED
+        else:
+            reason = getattr(error, "strerror", None) or str(error)
+            complain(f"cannot write to standard output: {reason.lower()}")
+            status = status or exits.FAILED
+        # What could not be written must not be tried again, and complained about, when the interpreter ends.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     return status
 
 

@@ -1,0 +1,90 @@
+"""The table of commands is consistent in itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pod.cli import table
+from pod.cli.absent import ABSENT
+from pod.cli.help import _HEADINGS
+
+ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
+FIRST_ISSUE = (
+    "run create start stop restart kill rm ps logs exec attach wait inspect port top pull images rmi tag untag load "
+    "save import history info version unshare completion"
+).split()
+
+
+@pytest.mark.parametrize("name", FIRST_ISSUE)
+def test_every_command_of_the_main_job_has_a_row(name: str) -> None:
+    assert table.find([name]) == (name, 1)
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [
+        ("container ls", "ps"),
+        ("container list", "ps"),
+        ("container ps", "ps"),
+        ("container run", "run"),
+        ("container rm", "rm"),
+        ("container exists", "container exists"),
+        ("image ls", "images"),
+        ("image list", "images"),
+        ("image rm", "rmi"),
+        ("image pull", "pull"),
+        ("volume list", "volume ls"),
+        ("system info", "info"),
+        ("system df", "system df"),
+    ],
+)
+def test_second_names_lead_to_the_same_command(typed: str, name: str) -> None:
+    assert table.find([*typed.split(), "argument"]) == (name, 2)
+
+
+@pytest.mark.parametrize("typed", ["", "volume", "volume --help", "nope", "container nope", "ls"])
+def test_what_is_no_command_is_not_found(typed: str) -> None:
+    assert table.find(typed.split()) is None
+
+
+def test_rows_are_complete() -> None:
+    modules = [row[0] for row in table.COMMANDS.values()]
+    assert len(set(modules)) == len(modules)
+    for name, (module, heading, summary, launches) in table.COMMANDS.items():
+        assert module.isidentifier()
+        assert heading in _HEADINGS
+        assert summary[0].isupper() and not summary.endswith(".") and len(summary) <= 60, name
+        assert launches == (name in ("run", "start", "restart"))
+        group = name.partition(" ")[0] if " " in name else None
+        assert group is None or group in table.GROUPS
+
+
+def test_second_names_are_no_first_names() -> None:
+    for name, to in {**table.ALIASES, **table.SILENT_ALIASES}.items():
+        assert to in table.COMMANDS
+        assert name not in table.COMMANDS
+        assert name.partition(" ")[0] in table.GROUPS
+    assert not table.ALIASES.keys() & table.SILENT_ALIASES.keys()
+
+
+def test_what_is_said_to_be_absent_is_absent() -> None:
+    for name, why in ABSENT.items():
+        assert table.find(name.split()) is None, name
+        assert name not in table.GROUPS
+        assert why
+
+
+def test_lookup_imports_nothing() -> None:
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "from pod.cli import table; table.find(['run'])\n"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert result.stdout.split() == ["__future__", "pod", "pod.cli", "pod.cli.table"]
