@@ -1,0 +1,66 @@
+"""When a container that ended is started again: the grammar of --restart, and how long to wait before.
+
+Source: podman-run(1), "--restart"; docker's "Start containers automatically".
+"""
+
+from __future__ import annotations
+
+from pod.base.errors import InvalidValue
+from pod.base.records import Record
+
+FIRST_DELAY_SECONDS = 0.1
+LONGEST_DELAY_SECONDS = 60.0
+STEADY_AFTER_SECONDS = 10.0  # who ran so long begins again with the first delay
+
+
+class RestartPolicy(Record):
+    """`max_retries` is for on-failure; 0 is no limit."""
+
+    name: str = "no"  # "no", "always", "unless-stopped", "on-failure"
+    max_retries: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.max_retries}" if self.max_retries else self.name
+
+
+def parse_restart(text: str) -> RestartPolicy:
+    """`--restart no|never|always|unless-stopped|on-failure[:RETRIES]`; "" is no."""
+    option = "--restart"
+    name, colon, retries = text.partition(":")
+    if name in {"", "no", "never"} and not colon:
+        return RestartPolicy()
+    if name in {"always", "unless-stopped"} and not colon:
+        return RestartPolicy(name)
+    if name == "on-failure":
+        if not colon:
+            return RestartPolicy(name)
+        if retries.isascii() and retries.isdigit() and len(retries) < 10:
+            return RestartPolicy(name, int(retries))
+    raise InvalidValue(option, text, "no, always, unless-stopped or on-failure[:RETRIES]")
+
+
+def should_restart(
+    policy: RestartPolicy, *, exit_status: int, restarts: int, stopped_by_user: bool
+) -> bool:
+    """Whether a container that has ended is to be started again.
+
+    `restarts` counts those that already followed on one another; `stopped_by_user` is after stop and kill, which no
+    policy undoes.
+    """
+    if stopped_by_user or policy.name == "no":
+        return False
+    if policy.name == "on-failure":
+        return exit_status != 0 and not 0 < policy.max_retries <= restarts
+    return True
+
+
+def starts_at_boot(policy: RestartPolicy, *, was_running: bool, stopped_by_user: bool) -> bool:
+    """Whether the container comes back when the machine, or the user's session, comes up again."""
+    if policy.name == "always":
+        return True
+    return policy.name == "unless-stopped" and was_running and not stopped_by_user
+
+
+def delay_seconds(attempt: int) -> float:
+    """How long to wait before restart number `attempt`, counted from 0: 0.1 s, doubled each time, up to a minute."""
+    return min(FIRST_DELAY_SECONDS * float(1 << min(attempt, 16)), LONGEST_DELAY_SECONDS)

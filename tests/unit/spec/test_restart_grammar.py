@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pod.base.errors import InvalidValue
+from pod.spec.restart import (
+    RestartPolicy,
+    delay_seconds,
+    parse_restart,
+    should_restart,
+    starts_at_boot,
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "policy"),
+    [
+        ("", RestartPolicy()),
+        ("no", RestartPolicy("no")),
+        ("never", RestartPolicy("no")),
+        ("always", RestartPolicy("always")),
+        ("unless-stopped", RestartPolicy("unless-stopped")),
+        ("on-failure", RestartPolicy("on-failure")),
+        ("on-failure:3", RestartPolicy("on-failure", 3)),
+        ("on-failure:0", RestartPolicy("on-failure")),
+    ],
+)
+def test_policy_is_read(text: str, policy: RestartPolicy) -> None:
+    assert parse_restart(text) == policy
+    assert parse_restart(str(policy)) == policy
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yes",
+        "ALWAYS",
+        "always:3",
+        "no:",
+        "on-failure:",
+        "on-failure:-1",
+        "on-failure:x",
+        "on-failure:1:2",
+    ],
+)
+def test_policy_is_refused(text: str) -> None:
+    with pytest.raises(InvalidValue, match="--restart"):
+        parse_restart(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "exit_status", "restarts", "restarted"),
+    [
+        ("no", 1, 0, False),
+        ("always", 0, 1000, True),
+        ("unless-stopped", 0, 5, True),
+        ("on-failure", 0, 0, False),
+        ("on-failure", 1, 1000, True),
+        ("on-failure:2", 1, 1, True),
+        ("on-failure:2", 1, 2, False),
+    ],
+)
+def test_policy_decides(text: str, exit_status: int, restarts: int, restarted: bool) -> None:
+    policy = parse_restart(text)
+    assert restarted == should_restart(
+        policy, exit_status=exit_status, restarts=restarts, stopped_by_user=False
+    )
+    assert not should_restart(
+        policy, exit_status=exit_status, restarts=restarts, stopped_by_user=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "was_running", "stopped", "starts"),
+    [
+        ("always", False, True, True),
+        ("unless-stopped", True, False, True),
+        ("unless-stopped", True, True, False),
+        ("unless-stopped", False, False, False),
+        ("on-failure", True, False, False),
+        ("no", True, False, False),
+    ],
+)
+def test_policy_decides_at_boot(text: str, was_running: bool, stopped: bool, starts: bool) -> None:
+    policy = parse_restart(text)
+    assert starts_at_boot(policy, was_running=was_running, stopped_by_user=stopped) == starts
+
+
+def test_delay_doubles_up_to_a_minute() -> None:
+    assert [delay_seconds(attempt) for attempt in range(4)] == [0.1, 0.2, 0.4, 0.8]
+    assert delay_seconds(9) == pytest.approx(51.2)
+    assert delay_seconds(10) == delay_seconds(10**9) == 60.0
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text: str) -> None:
+    try:
+        parse_restart(text)
+    except InvalidValue as error:
+        assert error.message
