@@ -11,6 +11,7 @@ import os
 from pod.base import files
 from pod.base.errors import PodError
 from pod.spec.digest import algorithm_of, hex_of, is_digest
+from storage.directories import make_private, names
 from storage.locks import FileLock
 
 TYPE_CHECKING = False
@@ -108,7 +109,7 @@ class BlobStore:
         digest = digest_of(data)
         if not self.has(digest):
             path = self.path(digest)
-            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+            make_private(os.path.dirname(path))
             files.write_atomic(path, data, mode=0o644)
         return digest
 
@@ -124,8 +125,8 @@ class BlobStore:
 
     def list(self) -> Iterator[str]:
         """The digests of all blobs, in no order."""
-        for algorithm in _names(self._blobs):
-            for name in _names(f"{self._blobs}/{algorithm}"):
+        for algorithm in names(self._blobs):
+            for name in names(f"{self._blobs}/{algorithm}"):
                 if is_digest(digest := f"{algorithm}:{name}"):
                     yield digest
 
@@ -140,7 +141,7 @@ class BlobStore:
 
     def partials(self) -> Iterator[tuple[str, int]]:
         """The paths and sizes of interrupted downloads, and of those that run now."""
-        for name in _names(self._partial):
+        for name in names(self._partial):
             path = f"{self._partial}/{name}"
             try:
                 yield path, os.stat(path).st_size
@@ -159,7 +160,7 @@ class BlobStore:
             try:
                 status = os.fstat(lock.fd)
                 old = time.time() - status.st_mtime >= older_than_seconds
-                if lock.names_its_file() and old:
+                if old:
                     os.unlink(path)
                     freed += status.st_size
             finally:
@@ -196,7 +197,7 @@ class Partial:
         if self.digest is not None and self._store.has(self.digest):
             self.already_here = True
             return self
-        self._acquire()
+        self._lock.acquire()
         try:
             if self.digest is not None and self._store.has(self.digest):
                 os.unlink(self._lock.path)
@@ -253,7 +254,7 @@ class Partial:
             self._lock.release()
             raise DigestMismatch(self.digest, actual, resumed=self._resumed > 0)
         path = self._store.path(actual)
-        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+        make_private(os.path.dirname(path))
         os.fchmod(self._lock.fd, 0o644)
         os.fsync(self._lock.fd)
         os.rename(self._lock.path, path)
@@ -261,14 +262,6 @@ class Partial:
         self._lock.release()
         self.digest, self.already_here = actual, True
         return actual
-
-    def _acquire(self) -> None:
-        while True:
-            self._lock.acquire()
-            # Whoever had the lock before us may have renamed or removed the file that we locked.
-            if self._lock.names_its_file():
-                return
-            self._lock.release()
 
     def _resume(self) -> None:
         """Hash what an earlier attempt left, so that the digest can be continued."""
@@ -293,10 +286,3 @@ def _fresh(used: Any) -> Any:
     import hashlib  # heavy
 
     return hashlib.new(used.name)
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return os.listdir(directory)
-    except FileNotFoundError:
-        return []

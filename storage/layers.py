@@ -14,6 +14,7 @@ from pod.base.records import Record
 from pod.linux import syscalls
 from pod.spec.digest import hex_of
 from storage import removal
+from storage.directories import names
 from storage.locks import FileLock
 
 TYPE_CHECKING = False
@@ -100,7 +101,7 @@ class LayerStore:
 
     def list(self) -> Iterator[LayerRecord]:
         """The records of all layers, in no order."""
-        for name in _names(self.directory):
+        for name in names(self.directory):
             if name.endswith(".json"):
                 try:
                     yield LayerRecord.from_json(files.read_json(f"{self.directory}/{name}"))
@@ -109,11 +110,11 @@ class LayerStore:
 
     def debris(self) -> Sequence[str]:
         """The paths below the layers that are no layer: trees without record, leftovers of a crash."""
-        names = set(_names(self.directory))
+        present = set(names(self.directory))
         good = {hex_of(record.diff_id)[:NAME_LENGTH] for record in self.list()}
         return [
             f"{self.directory}/{name}"
-            for name in sorted(names)
+            for name in sorted(present)
             if name.removesuffix(".json") not in good
         ]
 
@@ -214,10 +215,3 @@ class RootDirectory(Record):
         os.chmod(path, self.mode)
         if self.mtime_ns is not None:
             os.utime(path, ns=(self.mtime_ns, self.mtime_ns))
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return os.listdir(directory)
-    except FileNotFoundError:
-        return []

@@ -12,6 +12,9 @@ import stat
 OWNER_XATTR = "user.pod.owner"
 """In single-id mode: "UID:GID:MODE", the mode in octal: what the file has in the image."""
 
+IMPLICIT_XATTR = "user.pod.implicit"
+"""On the top directory of a layer whose archive says nothing about it: then that of the next layer counts."""
+
 _OWN_PREFIXES = (b"user.overlay.", b"user.fuseoverlayfs.", b"user.containers.", b"user.pod.")
 _WHOLE_RANGE = "4294967295"
 

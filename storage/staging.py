@@ -10,6 +10,7 @@ import os
 
 from pod.base import files
 from storage import removal
+from storage.directories import make_private, names
 from storage.locks import FileLock
 
 TYPE_CHECKING = False
@@ -28,13 +29,9 @@ class Staging:
 
     def create(self) -> StagedTree:
         """A new, empty, locked directory; the caller promotes or discards it."""
-        while True:
-            path = f"{self._staging}/{os.urandom(8).hex()}"
-            lock = FileLock(f"{path}.lock")
-            if lock.try_acquire():
-                if lock.names_its_file():
-                    break
-                lock.release()  # a sweep came between making the file and locking it
+        path = f"{self._staging}/{os.urandom(8).hex()}"
+        lock = FileLock(f"{path}.lock")
+        lock.acquire()  # before the directory is there, so that a sweep never sees it without its lock
         os.mkdir(path, 0o700)
         return StagedTree(self, path, lock)
 
@@ -49,30 +46,28 @@ class Staging:
         except FileNotFoundError:
             if not os.path.lexists(path):
                 return
-            os.makedirs(self._trash, 0o700, exist_ok=True)
+            make_private(self._trash)
             self._move(path, target)
 
     def sweep(self) -> list[str]:
         """Discard what builders left that were killed; the names. Trees whose builder lives are left alone."""
         swept = []
-        for name in _names(self._staging):
+        for name in names(self._staging):
             base = name.removesuffix(".lock")
             lock = FileLock(f"{self._staging}/{base}.lock")
             if not lock.try_acquire():
                 continue
             try:
-                if lock.names_its_file():
-                    if os.path.lexists(f"{self._staging}/{base}"):
-                        self.discard(f"{self._staging}/{base}")
-                        swept.append(base)
-                    os.unlink(lock.path)
+                if os.path.lexists(f"{self._staging}/{base}"):
+                    self.discard(f"{self._staging}/{base}")
+                    swept.append(base)
             finally:
-                lock.release()
+                lock.remove()
         return swept
 
     def trash(self) -> list[str]:
         """The paths of what waits to be deleted."""
-        return [f"{self._trash}/{name}" for name in _names(self._trash)]
+        return [f"{self._trash}/{name}" for name in names(self._trash)]
 
     def empty_trash(self) -> None:
         """Delete what is in the trash, now. Raises OSError when the kernel refuses."""
@@ -121,7 +116,7 @@ class StagedTree:
         try:
             self._staging._move(self.path, target)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(target), 0o700, exist_ok=True)
+            make_private(os.path.dirname(target))
             self._staging._move(self.path, target)
         if sync:
             files.sync_directory(os.path.dirname(target))
@@ -133,12 +128,4 @@ class StagedTree:
         self._unlock()
 
     def _unlock(self) -> None:
-        os.unlink(self._lock.path)
-        self._lock.release()
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return os.listdir(directory)
-    except FileNotFoundError:
-        return []
+        self._lock.remove()

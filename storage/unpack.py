@@ -16,7 +16,7 @@ from pod.base import log
 from pod.base.errors import PodError
 from pod.linux import inroot
 from storage import removal, tar
-from storage.overlayfs import OWNER_XATTR, is_own_xattr
+from storage.overlayfs import IMPLICIT_XATTR, OWNER_XATTR, is_own_xattr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ class Unpacker:
                 else:
                     self._describe_root(entry)
             self._finish_directories()
+            if self.root_mtime_ns is None:
+                _mark_implicit(self._root_fd)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}:
                 raise
@@ -425,6 +427,14 @@ def _write_sparse(fd: int, entry: tar.Entry, reader: tar.TarReader) -> None:
             _write(fd, piece)
             left -= len(piece)
     os.ftruncate(fd, entry.real_size)
+
+
+def _mark_implicit(root_fd: int) -> None:
+    try:
+        os.setxattr(root_fd, IMPLICIT_XATTR, b"y")
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
 
 
 def _device_number(number: int) -> int:

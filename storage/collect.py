@@ -1,0 +1,128 @@
+"""What may go: blobs and layers that no image, no container and no running command needs.
+
+Images are the entries of the index. A container says which layers it stands on in its `rootfs.json`, and a command that
+is about to make an image says so with a Hold, so that neither needs the database here.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import files
+from pod.base.errors import PodError
+from pod.base.records import Record
+from pod.spec.digest import hex_of
+from storage.layers import NAME_LENGTH
+from storage.locks import FileLock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from storage.store import Store
+
+
+class Garbage(Record):
+    """Blobs by digest, layers by diff id, and other paths that belong to nothing; `bytes` are those of the blobs."""
+
+    blobs: tuple[str, ...]
+    layers: tuple[str, ...]
+    debris: tuple[str, ...]
+    bytes: int
+
+
+class Hold:
+    """See Store.hold. The lock of its file tells whether its owner still lives."""
+
+    def __init__(self, store: Store, digests: Iterable[str]) -> None:
+        self._store = store
+        self._digests = tuple(digests)
+        self._lock = FileLock(f"{store.root}/locks/hold-{os.urandom(8).hex()}")
+
+    def __enter__(self) -> Hold:
+        with self._store.lock():
+            self._lock.acquire()
+        self.add(*self._digests)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.remove()
+
+    def add(self, *digests: str) -> None:
+        """Hold these too."""
+        if digests:
+            # Under the lock, so that a collection either sees them or is over before anybody looks whether they exist.
+            with self._store.lock():
+                os.lseek(self._lock.fd, 0, os.SEEK_END)
+                files.write_all(
+                    self._lock.fd, "".join(f"{digest}\n" for digest in digests).encode()
+                )
+
+
+def find_garbage(store: Store) -> Garbage:
+    """See Store.garbage. Without the store's lock the answer is for information only."""
+    blobs, layers = _wanted(store)
+    held = _held(store)
+    stray_blobs = [digest for digest in store.blobs.list() if digest not in blobs | held]
+    stray_layers = [
+        record.diff_id
+        for record in store.layers.list()
+        if hex_of(record.diff_id)[:NAME_LENGTH] not in layers and record.diff_id not in held
+    ]
+    size = 0
+    for digest in stray_blobs:
+        try:
+            size += store.blobs.size(digest)
+        except PodError:
+            continue  # removed meanwhile
+    return Garbage(tuple(stray_blobs), tuple(stray_layers), tuple(store.layers.debris()), size)
+
+
+def delete_garbage(store: Store) -> Garbage:
+    """See Store.delete_unreferenced."""
+    with store.lock():
+        garbage = find_garbage(store)
+        for diff_id in garbage.layers:
+            store.layers.remove(diff_id)
+        with FileLock(
+            f"{store.root}/locks/layers.lock"
+        ):  # a tree whose record is about to be written is none
+            debris = store.layers.debris()
+            for path in debris:
+                store.staging.discard(path)
+        for digest in garbage.blobs:
+            store.blobs.remove(digest)
+    return garbage.replace(debris=tuple(debris))
+
+
+def _wanted(store: Store) -> tuple[set[str], set[str]]:
+    """Blobs by digest and layers by directory name that images and containers need."""
+    blobs: set[str] = set()
+    layers: set[str] = set()
+    for image in store.images.list():
+        blobs.update((image.digest, image.id), (layer.digest for layer in image.layers))
+        layers.update(hex_of(diff_id)[:NAME_LENGTH] for diff_id in image.diff_ids)
+    for digest, _ in store.images.incomplete():
+        blobs.add(digest)  # damaged, but named: `system check` has a word to say first
+    layers.update(store.rootfs.used_layers())
+    return blobs, layers
+
+
+def _held(store: Store) -> set[str]:
+    """The digests that running commands hold; files of commands that have died are removed."""
+    held: set[str] = set()
+    directory = f"{store.root}/locks"
+    try:
+        names = [name for name in os.listdir(directory) if name.startswith("hold-")]
+    except FileNotFoundError:
+        return held
+    for name in names:
+        lock = FileLock(f"{directory}/{name}")
+        if lock.try_acquire():
+            lock.remove()
+            continue
+        try:
+            held.update(files.read_text(lock.path).split())
+        except FileNotFoundError:
+            continue
+    return held

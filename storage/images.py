@@ -1,0 +1,489 @@
+"""Images: which names stand for which manifests. All of it is `index.json` of an OCI image layout.
+
+A name is a full reference with tag ("docker.io/library/nginx:latest") or digest; an image without names has a
+descriptor without annotation. `facts.json` beside the index keeps what manifests and configurations say, by manifest
+digest, so that a list of images reads two files; it can be thrown away. Writers hold the store's lock, readers need
+none.
+
+See the OCI image layout specification.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from pod.base import files
+from pod.base.errors import PodError
+from pod.base.records import Record
+from pod.spec.digest import hex_of, is_digest
+from storage.blobs import BlobNotFound
+from storage.directories import make_private
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import Any
+
+    from storage.blobs import BlobStore
+    from storage.layers import LayerStore
+    from storage.locks import FileLock
+
+    Descriptor = dict[str, Any]
+    Descriptors = list[Descriptor]
+    Images = list["ImageRecord | None"]
+
+REF_NAME = "org.opencontainers.image.ref.name"
+INDEX_DIGEST = "io.pod.image.index"
+"""Annotation: the digest of the multi-platform index that the name was resolved through, when it was pulled."""
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}\n'
+_INDEX = "application/vnd.oci.image.index.v1+json"
+_SHORTEST_ID = 3
+
+
+class ImageNotFound(PodError):
+    """No image here has this name or id."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(f"image '{wanted}' is not here", hint=f"pod pull {wanted}")
+        self.wanted = wanted
+
+
+class AmbiguousId(PodError):
+    """Several images have an id that begins so."""
+
+    def __init__(self, wanted: str, ids: Iterable[str]) -> None:
+        shown = ", ".join(hex_of(image_id)[:12] for image_id in sorted(ids))
+        super().__init__(
+            f"'{wanted}' is the beginning of several image ids", hint=f"one of {shown}"
+        )
+
+
+class ImageIncomplete(PodError):
+    """A manifest was to be named whose blobs or layers are not all here; another command may have removed them."""
+
+    def __init__(self, digest: str, missing: Sequence[str]) -> None:
+        super().__init__(
+            f"image '{digest}' is incomplete: {missing[0]} is missing", hint="pull it again"
+        )
+        self.missing = tuple(missing)
+
+
+class Layer(Record):
+    """A layer as a manifest lists it."""
+
+    digest: str
+    size: int
+    media_type: str
+
+
+class ImageRecord(Record):
+    """An image as it is shown and used: one manifest, its names, and what its configuration says."""
+
+    id: str
+    """Digest of the configuration."""
+    digest: str
+    """Digest of the manifest."""
+    media_type: str
+    manifest_size: int
+    names: tuple[str, ...]
+    index_digests: tuple[str, ...]
+    """Digests of the multi-platform indexes it was pulled through."""
+    created: str
+    """As in the configuration, RFC 3339; "" when it does not say."""
+    size: int
+    """Bytes of the unpacked layers' archives, and of the configuration."""
+    compressed_size: int
+    os: str
+    architecture: str
+    variant: str
+    layers: tuple[Layer, ...]
+    diff_ids: tuple[str, ...]
+    blobs: BlobStore
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest as it came. Raises BlobNotFound, DigestMismatch."""
+        return _document(self.blobs, self.digest)
+
+    def config(self) -> dict[str, Any]:
+        """The configuration as it came. Raises BlobNotFound, DigestMismatch."""
+        return _document(self.blobs, self.id)
+
+    @property
+    def platform(self) -> str:
+        """Such as "linux/arm64/v8"."""
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+    def descriptor(self) -> Descriptor:
+        """What refers to this image."""
+        return {"mediaType": self.media_type, "digest": self.digest, "size": self.manifest_size}
+
+
+class ImageStore:
+    """The images in the OCI image layout `directory`."""
+
+    def __init__(
+        self, directory: str, blobs: BlobStore, layers: LayerStore, lock: FileLock
+    ) -> None:
+        self.directory = directory
+        self._blobs = blobs
+        self._layers = layers
+        self._lock = lock
+
+    # Reading
+
+    def list(self) -> Sequence[ImageRecord]:
+        """All images, one for each manifest, in the order in which they came. Damaged ones are left out."""
+        return [image for image in self._images(self._grouped()) if image is not None]
+
+    def lookup(self, name_or_id: str) -> ImageRecord:
+        """The image with this full name, this digest, or an id that begins so.
+
+        "REPOSITORY@DIGEST" finds an image that has a name of the repository and was pulled with that digest, or through
+        an index with it. Raises ImageNotFound, AmbiguousId, BlobNotFound for a damaged image.
+        """
+        grouped = self._grouped()
+        for group in grouped.values():
+            if name_or_id in group.names:
+                return self._image(group)
+        repository, at, digest = (
+            _repository(name_or_id),
+            "@" in name_or_id,
+            name_or_id.partition("@")[2],
+        )
+        if at:
+            for group in grouped.values():
+                same = digest == group.digest or digest in group.index_digests
+                if same and any(_repository(name) == repository for name in group.names):
+                    return self._image(group)
+            raise ImageNotFound(name_or_id)
+        return self._lookup_id(name_or_id, grouped)
+
+    def incomplete(self) -> Sequence[tuple[str, tuple[str, ...]]]:
+        """Digests and names of manifests that are named but cannot be read, for `system check`."""
+        groups = self._grouped()
+        images = self._images(groups)
+        return [
+            (group.digest, tuple(group.names))
+            for group, image in zip(groups.values(), images, strict=True)
+            if image is None
+        ]
+
+    # Writing
+
+    def set_name(
+        self, name: str, descriptor: Descriptor, *, index_digest: str | None = None
+    ) -> None:
+        """Let `name` stand for the manifest of `descriptor`, and no longer for what it stood for.
+
+        The manifest's blobs and layers must be here; otherwise ImageIncomplete, and nothing is changed. An image that
+        loses its last name stays, nameless. Takes the store's lock.
+        """
+        with self._lock():
+            self._require_complete(descriptor)
+            entries = self._entries()
+            self._release_name(entries, name)
+            annotations = {REF_NAME: name}
+            if index_digest is not None:
+                annotations[INDEX_DIGEST] = index_digest
+            entry = {**_bare(descriptor), "annotations": annotations}
+            # A name replaces the nameless entry of the same manifest.
+            entries = [
+                other
+                for other in entries
+                if other["digest"] != entry["digest"] or _name(other) is not None
+            ]
+            self._write([*entries, entry])
+
+    def add_nameless(self, descriptor: Descriptor) -> None:
+        """Keep a manifest that has no name, unless it has one. Takes the store's lock. Raises ImageIncomplete."""
+        with self._lock():
+            self._require_complete(descriptor)
+            entries = self._entries()
+            if all(entry["digest"] != descriptor["digest"] for entry in entries):
+                self._write([*entries, _bare(descriptor)])
+
+    def remove_name(self, name: str) -> None:
+        """Take a name away; the image stays, if need be without any. Takes the store's lock. Raises ImageNotFound."""
+        with self._lock():
+            entries = self._entries()
+            if not self._release_name(entries, name):
+                raise ImageNotFound(name)
+            self._write(entries)
+
+    def remove_manifest(self, digest: str) -> None:
+        """Forget a manifest with all its names; what only it needed is garbage then. Takes the store's lock."""
+        with self._lock():
+            entries = self._entries()
+            kept = [entry for entry in entries if entry["digest"] != digest]
+            if len(kept) == len(entries):
+                raise ImageNotFound(digest)
+            self._write(kept)
+
+    def add_image(
+        self,
+        config: bytes,
+        layers: Iterable[Layer],
+        *,
+        name: str | None = None,
+        annotations: dict[str, str] | None = None,
+    ) -> ImageRecord:
+        """Make an image of layers that are here: write configuration and manifest, and name it.
+
+        Takes the store's lock. Raises ImageIncomplete.
+        """
+        config_digest = self._blobs.add(config)
+        manifest: dict[str, Any] = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": {"mediaType": CONFIG, "digest": config_digest, "size": len(config)},
+            "layers": [
+                {"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size}
+                for layer in layers
+            ],
+        }
+        if annotations:
+            manifest["annotations"] = annotations
+        data = json.dumps(manifest, separators=(",", ":")).encode()
+        digest = self._blobs.add(data)
+        descriptor = {"mediaType": MANIFEST, "digest": digest, "size": len(data)}
+        if name is None:
+            self.add_nameless(descriptor)
+        else:
+            self.set_name(name, descriptor)
+        return self.lookup(digest)
+
+    # Parts
+
+    def _lookup_id(self, wanted: str, grouped: dict[str, _Group]) -> ImageRecord:
+        if is_digest(wanted) and wanted in grouped:
+            return self._image(grouped[wanted])
+        digits = wanted.removeprefix("sha256:")
+        if len(digits) < _SHORTEST_ID:
+            raise ImageNotFound(wanted)
+        found = [
+            image
+            for image in self._images(grouped)
+            if image is not None and hex_of(image.id).startswith(digits)
+        ]
+        ids = {image.id for image in found}
+        if len(ids) > 1:
+            raise AmbiguousId(wanted, ids)
+        if not found:
+            raise ImageNotFound(wanted)
+        # Of several manifests with one configuration, one that has a name.
+        return next((image for image in found if image.names), found[0])
+
+    def _entries(self) -> Descriptors:
+        """The descriptors of the index. What other tools have put there and is not an image by digest is left out."""
+        try:
+            index = files.read_json(f"{self.directory}/index.json")
+        except FileNotFoundError:
+            return []
+        if not isinstance(index, dict) or not isinstance(index.get("manifests"), list):
+            raise files.DamagedFile(f"{self.directory}/index.json", "it is not an index of images")
+        return [
+            entry
+            for entry in index["manifests"]
+            if isinstance(entry, dict) and is_digest(str(entry.get("digest")))
+        ]
+
+    def _write(self, entries: Descriptors) -> None:
+        make_private(f"{self.directory}/blobs")
+        layout = f"{self.directory}/oci-layout"
+        if not os.path.exists(layout):
+            files.write_atomic(layout, _LAYOUT, mode=0o644)
+        index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": entries}
+        files.write_json(f"{self.directory}/index.json", index, mode=0o644)
+
+    def _release_name(self, entries: Descriptors, name: str) -> bool:
+        """Remove the entry of a name; a manifest that has no other entry gets a nameless one in its place."""
+        for position, entry in enumerate(entries):
+            if _name(entry) == name:
+                del entries[position]
+                if all(other["digest"] != entry["digest"] for other in entries):
+                    entries.insert(position, _bare(entry))
+                return True
+        return False
+
+    def _require_complete(self, descriptor: Descriptor) -> None:
+        """That nobody has removed a part since it was found or fetched."""
+        digest = descriptor["digest"]
+        if not self._blobs.has(digest):
+            raise ImageIncomplete(digest, [f"blob {digest}"])
+        try:
+            facts = self._read_facts(digest)
+        except BlobNotFound as error:
+            raise ImageIncomplete(digest, [f"blob {error.digest}"]) from error
+        missing = [f"blob {layer[0]}" for layer in facts["layers"] if not self._blobs.has(layer[0])]
+        missing += [f"layer {diff}" for diff in facts["diff_ids"] if not self._layers.has(diff)]
+        if missing:
+            raise ImageIncomplete(digest, missing)
+
+    def _grouped(self) -> dict[str, _Group]:
+        groups: dict[str, _Group] = {}
+        for entry in self._entries():
+            digest = entry["digest"]
+            group = groups.get(digest)
+            if group is None:
+                group = groups[digest] = _Group(entry)
+            annotations = entry.get("annotations")
+            if isinstance(annotations, dict):
+                if isinstance(name := annotations.get(REF_NAME), str):
+                    group.names.append(name)
+                if isinstance(index := annotations.get(INDEX_DIGEST), str):
+                    group.index_digests.append(index)
+        return groups
+
+    def _image(self, group: _Group) -> ImageRecord:
+        known = self._known_facts()
+        facts = known.get(group.digest)
+        if facts is None:
+            facts = self._read_facts(group.digest)
+            if facts["complete"]:
+                self._keep_facts({**known, group.digest: facts})
+        return _image_record(group, facts, self._blobs)
+
+    def _images(self, grouped: dict[str, _Group]) -> Images:
+        """In order; None for those that cannot be read. Facts that were not known are kept for the next time."""
+        known = self._known_facts()
+        images: list[ImageRecord | None] = []
+        learnt = False
+        for digest, group in grouped.items():
+            facts = known.get(digest)
+            if facts is None:
+                try:
+                    facts = self._read_facts(digest)
+                except PodError:
+                    images.append(None)
+                    continue
+                if facts["complete"]:
+                    known[digest], learnt = facts, True
+            images.append(_image_record(group, facts, self._blobs))
+        if learnt or len(known) > len(grouped) + 50:
+            self._keep_facts({digest: known[digest] for digest in grouped if digest in known})
+        return images
+
+    def _known_facts(self) -> dict[str, dict[str, Any]]:
+        try:
+            document = files.read_json(f"{self.directory}/facts.json")
+        except (FileNotFoundError, files.DamagedFile):
+            return {}
+        if not isinstance(document, dict) or document.get("version") != _FACTS_VERSION:
+            return {}
+        facts = document["facts"]
+        return facts if isinstance(facts, dict) else {}
+
+    def _keep_facts(self, facts: dict[str, dict[str, Any]]) -> None:
+        document = {"version": _FACTS_VERSION, "facts": facts}
+        try:
+            files.write_json(f"{self.directory}/facts.json", document, sync=False)
+        except OSError:
+            pass  # a full or read-only disk must not keep anybody from looking at images
+
+    def _read_facts(self, digest: str) -> dict[str, Any]:
+        """What manifest and configuration say. They were checked when they came in; their digests are checked again."""
+        manifest = _document(self._blobs, digest)
+        try:
+            config_digest = manifest["config"]["digest"]
+            config = _document(self._blobs, config_digest)
+            layers = [
+                [layer["digest"], layer["size"], layer["mediaType"]] for layer in manifest["layers"]
+            ]
+            diff_ids = list(config["rootfs"]["diff_ids"])
+        except (KeyError, TypeError) as error:
+            raise DamagedImage(digest) from error
+        sizes = [self._layers.record(diff).size for diff in diff_ids if self._layers.has(diff)]
+        return {
+            "id": config_digest,
+            "created": _text(config.get("created")),
+            "size": sum(sizes) + manifest["config"].get("size", 0),
+            "compressed_size": sum(layer[1] for layer in layers),
+            "os": _text(config.get("os")),
+            "architecture": _text(config.get("architecture")),
+            "variant": _text(config.get("variant")),
+            "layers": layers,
+            "diff_ids": diff_ids,
+            "complete": len(sizes) == len(diff_ids),
+        }
+
+
+class DamagedImage(PodError):
+    """A manifest in the store does not have the fields of a manifest."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(
+            f"image '{digest}' is damaged: its manifest or configuration lacks required fields",
+            hint="pull it again",
+        )
+
+
+_FACTS_VERSION = 1
+
+
+class _Group:
+    """The entries of one manifest."""
+
+    __slots__ = ("digest", "entry", "index_digests", "names")
+
+    def __init__(self, entry: Descriptor) -> None:
+        self.entry = entry
+        self.digest: str = entry["digest"]
+        self.names: list[str] = []
+        self.index_digests: list[str] = []
+
+
+def _image_record(group: _Group, facts: dict[str, Any], blobs: BlobStore) -> ImageRecord:
+    return ImageRecord(
+        id=facts["id"],
+        digest=group.digest,
+        media_type=_text(group.entry.get("mediaType")) or MANIFEST,
+        manifest_size=int(group.entry.get("size") or 0),
+        names=tuple(group.names),
+        index_digests=tuple(dict.fromkeys(group.index_digests)),
+        created=facts["created"],
+        size=facts["size"],
+        compressed_size=facts["compressed_size"],
+        os=facts["os"],
+        architecture=facts["architecture"],
+        variant=facts["variant"],
+        layers=tuple(Layer(*layer) for layer in facts["layers"]),
+        diff_ids=tuple(facts["diff_ids"]),
+        blobs=blobs,
+    )
+
+
+def _bare(descriptor: Descriptor) -> Descriptor:
+    """A descriptor without what belongs to one name of it."""
+    return {key: value for key, value in descriptor.items() if key != "annotations"}
+
+
+def _name(entry: Descriptor) -> str | None:
+    annotations = entry.get("annotations")
+    name = annotations.get(REF_NAME) if isinstance(annotations, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _repository(name: str) -> str:
+    """A full name without tag and digest."""
+    name = name.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return head + slash + last.partition(":")[0]
+
+
+def _document(blobs: BlobStore, digest: str) -> dict[str, Any]:
+    try:
+        document = json.loads(blobs.read(digest))
+    except ValueError as error:
+        raise DamagedImage(digest) from error
+    if not isinstance(document, dict):
+        raise DamagedImage(digest)
+    return document
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,116 @@
+"""The root file systems of containers: layers below, and a place of their own for what the container writes.
+
+This module keeps what a container stands on (`containers/ID/rootfs.json`) and chooses the driver; the drivers know what
+is on disk. The mount is made by the runtime, inside the container's namespaces, from a RootMount.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import files
+from pod.base.errors import PodError
+from pod.base.records import Record
+from pod.spec.digest import hex_of
+from storage.drivers import table
+from storage.layers import NAME_LENGTH, LayerNotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from storage.drivers.table import Driver
+    from storage.store import Store
+
+_FILE = "rootfs.json"
+
+
+class RootMount(Record):
+    """How to get a root file system. All paths are absolute; `to_json` of it goes to the runtime."""
+
+    kind: str
+    """ "overlay": mount `lowers`, topmost first, with `upper` and `work`; "fuse-overlayfs": run `program` with the
+    mount point as last argument, outside of the container's process namespace; "copy": bind `path`."""
+    lowers: tuple[str, ...] = ()
+    upper: str = ""
+    work: str = ""
+    path: str = ""
+    options: tuple[str, ...] = ()
+    program: tuple[str, ...] = ()
+
+
+class NoRootFileSystem(PodError):
+    """A directory has no container's root file system in it."""
+
+    def __init__(self, directory: str) -> None:
+        super().__init__(f"'{directory}' has no root file system", hint="pod system check")
+
+
+class RootFileSystems:
+    """The root file systems in the container directories of a store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def driver(self) -> Driver:
+        """The driver for new containers: the one that was asked for, or the first that works here.
+
+        Probed once and kept in `storage.json`, until the kernel changes. Raises DriverUnusable.
+        """
+        return table.choose(self._store.root, self._store.forced_driver)
+
+    def create(self, directory: str, diff_ids: Iterable[str]) -> RootMount:
+        """Make a root file system in the container directory `directory`, which exists, on these layers, base first.
+
+        Takes the store's lock while it takes hold of the layers; from then on they are not collected until the
+        directory is gone. Raises LayerNotFound.
+        """
+        driver = self.driver()
+        diff_ids = list(diff_ids)
+        names = [hex_of(diff_id)[:NAME_LENGTH] for diff_id in reversed(diff_ids)]
+        with self._store.lock():
+            for diff_id in diff_ids:
+                if not self._store.layers.has(diff_id):
+                    raise LayerNotFound(diff_id)
+            files.write_json(
+                f"{directory}/{_FILE}", {"driver": driver.name, "layers": names}, sync=False
+            )
+        return driver.create(directory, self._lowers(names))
+
+    def describe(self, directory: str) -> RootMount:
+        """How to mount what `create` made in `directory`. Raises NoRootFileSystem."""
+        driver, lowers = self._load(directory)
+        return driver.describe(directory, lowers)
+
+    def layers(self, directory: str) -> tuple[str, ...]:
+        """The layer directories that a container stands on, topmost first. Raises NoRootFileSystem."""
+        return tuple(self._load(directory)[1])
+
+    def changes(self, directory: str) -> str:
+        """The directory that has what the container wrote; with the driver "copy", everything."""
+        return self._load(directory)[0].changes(directory)
+
+    def used_layers(self) -> set[str]:
+        """The names of the layer directories that any container stands on."""
+        used: set[str] = set()
+        containers = f"{self._store.root}/containers"
+        try:
+            names = os.listdir(containers)
+        except FileNotFoundError:
+            return used
+        for name in names:
+            try:
+                used.update(files.read_json(f"{containers}/{name}/{_FILE}")["layers"])
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+        return used
+
+    def _load(self, directory: str) -> tuple[Driver, list[str]]:
+        try:
+            document = files.read_json(f"{directory}/{_FILE}")
+        except FileNotFoundError:
+            raise NoRootFileSystem(directory) from None
+        return table.by_name(document["driver"]), self._lowers(document["layers"])
+
+    def _lowers(self, names: Iterable[str]) -> list[str]:
+        return [f"{self._store.layers.directory}/{name}" for name in names]

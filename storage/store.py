@@ -1,0 +1,81 @@
+"""Everything that pod keeps on disk below its root directory, but for the database. Opening it costs nothing.
+
+images/            an OCI image layout: oci-layout, index.json, blobs/; partial/ for downloads
+layers/HEX32       an unpacked layer, and its record layers/HEX32.json
+containers/ID/     what belongs to a container
+volumes/NAME/_data
+staging/, trash/   trees that are being built, and trees that are being deleted
+locks/             lock files
+storage.json       which driver is used, and why not the others
+"""
+
+from __future__ import annotations
+
+from storage.blobs import BlobStore
+from storage.images import ImageStore
+from storage.layers import LayerStore
+from storage.locks import FileLock
+from storage.staging import Staging
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from storage.collect import Garbage, Hold
+    from storage.rootfs import RootFileSystems
+    from storage.volumes import VolumeStore
+
+
+class Store:
+    """The stores below `root`, which are made when something is written. `driver` forces a storage driver by name."""
+
+    def __init__(self, root: str, *, driver: str | None = None) -> None:
+        self.root = root
+        self.forced_driver = driver or None
+        self.staging = Staging(root)
+        self.blobs = BlobStore(f"{root}/images")
+        self.layers = LayerStore(root, self.staging)
+        self.images = ImageStore(f"{root}/images", self.blobs, self.layers, self.lock)
+
+    def lock(self) -> FileLock:
+        """The image store's lock. Writers of images hold it while they change the index or remove anything."""
+        return FileLock(f"{self.root}/locks/images.lock")
+
+    @property
+    def rootfs(self) -> RootFileSystems:
+        """The root file systems of containers."""
+        from storage.rootfs import RootFileSystems
+
+        return RootFileSystems(self)
+
+    @property
+    def volumes(self) -> VolumeStore:
+        """Named volumes."""
+        from storage.volumes import VolumeStore
+
+        return VolumeStore(self.root, self.staging)
+
+    def hold(self, digests: Iterable[str] = ()) -> Hold:
+        """Keep blobs and layers with these digests from being collected while the context lasts, named or not.
+
+        For what is being pulled, loaded or built: first hold, then ask whether it is here, and name the image before
+        the end.
+        """
+        from storage.collect import Hold
+
+        return Hold(self, digests)
+
+    def garbage(self) -> Garbage:
+        """The blobs and layers that no image, no container and no running command needs."""
+        from storage.collect import find_garbage
+
+        return find_garbage(self)
+
+    def delete_unreferenced(self) -> Garbage:
+        """Remove that garbage; it is gone from sight at once, and the disk space follows. What was removed.
+
+        The caller calls `staging.empty_trash_behind` or `staging.empty_trash` afterwards.
+        """
+        from storage.collect import delete_garbage
+
+        return delete_garbage(self)
