@@ -127,7 +127,7 @@ class ImageStore:
     """The images in the OCI image layout `directory`."""
 
     def __init__(
-        self, directory: str, blobs: BlobStore, layers: LayerStore, lock: FileLock
+        self, directory: str, blobs: BlobStore, layers: LayerStore, lock: Callable[[], FileLock]
     ) -> None:
         self.directory = directory
         self._blobs = blobs
