@@ -1,0 +1,149 @@
+"""Measure the program under test beside a peer, in one run, turn by turn.
+
+    tests/support/as-user .venv/bin/python -m tests.bench [--case NAME]... [--runs N] [--json FILE]
+
+Prints a Markdown table of medians and ratios. Both programs get the same images, from the same registry, a root of
+their own and the same cgroup. Nothing here fails because of a time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+
+from tests.bench.cases import CASES, Case, CommandFailed, Measure, settle
+from tests.support import keeper
+from tests.support.engine import Engine, engine_in, program, remove_tree
+from tests.support.fixtures import end_pause_process
+from tests.support.registry import Registry
+
+SLOW_RUNS = 3
+
+
+def main() -> int:
+    arguments = _arguments()
+    keeper.adopt_orphans()
+    workspace = tempfile.mkdtemp(prefix="pt-", dir="/var/tmp")
+    runtime_directory = tempfile.mkdtemp(prefix="pt-", dir=os.environ.get("XDG_RUNTIME_DIR"))
+    try:
+        with Registry(os.path.join(workspace, "registry")) as registry:
+            ours = engine_in(
+                workspace, runtime_directory, "a", registry, program(arguments.program)
+            )
+            peer = engine_in(workspace, runtime_directory, "b", registry, program(arguments.peer))
+            results = _measure(arguments, (ours, peer))
+            for engine in (ours, peer):
+                engine.clean()
+                end_pause_process(engine)
+    finally:
+        remove_tree(workspace)
+        remove_tree(runtime_directory)
+    print(_table(results, arguments), flush=True)
+    if arguments.json:
+        with open(arguments.json, "w") as file:
+            json.dump(results, file, indent=2)
+    return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Measure pod beside podman."
+    )
+    names = [name for case in CASES for name in case.measures]
+    parser.add_argument(
+        "--case", action="append", choices=names, help="only this one; may be given again"
+    )
+    parser.add_argument(
+        "--runs", type=int, default=15, help=f"rounds of quick cases (15); slow ones: {SLOW_RUNS}"
+    )
+    parser.add_argument("--slow-runs", type=int, default=SLOW_RUNS)
+    parser.add_argument("--program", help="default: $POD or .venv/bin/pod")
+    parser.add_argument("--peer", default="podman")
+    parser.add_argument("--json", metavar="FILE", help="write every single value too")
+    return parser.parse_args()
+
+
+def _measure(
+    arguments: argparse.Namespace, engines: tuple[Engine, Engine]
+) -> dict[str, dict[str, list[float]]]:
+    """Measure name -> "ours" and "peer" -> values, in the order of the rounds."""
+    for engine in engines:
+        engine.have("busybox")
+        engine(
+            "run", "--rm", "busybox", "true", status=None
+        )  # bytecode, seccomp cache, pause process
+    results: dict[str, dict[str, list[float]]] = {}
+    for case in _chosen(arguments.case):
+        names = ", ".join(case.measures)
+        print(f"bench: {names}", file=sys.stderr, flush=True)
+        try:
+            _one_case(case, engines, arguments.slow_runs if case.slow else arguments.runs, results)
+        except (AssertionError, CommandFailed) as error:
+            print(f"bench: {names} was given up: {error}", file=sys.stderr, flush=True)
+            for engine in engines:
+                engine.clean()
+    return results
+
+
+def _one_case(
+    case: Case,
+    engines: tuple[Engine, Engine],
+    runs: int,
+    results: dict[str, dict[str, list[float]]],
+) -> None:
+    for engine in engines:
+        case.prepare(engine)
+        if case.warm:
+            case.run(engine)
+    allowed = set(keeper.descendants())
+    for number in range(runs):
+        # Who goes first alternates, so that neither always meets the other's dirty caches.
+        turn = [("ours", engines[0]), ("peer", engines[1])]
+        for side, engine in turn if number % 2 == 0 else reversed(turn):
+            for name, value in case.run(engine).items():
+                results.setdefault(name, {"ours": [], "peer": []})[side].append(value)
+            if case.slow:
+                settle(engine, allowed)
+    for engine in engines:
+        case.finish(engine)
+
+
+def _chosen(names: list[str] | None) -> Iterator[Case]:
+    for case in CASES:
+        if not names or set(names) & set(case.measures):
+            yield case
+
+
+def _table(results: dict[str, dict[str, list[float]]], arguments: argparse.Namespace) -> str:
+    ours = os.path.basename(program(arguments.program)[0])
+    peer = os.path.basename(program(arguments.peer)[0])
+    lines = [f"| case | {ours} | {peer} | ratio | goal |", "| --- | --: | --: | --: | --: |"]
+    for case in CASES:
+        for name, measure in case.measures.items():
+            if name in results:
+                lines.append(_row(measure, results[name]))
+    return "\n".join(lines)
+
+
+def _row(measure: Measure, values: dict[str, list[float]]) -> str:
+    ours, peer = statistics.median(values["ours"]), statistics.median(values["peer"])
+    ratio = ours / peer if peer else float("nan")
+    met = (ours if measure.unit == "MB" else ratio) <= measure.goal
+    goal = f"{measure.goal:g} MB" if measure.unit == "MB" else f"{measure.goal:.2f}"
+    shown = [_shown(value, measure.unit) for value in (ours, peer)]
+    return f"| {measure.text} | {shown[0]} | {shown[1]} | {ratio:.2f} | {goal}{'' if met else ', not met'} |"
+
+
+def _shown(value: float, unit: str) -> str:
+    if unit == "MB":
+        return f"{value:.1f} MB"
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

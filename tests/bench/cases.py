@@ -1,0 +1,333 @@
+"""What is measured. Each case is a function that works on one engine and gives the seconds of its measures.
+
+Only what a person waits for is timed; bringing things into place and removing them again is not. No case asserts a
+time.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.support import images, keeper
+from tests.support.engine import Engine
+from tests.support.waiting import free_port
+
+LOG_BYTES = 200_000_000
+CONTAINERS_LISTED = 200
+STARTED_AT_ONCE = 4
+DETACHED_STARTS = 30
+IDLE_CONTAINERS = 10
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A line of the table. `goal` is the ratio to podman, or with `unit` "MB" a number of megabytes."""
+
+    text: str
+    goal: float
+    unit: str = "s"
+
+
+@dataclass(frozen=True)
+class Case:
+    """`run` is called once in a round for each engine; `prepare` once before all, `finish` once after all."""
+
+    measures: dict[str, Measure]
+    run: Callable[[Engine], dict[str, float]]
+    prepare: Callable[[Engine], None] = lambda engine: None
+    finish: Callable[[Engine], None] = lambda engine: engine.clean()
+    warm: bool = True  # one round first that does not count
+    slow: bool = False  # takes more than 5 s a round
+
+
+class CommandFailed(Exception):
+    """A timed command did not exit with 0."""
+
+
+def timed(engine: Engine, *arguments: str) -> float:
+    """Seconds from just before the program starts until it has ended; its output goes to /dev/null."""
+    return seconds_until_end(start(engine, *arguments))
+
+
+def start(engine: Engine, *arguments: str) -> tuple[int, float, list[str]]:
+    """posix_spawn(3), which costs less than subprocess and the same for both programs."""
+    command = engine.full_command(*arguments)
+    actions = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1)]
+    begun = time.perf_counter()
+    return (
+        os.posix_spawn(command[0], command, engine.environment, file_actions=actions),
+        begun,
+        command,
+    )
+
+
+def seconds_until_end(started: tuple[int, float, list[str]]) -> float:
+    pid, begun, command = started
+    _, status = os.waitpid(pid, 0)
+    ended = time.perf_counter()
+    if status != 0:
+        raise CommandFailed(f"{' '.join(command)} ended with wait status {status}")
+    return ended - begun
+
+
+def settle(engine: Engine, allowed: set[keeper.Process]) -> None:
+    """Wait until what works behind a command's back has ended, so that it does not disturb the next measure."""
+    keeper.wait_for_end(
+        [process for process in keeper.descendants() if process not in allowed], 120
+    )
+
+
+# --------------------------------------------------------------------------------------------------------------- cases
+
+
+def run_without_network(engine: Engine) -> dict[str, float]:
+    return {"run-none": timed(engine, "run", "--rm", "--network", "none", "busybox", "true")}
+
+
+def run_with_network(engine: Engine) -> dict[str, float]:
+    return {"run": timed(engine, "run", "--rm", "busybox", "true")}
+
+
+def prepare_nginx(engine: Engine) -> None:
+    engine.have("nginx")
+
+
+def nginx(engine: Engine) -> dict[str, float]:
+    port = free_port()
+    started = start(engine, "run", "-d", "--name", "web", "-p", f"127.0.0.1:{port}:80", "nginx")
+    begun = started[1]
+    while not answers(port):
+        if time.perf_counter() - begun > 60:
+            raise CommandFailed("nginx did not answer within a minute")
+        time.sleep(0.001)
+    elapsed = time.perf_counter() - begun
+    seconds_until_end(started)
+    engine("rm", "-f", "-t", "0", "web")
+    return {"nginx-200": elapsed}
+
+
+def answers(port: int) -> bool:
+    """Whether HTTP on that port answers with status 200."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            return connection.recv(64).startswith(b"HTTP/1.1 200")
+    except OSError:
+        return False
+
+
+def prepare_exec(engine: Engine) -> None:
+    engine("run", "-d", "--name", "target", "--network", "none", "busybox", "sleep", "86400")
+
+
+def exec_true(engine: Engine) -> dict[str, float]:
+    return {"exec": timed(engine, "exec", "target", "true")}
+
+
+def lifecycle(engine: Engine) -> dict[str, float]:
+    total = timed(
+        engine, "create", "--name", "it", "--network", "none", "busybox", "sleep", "86400"
+    )
+    total += timed(engine, "start", "it")
+    total += timed(engine, "stop", "-t", "0", "it")
+    total += timed(engine, "rm", "it")
+    return {"lifecycle": total}
+
+
+def prepare_lists(engine: Engine) -> None:
+    for number in range(CONTAINERS_LISTED):
+        engine("create", "--name", f"c{number}", "--network", "none", "busybox", "true")
+    for number in range(20):
+        engine("tag", "busybox", f"localhost/name{number}")
+
+
+def lists(engine: Engine) -> dict[str, float]:
+    return {
+        "ps": timed(engine, "ps", "-a"),
+        "inspect": timed(engine, "inspect", "c7"),
+        "images": timed(engine, "images"),
+    }
+
+
+def debian(engine: Engine) -> dict[str, float]:
+    """pull, save, rmi, load of the Debian image."""
+    allowed = set(keeper.descendants())
+    path = os.path.join(os.path.dirname(engine.root), f"saved-{os.path.basename(engine.root)}.tar")
+    engine("rmi", "-f", "debian", status=None)
+    settle(engine, allowed)
+    os.sync()
+    pull = timed(engine, "pull", "-q", "debian")
+    os.sync()
+    save = timed(engine, "save", "-q", "-o", path, "debian")
+    os.unlink(path)
+    engine("rmi", "-f", "debian")
+    settle(engine, allowed)
+    os.sync()
+    load = timed(engine, "load", "-q", "-i", images.docker_archive("debian"))
+    return {"pull-debian": pull, "save": save, "load": load}
+
+
+def prepare_debian(engine: Engine) -> None:
+    assert engine.registry is not None
+    engine.registry.have("debian")
+    images.docker_archive("debian")
+    # It shares its layer with nginx; while that is here, a pull would find the layer and copy nothing.
+    engine("rmi", "-f", "nginx", status=None)
+    engine.present.discard("nginx")
+
+
+def big(engine: Engine) -> dict[str, float]:
+    allowed = set(keeper.descendants())
+    engine("rmi", "-f", "big", status=None)
+    settle(engine, allowed)
+    os.sync()
+    pull = timed(engine, "pull", "-q", "big")
+    os.sync()
+    remove = timed(engine, "rmi", "big")
+    settle(engine, allowed)
+    return {"pull-big": pull, "rmi-big": remove}
+
+
+def prepare_big(engine: Engine) -> None:
+    assert engine.registry is not None
+    engine.registry.have("big")
+
+
+def many(engine: Engine) -> dict[str, float]:
+    """30 detached starts, 4 at a time, and the removal of all."""
+    begun = time.perf_counter()
+    running: list[tuple[int, float, list[str]]] = []
+    for _ in range(DETACHED_STARTS):
+        if len(running) == STARTED_AT_ONCE:
+            wait_for_one(running)
+        running.append(start(engine, "run", "-d", "--network", "none", "busybox", "sleep", "86400"))
+    while running:
+        wait_for_one(running)
+    starts = time.perf_counter() - begun
+    return {"start-30": starts, "rm-30": timed(engine, "rm", "-f", "-a", "-t", "0")}
+
+
+def wait_for_one(running: list[tuple[int, float, list[str]]]) -> None:
+    """Wait for any of these to end and take it out."""
+    import select
+
+    descriptors = {os.pidfd_open(started[0]): started for started in running}
+    try:
+        ready, _, _ = select.select(list(descriptors), [], [])
+        done = descriptors[ready[0]]
+    finally:
+        for fd in descriptors:
+            os.close(fd)
+    running.remove(done)
+    seconds_until_end(done)
+
+
+def logs(engine: Engine) -> dict[str, float]:
+    line = "".join(chr(ord("a") + number % 26) for number in range(99))
+    script = f"yes {line} | head -c {LOG_BYTES}"
+    write = timed(
+        engine, "run", "-d", "--name", "talker", "--network", "none", "busybox", "sh", "-c", script
+    )
+    write += timed(engine, "wait", "talker")
+    read = timed(engine, "logs", "talker")
+    engine("rm", "-f", "talker")
+    return {"log-write": write, "log-read": read}
+
+
+def memory(engine: Engine) -> dict[str, float]:
+    """Megabytes (PSS) of the engine's own processes per idle container, with ten of them running."""
+    allowed = set(keeper.descendants())
+    for _ in range(IDLE_CONTAINERS):
+        engine("run", "-d", "--network", "none", "busybox", "sleep", "86400")
+    total = 0
+    for process in keeper.descendants():
+        if process not in allowed and process.command()[:1] != ["sleep"]:
+            if process.command()[:2] == ["catatonit", "-P"]:
+                continue  # podman's pause process is one for all
+            total += pss_bytes(process.pid)
+    engine("rm", "-f", "-a", "-t", "0")
+    return {"memory": total / IDLE_CONTAINERS / 1e6}
+
+
+def pss_bytes(pid: int) -> int:
+    """The proportional set size, smaps_rollup of proc(5)."""
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        for line in file:
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    raise RuntimeError(f"process {pid} has no PSS")
+
+
+CASES = (
+    Case(
+        {"run-none": Measure("`run --rm --network none busybox true`", 0.40)}, run_without_network
+    ),
+    Case({"run": Measure("`run --rm busybox true`, default network", 0.45)}, run_with_network),
+    Case(
+        {"nginx-200": Measure("`run -d -p` of nginx until the first HTTP 200", 0.50)},
+        nginx,
+        prepare=prepare_nginx,
+    ),
+    Case({"exec": Measure("`exec` of `true`", 0.40)}, exec_true, prepare=prepare_exec),
+    Case({"lifecycle": Measure("create + start + stop -t 0 + rm", 0.40)}, lifecycle),
+    Case(
+        {
+            "ps": Measure(f"`ps -a` with {CONTAINERS_LISTED} containers", 0.35),
+            "inspect": Measure("`inspect` of one of them", 0.80),
+            "images": Measure("`images`", 0.80),
+        },
+        lists,
+        prepare=prepare_lists,
+    ),
+    Case(
+        {
+            "pull-debian": Measure("pull of a 120 MB Debian image", 0.70),
+            "save": Measure("`save` of it", 0.50),
+            "load": Measure("`load` of it", 0.70),
+        },
+        debian,
+        prepare=prepare_debian,
+        warm=False,
+        slow=True,
+    ),
+    Case(
+        {
+            "pull-big": Measure("pull of 8 layers, 20,000 small files, one of 300 MB", 0.70),
+            "rmi-big": Measure("`rmi` of it", 0.20),
+        },
+        big,
+        prepare=prepare_big,
+        warm=False,
+        slow=True,
+    ),
+    Case(
+        {
+            "start-30": Measure(
+                f"{DETACHED_STARTS} detached starts, {STARTED_AT_ONCE} at a time", 0.40
+            ),
+            "rm-30": Measure("`rm -f -a` of them", 0.40),
+        },
+        many,
+        warm=False,
+        slow=True,
+    ),
+    Case(
+        {
+            "log-write": Measure("200 MB of lines through the log driver", 1.0),
+            "log-read": Measure("`logs` of them", 0.20),
+        },
+        logs,
+        warm=False,
+        slow=True,
+    ),
+    Case(
+        {"memory": Measure("own processes per idle container, PSS", 4.0, "MB")},
+        memory,
+        warm=False,
+        slow=True,
+    ),
+)
