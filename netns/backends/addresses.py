@@ -1,7 +1,7 @@
 """The addresses that a container on a user-mode network has, the same for pasta and slirp4netns.
 
-They are slirp4netns(1)'s own defaults, so that what people know keeps its meaning. The network exists once per container
-and is seen by nobody else.
+They are slirp4netns(1)'s own defaults, so that what people know keeps its meaning. The network exists once per
+container and is seen by nobody else.
 """
 
 NETWORK = "10.0.2.0/24"

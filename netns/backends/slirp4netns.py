@@ -1,7 +1,7 @@
 """slirp4netns(1): a TCP/IP stack in a process. Slower than pasta, and it needs no route on the host.
 
-Published ports are asked for over its API socket, one JSON object a connection. It leaves when the write end of its exit
-pipe closes, so it never outlives the monitor.
+Published ports are asked for over its API socket, one JSON object a connection. It leaves when the write end of its
+exit pipe closes, so it never outlives the monitor.
 """
 
 from __future__ import annotations

@@ -20,3 +20,48 @@ def set_up(name: str) -> None:
         fcntl.ioctl(sock.fileno(), _SIOCSIFFLAGS, changed)
     finally:
         sock.close()
+
+
+def outgoing_address(family: int = _socket.AF_INET) -> str | None:
+    """The address from which this machine reaches others; None when it has no route. Sends nothing."""
+    unreached = "192.0.2.1" if family == _socket.AF_INET else "2001:db8::1"  # for documentation, RFC 5737 and 3849
+    sock = _socket.socket(family, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    try:
+        sock.connect((unreached, 9))
+        address: str = sock.getsockname()[0]
+        return address
+    except OSError:
+        return None
+    finally:
+        sock.close()
+
+
+def can_listen(address: str, port: int, protocol: str) -> OSError | None:
+    """Why the port cannot be bound at this moment; None when it can. `address` "" is every one."""
+    family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
+    kind = _socket.SOCK_DGRAM if protocol == "udp" else _socket.SOCK_STREAM
+    sock = _socket.socket(family, kind | _socket.SOCK_CLOEXEC)
+    try:
+        if protocol == "tcp":
+            sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+        sock.bind((address, port))
+        if protocol == "tcp":
+            sock.listen(1)  # two sockets with SO_REUSEADDR may be bound, and only one may listen
+    except OSError as error:
+        return error
+    finally:
+        sock.close()
+    return None
+
+
+def free_port(address: str, protocol: str) -> int:
+    """A port that nobody uses at this moment, from the range of ephemeral ports."""
+    family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
+    kind = _socket.SOCK_DGRAM if protocol == "udp" else _socket.SOCK_STREAM
+    sock = _socket.socket(family, kind | _socket.SOCK_CLOEXEC)
+    try:
+        sock.bind((address, 0))
+        port: int = sock.getsockname()[1]
+        return port
+    finally:
+        sock.close()

@@ -7,14 +7,16 @@ that it does not change when the image's name later means another image.
 
 from __future__ import annotations
 
+from pod.base.records import Record
 from pod.spec.devices import Device
+from pod.spec.logging import LogConfig
+from pod.spec.mounts import Mount, VolumesFrom
+from pod.spec.namespaces import Namespace, Network
+from pod.spec.ports import PortMapping
 from pod.spec.resources import Resources, Ulimit
 from pod.spec.restart import RestartPolicy
 from pod.spec.security import SecurityOptions
-
-from pod.base.records import Record
-from pod.spec.mounts import Mount
-from pod.spec.ports import PortMapping
+from pod.spec.userns import UserNamespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,22 +24,10 @@ if TYPE_CHECKING:
     from typing import ClassVar
 
 
-class LogConfig(Record):
-    """Where output goes (podman-run(1), --log-driver, --log-opt)."""
+class Networking(Record):
+    """How the container is connected (podman-run(1), --network, -p and the options about names)."""
 
-    driver: str = "k8s-file"
-    path: str = ""  # "" for the file in the container's own directory
-    max_size: int = 0  # bytes; 0 for no limit
-    max_files: int = 1
-    tag: str = ""
-
-
-class NetworkConfig(Record):
-    """How the container is connected (podman-run(1), --network and the options about names)."""
-
-    mode: str = ""  # "" for the configured default, "none", "host", "pasta", "slirp4netns", "container", "ns"
-    options: tuple[str, ...] = ()  # of pasta or slirp4netns
-    joined: str = ""  # id of the container, or path of the namespace, for "container" and "ns"
+    network: Network = Network()
     ports: tuple[PortMapping, ...] = ()
     expose: tuple[PortMapping, ...] = ()
     publish_all: bool = False
@@ -45,11 +35,11 @@ class NetworkConfig(Record):
     dns_search: tuple[str, ...] = ()
     dns_options: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()  # "NAME:ADDRESS"
-    hosts_file: str = ""  # base file: a path, "image", "none", or "" for the host's
+    hosts_file: str = ""  # base file: a path, "image", "none", or "" for the configured one
     manage_hosts: bool = True
     manage_hostname: bool = True
 
-    nested: ClassVar = {"ports": PortMapping, "expose": PortMapping}
+    nested: ClassVar = {"network": Network, "ports": PortMapping, "expose": PortMapping}
 
 
 class ContainerConfig(Record):
@@ -59,10 +49,10 @@ class ContainerConfig(Record):
     image: str = ""  # the name it was created from
     image_id: str = ""
     rootfs: str = ""  # a directory of the host instead of an image (--rootfs)
-    entrypoint: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] | None = None  # None, until the image's is known
     command: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()  # "NAME=VALUE", in order
-    working_directory: str = "/"
+    working_directory: str = ""
     user: str = ""
     groups: tuple[str, ...] = ()
     umask: int = 0o022
@@ -71,8 +61,7 @@ class ContainerConfig(Record):
     attach: tuple[str, ...] = ()  # of --attach: "stdin", "stdout", "stderr"
     init: bool = False
     init_path: str = ""
-    passwd: bool = True
-    passwd_entry: str = ""
+    passwd_entry: str | None = ""  # line for an unknown user; "" for the usual one, None for none
     timezone: str = ""
 
     # What it is called
@@ -84,20 +73,22 @@ class ContainerConfig(Record):
     # What it sees
     layers: tuple[str, ...] = ()  # diff ids of the image, lowest first
     mounts: tuple[Mount, ...] = ()
-    volumes: tuple[str, ...] = ()  # names of the volumes among them
+    volumes_from: tuple[VolumesFrom, ...] = ()
+    image_volumes: str = (
+        "anonymous"  # what becomes of the image's VOLUMEs: "anonymous", "tmpfs", "ignore"
+    )
+    volumes: tuple[str, ...] = ()  # names of the volumes among the mounts
     anonymous_volumes: tuple[str, ...] = ()
     read_only: bool = False
     read_only_tmpfs: bool = True
     shm_size: int = 65536000  # bytes; podman-run(1), --shm-size
     devices: tuple[Device, ...] = ()
-    network: NetworkConfig = NetworkConfig()
-    pid: str = ""  # "" or "private", "host", "container:ID", "ns:PATH"; so for the following three
-    ipc: str = ""
-    uts: str = ""
-    cgroupns: str = ""
-    userns: str = ""
-    uid_maps: tuple[tuple[int, int, int], ...] = ()  # effective; () for the usual map
-    gid_maps: tuple[tuple[int, int, int], ...] = ()
+    networking: Networking = Networking()
+    pid: Namespace = Namespace()
+    ipc: Namespace = Namespace()
+    uts: Namespace = Namespace()
+    cgroupns: Namespace = Namespace()
+    userns: UserNamespace = UserNamespace()
 
     # What it may do
     privileged: bool = False
@@ -113,8 +104,8 @@ class ContainerConfig(Record):
     # How it lives and ends
     log: LogConfig = LogConfig()
     restart: RestartPolicy = RestartPolicy()
-    stop_signal: str = "SIGTERM"
-    stop_timeout: int = 10  # seconds
+    stop_signal: str = ""
+    stop_timeout: int = 10  # seconds; -1 for ever
     timeout: int = 0  # seconds; 0 for no limit
     auto_remove: bool = False
     remove_image: bool = False
@@ -130,17 +121,23 @@ class ContainerConfig(Record):
     platform: str = ""
 
     nested: ClassVar = {
+        "cgroupns": Namespace,
         "devices": Device,
+        "ipc": Namespace,
         "log": LogConfig,
         "mounts": Mount,
-        "network": NetworkConfig,
+        "networking": Networking,
+        "pid": Namespace,
         "resources": Resources,
         "restart": RestartPolicy,
         "security": SecurityOptions,
         "ulimits": Ulimit,
+        "userns": UserNamespace,
+        "uts": Namespace,
+        "volumes_from": VolumesFrom,
     }
 
     @property
     def arguments(self) -> tuple[str, ...]:
         """What is executed: the entry point and the command as one list."""
-        return self.entrypoint + self.command
+        return (self.entrypoint or ()) + self.command
