@@ -1,4 +1,4 @@
-"""Help texts, laid out by click from the declarations. `pod --help` imports no command."""
+"""Help texts, made of the declarations. `pod --help` imports no command."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ import sys
 from pod.base.errors import UsageError
 from pod.cli import table
 from pod.cli.globals import GLOBAL_OPTIONS
+from pod.cli.layout import Layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from click import HelpFormatter
-
     from pod.cli.declare import Command, Option
 
-_MOST_COLUMNS = 110
 _HEADINGS = {
     "container": "Container commands",
     "image": "Image commands",
@@ -32,73 +30,61 @@ def print_help(words: Sequence[str]) -> None:
 
 def help_text(words: Sequence[str]) -> str:
     """The help as text, as wide as the terminal. Raises UsageError when `words` name nothing."""
-    formatter = _formatter()
+    page = Layout()
     if not words:
-        _root(formatter)
+        _root(page)
     elif len(words) == 1 and words[0] in table.GROUPS:
-        _group(formatter, words[0])
+        _group(page, words[0])
     else:
         found = table.find(words)
         if found is None or found[1] != len(words):
             raise UsageError(f"no help for 'pod {' '.join(words)}'", hint="pod --help")
-        _command(formatter, " ".join(words), found[0])
-    return formatter.getvalue().rstrip("\n") + "\n"
+        _command(page, " ".join(words), found[0])
+    return page.text()
 
 
-def _formatter() -> HelpFormatter:
-    from click import HelpFormatter  # heavy
-
-    return HelpFormatter(max_width=_MOST_COLUMNS)
-
-
-def _root(out: HelpFormatter) -> None:
-    out.write_usage("pod", "[OPTIONS] COMMAND [ARG...]")
-    out.write_paragraph()
-    out.write_text("Containers for an ordinary user, without a daemon and without root.")
+def _root(page: Layout) -> None:
+    page.usage("pod", "[OPTIONS] COMMAND [ARG...]")
+    page.paragraphs("Containers for an ordinary user, without a daemon and without root.")
     for group, heading in _HEADINGS.items():
         rows = [
             (name, row[2])
             for name, row in table.COMMANDS.items()
             if row[1] == group and " " not in name
         ]
-        if rows:
-            _definitions(out, heading, sorted(rows))
-    groups = [(group, summary) for group, summary in table.GROUPS.items()]
-    _definitions(out, "Groups of commands", groups)
-    _options(out, GLOBAL_OPTIONS)
-    _epilog(
-        out, "`pod COMMAND --help` shows the options of a command, `man pod-COMMAND` all about it."
+        _definitions(page, heading, sorted(rows))
+    _definitions(page, "Groups of commands", list(table.GROUPS.items()))
+    _options(page, GLOBAL_OPTIONS)
+    page.paragraphs(
+        "`pod COMMAND --help` shows the options of a command, its manual page (pod-COMMAND) all about it."
     )
 
 
-def _group(out: HelpFormatter, group: str) -> None:
-    out.write_usage(f"pod {group}", "COMMAND [ARG...]")
-    out.write_paragraph()
-    out.write_text(table.GROUPS[group] + ".")
+def _group(page: Layout, group: str) -> None:
+    page.usage(f"pod {group}", "COMMAND [ARG...]")
+    page.paragraphs(table.GROUPS[group] + ".")
     rows = [(word, table.COMMANDS[name][2]) for word, name in table.members(group).items()]
-    _definitions(out, "Commands", rows)
-    _epilog(out, f"`pod {group} COMMAND --help` shows the options of a command.")
+    _definitions(page, "Commands", rows)
+    page.paragraphs(f"`pod {group} COMMAND --help` shows the options of a command.")
 
 
-def _command(out: HelpFormatter, typed: str, name: str) -> None:
+def _command(page: Layout, typed: str, name: str) -> None:
     from pod.cli.main import load_command
 
     module, _, summary, _ = table.COMMANDS[name]
     command: Command = load_command(module)
-    out.write_usage(f"pod {typed}", command.usage)
-    out.write_paragraph()
-    out.write_text(summary + ".")
+    page.usage(f"pod {typed}", command.usage)
+    page.paragraphs(summary + ".")
     if command.description:
-        out.write_paragraph()
-        out.write_text(command.description)
+        page.paragraphs(command.description)
     others = [other for other in _names(name) if other != typed]
     if others:
-        _definitions(out, "Also", [(f"pod {other}", "") for other in others])
-    _options(out, command.options)
+        page.heading("Also")
+        page.verbatim(tuple(f"pod {other}" for other in others))
+    _options(page, command.options)
     if command.examples:
-        with out.section("Examples"):
-            for example in command.examples:
-                out.write(f"{'':>{out.current_indent}}{example}\n")
+        page.heading("Examples")
+        page.verbatim(command.examples)
 
 
 def _names(name: str) -> list[str]:
@@ -106,7 +92,7 @@ def _names(name: str) -> list[str]:
     return [name, *(alias for alias, to in table.ALIASES.items() if to == name)]
 
 
-def _options(out: HelpFormatter, options: Iterable[Option]) -> None:
+def _options(page: Layout, options: Iterable[Option]) -> None:
     rows = [
         (option_term(option), option_help(option))
         for option in options
@@ -114,7 +100,7 @@ def _options(out: HelpFormatter, options: Iterable[Option]) -> None:
     ]
     if not any(term.strip().startswith(("-h, ", "--help")) for term, _ in rows):
         rows.append(("    --help", "Show this text"))
-    _definitions(out, "Options", sorted(rows, key=lambda row: row[0].partition("--")[2]))
+    _definitions(page, "Options", sorted(rows, key=lambda row: row[0].partition("--")[2]))
 
 
 def option_term(option: Option) -> str:
@@ -144,11 +130,7 @@ def option_help(option: Option) -> str:
     return text
 
 
-def _definitions(out: HelpFormatter, heading: str, rows: list[tuple[str, str]]) -> None:
-    with out.section(heading):
-        out.write_dl(rows, col_max=32)
-
-
-def _epilog(out: HelpFormatter, text: str) -> None:
-    out.write_paragraph()
-    out.write_text(text)
+def _definitions(page: Layout, heading: str, rows: list[tuple[str, str]]) -> None:
+    if rows:
+        page.heading(heading)
+        page.definitions(rows)

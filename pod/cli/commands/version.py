@@ -8,23 +8,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.cli.declare import Arguments
 
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
-
 
 def show_version(arguments: Arguments, engine: None) -> None:
-    import os
     import sys
 
     from pod.base.version import VERSION
     from pod.cli.output import show_document, write
+    from pod.image.platform import host_platform
 
-    machine = os.uname().machine
+    platform = host_platform()
     facts = {
         "Version": VERSION,
         "APIVersion": VERSION,
         "PythonVersion": sys.version.partition(" ")[0],
-        "Os": "linux",
-        "Arch": _ARCHITECTURES.get(machine, machine),
+        "Os": platform.os,
+        "Arch": platform.architecture,
     }
     facts["OsArch"] = f"{facts['Os']}/{facts['Arch']}"
     form = arguments.text("format")
