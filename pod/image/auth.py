@@ -197,9 +197,9 @@ def _entry(entry: Any, path: str, key: str) -> Credentials | None:
         if not colon:
             raise AuthFileError(path, f"the entry '{key}' has no password")
         return Credentials(username, password.rstrip("\0"))  # docker pads its oldest entries
-    plain = (entry.get("username"), entry.get("password"))
-    if isinstance(plain[0], str) and isinstance(plain[1], str) and plain[0]:
-        return Credentials(*plain)
+    name, secret = entry.get("username"), entry.get("password")
+    if isinstance(name, str) and isinstance(secret, str) and name:
+        return Credentials(name, secret)
     return None
 
 

@@ -1,0 +1,255 @@
+"""What can go wrong between us and a registry: one class for each thing that a person would act on differently.
+
+`explain` turns what urllib3 and ssl raise into these, by class and by number, never by words.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from pod.base.errors import PodError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+
+_SHOWN = 200  # characters of a server's own words that are worth showing
+
+# X509_verify_cert_error(3)
+_EXPIRED = (9, 10)
+_NAME_MISMATCH = (62, 64)
+# What OpenSSL calls it when the first bytes from the other side are no TLS record.
+_NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
+
+
+class RegistryError(PodError):
+    """A registry could not be used. `transient`: the same request may succeed a moment later."""
+
+    transient = False
+
+
+class UnknownHost(RegistryError):
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"registry '{host}' cannot be found: no address is known for this name",
+            hint="check the spelling and the network",
+        )
+
+
+class ConnectionRefused(RegistryError):
+    def __init__(self, host: str, why: str) -> None:
+        super().__init__(f"registry '{host}' cannot be reached: {why}")
+
+
+class ConnectionLost(RegistryError):
+    """The connection broke while it was in use."""
+
+    transient = True
+
+    def __init__(self, host: str, why: str) -> None:
+        super().__init__(f"the connection to registry '{host}' was lost: {why}")
+
+
+class TimedOut(RegistryError):
+    transient = True
+
+    def __init__(self, host: str, what: str) -> None:
+        super().__init__(f"registry '{host}' did not {what} in time")
+
+
+class ProxyFailed(RegistryError):
+    def __init__(self, proxy: str, host: str, why: str) -> None:
+        super().__init__(
+            f"proxy '{proxy}' could not be used to reach registry '{host}': {why}",
+            hint="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
+        )
+
+
+class TlsFailed(RegistryError):
+    """No secure connection; the subclasses are the reasons that have a name."""
+
+    def __init__(self, host: str, why: str, *, hint: str | None = None) -> None:
+        super().__init__(f"registry '{host}' cannot be trusted: {why}", hint=hint)
+
+
+class CertificateExpired(TlsFailed):
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            host,
+            "its certificate is not valid at this time",
+            hint="check the clock of this machine",
+        )
+
+
+class CertificateForOtherName(TlsFailed):
+    def __init__(self, host: str) -> None:
+        super().__init__(host, "its certificate is for another name")
+
+
+class UnknownAuthority(TlsFailed):
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            host,
+            "its certificate is signed by an unknown authority",
+            hint=f"put the authority's certificate into ~/.config/containers/certs.d/{host}/ca.crt",
+        )
+
+
+class NoTls(TlsFailed):
+    """The server speaks plain HTTP, or something else."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            host, "it does not speak TLS", hint="--tls-verify=false, if you trust the network"
+        )
+
+
+class Unauthorized(RegistryError):
+    """401 or 403. `user` is empty when no credentials were known."""
+
+    def __init__(self, name: str, registry: str, user: str) -> None:
+        if user:
+            message = f"'{name}' does not exist, or user '{user}' may not read it"
+        else:
+            message = f"'{name}' does not exist, or needs a login"
+        super().__init__(message, hint=f"pod login {registry}")
+
+
+class LoginRefused(RegistryError):
+    """The user name or the password is wrong."""
+
+    def __init__(self, registry: str, user: str) -> None:
+        who = f"user '{user}'" if user else "the stored identity token"
+        super().__init__(
+            f"registry '{registry}' refused {who}: wrong name or password",
+            hint=f"pod login {registry}",
+        )
+
+
+class ManifestUnknown(RegistryError):
+    def __init__(self, name: str, registry: str) -> None:
+        super().__init__(f"image '{name}' is not in registry '{registry}'")
+
+
+class RepositoryUnknown(RegistryError):
+    def __init__(self, repository: str, registry: str) -> None:
+        super().__init__(f"repository '{repository}' is not in registry '{registry}'")
+
+
+class BlobUnknown(RegistryError):
+    def __init__(self, digest: str, name: str) -> None:
+        super().__init__(f"blob '{digest}' of '{name}' is not in its registry")
+
+
+class TooManyRequests(RegistryError):
+    transient = True
+
+    def __init__(self, registry: str, wait_seconds: float | None) -> None:
+        wait = f", and asks to wait {wait_seconds:.0f} seconds" if wait_seconds else ""
+        super().__init__(
+            f"registry '{registry}' refuses more requests for now{wait}",
+            hint=f"a login often raises the limit: pod login {registry}",
+        )
+
+
+class ServerFailed(RegistryError):
+    """5xx."""
+
+    transient = True
+
+    def __init__(self, registry: str, status: int, words: str) -> None:
+        super().__init__(f"registry '{registry}' failed with status {status}{said(words)}")
+
+
+class UnexpectedAnswer(RegistryError):
+    """A status or a header that the protocol does not have at this place."""
+
+    def __init__(self, registry: str, why: str) -> None:
+        super().__init__(f"registry '{registry}' gave an answer that makes no sense: {why}")
+
+
+class AnswerTooLarge(RegistryError):
+    def __init__(self, registry: str, what: str, limit: int) -> None:
+        super().__init__(f"the {what} from registry '{registry}' is larger than {limit} bytes")
+
+
+class WrongManifestDigest(RegistryError):
+    """What came is not what was asked for."""
+
+    def __init__(self, what: str, expected: str, actual: str) -> None:
+        super().__init__(f"the {what} should have digest {expected} and has {actual}")
+
+
+class Cancelled(RegistryError):
+    """Another part of the same pull failed, or the person gave up."""
+
+    def __init__(self) -> None:
+        super().__init__("the transfer was given up")
+
+
+def said(words: str) -> str:
+    """A server's own words as the end of a sentence: printable, and not too many."""
+    shown = "".join(c if c.isprintable() else " " for c in words).strip()[:_SHOWN]
+    return f": {shown}" if shown else ""
+
+
+def explain(error: Exception, host: str, proxy: str = "") -> RegistryError:
+    """The RegistryError for an exception of urllib3 while talking to `host`, perhaps through `proxy`."""
+    import ssl  # heavy
+
+    from urllib3 import exceptions  # heavy
+
+    if isinstance(error, exceptions.ProxyError):
+        why = explain(error.original_error, host).message.rpartition(": ")[2]
+        return ProxyFailed(proxy, host, why)
+    if isinstance(error, exceptions.SSLError):
+        reason = error.args[0] if error.args else error
+        return _explain_tls(reason if isinstance(reason, ssl.SSLError) else None, host)
+    if isinstance(error, ssl.SSLError):
+        return _explain_tls(error, host)
+    if isinstance(error, exceptions.NameResolutionError):
+        return UnknownHost(host)
+    if isinstance(error, exceptions.ConnectTimeoutError):
+        return TimedOut(host, "accept the connection")
+    if isinstance(error, exceptions.NewConnectionError):
+        return ConnectionRefused(host, _os_reason(error.__cause__))
+    if isinstance(error, exceptions.TimeoutError | TimeoutError):
+        return TimedOut(host, "answer")
+    if isinstance(error, OSError):
+        return ConnectionLost(host, _os_reason(error))
+    cause = error.args[1] if len(error.args) > 1 else error.__cause__
+    if isinstance(cause, OSError):
+        return ConnectionLost(host, _os_reason(cause))
+    return ConnectionLost(host, "it ended too early")
+
+
+def _explain_tls(error: ssl.SSLError | None, host: str) -> RegistryError:
+    import ssl  # heavy
+
+    if isinstance(error, ssl.SSLCertVerificationError):
+        code = error.verify_code
+        if code in _EXPIRED:
+            return CertificateExpired(host)
+        if code in _NAME_MISMATCH:
+            return CertificateForOtherName(host)
+        return UnknownAuthority(host)
+    if error is not None and error.reason in _NOT_TLS:
+        return NoTls(host)
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return NoTls(host)  # it hung up instead of shaking hands
+    return TlsFailed(
+        host, error.reason or "no secure connection" if error else "no secure connection"
+    )
+
+
+def _os_reason(error: BaseException | None) -> str:
+    if isinstance(error, OSError) and error.errno is not None:
+        words = {
+            errno.ECONNREFUSED: "nothing listens there",
+            errno.EHOSTUNREACH: "there is no route to it",
+            errno.ENETUNREACH: "there is no network that leads to it",
+            errno.ECONNRESET: "the other side hung up",
+            errno.EPIPE: "the other side hung up",
+        }
+        return words.get(error.errno, error.strerror or "the connection failed")
+    return "the connection failed"

@@ -1,0 +1,274 @@
+"""The registry API, as far as reading goes: manifests, blobs, tags.
+
+Source: OCI distribution specification, "Pull". One Registry stands for one repository at one endpoint.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from pod.base import log
+from pod.base.records import Record
+from pod.image import failures
+from pod.image.http import failure_of, is_local
+from pod.image.manifest import ACCEPTED
+from pod.image.token import Authorizer
+from pod.spec.digest import algorithm_of, is_digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pod.image.auth import Credentials
+    from pod.image.http import HttpClient, Response
+    from pod.image.names import Endpoint
+
+MAX_MANIFEST_BYTES = 4 << 20
+_MAX_TAGS = 100_000
+_TAG_PAGE_BYTES = 16 << 20
+
+
+class FetchedManifest(Record):
+    """A manifest or index as it came: bytes, what the server called it, and the digest we computed."""
+
+    data: bytes
+    media_type: str
+    digest: str
+
+
+class BlobStream:
+    """A blob on its way. `offset` is where it really begins, which is 0 for servers that cannot continue."""
+
+    def __init__(self, response: Response, offset: int, size: int | None) -> None:
+        self.offset = offset
+        self.size = size
+        """The size of the whole blob, when the server says it."""
+        self._response = response
+
+    def chunks(self) -> Iterator[bytes]:
+        return self._response.chunks()
+
+    def close(self) -> None:
+        self._response.close()
+
+
+class Registry:
+    """One repository at one endpoint. Used by several threads at once, after the first request.
+
+    `find_credentials` is called when the registry asks for them, once.
+    """
+
+    def __init__(
+        self,
+        http: HttpClient,
+        endpoint: Endpoint,
+        find_credentials: Callable[[], Credentials | None] = lambda: None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.http = http
+        self._authorizer = Authorizer(http, endpoint, find_credentials)
+        self._scheme = ""
+        self._lock = threading.Lock()
+
+    def manifest(self, version: str) -> FetchedManifest:
+        """The manifest or index with a tag or digest. Raises ManifestUnknown, WrongManifestDigest, RegistryError."""
+        what = f"manifest '{version}' of '{self.endpoint.name}'"
+        response = self._get(f"manifests/{version}", {"Accept": ", ".join(ACCEPTED)})
+        if response.status == 404:
+            raise self._unknown_manifest(response, version)
+        if response.status != 200:
+            raise failure_of(response, self.endpoint.registry)
+        data = response.read(MAX_MANIFEST_BYTES)
+        if len(data) > MAX_MANIFEST_BYTES:
+            raise failures.AnswerTooLarge(self.endpoint.registry, what, MAX_MANIFEST_BYTES)
+        declared = response.header("Docker-Content-Digest")
+        expected = version if is_digest(version) else declared if is_digest(declared) else ""
+        digest = _digest_of(data, algorithm_of(expected) if expected else "sha256")
+        if expected and digest != expected:
+            raise failures.WrongManifestDigest(what, expected, digest)
+        return FetchedManifest(data, response.header("Content-Type"), digest)
+
+    def manifest_digest(self, version: str) -> str | None:
+        """What the registry says is the digest of a tag, without fetching it; None when it does not say."""
+        response = self._get(f"manifests/{version}", {"Accept": ", ".join(ACCEPTED)}, method="HEAD")
+        response.close()
+        if response.status == 404:
+            raise failures.ManifestUnknown(self._shown(version), self.endpoint.registry)
+        if response.status != 200:
+            raise failure_of(response, self.endpoint.registry)
+        declared = response.header("Docker-Content-Digest")
+        return declared if is_digest(declared) else None
+
+    def blob(self, digest: str, offset: int = 0) -> BlobStream:
+        """Begin to read a blob, from `offset` on if the server can; the caller closes it.
+
+        Raises BlobUnknown, RegistryError.
+        """
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        response = self._get(f"blobs/{digest}", headers)
+        if response.status == 416 and offset:
+            response.close()
+            return self.blob(digest)  # what we have is not a beginning of what they have
+        if response.status == 404:
+            response.close()
+            raise failures.BlobUnknown(digest, self.endpoint.name)
+        if response.status == 206:
+            start, size = _content_range(response.header("Content-Range"))
+            if start != offset:
+                response.close()
+                raise failures.UnexpectedAnswer(
+                    self.endpoint.registry, "it sends another part of a blob than it was asked for"
+                )
+            return BlobStream(response, offset, size)
+        if response.status != 200:
+            raise failure_of(response, self.endpoint.registry)
+        length = response.header("Content-Length")
+        return BlobStream(response, 0, int(length) if length.isdecimal() else None)
+
+    def small_blob(self, digest: str, size: int) -> bytes:
+        """A blob that is held in memory, such as a configuration; its digest is the caller's to check."""
+        stream = self.blob(digest)
+        try:
+            if stream.size is not None and stream.size != size:
+                raise failures.UnexpectedAnswer(
+                    self.endpoint.registry,
+                    f"blob '{digest}' has {stream.size} bytes and should have {size}",
+                )
+            parts, have = [], 0
+            for chunk in stream.chunks():
+                have += len(chunk)
+                if have > size:
+                    raise failures.AnswerTooLarge(self.endpoint.registry, f"blob '{digest}'", size)
+                parts.append(chunk)
+            return b"".join(parts)
+        finally:
+            stream.close()
+
+    def tags(self) -> list[str]:
+        """All tags of the repository, page by page."""
+        import json
+
+        found: list[str] = []
+        path = "tags/list"
+        while path:
+            response = self._get(path, {"Accept": "application/json"})
+            if response.status == 404:
+                response.close()
+                raise failures.RepositoryUnknown(self.endpoint.repository, self.endpoint.registry)
+            if response.status != 200:
+                raise failure_of(response, self.endpoint.registry)
+            link = response.header("Link")
+            try:
+                listed = json.loads(response.read(_TAG_PAGE_BYTES)).get("tags") or []
+                found.extend(tag for tag in listed if isinstance(tag, str))
+            except (ValueError, RecursionError, AttributeError, TypeError) as error:
+                raise failures.UnexpectedAnswer(
+                    self.endpoint.registry, "its list of tags is none"
+                ) from error
+            path = _next_page(link) if listed and len(found) < _MAX_TAGS else ""
+        return found
+
+    def _get(self, path: str, headers: dict[str, str], method: str = "GET") -> Response:
+        """A request below the repository, with whatever permission it takes."""
+        endpoint = self.endpoint
+        scope = f"repository:{endpoint.repository}:pull"
+        url = f"{self._base()}/v2/{endpoint.repository}/{path}"
+        authorization = self._authorizer.header(scope)
+        for _ in range(2):
+            sent = {**headers, "Authorization": authorization} if authorization else headers
+            response = self.http.request(
+                method, url, sent, insecure=endpoint.insecure, names=self._names()
+            )
+            if response.status != 401:
+                break
+            challenges = response.headers.getlist("WWW-Authenticate")
+            response.read(MAX_MANIFEST_BYTES)
+            authorization = self._authorizer.renew(scope, authorization, challenges)
+            if authorization is None:
+                break
+        if response.status in (401, 403):
+            response.close()
+            raise failures.Unauthorized(endpoint.name, endpoint.registry, self._authorizer.user)
+        return response
+
+    def _names(self) -> tuple[str, ...]:
+        return (self.endpoint.registry, self.endpoint.host)
+
+    def _base(self) -> str:
+        with self._lock:
+            if not self._scheme:
+                self._scheme = self._choose_scheme()
+            return f"{self._scheme}://{self.endpoint.host}"
+
+    def _choose_scheme(self) -> str:
+        """https, unless plain HTTP is allowed and the server speaks nothing else.
+
+        On loopback, plain HTTP is asked first: nobody listens there, a server for TLS says so at once, while one for
+        plain HTTP may wait for ever for the end of a line in what was a TLS greeting.
+        """
+        endpoint = self.endpoint
+        local = is_local(endpoint.host)
+        if endpoint.strict or not (local or endpoint.insecure):
+            return "https"
+        if local and self._answers("http"):
+            return "http"
+        try:
+            self._ping("https")
+        except (failures.NoTls, failures.ConnectionRefused, failures.TimedOut) as error:
+            log.debug(f"{error.message}; trying plain HTTP")
+            return "http"
+        except failures.RegistryError as error:
+            log.debug(f"asking for TLS: {error.message}")
+        return "https"
+
+    def _answers(self, scheme: str) -> bool:
+        try:
+            return self._ping(scheme) != 400  # what servers for TLS answer to plain HTTP
+        except failures.ConnectionLost:
+            return False
+
+    def _ping(self, scheme: str) -> int:
+        endpoint = self.endpoint
+        response = self.http.request_once(
+            "GET",
+            f"{scheme}://{endpoint.host}/v2/",
+            {},
+            insecure=endpoint.insecure,
+            names=self._names(),
+        )
+        response.read(MAX_MANIFEST_BYTES)
+        return response.status
+
+    def _unknown_manifest(self, response: Response, version: str) -> failures.RegistryError:
+        codes = [code for code, _ in response.errors()]
+        if "NAME_UNKNOWN" in codes:
+            return failures.RepositoryUnknown(self.endpoint.repository, self.endpoint.registry)
+        return failures.ManifestUnknown(self._shown(version), self.endpoint.registry)
+
+    def _shown(self, version: str) -> str:
+        return f"{self.endpoint.repository}{'@' if ':' in version else ':'}{version}"
+
+
+def _digest_of(data: bytes, algorithm: str) -> str:
+    import hashlib  # heavy
+
+    return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
+
+
+def _content_range(text: str) -> tuple[int, int | None]:
+    """Start and total of "bytes START-END/TOTAL"; -1 for what is no such thing. RFC 9110, 14.4."""
+    unit, _, rest = text.strip().partition(" ")
+    span, _, total = rest.partition("/")
+    start, _, _ = span.partition("-")
+    if unit != "bytes" or not start.isdecimal():
+        return -1, None
+    return int(start), int(total) if total.isdecimal() else None
+
+
+def _next_page(link: str) -> str:
+    """The path below the repository in a Link header, RFC 8288; registries give `</v2/NAME/tags/list?...>`."""
+    target, _, rest = link.partition(">")
+    if 'rel="next"' not in rest and "rel=next" not in rest:
+        return ""
+    _, found, query = target.lstrip(" <").partition("/tags/list")
+    return f"tags/list{query}" if found else ""
