@@ -87,7 +87,7 @@ class Process:
 
     def is_alive(self) -> bool:
         stat = _stat(self.pid)
-        return stat is not None and stat[1] == self.started and stat[2] != "Z"
+        return stat is not None and stat[1] == self.started and stat[2] not in "ZX"
 
     def command(self) -> list[str]:
         try:
@@ -135,7 +135,7 @@ def descendants(ancestor: int | None = None) -> list[Process]:
     found = []
     belongs = {top: True}
     for pid, (_, started, state) in parents.items():
-        if pid not in (top, os.getpid()) and state != "Z" and _belongs(pid, parents, belongs):
+        if pid not in (top, os.getpid()) and state not in "ZX" and _belongs(pid, parents, belongs):
             found.append(Process(pid, started))
     return found
 

@@ -43,11 +43,10 @@ class Watch:
         return found + rest
 
     def _processes(self, before: Picture) -> list[str]:
-        left = self._new(before)
-        if not left:
-            return []
-        keeper.wait_for_end(left, WAIT_SECONDS)
-        left = self._new(before)
+        deadline = time.monotonic() + WAIT_SECONDS
+        # Again after each wait: one that ended may have started another meanwhile.
+        while (left := self._new(before)) and (rest := deadline - time.monotonic()) > 0:
+            keeper.wait_for_end(left, rest)
         found = [process.describe() for process in left]
         while left:  # their children become visible orphans
             for process in left:
