@@ -1,7 +1,11 @@
 """Layers: archives unpacked once per diff id, shared by all images and containers that have them.
 
 A layer is a tree `layers/HEX32` and a record `layers/HEX32.json`, HEX32 being the first digits of its diff id. The
-record is written last, when the tree is durable: a tree without one does not exist.
+record is written last: a tree without one does not exist.
+
+Writing a tree to the disk takes as long as unpacking it, and what is lost can be unpacked again from its blob, which is
+durable. So nobody waits for it: a record names the boot in which the tree was made until a process behind the command
+has synced it, and one that names another boot counts for nothing.
 """
 
 from __future__ import annotations
@@ -11,9 +15,9 @@ import os
 from pod.base import files
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.linux import syscalls
+from pod.linux import processes, syscalls
 from pod.spec.digest import hex_of
-from storage import removal
+from storage import behind, removal
 from storage.directories import names
 from storage.locks import FileLock
 
@@ -71,6 +75,8 @@ class LayerRecord(Record):
     entries: int
     skipped_devices: int = 0
     skipped_xattrs: int = 0
+    boot: str = ""
+    """The boot in which the tree was made, as long as it may be lost with a power cut."""
     single_id: bool = False
     """True owners are in extended attributes; see overlayfs.OWNER_XATTR."""
 
@@ -89,27 +95,25 @@ class LayerStore:
 
     def has(self, diff_id: str) -> bool:
         """Whether the layer is here, complete."""
-        return os.path.exists(f"{self.path(diff_id)}.json")
+        return self._read(f"{self.path(diff_id)}.json") is not None
 
     def record(self, diff_id: str) -> LayerRecord:
         """Raises LayerNotFound."""
-        try:
-            document = files.read_json(f"{self.path(diff_id)}.json")
-        except FileNotFoundError:
-            raise LayerNotFound(diff_id) from None
-        return LayerRecord.from_json(document)
+        record = self._read(f"{self.path(diff_id)}.json")
+        if record is None:
+            raise LayerNotFound(diff_id)
+        return record
 
     def list(self) -> Iterator[LayerRecord]:
         """The records of all layers, in no order."""
         for name in names(self.directory):
             if name.endswith(".json"):
-                try:
-                    yield LayerRecord.from_json(files.read_json(f"{self.directory}/{name}"))
-                except (FileNotFoundError, files.DamagedFile, TypeError):
-                    continue  # removed meanwhile, or damaged: garbage, see `debris`
+                record = self._read(f"{self.directory}/{name}")
+                if record is not None:
+                    yield record
 
     def debris(self) -> Sequence[str]:
-        """The paths below the layers that are no layer: trees without record, leftovers of a crash."""
+        """The paths below the layers that are no layer: trees without a record that counts, leftovers of a crash."""
         present = set(names(self.directory))
         good = {hex_of(record.diff_id)[:NAME_LENGTH] for record in self.list()}
         return [
@@ -153,10 +157,10 @@ class LayerStore:
         )
 
     def finish(self, jobs: Sequence[UnpackJob]) -> Sequence[LayerRecord]:
-        """Wait for the children, make all their trees durable with one sync, and put them into their places.
+        """Wait for the children, put their trees into their places, and start writing them to the disk behind us.
 
         Raises the first LayerError; then no layer of `jobs` is kept. Layers that another command has unpacked meanwhile
-        are taken as they are.
+        are taken as they are. Call with a single thread.
         """
         outcomes = []
         try:
@@ -166,32 +170,57 @@ class LayerStore:
             for job in jobs:
                 job.abort()
             raise
-        if jobs:
-            fd = os.open(self._staging.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                syscalls.syncfs(fd)
-            finally:
-                os.close(fd)
-        return [
+        records = [
             self.adopt(job.release_tree(), *outcome)
             for job, outcome in zip(jobs, outcomes, strict=True)
         ]
+        if records:
+            behind.start(self.settle)
+        return records
 
     def adopt(
         self, tree: StagedTree, record: LayerRecord, root: RootDirectory | None = None
     ) -> LayerRecord:
-        """Make a staged tree, which is durable, a layer. When the layer is here already, the tree is discarded."""
+        """Make a staged tree a layer. When the layer is here already, the tree is discarded."""
         path = self.path(record.diff_id)
-        with FileLock(f"{self._root}/locks/layers.lock"):
+        with self._lock():
             if self.has(record.diff_id):
                 tree.discard()
                 return self.record(record.diff_id)
             self._staging.discard(path)  # a tree without a record is from a crash
-            tree.promote(path)
+            tree.promote(path, sync=False)
             if root is not None:
                 root.apply(path)
-            files.write_json(f"{path}.json", record.to_json())
+            record = record.replace(boot=processes.boot_id())
+            files.write_json(f"{path}.json", record.to_json(), sync=False)
         return record
+
+    def settle(self) -> None:
+        """Write all layers to the disk, and say so in their records."""
+        unsettled = [record for record in self.list() if record.boot]
+        if not unsettled:
+            return
+        fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            syscalls.syncfs(fd)
+        finally:
+            os.close(fd)
+        with self._lock():
+            for record in unsettled:
+                if self.has(record.diff_id):
+                    path = f"{self.path(record.diff_id)}.json"
+                    files.write_json(path, record.replace(boot="").to_json(), sync=False)
+
+    def _read(self, path: str) -> LayerRecord | None:
+        """The record in a file; None when there is none that counts."""
+        try:
+            record = LayerRecord.from_json(files.read_json(path))
+        except (FileNotFoundError, files.DamagedFile, TypeError):
+            return None
+        return record if not record.boot or record.boot == processes.boot_id() else None
+
+    def _lock(self) -> FileLock:
+        return FileLock(f"{self._root}/locks/layers.lock")
 
 
 class RootDirectory(Record):

@@ -29,8 +29,10 @@ class Marks:
 
     @property
     def mount_options(self) -> tuple[str, ...]:
-        """What overlay must be told so that it reads these marks."""
-        return ("userxattr",) if self.prefix.startswith("user.") else ()
+        """What overlay must be told so that it reads these marks, and writes no others than we read."""
+        if self.prefix.startswith("user."):
+            return ("userxattr",)
+        return ("redirect_dir=off", "metacopy=off")
 
     def make_whiteout(self, directory_fd: int, name: bytes) -> None:
         """Hide `name` of the lower layers."""

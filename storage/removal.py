@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pod.base.errors import PodError
-from pod.linux import idmap, processes
+from pod.linux import idmap
+from storage import behind
 from storage.locks import FileLock
 
 TYPE_CHECKING = False
@@ -91,38 +91,21 @@ def run_as_owner(function: Callable[[], Any], *, what: str) -> Any:
     return idmap.run_inside(function, what=what, namespaces=0)
 
 
-def start_behind(trash: str, working: str, waiting_fd: int) -> None:
-    """Start a process that empties the directory `trash` and then ends; nobody waits for it.
+def empty_behind(trash: str, working: str, waiting_fd: int) -> None:
+    """Start a process that empties the directory `trash`; nobody waits for it.
 
-    It keeps the lock `waiting_fd` until it has the lock on the file `working`. Its own session, no terminal, no
-    inherited descriptors: the command's end, and that of its terminal, do not concern it.
+    It keeps the lock `waiting_fd` until it has the lock on the file `working`.
     """
-    pid = processes.fork_raw()
-    if pid:
-        os.waitpid(pid, 0)
-        return
-    try:
-        os.setsid()
-        if processes.fork_raw():
-            processes.leave(0)
-        null = os.open("/dev/null", os.O_RDWR)
-        for fd in (0, 1, 2):
-            os.dup2(null, fd)
-        processes.close_descriptors({0, 1, 2, waiting_fd})
-        os.chdir("/")
-        os.nice(10)
-        _empty_in_turn(trash, working, waiting_fd)
-    except (OSError, PodError):
-        pass  # what is left stays in the trash, for the next command
-    finally:
-        processes.leave(0)
 
+    def work() -> None:
+        with FileLock(working):
+            os.close(waiting_fd)  # from here on a later discard needs a process of its own
+            present = os.listdir(trash)
+            idmap.run_inside(
+                lambda: _remove_names(trash, present), what="empty the trash", namespaces=0
+            )
 
-def _empty_in_turn(trash: str, working: str, waiting_fd: int) -> None:
-    with FileLock(working):
-        os.close(waiting_fd)  # from here on a later discard needs a process of its own
-        names = os.listdir(trash)
-        idmap.run_inside(lambda: _remove_names(trash, names), what="empty the trash", namespaces=0)
+    behind.start(work, keep={waiting_fd})
 
 
 def _remove_names(trash: str, names: list[str]) -> None:

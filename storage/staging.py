@@ -86,7 +86,7 @@ class Staging:
         if not waiting.try_acquire():
             return
         try:
-            removal.start_behind(self._trash, f"{self._locks}/trash-working", waiting.fd)
+            removal.empty_behind(self._trash, f"{self._locks}/trash-working", waiting.fd)
         finally:
             waiting.release()
 

@@ -11,6 +11,8 @@ storage.json       which driver is used, and why not the others
 
 from __future__ import annotations
 
+import os
+
 from storage.blobs import BlobStore
 from storage.images import ImageStore
 from storage.layers import LayerStore
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from storage.collect import Garbage, Hold
+    from storage.images import ImageRecord
     from storage.rootfs import RootFileSystems
     from storage.volumes import VolumeStore
 
@@ -54,6 +57,22 @@ class Store:
         from storage.volumes import VolumeStore
 
         return VolumeStore(self.root, self.staging)
+
+    def restore_layers(self, image: ImageRecord) -> int:
+        """Unpack those layers of an image that are missing, from its blobs; how many. Call with a single thread.
+
+        A power cut soon after a pull can take layers away, never blobs. Raises BlobNotFound, LayerError.
+        """
+        with self.hold(image.diff_ids):
+            jobs = []
+            for layer, diff_id in zip(image.layers, image.diff_ids, strict=True):
+                if not self.layers.has(diff_id):
+                    fd = self.blobs.open(layer.digest)
+                    try:
+                        jobs.append(self.layers.unpack(fd, diff_id=diff_id))
+                    finally:
+                        os.close(fd)
+            return len(self.layers.finish(jobs))
 
     def hold(self, digests: Iterable[str] = ()) -> Hold:
         """Keep blobs and layers with these digests from being collected while the context lasts, named or not.

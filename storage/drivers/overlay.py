@@ -15,6 +15,10 @@ from storage import overlayfs
 from storage.rootfs import RootMount
 from storage.staging import Staging
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class Overlay:
     """`upper` and `work` in the container directory."""
@@ -99,6 +103,15 @@ def _explicit(lowers: list[str]) -> str:
 
 
 def _try(tree: str, marks: overlayfs.Marks) -> str:
+    def mount(lowers: list[str], upper: str, work: str, merged: str) -> None:
+        mounts.mount_overlay(lowers, upper, work, merged, marks.mount_options)
+
+    return try_mount(tree, marks, mount)
+
+
+def try_mount(
+    tree: str, marks: overlayfs.Marks, mount: Callable[[list[str], str, str, str], None]
+) -> str:
     """Inside: "" when an overlay in the directory `tree` shows and hides what it should, otherwise why not."""
     lowers = [f"{tree}/lower1", f"{tree}/lower2"]
     upper, work, merged = f"{tree}/upper", f"{tree}/work", f"{tree}/merged"
@@ -108,7 +121,7 @@ def _try(tree: str, marks: overlayfs.Marks) -> str:
         os.close(os.open(f"{lowers[1]}/{name}", os.O_CREAT | os.O_WRONLY, 0o644))
     try:
         _mark(lowers[0], marks)
-        mounts.mount_overlay(lowers, upper, work, merged, marks.mount_options)
+        mount(lowers, upper, work, merged)
         os.unlink(f"{merged}/kept")
     except OSError as error:
         return _words(error)
