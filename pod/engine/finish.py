@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.engine.context import Engine
-
     from pod.state.containers import Container
 
 LOST_STATUS = 137  # as after SIGKILL: nobody saw how it ended

@@ -92,7 +92,8 @@ class _Reader:
 
     def _find_tail(self, names: list[str]) -> tuple[list[str], int]:
         """The files that hold the last lines, and where they begin in the first of them."""
-        left, kept, offset = self.selection.tail, [], 0
+        kept: list[str] = []
+        left, offset = self.selection.tail, 0
         while names and left > 0:
             name = names.pop()
             fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)

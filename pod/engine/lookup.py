@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pod.engine.context import Engine
-
     from pod.state.containers import Container
     from pod.state.reconcile import Run
 

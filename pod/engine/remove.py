@@ -5,6 +5,7 @@ from __future__ import annotations
 from pod.base import ids, locks, log
 from pod.base.errors import PodError
 from pod.engine import finish, stop
+from pod.engine import volumes as engine_volumes
 from pod.state import containers, volumes
 
 TYPE_CHECKING = False
@@ -79,7 +80,7 @@ def remove_settled(
 def _remove_anonymous_volumes(engine: Engine, container: Container) -> None:
     for name in container.config.anonymous_volumes:
         try:
-            engine.remove_volume(name)
+            engine_volumes.remove(engine, name)
         except volumes.VolumeInUse:
             continue  # another container took it over with --volumes-from
         except volumes.NoSuchVolume:

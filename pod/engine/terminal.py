@@ -234,3 +234,11 @@ def send_message(channel: sockets.Channel, *message: Any) -> bool:
     except OSError:
         return False
     return True
+
+
+def own_window() -> tuple[int, int]:
+    """Rows and columns of the caller's terminal; zeros when it has none."""
+    for fd in (0, 1, 2):
+        if os.isatty(fd):
+            return terminal.window_size(fd)
+    return 0, 0

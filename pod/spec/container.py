@@ -52,6 +52,9 @@ class ContainerConfig(Record):
     entrypoint: tuple[str, ...] | None = None  # None, until the image's is known
     command: tuple[str, ...] = ()
     environment: tuple[str, ...] = ()  # "NAME=VALUE", in order
+    merged_environment: tuple[str, ...] = ()  # --env-merge
+    unset_environment: tuple[str, ...] = ()
+    unset_all_environment: bool = False
     working_directory: str = ""
     user: str = ""
     groups: tuple[str, ...] = ()

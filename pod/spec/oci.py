@@ -185,7 +185,6 @@ if TYPE_CHECKING:
         fileMode: NotRequired[int]
         uid: NotRequired[int]
         gid: NotRequired[int]
-        pod_source: NotRequired[str]  # ours: the node's path on the host, where that is another
 
     class LinuxDeviceRule(TypedDict):
         allow: bool

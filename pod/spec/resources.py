@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import ClassVar
 
+    from pod.spec.oci import Rlimit
+
 UNLIMITED = -1
 USUAL_PERIOD = 100_000  # microseconds
 _MOST = (1 << 63) - 1
@@ -276,7 +278,7 @@ def effective_ulimits(
     return tuple(limits), tuple(notes)
 
 
-def oci_rlimits(ulimits: Iterable[Ulimit]) -> list[dict[str, str | int]]:
+def oci_rlimits(ulimits: Iterable[Ulimit]) -> list[Rlimit]:
     """`process.rlimits` of the OCI runtime configuration."""
     return [
         {

@@ -15,7 +15,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_COLUMNS = "id, name, status, created_ns, started_ns, finished_ns, exit_status, boot_id, image_id, config, outcome"
+_FACTS = (
+    "id",
+    "name",
+    "status",
+    "created_ns",
+    "started_ns",
+    "finished_ns",
+    "exit_status",
+    "boot_id",
+    "image_id",
+)
+_COLUMNS = ", ".join((*_FACTS, "config", "outcome"))
 
 
 class NoSuchContainer(PodError):

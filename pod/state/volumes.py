@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 
 from pod.base.errors import PodError
 from pod.base.records import Record
@@ -72,17 +71,18 @@ def create(database: Database, volume: Volume) -> None:
             raise VolumeTaken(volume.name) from error
 
 
-def get_or_create(database: Database, name: str, *, anonymous: bool) -> tuple[Volume, bool]:
-    """The volume of this name, and whether it is new."""
+def get(database: Database, name: str) -> Volume | None:
+    """The volume with exactly this name."""
     rows = database.query(f"SELECT {_COLUMNS} FROM volumes WHERE name = ?", name)
-    if rows:
-        return _from_row(rows[0]), False
-    volume = Volume(name, time.time_ns(), anonymous=anonymous)
-    try:
-        create(database, volume)
-    except VolumeTaken:  # another command was faster
-        return find(database, name), False
-    return volume, True
+    return _from_row(rows[0]) if rows else None
+
+
+def find_exactly(database: Database, name: str) -> Volume:
+    """As `get`. Raises NoSuchVolume."""
+    volume = get(database, name)
+    if volume is None:
+        raise NoSuchVolume(name)
+    return volume
 
 
 def find(database: Database, text: str) -> Volume:

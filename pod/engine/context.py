@@ -1,0 +1,130 @@
+"""`Engine`: what every verb needs: paths, configuration, database, stores. Each is opened on first use.
+
+The verbs are functions in the other modules of this package, which take an Engine; a program that uses pod as a library
+makes one and calls them, as the command line does.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import paths
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from pod.engine.configuration import Settings
+    from pod.linux.sockets import Channel
+    from pod.state.database import Database
+    from storage.rootfs import RootFileSystems
+    from storage.store import Store
+
+
+class Engine:
+    """One root directory and one run directory, with the choices that were made for them.
+
+    Arguments that are None or empty leave the choice to the configuration files.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str | None = None,
+        runroot: str | None = None,
+        volume_path: str | None = None,
+        storage_driver: str | None = None,
+        storage_options: Sequence[str] = (),
+        runtime: str | None = None,
+        runtime_flags: Sequence[str] = (),
+        cgroup_manager: str | None = None,
+        network_command: str | None = None,
+        modules: Sequence[str] = (),
+        credentials_directory: str | None = None,
+    ) -> None:
+        self._given: dict[str, Any] = {
+            "root": _absolute(root),
+            "runroot": _absolute(runroot),
+            "volume_path": _absolute(volume_path),
+            "storage_driver": storage_driver,
+            "storage_options": list(storage_options),
+            "runtime": runtime,
+            "runtime_flags": list(runtime_flags),
+            "cgroup_manager": cgroup_manager,
+            "network_command": network_command,
+            "modules": list(modules),
+            "credentials_directory": _absolute(credentials_directory),
+        }
+        self.credentials_directory: str | None = self._given["credentials_directory"]
+        self.runtime_flags = list(runtime_flags)
+        self._settings: Settings | None = None
+        self._paths: paths.Paths | None = None
+        self._database: Database | None = None
+        self._store: Store | None = None
+        self._monitor: Channel | None = None
+
+    def as_arguments(self) -> dict[str, Any]:
+        """What another process passes to Engine to get the same one."""
+        return dict(self._given)
+
+    @property
+    def settings(self) -> Settings:
+        """The merged configuration files, with what was given to this engine on top."""
+        if self._settings is None:
+            from pod.engine.configuration import load_settings
+            from pod.engine.configuration_places import find_places
+
+            self._settings = load_settings(find_places(modules=self._given["modules"]))
+        return self._settings
+
+    @property
+    def paths(self) -> paths.Paths:
+        if self._paths is None:
+            given, storage = self._given, self.settings.storage
+            self._paths = paths.Paths(
+                given["root"] or storage.root or paths.default_root(),
+                given["runroot"] or storage.runroot or paths.default_runroot(),
+                given["volume_path"] or self.settings.engine.volume_path,
+            )
+        return self._paths
+
+    @property
+    def database(self) -> Database:
+        if self._database is None:
+            from pod.state.database import Database
+
+            self._database = Database(self.paths.database)
+        return self._database
+
+    @property
+    def store(self) -> Store:
+        if self._store is None:
+            from storage.store import Store
+
+            driver = self._given["storage_driver"] or self.settings.storage.driver
+            self._store = Store(self.paths.root, driver=driver)
+        return self._store
+
+    @property
+    def rootfs(self) -> RootFileSystems:
+        return self.store.rootfs
+
+    def adopt_monitor(self, channel: Channel) -> None:
+        """Remember a monitor that was forked in advance; the next start uses it."""
+        self._monitor = channel
+
+    def take_monitor(self) -> Channel | None:
+        """That monitor, once; None when there is none, and one has to be started."""
+        channel, self._monitor = self._monitor, None
+        return channel
+
+    def close(self) -> None:
+        """Let go of the database; in programs that use pod as a library, and before a fork."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+
+def _absolute(path: str | None) -> str | None:
+    return os.path.abspath(path) if path else None

@@ -1,0 +1,182 @@
+"""Create a container: complete its configuration, make its files, insert its row. Files first, row last."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack
+
+from pod.base import ids, locks, paths
+from pod.base.errors import InvalidValue, PodError
+from pod.engine import lookup, network
+from pod.engine import volumes as engine_volumes
+from pod.linux import processes
+from pod.spec import merge
+from pod.spec.bundle import ROOT, is_own, overlay_directory
+from pod.spec.ports import merge_ports, publish_all
+from pod.spec.resources import check_sysctls
+from pod.state import containers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.engine.context import Engine
+    from pod.spec.container import ContainerConfig
+    from pod.state.containers import Container
+    from storage.images import ImageRecord
+
+_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+_MAX_NAME_TRIES = 20
+
+
+def create(
+    engine: Engine,
+    config: ContainerConfig,
+    image: ImageRecord | None,
+    *,
+    name: str = "",
+    replace: bool = False,
+    active: bool = False,
+) -> tuple[Container, locks.FileLock]:
+    """Create a container from `image`, or from `config.rootfs`; its row, and its lock, which the caller releases.
+
+    With `active` the row says that a monitor is being started, for a caller that does so under the lock that it gets.
+    Everything is checked before the first side effect, and undone when something fails.
+    """
+    if name:
+        check_name(name)
+        if replace:
+            _remove_named(engine, name)
+    config = complete(engine, config, image)
+    container_id = ids.new_id()
+    directory = engine.paths.container(container_id)
+    with ExitStack() as undo:
+        for needed in (engine.paths.containers, engine.paths.locks):
+            paths.make_private(needed)
+        lock = locks.FileLock(engine.paths.container_lock(container_id))
+        lock.acquire()
+        undo.callback(lock.remove)
+        os.mkdir(directory, 0o700)
+        undo.callback(engine.store.staging.discard, directory)
+        os.mkdir(f"{directory}/{ROOT}", 0o700)
+        if not config.rootfs:
+            engine.rootfs.create(directory, image.diff_ids if image else ())
+        config = engine_volumes.prepare(engine, config, directory, undo)
+        _make_overlay_directories(config, directory)
+        container = containers.Container(
+            id=container_id,
+            name=name,
+            status="active" if active else "created",
+            created_ns=time.time_ns(),
+            started_ns=0,
+            finished_ns=0,
+            exit_status=0,
+            boot_id=processes.boot_id() if active else "",
+            image_id=image.id if image else "",
+            config=config,
+            outcome={},
+        )
+        container = _insert(engine, container)
+        undo.pop_all()
+    return container, lock
+
+
+def check_name(name: str) -> None:
+    """Raise InvalidValue unless a container can have this name (podman-run(1), --name)."""
+    if not name or not name[0].isalnum() or not name.isascii() or set(name) - _NAME_CHARACTERS:
+        raise InvalidValue(
+            "container name",
+            name,
+            "letters, digits, '_', '.' and '-', beginning with a letter or digit",
+        )
+
+
+def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None) -> ContainerConfig:
+    """The configuration with the image's and the engine's defaults, names resolved to ids, and free ports chosen."""
+    execution = image.config().get("config") or {} if image else {}
+    config = merge.with_image_defaults(config, execution, default_environment(engine))
+    if image is not None:
+        config = config.replace(image_id=image.id, layers=tuple(image.diff_ids))
+    if not config.arguments:
+        raise PodError(
+            f"image '{config.image}' has no command of its own",
+            hint=f"say what to run: pod run {config.image} COMMAND",
+        )
+    networking = config.networking
+    ports = merge_ports(networking.ports)
+    if networking.publish_all:
+        ports = publish_all(networking.expose, ports)
+    config = config.replace(
+        networking=networking.replace(ports=network.with_host_ports(ports)),
+    )
+    check_sysctls(
+        config.sysctls,
+        has_own_network=networking.network.mode not in {"host", "container", "ns"},
+        has_own_ipc=is_own(config.ipc),
+    )
+    config = engine_volumes.take_from_others(engine, config)
+    return _with_ids(engine, config)
+
+
+def default_environment(engine: Engine) -> dict[str, str]:
+    """Variables that every container gets."""
+    variables = dict(entry.partition("=")[::2] for entry in engine.settings.containers.env)
+    variables.setdefault("container", "oci")
+    return variables
+
+
+def _with_ids(engine: Engine, config: ContainerConfig) -> ContainerConfig:
+    """Names of containers whose namespaces are joined become ids, and those containers are needed from now on."""
+    needs = list(config.needs)
+    changes = {}
+    for field in ("pid", "ipc", "uts", "cgroupns", "userns"):
+        namespace = getattr(config, field)
+        if namespace.mode == "container":
+            owner = lookup.container(engine, namespace.joined)
+            needs.append(owner.id)
+            changes[field] = namespace.replace(joined=owner.id)
+    joined_network = config.networking.network
+    if joined_network.mode == "container":
+        owner = lookup.container(engine, joined_network.joined)
+        needs.append(owner.id)
+        changes["networking"] = config.networking.replace(
+            network=joined_network.replace(joined=owner.id)
+        )
+    return config.replace(**changes, needs=tuple(dict.fromkeys(needs)))
+
+
+def _make_overlay_directories(config: ContainerConfig, directory: str) -> None:
+    """Upper and work directories for mounts whose changes belong to the container."""
+    for number, mount in enumerate(config.mounts):
+        if mount.overlay or mount.kind == "image":
+            top = overlay_directory(directory, number)
+            os.mkdir(top, 0o700)
+            for name in ("upper", "work", "empty"):
+                os.mkdir(f"{top}/{name}", 0o755)
+
+
+def _insert(engine: Engine, container: Container) -> Container:
+    """Insert the row; with a name of our choice when there is none, until one is free."""
+    if container.name:
+        containers.insert(engine.database, container)
+        return container
+    for _ in range(_MAX_NAME_TRIES):
+        named = container.replace(name=ids.random_name())
+        try:
+            containers.insert(engine.database, named)
+        except containers.NameTaken:
+            continue
+        return named
+    named = container.replace(name=f"{ids.random_name()}_{container.id[:6]}")
+    containers.insert(engine.database, named)
+    return named
+
+
+def _remove_named(engine: Engine, name: str) -> None:
+    from pod.engine import remove
+
+    try:
+        existing = containers.find(engine.database, name)
+    except containers.NoSuchContainer:
+        return
+    if existing.name == name:
+        remove.remove(engine, existing, force=True, with_volumes=True)

@@ -1,0 +1,237 @@
+"""What a start needs to know of this machine: ids, limits, cgroups, devices, namespaces to join (spec/bundle.py)."""
+
+from __future__ import annotations
+
+import os
+import resource
+
+from pod.base import log
+from pod.base.errors import PodError, UsageError
+from pod.base.records import Record
+from pod.linux import cgroups, idmap, namespaces
+from pod.linux.capabilities import NAMES, last_known
+from pod.spec.bundle import Facts, is_own
+from pod.spec.cgroup_values import cgroup_files
+from pod.spec.resources import Resources, parse_sysctl
+from pod.spec.userns import effective_maps
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.engine.context import Engine
+    from pod.linux.idmap import IdMap
+    from pod.spec.container import ContainerConfig
+    from pod.state.containers import Container
+
+_LIMITS = {
+    name.removeprefix("RLIMIT_").lower(): getattr(resource, name)
+    for name in dir(resource)
+    if name.startswith("RLIMIT_") and name != "RLIMIT_OFILE"
+}
+
+
+class Placement(Record):
+    """The container's cgroup, and the values to write there; "" where nothing is delegated."""
+
+    path: str = ""
+    files: dict[str, str] = {}
+
+
+def collect(
+    engine: Engine, container: Container, files: dict[str, str], window: tuple[int, int]
+) -> tuple[Facts, Placement]:
+    """The facts for one start, and where the container is put. `files` are the generated ones, by path inside."""
+    config = container.config
+    settings = engine.settings.containers
+    joined = _joined_namespaces(engine, config)
+    uids, gids = maps_of(config) if "user" not in joined else ((), ())
+    placement = _placement(engine, container)
+    facts = Facts(
+        container_id=container.id,
+        directory=engine.paths.container(container.id),
+        volumes=engine.paths.volumes,
+        uid_maps=uids,
+        gid_maps=gids,
+        available_capabilities=NAMES[: last_known() + 1],
+        own_limits={name: _limit(number) for name, number in _LIMITS.items()},
+        default_limits=settings.default_ulimits,
+        default_capabilities=settings.default_capabilities,
+        default_sysctls=dict(parse_sysctl(text) for text in settings.default_sysctls),
+        joined=joined,
+        files=files,
+        image_layers=_image_layers(engine, config),
+        devices=_devices(config),
+        cgroup=placement.path,
+        has_cgroup_tree=os.path.exists(f"{cgroups.MOUNT}/cgroup.controllers")
+        or is_own(config.cgroupns),
+        init_program=init_program(engine, config),
+        window=window,
+    )
+    return facts, placement
+
+
+def maps_of(config: ContainerConfig) -> tuple[IdMap, IdMap]:
+    """The id maps that the container's --userns asks for."""
+    if config.userns.mode in {"", "host", "private"}:
+        return idmap.default_maps()
+    return effective_maps(config.userns, idmap.default_maps(), (os.geteuid(), os.getegid()))
+
+
+def _limit(number: int) -> tuple[int, int]:
+    soft, hard = resource.getrlimit(number)
+    return (
+        -1 if soft == resource.RLIM_INFINITY else soft,
+        -1 if hard == resource.RLIM_INFINITY else hard,
+    )
+
+
+def _joined_namespaces(engine: Engine, config: ContainerConfig) -> dict[str, str]:
+    """The paths of namespaces of others. All containers that are joined must share one user namespace."""
+    from pod.engine import lookup
+
+    wanted: dict[str, Any] = {
+        "pid": config.pid,
+        "ipc": config.ipc,
+        "uts": config.uts,
+        "cgroup": config.cgroupns,
+        "network": config.networking.network,
+        "user": config.userns,
+    }
+    paths: dict[str, str] = {}
+    owners: dict[tuple[int, int], int] = {}
+    for kind, namespace in wanted.items():
+        if namespace.mode == "ns":
+            paths[kind] = namespace.joined
+        elif namespace.mode == "container":
+            _, run = lookup.running(engine, namespace.joined)
+            paths[kind] = namespaces.file_of(run.pid, kind)
+            owners[namespaces.identity(run.pid, "user")] = run.pid
+    if len(owners) > 1:
+        raise UsageError(
+            "namespaces of containers with different user namespaces cannot be joined together",
+            hint="join those of one container",
+        )
+    for pid in owners.values():
+        paths.setdefault("user", namespaces.file_of(pid, "user"))
+    return paths
+
+
+def _placement(engine: Engine, container: Container) -> Placement:
+    config = container.config
+    files = cgroup_files(config.resources, _device_numbers(config.resources))
+    root = cgroups.delegated_root()
+    if root is None:
+        asked = {name for name in files if name != "pids.max" or config.resources.pids_limit}
+        if asked:
+            log.warning(
+                f"limits of container '{container.name}' are not applied ({', '.join(sorted(asked))}): "
+                "no cgroup is delegated to you"
+            )
+        return Placement()
+    parent = root
+    if config.cgroup_parent:
+        parent = f"{root}/{config.cgroup_parent.strip('/')}"
+        try:
+            os.makedirs(parent, exist_ok=True)
+        except OSError as error:
+            raise PodError(
+                f"cgroup '{parent}' of --cgroup-parent cannot be made: {error.strerror}"
+            ) from error
+    return Placement(f"{parent}/pod-{container.id}", files)
+
+
+def _device_numbers(resources: Resources) -> dict[str, str]:
+    """ "MAJOR:MINOR" of the block devices that limits name by path."""
+    numbers = {}
+    for limits in (
+        resources.blkio_weight_devices,
+        resources.read_bps,
+        resources.write_bps,
+        resources.read_iops,
+        resources.write_iops,
+    ):
+        for limit in limits:
+            if limit.device.startswith("/"):
+                try:
+                    rdev = os.stat(limit.device).st_rdev
+                except OSError as error:
+                    raise PodError(
+                        f"device '{limit.device}' of a limit: {error.strerror}"
+                    ) from error
+                numbers[limit.device] = f"{os.major(rdev)}:{os.minor(rdev)}"
+    return numbers
+
+
+def _image_layers(engine: Engine, config: ContainerConfig) -> dict[str, tuple[str, ...]]:
+    """The layer directories, topmost first, of the images that are mounted."""
+    found = {}
+    for mount in config.mounts:
+        if mount.kind == "image" and mount.source not in found:
+            image = engine.store.images.lookup(mount.source)
+            found[mount.source] = tuple(
+                engine.store.layers.path(diff_id) for diff_id in reversed(image.diff_ids)
+            )
+    return found
+
+
+def _devices(config: ContainerConfig) -> tuple[tuple[str, str], ...]:
+    """(on the host, in the container): what was asked for, and with --privileged everything that can be opened."""
+    pairs: list[tuple[str, str]] = []
+    if config.privileged:
+        pairs += [(path, path) for path in _nodes("/dev", "/dev")]
+    for device in config.devices:
+        if os.path.isdir(device.source):
+            pairs += [
+                (path, device.target + path[len(device.source) :])
+                for path in _nodes(device.source, device.source)
+            ]
+        else:
+            pairs.append((device.source, device.target))
+    return tuple(dict.fromkeys(pairs))
+
+
+_NOT_IN_DEV = {"pts", "shm", "mqueue", "fd", "console", "hugepages"}
+_USUAL = {
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/tty",
+    "/dev/ptmx",
+}
+
+
+def _nodes(top: str, directory: str) -> list[str]:
+    """The device files below a directory that the caller can open in some way; terminals of others are left out."""
+    import stat
+
+    found = []
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if directory == "/dev" and (entry.name in _NOT_IN_DEV or entry.path in _USUAL):
+                continue
+            if entry.is_symlink():
+                continue
+            if entry.is_dir():
+                found += _nodes(top, entry.path)
+                continue
+            mode = entry.stat().st_mode
+            if (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)) and os.access(entry.path, os.R_OK):
+                found.append(entry.path)
+    return found
+
+
+def init_program(engine: Engine, config: ContainerConfig) -> str:
+    """The program for --init, from --init-path, the configuration or PATH; "" for pod's own, or without --init."""
+    if not config.init:
+        return ""
+    from pod.linux.processes import find_program
+
+    path = config.init_path or engine.settings.containers.init_path
+    if path:
+        if not os.access(path, os.X_OK):
+            raise PodError(f"init program '{path}' cannot be executed", hint="see --init-path")
+        return path
+    return find_program("catatonit", *engine.settings.engine.helper_binaries_dir) or ""

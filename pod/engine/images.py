@@ -1,0 +1,44 @@
+"""Images as commands mean them: names as they are typed, pull policies, removal."""
+
+from __future__ import annotations
+
+from pod.base.errors import PodError
+from pod.base.records import Record
+from storage.images import ImageNotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.engine.context import Engine
+    from storage.images import ImageRecord
+
+
+class PullOptions(Record):
+    """How an image that is not here is fetched."""
+
+    policy: str = "missing"  # "always", "missing", "never", "newer"
+
+
+def find(engine: Engine, text: str) -> ImageRecord:
+    """The local image that `text` means: a name, a name without registry or tag, an id or its beginning."""
+    from pod.image import names
+    from pod.spec import reference
+
+    try:
+        return engine.store.images.lookup(text)
+    except ImageNotFound:
+        pass
+    parsed = reference.parse(text)
+    for name in names.local_names(parsed, names.RegistriesConfig()):
+        try:
+            return engine.store.images.lookup(name)
+        except ImageNotFound:
+            continue
+    raise ImageNotFound(text)
+
+
+def ensure(engine: Engine, text: str, options: PullOptions) -> ImageRecord:
+    return find(engine, text)
+
+
+def remove(engine: Engine, image_id: str, *, force: bool) -> None:
+    raise PodError("later")

@@ -1,0 +1,201 @@
+"""Start a container: tell a monitor what to do and wait for its first report."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pod.base import log, paths
+from pod.base.errors import PodError
+from pod.engine import facts as host_facts
+from pod.engine import finish, namefiles
+from pod.linux import processes, sockets
+from pod.spec import bundle, monitor
+from pod.spec.security import effective_capabilities
+from pod.state import containers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.engine.context import Engine
+    from pod.linux.idmap import IdMap
+    from pod.spec.bundle import Facts
+    from pod.state.containers import Container
+
+_ALL_NAMESPACES_BUT_USER = ("mount", "pid", "network", "ipc", "uts", "cgroup")
+
+
+class MonitorFailed(PodError):
+    """The monitor ended before it could report."""
+
+    def __init__(self, container: Container) -> None:
+        super().__init__(
+            f"the monitor of container '{container.name}' ended before the container had started",
+            hint="run the command again with --log-level=debug",
+        )
+
+
+def launch(
+    engine: Engine,
+    container: Container,
+    *,
+    attach: bool,
+    window: tuple[int, int] = (0, 0),
+    streams: tuple[int, int, int] | None = None,
+) -> sockets.Channel:
+    """Start the container; the caller holds its lock and owns the channel that is returned.
+
+    With `attach` the channel carries the container's output from its beginning. `streams` are passed on with the log
+    driver "passthrough". On failure the row is as before and the error is raised.
+    """
+    run_directory = engine.paths.run(container.id)
+    paths.make_private(engine.paths.run_containers)
+    try:
+        os.mkdir(run_directory, 0o700)
+    except FileExistsError:
+        finish.remove_run_directory(engine, container.id)  # what a crash left
+        os.mkdir(run_directory, 0o700)
+    try:
+        order = make_order(engine, container, attach=attach, window=window)
+        channel = engine.take_monitor() or _spawn_monitor()
+        try:
+            channel.send(order, fds=streams or ())
+            _await_report(channel, container)
+        except BaseException:
+            channel.close()
+            raise
+    except BaseException as error:
+        outcome = {"error": str(error)} if isinstance(error, PodError) else {}
+        containers.set_created(engine.database, container.id, outcome)
+        finish.remove_run_directory(engine, container.id)
+        raise
+    return channel
+
+
+def _await_report(channel: sockets.Channel, container: Container) -> None:
+    kind, message, _ = channel.receive()
+    if not kind:
+        raise MonitorFailed(container)
+    if message[0] == monitor.ERROR:
+        raise processes.rebuild_error(message[1], message[2])
+    for name, why in message[3].items():
+        if name != "pids.max":
+            log.warning(f"limit {name} of container '{container.name}' is not applied: {why}")
+
+
+def _spawn_monitor() -> sockets.Channel:
+    """A monitor in a fresh interpreter, for programs that cannot be forked and for the second of several containers."""
+    ours, theirs = sockets.pair()
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    arguments = [sys.executable, "-I", "-S", f"{package}/monitor/prefork.py", str(theirs.fileno())]
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        processes.spawn(
+            arguments,
+            streams=(null, null, null),
+            keep=(theirs.fileno(),),
+            directory="/",
+            environment=dict(os.environ),
+            new_session=True,
+        )
+    finally:
+        os.close(null)
+        theirs.close()
+    return ours
+
+
+def make_order(
+    engine: Engine, container: Container, *, attach: bool, window: tuple[int, int]
+) -> dict[str, Any]:
+    """What the monitor is told; pod/monitor/main.py describes it."""
+    config = container.config
+    hostname = namefiles.hostname_of(container)
+    files = namefiles.write(engine, container, hostname)
+    facts, placement = host_facts.collect(engine, container, files, window)
+    document = bundle.runtime_config(config, facts)
+    directory = engine.paths.container(container.id)
+    maps: tuple[IdMap, IdMap] | None = (facts.uid_maps, facts.gid_maps)
+    if "user" in facts.joined:
+        maps = None
+    return {
+        "id": container.id,
+        "bundle": {
+            "id": container.id,
+            "config": document,
+            "rootfs": root_mount(engine, container),
+            "user": config.user,
+            "groups": list(config.groups),
+            "passwd_entry": config.passwd_entry,
+            "make_cwd": True,
+            "reaper": config.init and not facts.init_program,
+            "seccomp": seccomp_program(engine, config, facts),
+            "preserve_fds": config.preserve_fds,
+            "cgroup": placement.path,
+            "cgroup_files": placement.files,
+        },
+        "maps": maps,
+        "user_namespace": facts.joined.get("user"),
+        "run_directory": engine.paths.run(container.id),
+        "log": {
+            **config.log.to_json(),
+            "driver": config.log.driver,
+            "path": config.log.path or f"{directory}/ctr.log",
+            "id": container.id,
+            "name": container.name,
+            "image": config.image,
+        },
+        "network": network_settings(engine, container),
+        "restart": {"policy": config.restart.name, "retries": config.restart.max_retries},
+        "open_input": config.interactive,
+        "input_once": not config.terminal,
+        "terminal": config.terminal,
+        "passthrough": config.log.driver == "passthrough",
+        "attach": attach,
+        "timeout": config.timeout,
+        "pid_files": {"monitor": config.monitor_pid_file, "container": config.pid_file},
+        "engine": engine.as_arguments(),
+    }
+
+
+def root_mount(engine: Engine, container: Container) -> dict[str, Any]:
+    """What the runtime mounts as the container's root."""
+    if container.config.rootfs:
+        return {"kind": "directory", "path": container.config.rootfs}
+    description = engine.rootfs.describe(engine.paths.container(container.id))
+    return {**description.to_json(), "kind": description.kind, "options": list(description.options)}
+
+
+def seccomp_program(engine: Engine, config: Any, facts: Facts) -> str | None:
+    """The path of the compiled filter; None for unconfined."""
+    choice = config.security.seccomp or engine.settings.containers.seccomp_profile
+    if choice == "unconfined" or config.privileged:
+        return None
+    from pod.linux import seccomp
+
+    bounding = effective_capabilities(
+        facts.default_capabilities,
+        config.add_capabilities,
+        config.drop_capabilities,
+        privileged=config.privileged,
+        is_root=True,
+        available=facts.available_capabilities,
+    ).bounding
+    return seccomp.compiled(choice or default_profile(), bounding, f"{engine.paths.cache}/seccomp")
+
+
+def default_profile() -> str:
+    """The distribution's profile where there is one, else ours."""
+    for path in ("/etc/containers/seccomp.json", "/usr/share/containers/seccomp.json"):
+        if os.path.exists(path):
+            return path
+    from pod.engine.configuration_places import shipped_directory
+
+    return f"{shipped_directory()}/seccomp.json"
+
+
+def network_settings(engine: Engine, container: Container) -> dict[str, Any]:
+    """What netns.attach gets."""
+    from pod.engine import network
+
+    return network.settings_for(engine, container)

@@ -1,0 +1,154 @@
+"""The files that a container finds under its own names: hosts, resolv.conf, hostname, .containerenv.
+
+They are written anew at every start, into the container's directory, and bound into its root file system.
+"""
+
+from __future__ import annotations
+
+import os
+
+from netns import names
+from netns.backends import addresses
+from pod.base import files
+from pod.base.version import VERSION
+from pod.linux import interfaces
+from pod.spec.bundle import has_own_network, is_own
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.engine.context import Engine
+    from pod.state.containers import Container
+
+_USER_MODE = {
+    "",
+    "private",
+    "bridge",
+    "pasta",
+    "slirp4netns",
+}  # networks with an address and a resolver of their own
+
+
+def write(engine: Engine, container: Container, hostname: str) -> dict[str, str]:
+    """Write the files; path in the container -> path on the host."""
+    directory = engine.paths.container(container.id)
+    config = container.config
+    contents = {"/run/.containerenv": _container_environment(container)}
+    if config.networking.manage_hostname:
+        contents["/etc/hostname"] = f"{hostname}\n"
+    if config.networking.manage_hosts:
+        contents["/etc/hosts"] = _hosts(engine, container, hostname)
+    contents["/etc/resolv.conf"] = _resolv_conf(engine, container)
+    if config.networking.network.mode == "container":
+        for path in ("/etc/hosts", "/etc/resolv.conf"):
+            contents.pop(path, None)
+    written = {}
+    for path, text in contents.items():
+        target = f"{directory}/{os.path.basename(path).lstrip('.')}"
+        _write(target, text)
+        written[path] = target
+    if config.networking.network.mode == "container":
+        owner = engine.paths.container(config.networking.network.joined)
+        for name in ("hosts", "resolv.conf"):
+            if os.path.exists(f"{owner}/{name}"):
+                written[f"/etc/{name}"] = f"{owner}/{name}"
+    if config.timezone:
+        written["/etc/localtime"] = zone_file(config.timezone)
+    return written
+
+
+def zone_file(timezone: str) -> str:
+    """The file of a time zone; "local" is the host's."""
+    return "/etc/localtime" if timezone == "local" else f"/usr/share/zoneinfo/{timezone}"
+
+
+def _write(path: str, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+    try:
+        os.fchmod(fd, 0o644)
+        files.write_all(fd, text.encode("utf-8", "surrogateescape"))
+    finally:
+        os.close(fd)
+
+
+def _hosts(engine: Engine, container: Container, hostname: str) -> str:
+    networking = container.config.networking
+    mode = networking.network.mode
+    added = [tuple(entry.partition(":")[::2]) for entry in networking.hosts]
+    host_address = interfaces.outgoing_address() or ""
+    resolved = []
+    for name, address in added:
+        if address == "host-gateway":
+            address = host_address
+        if address:
+            resolved += [(one, address) for one in name.split(";")]
+    own: list[tuple[str, list[str]]] = []
+    if mode in _USER_MODE:
+        if host_address:
+            own.append((host_address, list(names.HOST_NAMES)))
+        own.append((addresses.CONTAINER, [hostname, container.name]))
+    elif mode == "host":
+        own.append(("127.0.0.1", list(names.HOST_NAMES)))
+    else:
+        own.append(("127.0.1.1", [hostname, container.name]))
+    return names.hosts_file(_base_hosts(engine, container), own=own, added=resolved)
+
+
+def _base_hosts(engine: Engine, container: Container) -> str:
+    choice = container.config.networking.hosts_file or engine.settings.containers.base_hosts_file
+    if choice == "none":
+        return "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
+    if choice == "image":
+        for layer in engine.rootfs.layers(engine.paths.container(container.id)):
+            path = f"{layer}/etc/hosts"
+            if os.path.isfile(path) and not os.path.islink(path):
+                return files.read_text(path)
+        return "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
+    try:
+        return files.read_text(choice or "/etc/hosts")
+    except FileNotFoundError:
+        return "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
+
+
+def _resolv_conf(engine: Engine, container: Container) -> str:
+    networking, settings = container.config.networking, engine.settings.containers
+    servers = [server for server in networking.dns or settings.dns_servers if server != "none"]
+    try:
+        host = files.read_text("/etc/resolv.conf")
+    except FileNotFoundError:
+        host = ""
+    return names.resolv_conf(
+        host,
+        servers=servers,
+        search=networking.dns_search or settings.dns_searches,
+        options=networking.dns_options or settings.dns_options,
+        forwarder=addresses.RESOLVER if networking.network.mode in _USER_MODE else "",
+    )
+
+
+def _container_environment(container: Container) -> str:
+    """podman-run(1): /run/.containerenv tells programs that they are in a container, and in which."""
+    config = container.config
+    lines = {
+        "engine": f"pod-{VERSION}",
+        "name": container.name,
+        "id": container.id,
+        "image": config.image,
+        "imageid": config.image_id.rpartition(":")[2],
+    }
+    text = "".join(f'{name}="{value}"\n' for name, value in lines.items())
+    return text + f"rootless={int(os.geteuid() != 0)}\n"
+
+
+def hostname_of(container: Container) -> str:
+    """What the container calls itself."""
+    config = container.config
+    if not is_own(config.uts):
+        return os.uname().nodename
+    return config.hostname or container.id[:12]
+
+
+def needs_user_network(container: Container) -> bool:
+    """Whether a helper has to connect the container to the outside."""
+    return (
+        has_own_network(container.config) and container.config.networking.network.mode in _USER_MODE
+    )

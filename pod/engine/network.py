@@ -1,0 +1,189 @@
+"""Which backend connects a container, and the ports it publishes."""
+
+from __future__ import annotations
+
+import errno
+
+from pod.base import ids
+from pod.base.errors import PodError
+from pod.engine.namefiles import needs_user_network
+from pod.linux import interfaces, processes
+from pod.spec.ports import PortMapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.engine.context import Engine
+    from pod.state.containers import Container
+
+_BACKENDS = ("pasta", "slirp4netns")
+
+
+class NoNetworkHelper(PodError):
+    """No program here can connect a container."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(
+            f"the container cannot be connected to the network: {'; '.join(reasons)}",
+            hint="sudo apt install passt (or dnf install passt), or run with --network none or --network host",
+        )
+
+
+class PortTaken(PodError):
+    """A port of the host that is to be published is in use."""
+
+
+def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
+    """What netns.attach gets. Raises NoNetworkHelper, PortTaken, PortNotAllowed before anything is started."""
+    networking = container.config.networking
+    mode = networking.network.mode
+    settings: dict[str, Any] = {
+        "backend": "none",
+        "program": "",
+        "ports": [],
+        "options": list(networking.network.options),
+        "ipv6": True,
+        "run_directory": engine.paths.run(container.id),
+    }
+    if not needs_user_network(container):
+        return settings | {
+            "backend": {"host": "host", "container": "joined", "ns": "joined"}.get(mode, "none")
+        }
+    name, program = choose_backend(engine, mode)
+    for port in networking.ports:
+        _check_port(engine, container, port)
+    if name == "pasta":
+        settings["options"] = [*engine.settings.network.pasta_options, *settings["options"]]
+    return settings | {
+        "backend": name,
+        "program": program,
+        "ports": [
+            {
+                "host_ip": port.host_ip,
+                "host_port": port.host_port,
+                "container_port": port.container_port,
+                "count": port.count,
+                "protocol": port.protocol,
+            }
+            for port in networking.ports
+        ],
+    }
+
+
+def choose_backend(engine: Engine, mode: str) -> tuple[str, str]:
+    """The backend that was asked for, or the first that works here; its name and program."""
+    configured = engine.settings.network.default_rootless_network_cmd
+    wanted = (mode,) if mode in _BACKENDS else tuple(dict.fromkeys([configured, *_BACKENDS]))
+    reasons = []
+    for name in wanted:
+        if name not in _BACKENDS:
+            continue
+        reason = __import__(f"netns.backends.{name}", fromlist=["probe"]).probe()
+        if not reason:
+            program = processes.find_program(name, *engine.settings.engine.helper_binaries_dir)
+            return name, program or name
+        reasons.append(reason)
+    raise NoNetworkHelper(reasons)
+
+
+def with_host_ports(ports: tuple[PortMapping, ...]) -> tuple[PortMapping, ...]:
+    """The mappings with a free port of the host wherever none was chosen."""
+    chosen: list[PortMapping] = []
+    for port in ports:
+        if port.host_port:
+            chosen.append(port)
+            continue
+        for offset in range(port.count):
+            free = interfaces.free_port(port.host_ip, port.protocol)
+            while any(
+                free == other.host_port and other.protocol == port.protocol for other in chosen
+            ):
+                free = interfaces.free_port(port.host_ip, port.protocol)
+            chosen.append(
+                port.replace(container_port=port.container_port + offset, host_port=free, count=1)
+            )
+    return tuple(chosen)
+
+
+def _check_port(engine: Engine, container: Container, port: PortMapping) -> None:
+    """Say now, with names, what the helper would only say as a number."""
+    for number in range(port.host_port, port.host_port + port.count):
+        error = interfaces.can_listen(port.host_ip, number, port.protocol)
+        if error is None:
+            continue
+        where = f"{port.host_ip or '0.0.0.0'}:{number}/{port.protocol}"
+        if error.errno == errno.EADDRINUSE:
+            owner = _owner(engine, container, number, port.protocol)
+            raise PortTaken(
+                f"port {where} of the host cannot be published: {owner} has it",
+                hint=f"choose another: -p {number + 1 if number < 65535 else 8080}:{port.container_port}",
+            )
+        if error.errno == errno.EACCES:
+            first = _first_allowed_port()
+            other = number + 8000 if number + 8000 >= first else first
+            raise PortTaken(
+                f"port {where} of the host cannot be published: ports below {first} are for root",
+                hint=f"use -p {other}:{port.container_port}, or allow it: "
+                f"sudo sysctl net.ipv4.ip_unprivileged_port_start={number}",
+            )
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise PortTaken(
+                f"port {where} cannot be published: this machine does not have the address '{port.host_ip}'",
+                hint="ip address",
+            )
+        raise PortTaken(
+            f"port {where} of the host cannot be published: {error.strerror}"
+        ) from error
+
+
+def _first_allowed_port() -> int:
+    try:
+        with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as file:
+            return int(file.read())
+    except OSError:
+        return 1024
+
+
+def _owner(engine: Engine, container: Container, number: int, protocol: str) -> str:
+    """Who has a port: one of our containers, or a process of the caller, or somebody."""
+    from pod.engine import finish
+    from pod.state import containers
+
+    for other in containers.all_of(engine.database):
+        if other.id == container.id or other.status != "active":
+            continue
+        for port in other.config.networking.ports:
+            if port.protocol == protocol and port.host_port <= number < port.host_port + port.count:
+                if finish.refresh(engine, other)[1] is not None:
+                    return f"container '{other.name}' ({ids.short(other.id)})"
+    found = _listening_process(number)
+    return f"process {found[0]} ({found[1]})" if found else "another process"
+
+
+def _listening_process(number: int) -> tuple[int, str] | None:
+    """The caller's process that listens on a TCP port, from /proc (proc(5), net/tcp)."""
+    import os
+
+    inodes = set()
+    for table in ("tcp", "tcp6", "udp", "udp6"):
+        try:
+            with open(f"/proc/net/{table}", encoding="ascii") as file:
+                for line in list(file)[1:]:
+                    fields = line.split()
+                    if int(fields[1].rpartition(":")[2], 16) == number and fields[3] in {
+                        "0A",
+                        "07",
+                    }:
+                        inodes.add(f"socket:[{fields[9]}]")
+        except OSError:
+            continue
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                if os.readlink(f"/proc/{pid}/fd/{fd}") in inodes:
+                    with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+                        return int(pid), file.read().strip()
+        except OSError:
+            continue
+    return None

@@ -1,0 +1,140 @@
+"""`pod run`, the story: image, create, start, attach, wait, remove."""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import files
+from pod.base.errors import PodError
+from pod.base.records import Record
+from pod.engine import create, finish, images, launch, remove, terminal
+from pod.engine.client import send
+from pod.spec import monitor
+from pod.state import containers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pod.engine.context import Engine
+    from pod.engine.images import PullOptions
+    from pod.linux.sockets import Channel
+    from pod.spec.container import ContainerConfig
+    from pod.state.containers import Container
+
+
+class RunOptions(Record):
+    """What `run` does with the container besides creating it."""
+
+    name: str = ""
+    replace: bool = False
+    detach: bool = False
+    detach_keys: bytes = b""
+    sig_proxy: bool = True
+
+
+def run(
+    engine: Engine,
+    config: ContainerConfig,
+    options: RunOptions,
+    pull: PullOptions,
+    on_created: Callable[[str], None],
+) -> int:
+    """Run a container; its exit status, or 0 when it is left in the background.
+
+    `on_created` gets the id of a container that is left in the background, once it runs. A container with --rm that
+    cannot be started is removed, another one stays to be looked at.
+    """
+    image = None if config.rootfs else images.ensure(engine, config.image, pull)
+    if image is not None:
+        config = config.replace(image=image.names[0] if image.names else image.id)
+    _check_cid_file(config)
+    container, lock = create.create(
+        engine, config, image, name=options.name, replace=options.replace, active=True
+    )
+    attach = not options.detach and config.log.driver != "passthrough"
+    try:
+        _write_cid_file(container)
+        channel = launch.launch(
+            engine,
+            container,
+            attach=attach,
+            window=terminal.own_window() if config.terminal else (0, 0),
+            streams=(0, 1, 2) if config.log.driver == "passthrough" else None,
+        )
+    except BaseException:
+        if config.auto_remove:
+            remove.remove_settled(engine, container, lock, with_volumes=True)
+        lock.release()
+        raise
+    lock.release()
+    if options.detach:
+        channel.close()
+        on_created(container.id)
+        return 0
+    return see_through(engine, container, channel, options.detach_keys, sig_proxy=options.sig_proxy)
+
+
+def see_through(
+    engine: Engine,
+    container: Container,
+    channel: Channel,
+    detach_keys: bytes,
+    *,
+    sig_proxy: bool,
+) -> int:
+    """Stay with a container that was started attached until it ends or the user detaches; its exit status.
+
+    Its end is recorded here, so that the monitor need not load what that takes. Closes the channel.
+    """
+    config = container.config
+    streams = config.attach or ("stdin", "stdout", "stderr")
+    try:
+        terminal.send_message(channel, monitor.FINISHING)
+        outcome = terminal.Attachment(
+            channel,
+            read_stdin=config.interactive and "stdin" in streams,
+            raw=config.terminal,
+            detach_keys=detach_keys,
+            outputs=("stdout" in streams, "stderr" in streams or config.terminal),
+            on_signal=_passing_on(engine, container) if sig_proxy and not config.terminal else None,
+        ).run()
+        if outcome.detached:
+            return 0
+        record_end(engine, container)
+        terminal.send_message(channel, monitor.FINISHED)
+        return outcome.exit_status
+    except terminal.Lost:
+        record_end(engine, container)
+        raise
+    finally:
+        channel.close()
+
+
+def record_end(engine: Engine, container: Container) -> None:
+    """Make the row of a container true that has just ended."""
+    rows = containers.by_ids(engine.database, [container.id])
+    if rows:
+        finish.refresh(engine, rows[0])
+
+
+def _passing_on(engine: Engine, container: Container) -> Callable[[int], None]:
+    def pass_on(number: int) -> None:
+        run = finish.read_run(engine, container)
+        if run.condition == "running":
+            send(run, number)
+
+    return pass_on
+
+
+def _check_cid_file(config: ContainerConfig) -> None:
+    if config.cid_file and os.path.exists(config.cid_file):
+        raise PodError(
+            f"the file '{config.cid_file}' of --cidfile exists already",
+            hint=f"is that container still wanted? If not: rm {config.cid_file}",
+        )
+
+
+def _write_cid_file(container: Container) -> None:
+    if container.config.cid_file:
+        files.write_atomic(container.config.cid_file, container.id.encode(), mode=0o644, sync=False)
