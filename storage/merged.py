@@ -74,6 +74,19 @@ class MergedDirectory:
                     found[name] = Item(name, fd, status)
         return dict(sorted(found.items()))
 
+    def is_opaque(self) -> bool:
+        """Whether the topmost form hides everything below it."""
+        return self._marks.is_opaque(self.fds[0])
+
+    def whiteouts(self) -> set[str]:
+        """The names that the topmost form hides."""
+        fd = self.fds[0]
+        return {
+            name
+            for name in os.listdir(fd)
+            if self._marks.is_whiteout_file(fd, name, os.lstat(name, dir_fd=fd))
+        }
+
     def find(self, name: str) -> Item | None:
         """One entry, as in `items`."""
         item: Item | None = None

@@ -9,6 +9,10 @@ import errno
 import os
 import stat
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 OWNER_XATTR = "user.pod.owner"
 """In single-id mode: "UID:GID:MODE", the mode in octal: what the file has in the image."""
 
@@ -76,6 +80,14 @@ class Marks:
             return False
         path = f"/proc/self/fd/{directory_fd}/{name}"
         return _xattr(path, self._whiteout) is not None
+
+
+def explicit_top(layers: Sequence[str]) -> str:
+    """The topmost of these layer directories whose archive says what "/" is like."""
+    for layer in layers:
+        if _xattr(layer, IMPLICIT_XATTR) is None:
+            return layer
+    return layers[-1]
 
 
 def is_own_xattr(name: bytes) -> bool:

@@ -11,16 +11,21 @@ import os
 from pod.base import files
 from pod.base.errors import PodError
 from pod.base.records import Record
+from pod.linux import idmap
 from pod.spec.digest import hex_of
+from storage import overlayfs
 from storage.drivers import table
 from storage.layers import NAME_LENGTH, LayerNotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from pod.linux.idmap import IdMap
+    from pod.linux.processes import Child
     from storage.drivers.table import Driver
     from storage.store import Store
+    from storage.usage import Usage
 
 _FILE = "rootfs.json"
 
@@ -90,6 +95,77 @@ class RootFileSystems:
         """The directory that has what the container wrote; with the driver "copy", everything."""
         return self._load(directory)[0].changes(directory)
 
+    def diff(
+        self, directory: str, *, maps: tuple[IdMap, IdMap] | None = None
+    ) -> Sequence[tuple[str, str]]:
+        """What the container has changed: (kind, path) with the kinds "A", "C" and "D", a directory before its content.
+
+        `maps` is the container's id map where it is not the default one.
+        """
+        driver, lowers = self._load(directory)
+        top, marks, whole = driver.changes(directory), overlayfs.marks_here(), driver.is_whole
+
+        def work() -> list[tuple[str, str]]:
+            from storage import tree
+
+            return tree.diff(top, lowers, marks, whole=whole)
+
+        changes: list[tuple[str, str]] = idmap.run_inside(
+            work, what="compare a container with its image", maps=maps, namespaces=0
+        )
+        return changes
+
+    def start_layer(
+        self,
+        directory: str,
+        out_fd: int,
+        *,
+        exclude: Iterable[str] = (),
+        maps: tuple[IdMap, IdMap] | None = None,
+    ) -> Child:
+        """Start a child that writes the changes as an uncompressed layer to `out_fd`; the caller takes its result.
+
+        Paths in `exclude` are left out. The caller may close its own copy of `out_fd` at once.
+        """
+        driver, lowers = self._load(directory)
+        top, marks, whole = driver.changes(directory), overlayfs.marks_here(), driver.is_whole
+
+        def work() -> None:
+            from storage import tree
+
+            tree.write_layer(top, lowers, marks, out_fd, whole=whole, exclude=exclude)
+
+        return idmap.start_inside(
+            work, what="write a layer", maps=maps, keep={out_fd}, namespaces=0
+        )
+
+    def start_export(
+        self,
+        directory: str,
+        out_fd: int,
+        *,
+        exclude: Iterable[str] = (),
+        maps: tuple[IdMap, IdMap] | None = None,
+    ) -> Child:
+        """As start_layer, but write the whole file system of the container, without mounting it."""
+        driver, lowers = self._load(directory)
+        layers = [driver.changes(directory), *([] if driver.is_whole else lowers)]
+        marks = overlayfs.marks_here()
+
+        def work() -> None:
+            from storage import tree
+
+            tree.write_tree(layers, marks, out_fd, exclude=exclude)
+
+        return idmap.start_inside(
+            work, what="write an archive", maps=maps, keep={out_fd}, namespaces=0
+        )
+
+    def usage(self, directory: str) -> Usage:
+        """The disk space of what the container wrote, logs and the like not among it."""
+        top = self._load(directory)[0].changes(directory)
+        return measure_inside([top])[0]
+
     def used_layers(self) -> set[str]:
         """The names of the layer directories that any container stands on."""
         used: set[str] = set()
@@ -114,3 +190,15 @@ class RootFileSystems:
 
     def _lowers(self, names: Iterable[str]) -> list[str]:
         return [f"{self._store.layers.directory}/{name}" for name in names]
+
+
+def measure_inside(paths: Sequence[str]) -> Sequence[Usage]:
+    """The disk space of several trees, whoever owns their files; see usage.measure."""
+    from storage import usage
+
+    found: list[tuple[int, int, int]] = idmap.run_inside(
+        lambda: [tuple(usage.measure(path).__dict__.values()) for path in paths],
+        what="measure disk space",
+        namespaces=0,
+    )
+    return [usage.Usage(*numbers) for numbers in found]

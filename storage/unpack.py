@@ -43,8 +43,9 @@ class BadEntry(PodError):
 
 
 class Unpacker:
-    """Unpacks one archive into the empty directory `root_fd`. Set the umask to 0 before.
+    """Unpacks one archive into the directory `root_fd`. Set the umask to 0 before.
 
+    `marks`: how to hide what lower layers have; without them, names with `.wh.` are names like others.
     `single_id`: the map has one id, so owners are kept in an extended attribute instead. `make_devices`: as the real
     root; otherwise device files are left out and counted.
     """
@@ -52,7 +53,7 @@ class Unpacker:
     def __init__(
         self,
         root_fd: int,
-        marks: Marks,
+        marks: Marks | None,
         *,
         single_id: bool = False,
         make_devices: bool = False,
@@ -77,7 +78,7 @@ class Unpacker:
     def unpack(self, reader: tar.TarReader) -> None:
         """All entries. Raises BadEntry, tar.InvalidArchive, and OSError of disks that are full or broken."""
         next_entry = reader.next_entry
-        make_file, make_other = self._make_file, self._make_other
+        make_file, make_other, marks = self._make_file, self._make_other, self._marks
         entry = None
         try:
             while (entry := next_entry()) is not None:
@@ -86,7 +87,7 @@ class Unpacker:
                     raise BadEntry(_shown(entry.name), f"it is beyond {self._max_entries} entries")
                 path = _clean(entry.name)
                 directory, _, name = path.rpartition(b"/")
-                if _WHITEOUT in path and self._is_mark(path, directory, name):
+                if _WHITEOUT in path and marks and self._is_mark(path, marks):
                     continue
                 if entry.kind == tar.REGULAR:
                     make_file(entry, reader, directory, name)
@@ -95,7 +96,7 @@ class Unpacker:
                 else:
                     self._describe_root(entry)
             self._finish_directories()
-            if self.root_mtime_ns is None:
+            if self._marks and self.root_mtime_ns is None:
                 _mark_implicit(self._root_fd)
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS}:
@@ -200,9 +201,9 @@ class Unpacker:
             else:
                 self._clear(directory, parent_fd, name)
                 os.mkdir(name, mode & 0o777, dir_fd=parent_fd)
-                if self._marks.is_whiteout(status):
+                if self._marks and self._marks.is_whiteout(status):
                     # Removed below and made anew here: nothing of the lower directory may shine through.
-                    self._mark_opaque(parent_fd, name)
+                    _mark_opaque(parent_fd, name, self._marks)
         if entry.xattrs or self._single_id:
             fd = os.open(name, _DIRECTORY, dir_fd=parent_fd)
             try:
@@ -256,10 +257,11 @@ class Unpacker:
 
     # What hides the lower layers
 
-    def _is_mark(self, path: bytes, directory: bytes, name: bytes) -> bool:
+    def _is_mark(self, path: bytes, marks: Marks) -> bool:
         """Deal with a `.wh.` name; False when it is an ordinary one after all."""
+        directory, _, name = path.rpartition(b"/")
         if name == _OPAQUE:
-            self._make_opaque(directory)
+            self._make_opaque(directory, marks)
             return True
         if any(part.startswith(_META) for part in path.split(b"/")):
             return True  # bookkeeping of aufs
@@ -268,34 +270,27 @@ class Unpacker:
         hidden = name[len(_WHITEOUT) :]
         if hidden in {b"", b".", b".."}:
             raise BadEntry(_shown(path), "it would remove its own directory")
-        self._make_whiteout(directory, hidden)
+        self._make_whiteout(directory, hidden, marks)
         return True
 
-    def _make_whiteout(self, directory: bytes, name: bytes) -> None:
+    def _make_whiteout(self, directory: bytes, name: bytes, marks: Marks) -> None:
         parent_fd = self._directory(directory)
         try:
             status = os.lstat(name, dir_fd=parent_fd)
         except FileNotFoundError:
-            self._marks.make_whiteout(parent_fd, name)
+            marks.make_whiteout(parent_fd, name)
             return
         # It is in this layer too, and a whiteout is about the layers below.
         if stat.S_ISDIR(status.st_mode):
-            self._mark_opaque(parent_fd, name)
+            _mark_opaque(parent_fd, name, marks)
 
-    def _make_opaque(self, directory: bytes) -> None:
+    def _make_opaque(self, directory: bytes, marks: Marks) -> None:
         if not directory:
-            self._marks.make_opaque(self._root_fd)
+            marks.make_opaque(self._root_fd)
             return
         parent, _, name = directory.rpartition(b"/")
         self._directory(directory)  # makes it, when its own entry has not come
-        self._mark_opaque(self._directory(parent), name)
-
-    def _mark_opaque(self, parent_fd: int, name: bytes) -> None:
-        fd = inroot.open_at(parent_fd, os.fsdecode(name), os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            self._marks.make_opaque(fd)
-        finally:
-            os.close(fd)
+        _mark_opaque(self._directory(parent), name, marks)
 
     # Attributes
 
@@ -405,6 +400,14 @@ def _clean(name: bytes) -> bytes:
         elif part and part != b".":
             parts.append(part)
     return b"/".join(parts)
+
+
+def _mark_opaque(parent_fd: int, name: bytes, marks: Marks) -> None:
+    fd = inroot.open_at(parent_fd, os.fsdecode(name), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        marks.make_opaque(fd)
+    finally:
+        os.close(fd)
 
 
 def _link(target: bytes, target_fd: int, name: bytes, parent_fd: int) -> None:

@@ -12,6 +12,7 @@ class Copy:
     """`root` in the container directory."""
 
     name = "copy"
+    is_whole = True
 
     def probe(self, root: str) -> str:
         """It needs nothing but space."""

@@ -25,6 +25,7 @@ class FuseOverlayfs:
     """`upper` and `work` in the container directory, as with the kernel's overlay."""
 
     name = "fuse-overlayfs"
+    is_whole = False
 
     def probe(self, root: str) -> str:
         """Mount one, in a user namespace, with everything that we rely on."""

@@ -24,6 +24,7 @@ class Overlay:
     """`upper` and `work` in the container directory."""
 
     name = "overlay"
+    is_whole = False
 
     def probe(self, root: str) -> str:
         """Mount one, in a user namespace, with everything that we rely on."""
@@ -69,14 +70,14 @@ def make_upper(directory: str, lowers: list[str]) -> None:
         os.mkdir(f"{directory}/empty", 0o755)
         os.chmod(upper, 0o755)
         return
-    top = os.stat(_explicit(lowers))
+    top = os.stat(overlayfs.explicit_top(lowers))
     ours = os.stat(upper)
     if (top.st_uid, top.st_gid) != (ours.st_uid, ours.st_gid):
         owner = (top.st_uid, top.st_gid)
         try:
             os.chown(upper, *owner)
         except PermissionError:
-            source = _explicit(lowers)
+            source = overlayfs.explicit_top(lowers)
             idmap.run_inside(
                 lambda: _copy_owner(source, upper),
                 what="set the owner of a directory",
@@ -90,16 +91,6 @@ def _copy_owner(source: str, target: str) -> None:
     status = os.stat(source)
     os.chown(target, status.st_uid, status.st_gid)
     os.chmod(target, stat.S_IMODE(status.st_mode))
-
-
-def _explicit(lowers: list[str]) -> str:
-    """The topmost layer whose archive says what "/" is like."""
-    for lower in lowers:
-        try:
-            os.getxattr(lower, overlayfs.IMPLICIT_XATTR)
-        except OSError:
-            return lower
-    return lowers[0]
 
 
 def _try(tree: str, marks: overlayfs.Marks) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         """Root file systems in container directories, on layers that all drivers share."""
 
         name: str
+        is_whole: bool  # what the container has is the whole tree, and not only what differs from the layers
 
         def probe(self, root: str) -> str:
             """ "" when the driver works on the root directory `root`, otherwise why not, in words."""
