@@ -18,7 +18,7 @@ from pod.cli.template.parser import (
     Text,
     Variable,
 )
-from pod.cli.template.values import NO_VALUE, field_of, is_true, kind_of, sorted_keys, text_of
+from pod.cli.template.values import NO_VALUE, call, field_of, is_true, kind_of, sorted_keys, text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -195,10 +195,6 @@ class _Run:
             return field_of(receiver, field.name, arguments)
         except Problem as problem:
             raise self.fail(str(problem), field.offset) from problem
-        except TypeError as error:
-            raise self.fail(
-                f"'.{field.name}' does not take these arguments", field.offset
-            ) from error
 
     def function(
         self, function: Function, arguments: tuple[Operand, ...], dot: Any, final: tuple[Any, ...]
@@ -210,13 +206,16 @@ class _Run:
         if name == "call":
             if not values or not callable(values[0]):
                 raise self.fail("'call' needs a function", function.offset)
-            return values[0](*values[1:])
+            try:
+                return call(values[0], values[1:], "call")
+            except Problem as problem:
+                raise self.fail(str(problem), function.offset) from problem
         least, most = count_of_arguments(name)
         if count < least or (most is not None and count > most):
             expected = f"{least}" if least == most else f"at least {least}"
             plural = "" if least == 1 else "s"
-            problem = f"'{name}' takes {expected} argument{plural}, not {count}"
-            raise self.fail(problem, function.offset)
+            message = f"'{name}' takes {expected} argument{plural}, not {count}"
+            raise self.fail(message, function.offset)
         try:
             return FUNCTIONS[name](*values)
         except Problem as problem:

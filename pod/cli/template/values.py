@@ -56,10 +56,34 @@ def field_of(receiver: Any, name: str, arguments: Sequence[Any] = ()) -> Any:
     else:
         value = _attribute(receiver, name)
     if callable(value):
-        return value(*arguments)
+        return call(value, arguments, f".{name}")
     if arguments:
         raise Problem(f"'.{name}' is no function and takes no arguments")
     return value
+
+
+def call(function: Any, arguments: Sequence[Any], name: str) -> Any:
+    """The result of a function of a row. Raises Problem when it takes another number of arguments."""
+    least, most = _arity(function)
+    if not least <= len(arguments) <= most:
+        expected = f"{least}" if least == most else f"{least} to {most}"
+        raise Problem(f"'{name}' takes {expected} arguments, not {len(arguments)}")
+    return function(*arguments)
+
+
+def _arity(function: Any) -> tuple[int, int]:
+    """How few and how many arguments a Python function takes."""
+    plain_function = getattr(function, "__func__", function)
+    code = getattr(plain_function, "__code__", None)
+    if code is None:
+        return 0, 0
+    most = code.co_argcount - int(plain_function is not function)  # less `self`
+    return most - len(plain_function.__defaults__ or ()), most
+
+
+def _is_method(value: Any) -> bool:
+    """Whether a value of a row is a function that needs arguments; such a one has no text and no JSON."""
+    return callable(value) and _arity(value)[0] > 0
 
 
 def _attribute(receiver: Any, name: str) -> Any:
@@ -165,6 +189,8 @@ def plain(value: Any, *, named: bool = False) -> str:
         return "map[" + " ".join(parts) + "]"
     texts = []
     for name in fields:
+        if _is_method(fields[name]):
+            continue
         text = plain(field_of(fields, name), named=named)
         texts.append(f"{name}:{text}" if named else text)
     return "{" + " ".join(texts) + "}"
@@ -208,7 +234,7 @@ def json_ready(value: Any) -> Any:
         if document is not None:
             return json_ready(document)
         keys = value if is_struct(value) else sorted_keys(value)
-        return {key: json_ready(value[key]) for key in keys}
+        return {key: json_ready(value[key]) for key in keys if not _is_method(value[key])}
     if isinstance(value, list | tuple):
         return [json_ready(item) for item in value]
     if callable(value):

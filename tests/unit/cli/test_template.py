@@ -169,7 +169,7 @@ def test_values_of_a_container(template: str, expected: str) -> None:
             "{{.ID 1}}", "column 3: '.ID' is no function and takes no arguments", id="no-function"
         ),
         pytest.param(
-            '{{.Label "a" "b"}}', "column 3: '.Label' does not take these arguments", id="arguments"
+            '{{.Label "a" "b"}}', "column 3: '.Label' takes 1 arguments, not 2", id="arguments"
         ),
         pytest.param(
             "{{jsn .}}", "column 3: there is no function 'jsn', did you mean 'json'?", id="function"
@@ -237,6 +237,11 @@ def test_headings_name_the_first_field_of_each_action() -> None:
 def test_names_that_are_not_utf8_are_kept() -> None:
     assert fill("{{.}}", "a\udcff") == "a\udcff"
     assert fill('{{printf "%s %x" . .}}', "\udcff") == "\udcff ff"
+
+
+def test_methods_are_no_part_of_a_row() -> None:
+    assert fill("{{.}}", {"ID": "x", "Label": lambda name: name, "Age": lambda: "old"}) == "{x old}"
+    assert fill("{{json .}}", {"ID": "x", "Label": lambda name: name}) == '{"ID":"x"}'
 
 
 PIECES = st.sampled_from(
