@@ -209,10 +209,10 @@ def explain(error: Exception, host: str, proxy: str = "") -> RegistryError:
         return _explain_tls(error, host)
     if isinstance(error, exceptions.NameResolutionError):
         return UnknownHost(host)
+    if isinstance(error, exceptions.NewConnectionError):  # in some versions a kind of the next
+        return ConnectionRefused(host, _os_reason(error.__cause__))
     if isinstance(error, exceptions.ConnectTimeoutError):
         return TimedOut(host, "accept the connection")
-    if isinstance(error, exceptions.NewConnectionError):
-        return ConnectionRefused(host, _os_reason(error.__cause__))
     if isinstance(error, exceptions.TimeoutError | TimeoutError):
         return TimedOut(host, "answer")
     if isinstance(error, OSError):

@@ -232,6 +232,7 @@ class HttpClient:
                 headers=sent,
                 retries=False,
                 redirect=False,
+                assert_same_host=False,  # a proxy is asked for other hosts than itself
                 preload_content=False,
                 decode_content=False,
                 timeout=urllib3.Timeout(
