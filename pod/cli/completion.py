@@ -7,7 +7,6 @@ colons, at which bash cuts words). What is suggested comes from the same declara
 from __future__ import annotations
 
 import os
-import sys
 
 from pod.cli import table
 from pod.cli.declare import index_options
@@ -243,17 +242,15 @@ def _starting(known: Iterable[str], incomplete: str, prefix: str) -> list[Sugges
 
 def _from_engine(kind: str, words: Sequence[str]) -> Sequence[tuple[str, str]]:
     """Names of containers, images, volumes, each with a line about it."""
-    from pod.cli.main import open_engine
+    from pod.cli.engine import open_engine
     from pod.cli.parse import HelpRequested, parse_options
+    from pod.engine.names import names
 
     try:
         options = parse_options(GLOBAL_OPTIONS, words, "pod", interspersed=False)
-        engine = open_engine(options)
-        __import__("pod.engine.names")
-        names: Sequence[tuple[str, str]] = sys.modules["pod.engine.names"].names(engine, kind)
+        return names(open_engine(options), kind)
     except (Exception, HelpRequested):  # noqa: BLE001 — a message would end up in the middle of the person's line
         return ()
-    return names
 
 
 def _click_class(shell: str) -> type[ShellComplete]:

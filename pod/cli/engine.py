@@ -4,18 +4,15 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from pod.cli.declare import Arguments
+    from pod.engine.context import Engine
 
 
-def open_engine(options: Arguments) -> Any:
+def open_engine(options: Arguments) -> Engine:
     """The engine that `options` describe. It opens its database and stores on first use."""
-    __import__("pod.engine.context")
-    import sys
+    from pod.engine.context import Engine
 
-    engine = sys.modules["pod.engine.context"].Engine
-    return engine(
+    return Engine(
         root=options.text("root"),
         runroot=options.text("runroot"),
         volume_path=options.text("volumepath"),

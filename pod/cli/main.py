@@ -18,7 +18,6 @@ from pod.cli.parse import HelpRequested, parse_command, parse_options
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from pod.cli.declare import Arguments, Command
 
@@ -72,8 +71,11 @@ def _dispatch(argv: list[str], on_launch: Callable[[Arguments], None] | None) ->
         return _help(words[:count])
     _set_log_level(options)  # again, for `pod ps --log-level=debug`
     _redirect_results(options)
-    engine = open_engine(options) if command.needs_engine else None
-    return command.run(arguments, engine) or 0
+    if not command.needs_engine:
+        return command.run(arguments, None) or 0
+    from pod.cli.engine import open_engine
+
+    return command.run(arguments, open_engine(options)) or 0
 
 
 def load_command(module: str) -> Command:
@@ -82,13 +84,6 @@ def load_command(module: str) -> Command:
     __import__(name)  # importlib.import_module would import importlib
     command: Command = sys.modules[name].COMMAND
     return command
-
-
-def open_engine(options: Arguments) -> Any:
-    """The engine with the directories and choices of pod's own options. Opens nothing yet."""
-    from pod.cli.engine import open_engine as build
-
-    return build(options)
 
 
 def _set_log_level(options: Arguments) -> None:

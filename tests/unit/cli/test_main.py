@@ -8,6 +8,7 @@ import subprocess
 import sys
 import types
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -157,6 +158,18 @@ def test_monitor_can_be_prepared_before_the_command_is_imported(trial: Install) 
     order.clear()
     assert main(["version"], on_launch=prepare) == 0
     assert order == []
+
+
+def test_engine_is_the_one_that_the_options_describe(trial: Install, tmp_path: object) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def run(arguments: Arguments, engine: Any) -> None:
+        seen.append((engine.paths.root, engine.paths.runroot))
+
+    trial(run, needs_engine=True)
+    assert main(["--root", f"{tmp_path}/a", "trial", "--runroot", f"{tmp_path}/b"]) == 0
+    assert seen == [(f"{tmp_path}/a", f"{tmp_path}/b")]
+    assert not os.path.exists(f"{tmp_path}/a")
 
 
 def test_noout_keeps_results_away(trial: Install, capfd: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,54 @@
+"""The names that exist, for the completion of shells. Reads, creates nothing, and takes no lock."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.engine.context import Engine
+
+
+def names(engine: Engine, kind: str) -> list[tuple[str, str]]:
+    """The names of a kind, each with a few words about it.
+
+    Kinds: "container"; "running" and "stopped" are those of the containers that are; "image"; "volume". There are none
+    of any other kind.
+    """
+    if kind == "image":
+        return _images(engine)
+    # Whoever has no database has no containers, and pressing TAB does not make one.
+    if kind not in ("container", "running", "stopped", "volume") or not os.path.exists(
+        engine.paths.database
+    ):
+        return []
+    if kind == "volume":
+        from pod.state import volumes
+
+        return [(volume.name, volume.driver) for volume in volumes.all_of(engine.database)]
+    return _containers(engine, kind)
+
+
+def _containers(engine: Engine, kind: str) -> list[tuple[str, str]]:
+    """By the rows alone: one that says "active" of a container whose monitor was killed only offers a name too many."""
+    from pod.state import containers
+
+    found = []
+    for container in containers.all_of(engine.database):
+        active = container.status == "active"
+        if kind == "container" or active == (kind == "running"):
+            found.append((container.name, container.config.image))
+    return found
+
+
+def _images(engine: Engine) -> list[tuple[str, str]]:
+    """Images by their full names and by the short ones that mean the same."""
+    from pod.spec.reference import parse
+
+    found = []
+    for image in engine.store.images.list():
+        about = image.id.partition(":")[2][:12]
+        for name in image.names:
+            short = parse(name).familiar()
+            found += [(spelling, about) for spelling in dict.fromkeys((short, name))]
+    return found
