@@ -25,6 +25,16 @@ main() {
     esac
 }
 
+# Run a command and show what it said only when it fails.
+quietly() {
+    local log status=0
+    log=$(mktemp)
+    "$@" >"$log" 2>&1 || status=$?
+    [ "$status" = 0 ] || cat "$log" >&2
+    rm -f "$log"
+    return "$status"
+}
+
 say() { printf 'machine: %s\n' "$*" >&2; }
 fail() { printf 'machine: %s\n' "$*" >&2; exit 1; }
 
@@ -36,11 +46,11 @@ wanted() {  # FAMILY PURPOSE: one package a line; "a|b" is the first of them tha
         debian:engine) printf '%s\n' python3 python3-venv uidmap 'passt|slirp4netns' libseccomp2 ca-certificates ;;
         debian:images) printf '%s\n' mmdebstrap busybox-static curl ;;
         debian:tests) printf '%s\n' podman crun runc slirp4netns fuse-overlayfs catatonit nftables skopeo \
-            apache2-utils openssl git tmux procps iproute2 strace ;;
+            apache2-utils openssl git tmux procps iproute2 strace zsh fish ;;
         fedora:engine) printf '%s\n' python3 shadow-utils 'passt|slirp4netns' libseccomp ca-certificates ;;
         fedora:images) printf '%s\n' busybox curl docker-distribution ;;
         fedora:tests) printf '%s\n' podman crun runc slirp4netns fuse-overlayfs catatonit nftables skopeo \
-            httpd-tools openssl git tmux procps-ng iproute strace ;;
+            httpd-tools openssl git tmux procps-ng iproute strace zsh fish ;;
     esac
 }
 
@@ -74,7 +84,7 @@ packages() {
     say "installing ${missing[*]}"
     case $kind in
         debian) install_debian "${missing[@]}" ;;
-        fedora) as_root dnf install -y --setopt=install_weak_deps=False "${missing[@]//|*/}" >&2 ;;
+        fedora) quietly as_root dnf install -y --setopt=install_weak_deps=False "${missing[@]//|*/}" ;;
     esac || fail "the packages could not be installed; is this machine offline? Missing: ${missing[*]}"
 }
 
@@ -89,7 +99,7 @@ any_installed() {
 
 install_debian() {
     local line name names=() chosen
-    as_root apt-get -q update >&2 || return 1
+    quietly as_root apt-get -q update || return 1
     for line in "$@"; do
         chosen=
         for name in ${line//|/ }; do
@@ -100,14 +110,14 @@ install_debian() {
         [ -n "$chosen" ] || { say "no package is called '${line//|/\' or \'}'"; return 1; }
         names+=("$chosen")
     done
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${names[@]}" >&2
+    quietly as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -y --no-install-recommends install "${names[@]}"
 }
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then
         "$@"
     elif command -v sudo >/dev/null; then
-        say "sudo $*"
         sudo "$@"
     else
         say "this needs root, and there is no sudo: $*"
@@ -128,8 +138,8 @@ unpack_debian() {
     say "unpacking the package $* into .venv/tools"
     directory=$(mktemp -d)
     chmod 0755 "$directory"
-    if ! (cd "$directory" && apt-get -q download "$@" >&2); then
-        as_root apt-get -q update >&2 && (cd "$directory" && apt-get -q download "$@" >&2) ||
+    if ! (cd "$directory" && apt-get -q download "$@") >/dev/null 2>&1; then
+        quietly as_root apt-get -q update && (cd "$directory" && quietly apt-get -q download "$@") ||
             fail "the package $* could not be downloaded; is this machine offline?"
     fi
     for name in "$directory"/*.deb; do
@@ -223,7 +233,7 @@ install_dependencies() {
     say "installing the Python packages of pyproject.toml ($1)"
     "$2" -m pip --version >/dev/null 2>&1 || fail "'$2' has no pip"
     mapfile -t names < <(requirements "$2" "$1")
-    "$2" -m pip install -q --disable-pip-version-check --compile "${names[@]}" >&2 ||
+    "$2" -m pip install -q -q --disable-pip-version-check --compile "${names[@]}" >&2 ||
         fail "pip could not install: ${names[*]}; is this machine offline?"
     echo "$sum" >"$mark"
 }
@@ -258,7 +268,7 @@ install_pod() {
     cp -R "$TREE"/{pod,storage,netns,conf,pyproject.toml} "$copy"
     touch "$copy/README.md"
     cp "$TREE/README.md" "$TREE/LICENSE" "$copy" 2>/dev/null || true
-    if ! "$1" -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall \
+    if ! "$1" -m pip install -q -q --disable-pip-version-check --no-build-isolation --no-deps --force-reinstall \
         --no-warn-script-location --compile "$copy" >&2; then
         rm -rf "$copy"
         fail "pip could not install pod"
