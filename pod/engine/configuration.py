@@ -228,23 +228,27 @@ def read_toml(source: Source) -> tuple[dict[str, Any], str] | None:
         ) from error
 
 
-def line_of(text: str, table: str, key: str) -> int:
+def line_of(text: str, table: str, key: str, *, first: int = 1) -> int:
     """The line on which `key` of the TOML table `table` stands, counted from 1; 0 when it cannot be told.
 
     The parser keeps no positions, so this reads headers and the beginnings of lines. A key before any header, or with
-    dots, is looked for by its last part.
+    dots, is looked for by its last part. Lines before `first` do not count: for tables that come several times.
     """
     current = ""
     for number, raw in enumerate(text.split("\n"), 1):
         line = raw.strip()
-        if line.startswith("["):
+        is_header = line.startswith("[")
+        if is_header:
             current = line.strip("[] \t").partition("]")[0].replace(" ", "").replace('"', "")
-            if current == f"{table}.{key}" or (not table and current == key):
+        if number < first:
+            continue
+        if is_header:
+            if current == (f"{table}.{key}" if table else key):
                 return number
-        elif line.partition("=")[0].strip(" \t\"'").rpartition(".")[2] == key and (
-            current == table or table.startswith(current)
-        ):
-            return number
+        elif table.startswith(current):
+            name = line.partition("=")[0].strip(" \t\"'")
+            if name.rpartition(".")[2] == key:
+                return number
     return 0
 
 

@@ -85,6 +85,9 @@ class _Reader:
 
     def __init__(self, path: str, text: str) -> None:
         self.path, self.text = path, text
+        self.first: int | None = (
+            1  # where the table that is being read begins; None when it cannot be told
+        )
 
     def checked_table(self, document: dict[str, Any]) -> dict[str, Any]:
         """The document in the present format; the first format, [registries.search] and so on, is turned into it."""
@@ -108,7 +111,13 @@ class _Reader:
         tables = document.get("registry", [])
         if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
             raise self.error("registry", "must be written [[registry]]")
-        return [self.rule(table) for table in tables]
+        rules = []
+        headers = self.headers("registry")
+        for number, table in enumerate(tables):
+            self.first = headers[number] if number < len(headers) else None
+            rules.append(self.rule(table))
+        self.first = 1
+        return rules
 
     def rule(self, table: dict[str, Any]) -> Rule:
         for key in table.keys() - _RULE_KEYS:
@@ -136,8 +145,26 @@ class _Reader:
             self.truth(table, "insecure", "registry"),
             self.truth(table, "blocked", "registry"),
             by_digest,
-            tuple(self.mirror(item, by_digest=by_digest) for item in mirrors),
+            tuple(self.mirrors(mirrors, by_digest=by_digest)),
         )
+
+    def mirrors(self, tables: list[dict[str, Any]], *, by_digest: bool) -> list[Mirror]:
+        mirrors = []
+        start = self.first
+        headers = [line for line in self.headers("registry.mirror") if start and line > start]
+        for number, table in enumerate(tables):
+            self.first = headers[number] if number < len(headers) else None
+            mirrors.append(self.mirror(table, by_digest=by_digest))
+        return mirrors
+
+    def headers(self, name: str) -> list[int]:
+        """The lines that begin a table [[name]]."""
+        lines = enumerate(self.text.split("\n"), 1)
+        return [
+            number
+            for number, line in lines
+            if line.partition("#")[0].replace(" ", "").strip() == f"[[{name}]]"
+        ]
 
     def mirror(self, table: dict[str, Any], *, by_digest: bool) -> Mirror:
         where = "registry.mirror"
@@ -204,7 +231,7 @@ class _Reader:
         return value
 
     def error(self, key: str, why: str, where: str = "") -> ConfigurationError:
-        line = line_of(self.text, where, key)
+        line = line_of(self.text, where, key, first=self.first) if self.first else 0
         return ConfigurationError(self.path, why, line=line, key=f"{where}.{key}" if where else key)
 
 

@@ -91,6 +91,8 @@ def _capability(value: Any, what: str) -> Any:
 
 
 def _pool(value: Any, what: str) -> Any:
+    if not isinstance(value, dict):
+        raise UsageError(TYPES["tables"][1])
     base, size = value.get("base"), value.get("size")
     if not isinstance(base, str) or type(size) is not int or len(value) != 2 or not 0 < size < 31:
         raise UsageError('must be a list of tables {"base" = "RANGE", "size" = PREFIX_LENGTH}')
@@ -104,7 +106,7 @@ def _runtimes(value: Any, what: str) -> Any:
     return tuple((name, tuple(paths)) for name, paths in value.items())
 
 
-_KEYS: dict[str, dict[str, Declared]] = {
+KEYS: dict[str, dict[str, Declared]] = {
     "containers": {
         "annotations": ("list", _by(lambda text: environment.parse_annotations([text]))),
         "apparmor_profile": ("text", keep),
@@ -185,7 +187,7 @@ _KEYS: dict[str, dict[str, Declared]] = {
     },
 }
 # Keys that podman has and that change nothing here: other programs' business, or another way of working.
-_WITHOUT_EFFECT: dict[str, frozenset[str]] = {
+WITHOUT_EFFECT: dict[str, frozenset[str]] = {
     "containers": frozenset(
         "container_name_as_hostname interface_name label label_users log_path "
         "prepare_volume_on_create userns_size".split()
@@ -222,41 +224,43 @@ class Merge:
         """Check one value and let it replace, or extend, the one before. Raises ConfigurationError."""
         kind, check = declared
         expected, sentence = TYPES[kind]
-        name = f"{table}.{key}"
-        line = line_of(text, table, key)
         # bool is an int to Python, and not to TOML
-        if not isinstance(value, expected) or (kind == "number" and isinstance(value, bool)):
-            raise ConfigurationError(path, sentence, line=line, key=name)
-        items: Any = value
-        if kind == "list":
-            items = self._items(path, line, name, (table, key), value)
-        elif kind == "tables" and not all(isinstance(item, dict) for item in value):
-            raise ConfigurationError(path, sentence, line=line, key=name)
+        is_right = isinstance(value, expected) and not (
+            kind == "number" and isinstance(value, bool)
+        )
         try:
-            if isinstance(value, list):
+            if not is_right:
+                raise UsageError(sentence)
+            if kind == "list":
+                items = self._items((table, key), value)
                 checked: Any = tuple(check(item, f"item of '{key}'") for item in items)
+            elif kind == "tables":
+                checked = tuple(check(item, f"item of '{key}'") for item in value)
             else:
-                checked = check(items, f"'{key}'")
+                checked = check(value, f"'{key}'")
         except PodError as error:
-            raise ConfigurationError(path, error.message, line=line, key=name) from error
+            line = line_of(text, table, key)
+            raise ConfigurationError(
+                path, error.message, line=line, key=f"{table}.{key}"
+            ) from error
         values = self.values.setdefault(table, {})
-        if (table, key) in self.appending and kind == "list":
+        if (table, key) in self.appending:
             checked = values.get(key, ()) + checked
         values[key] = checked
 
-    def _items(self, path: str, line: int, name: str, place: tuple[str, str], value: Any) -> Any:
+    def _items(self, place: tuple[str, str], value: list[Any]) -> list[str]:
         """The strings of a list without {append=BOOL} at its end, which holds for later files too."""
         items = list(value)
         if items and isinstance(items[-1], dict):
             attributes = items.pop()
             if set(attributes) != {"append"} or not isinstance(attributes["append"], bool):
-                raise ConfigurationError(path, "may end in {append=true}", line=line, key=name)
+                raise UsageError("can only have {append=true} besides its strings")
             if attributes["append"]:
                 self.appending.add(place)
             else:
                 self.appending.discard(place)
         if not all(isinstance(item, str) for item in items):
-            raise ConfigurationError(path, TYPES["list"][1], line=line, key=name)
+            raise UsageError(TYPES["list"][1])
         return items
 
 
@@ -277,7 +281,7 @@ def read_settings(places: Places) -> Settings:
 
 def _take_containers_conf(merge: Merge, path: str, document: dict[str, Any], text: str) -> None:
     for table, content in document.items():
-        if table not in _KEYS:
+        if table not in KEYS:
             why = "has no effect in pod" if table in _TABLES_WITHOUT_EFFECT else "is unknown"
             tell(path, line_of(text, "", table), table, why)
             continue
@@ -286,14 +290,14 @@ def _take_containers_conf(merge: Merge, path: str, document: dict[str, Any], tex
                 path, "must be a table", line=line_of(text, "", table), key=table
             )
         for key, value in content.items():
-            if declared := _KEYS[table].get(key):
+            if declared := KEYS[table].get(key):
                 merge.take(path, text, table, key, value, declared)
             else:
                 _tell_key(path, text, table, key)
 
 
 def _tell_key(path: str, text: str, table: str, key: str) -> None:
-    why = "has no effect in pod" if key in _WITHOUT_EFFECT.get(table, ()) else "is unknown"
+    why = "has no effect in pod" if key in WITHOUT_EFFECT.get(table, ()) else "is unknown"
     tell(path, line_of(text, table, key), f"{table}.{key}", why)
 
 
