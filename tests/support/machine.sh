@@ -17,8 +17,8 @@ TEST_USER=${POD_TEST_USER:-podtest}
 
 main() {
     case ${1:-} in
-        run) packages engine images; user_and_devices; venv plain; registry ;;
-        test) packages engine images tests; user_and_devices; venv dev; registry ;;
+        run) packages engine images; user_and_devices; venv plain; registry_program ;;
+        test) packages engine images tests; user_and_devices; venv dev; registry_program ;;
         user) user_and_devices ;;
         venv) venv dev ;;
         *) fail "usage: machine.sh run|test|user|venv" ;;
@@ -126,9 +126,9 @@ as_root() {
 }
 
 # Debian's docker-registry would start a service on port 5000 of a machine with systemd, so it is unpacked, not installed.
-registry() {
-    command -v docker-registry registry >/dev/null || [ -x "$TREE/.venv/tools/usr/bin/docker-registry" ] ||
-        unpack_debian docker-registry
+registry_program() {
+    command -v docker-registry >/dev/null || command -v registry >/dev/null ||
+        [ -x "$TREE/.venv/tools/usr/bin/docker-registry" ] || unpack_debian docker-registry
 }
 
 # Put the files of a Debian package under .venv/tools without installing it.
