@@ -19,9 +19,10 @@ class UnsafeDirectory(PodError):
 class Paths:
     """The paths below one root directory and one run directory."""
 
-    def __init__(self, root: str, runroot: str) -> None:
+    def __init__(self, root: str, runroot: str, volumes: str = "") -> None:
         self.root = root
         self.runroot = runroot
+        self.volumes = volumes or f"{root}/volumes"
 
     @property
     def database(self) -> str:
@@ -30,10 +31,6 @@ class Paths:
     @property
     def layers(self) -> str:
         return f"{self.root}/layers"
-
-    @property
-    def volumes(self) -> str:
-        return f"{self.root}/volumes"
 
     @property
     def locks(self) -> str:

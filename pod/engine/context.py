@@ -83,8 +83,8 @@ class Engine:
         if self._paths is None:
             given, storage = self._given, self.settings.storage
             self._paths = paths.Paths(
-                given["root"] or storage.root or paths.default_root(),
-                given["runroot"] or storage.runroot or paths.default_runroot(),
+                given["root"] or storage.root_directory() or paths.default_root(),
+                given["runroot"] or storage.run_directory() or paths.default_runroot(),
                 given["volume_path"] or self.settings.engine.volume_path,
             )
         return self._paths

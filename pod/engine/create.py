@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.engine.context import Engine
     from pod.spec.container import ContainerConfig
+    from pod.spec.oci import ExecutionConfig
     from pod.state.containers import Container
     from storage.images import ImageRecord
 
@@ -92,7 +93,7 @@ def check_name(name: str) -> None:
 
 def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None) -> ContainerConfig:
     """The configuration with the image's and the engine's defaults, names resolved to ids, and free ports chosen."""
-    execution = image.config().get("config") or {} if image else {}
+    execution: ExecutionConfig = (image.config().get("config") or {}) if image else {}
     config = merge.with_image_defaults(config, execution, default_environment(engine))
     if image is not None:
         config = config.replace(image_id=image.id, layers=tuple(image.diff_ids))

@@ -34,8 +34,8 @@ _LIMITS = {
 class Placement(Record):
     """The container's cgroup, and the values to write there; "" where nothing is delegated."""
 
-    path: str = ""
-    files: dict[str, str] = {}
+    path: str
+    files: dict[str, str]
 
 
 def collect(
@@ -128,7 +128,7 @@ def _placement(engine: Engine, container: Container) -> Placement:
                 f"limits of container '{container.name}' are not applied ({', '.join(sorted(asked))}): "
                 "no cgroup is delegated to you"
             )
-        return Placement()
+        return Placement("", {})
     parent = root
     if config.cgroup_parent:
         parent = f"{root}/{config.cgroup_parent.strip('/')}"

@@ -163,7 +163,11 @@ def root_mount(engine: Engine, container: Container) -> dict[str, Any]:
     if container.config.rootfs:
         return {"kind": "directory", "path": container.config.rootfs}
     description = engine.rootfs.describe(engine.paths.container(container.id))
-    return {**description.to_json(), "kind": description.kind, "options": list(description.options)}
+    options = list(description.options)
+    if description.kind == "overlay" and container.config.auto_remove:
+        # What is thrown away afterwards need not be synced when it is unmounted (overlayfs.rst, "Volatile mount").
+        options.append("volatile")
+    return {**description.to_json(), "kind": description.kind, "options": options}
 
 
 def seccomp_program(engine: Engine, config: Any, facts: Facts) -> str | None:

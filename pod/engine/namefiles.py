@@ -76,9 +76,8 @@ def _hosts(engine: Engine, container: Container, hostname: str) -> str:
     added = [tuple(entry.partition(":")[::2]) for entry in networking.hosts]
     host_address = interfaces.outgoing_address() or ""
     resolved = []
-    for name, address in added:
-        if address == "host-gateway":
-            address = host_address
+    for name, given in added:
+        address = host_address if given == "host-gateway" else given
         if address:
             resolved += [(one, address) for one in name.split(";")]
     own: list[tuple[str, list[str]]] = []

@@ -153,12 +153,17 @@ def _owner(engine: Engine, container: Container, number: int, protocol: str) -> 
     for other in containers.all_of(engine.database):
         if other.id == container.id or other.status != "active":
             continue
-        for port in other.config.networking.ports:
-            if port.protocol == protocol and port.host_port <= number < port.host_port + port.count:
-                if finish.refresh(engine, other)[1] is not None:
-                    return f"container '{other.name}' ({ids.short(other.id)})"
+        if _publishes(other, number, protocol) and finish.refresh(engine, other)[1] is not None:
+            return f"container '{other.name}' ({ids.short(other.id)})"
     found = _listening_process(number)
     return f"process {found[0]} ({found[1]})" if found else "another process"
+
+
+def _publishes(container: Container, number: int, protocol: str) -> bool:
+    return any(
+        port.protocol == protocol and port.host_port <= number < port.host_port + port.count
+        for port in container.config.networking.ports
+    )
 
 
 def _listening_process(number: int) -> tuple[int, str] | None:

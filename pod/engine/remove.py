@@ -7,6 +7,7 @@ from pod.base.errors import PodError
 from pod.engine import finish, stop
 from pod.engine import volumes as engine_volumes
 from pod.state import containers, volumes
+from storage import small
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def remove_settled(
     """Remove a container that does not run; the caller holds its lock, whose file goes too."""
     containers.remove(engine.database, container)
     finish.remove_run_directory(engine, container.id)
-    engine.rootfs.remove(engine.paths.container(container.id))
+    small.remove_container(engine.store.staging, engine.paths.container(container.id))
     if with_volumes:
         _remove_anonymous_volumes(engine, container)
     lock.remove()

@@ -27,7 +27,7 @@ class RunOptions(Record):
     """What `run` does with the container besides creating it."""
 
     name: str = ""
-    replace: bool = False
+    replaces: bool = False  # remove another container of this name first
     detach: bool = False
     detach_keys: bytes = b""
     sig_proxy: bool = True
@@ -50,7 +50,7 @@ def run(
         config = config.replace(image=image.names[0] if image.names else image.id)
     _check_cid_file(config)
     container, lock = create.create(
-        engine, config, image, name=options.name, replace=options.replace, active=True
+        engine, config, image, name=options.name, replace=options.replaces, active=True
     )
     attach = not options.detach and config.log.driver != "passthrough"
     try:

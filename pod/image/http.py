@@ -31,11 +31,12 @@ CHUNK_BYTES = 256 << 10
 class Response:
     """An answer whose body has not been read. Close it, or read it to its end."""
 
-    def __init__(self, raw: urllib3.BaseHTTPResponse, host: str) -> None:
+    def __init__(self, raw: urllib3.BaseHTTPResponse, host: str, siblings: set[Response]) -> None:
         self.status = raw.status
         self.headers = raw.headers
         self._raw = raw
         self._host = host
+        self._siblings = siblings
 
     def header(self, name: str) -> str:
         return str(self.headers.get(name, ""))
@@ -81,8 +82,18 @@ class Response:
         except failures.RegistryError:
             return []  # the status is known; that the explanation is cut short does not matter
 
+    def abort(self) -> None:
+        """Let a read in another thread end at once."""
+        shutdown = getattr(self._raw, "shutdown", None)  # urllib3 has it from version 2.3 on
+        if shutdown is not None:
+            try:
+                shutdown()
+            except (OSError, ValueError):
+                pass  # it has ended by itself
+
     def close(self) -> None:
         """Give the connection back when the body was read, else close it."""
+        self._siblings.discard(self)
         if self._raw.closed or self._raw.length_remaining == 0:
             self._raw.release_conn()
         else:
@@ -99,6 +110,7 @@ class HttpClient:
         self.notify = notify
         self._connections = Connections(self.settings)
         self._cancelled = threading.Event()
+        self._open: set[Response] = set()
 
     def request(
         self,
@@ -159,8 +171,10 @@ class HttpClient:
             raise failures.Cancelled
 
     def cancel(self) -> None:
-        """Let every waiting or later request fail with Cancelled. From any thread."""
+        """Let every waiting or later request fail with Cancelled, and break off those under way. From any thread."""
         self._cancelled.set()
+        for response in list(self._open):
+            response.abort()
 
     @property
     def is_cancelled(self) -> bool:
@@ -241,7 +255,9 @@ class HttpClient:
             )
         except (HTTPError, OSError) as error:
             raise failures.explain(error, target.authority, proxy) from error
-        return Response(raw, target.authority)
+        response = Response(raw, target.authority, self._open)
+        self._open.add(response)
+        return response
 
 
 def _retry_after(text: str) -> float | None:

@@ -24,7 +24,9 @@ def set_up(name: str) -> None:
 
 def outgoing_address(family: int = _socket.AF_INET) -> str | None:
     """The address from which this machine reaches others; None when it has no route. Sends nothing."""
-    unreached = "192.0.2.1" if family == _socket.AF_INET else "2001:db8::1"  # for documentation, RFC 5737 and 3849
+    unreached = (
+        "192.0.2.1" if family == _socket.AF_INET else "2001:db8::1"
+    )  # for documentation, RFC 5737 and 3849
     sock = _socket.socket(family, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
     try:
         sock.connect((unreached, 9))

@@ -214,6 +214,7 @@ def spawn(
     directory: str | None = None,
     environment: dict[str, str] | None = None,
     dies_with_parent: bool = False,
+    new_session: bool = False,
 ) -> int:
     """Start a program, whose name is the absolute path arguments[0]; its pid, which the caller reaps.
 
@@ -228,6 +229,8 @@ def spawn(
     if pid:
         return pid
     try:
+        if new_session:
+            os.setsid()
         if dies_with_parent:
             syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signals.SIGKILL)
             if os.getppid() != parent:

@@ -8,6 +8,11 @@ exit status on.
 from __future__ import annotations
 
 import os
+import sys
+
+if __name__ == "__main__":
+    # Started anew from a sealed interpreter: the directory of the packages, not that of this file.
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from pod.base import exits
 from pod.base.records import Record
@@ -17,6 +22,7 @@ from pod.linux import (
     idmap,
     namespaces,
     processes,
+    sealed,
     signals,
     sockets,
     syscalls,
@@ -27,6 +33,9 @@ from pod.runtime import devices, execute, protocol, rootfs, security, user
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
+
+
+_ORDER = "order"
 
 
 class Joined(Record):
@@ -53,7 +62,8 @@ def start(order: dict[str, Any], streams: tuple[int, int, int]) -> Joined:
         pid = processes.fork_raw()
         if pid == 0:
             ours.close()
-            _run(theirs, pidfd, flags, order, streams)
+            _begin(theirs, order["preserve_fds"])
+        ours.send(_ORDER, order, flags, fds=(pidfd, *streams))
     finally:
         os.close(pidfd)
     theirs.close()
@@ -70,24 +80,36 @@ def start(order: dict[str, Any], streams: tuple[int, int, int]) -> Joined:
     return Joined(pid, inner_pid, fds[0] if fds else -1)
 
 
-def _run(
-    channel: sockets.Channel,
-    pidfd: int,
-    flags: int,
-    order: dict[str, Any],
-    streams: tuple[int, int, int],
-) -> NoReturn:
-    """The forked child; never returns."""
+def _begin(channel: sockets.Channel, preserve_fds: int) -> NoReturn:
+    """The forked child, before it knows what to do; never returns."""
     try:
-        preserved = range(3, 3 + order["preserve_fds"])
-        processes.close_descriptors({0, 1, 2, channel.fileno(), pidfd, *streams, *preserved})
-        _join(channel, pidfd, flags, order, streams)
+        processes.close_descriptors({0, 1, 2, channel.fileno(), *range(3, 3 + preserve_fds)})
+        executable = os.readlink("/proc/self/exe")
+        if os.access(executable, os.W_OK):
+            # Whoever is root in the container could overwrite it through our /proc files; see prefork.py.
+            os.set_inheritable(channel.fileno(), True)
+            sealed.execute(executable, ["-I", "-S", __file__, str(channel.fileno())])
+        run(channel)
     except BaseException as error:  # noqa: BLE001  the process ends here
-        try:
-            channel.send(protocol.ERROR, *processes.describe_error(error))
-        except OSError:
-            pass
+        _report(channel, error)
     os._exit(exits.FAILED)
+
+
+def run(channel: sockets.Channel) -> NoReturn:
+    """Receive the order and carry it out; never returns."""
+    try:
+        _, (_, order, flags), (pidfd, *streams) = channel.receive()
+        _join(channel, pidfd, flags, order, (streams[0], streams[1], streams[2]))
+    except BaseException as error:  # noqa: BLE001  the process ends here
+        _report(channel, error)
+    os._exit(exits.FAILED)
+
+
+def _report(channel: sockets.Channel, error: BaseException) -> None:
+    try:
+        channel.send(protocol.ERROR, *processes.describe_error(error))
+    except OSError:
+        pass  # nobody is left to be told
 
 
 def _join(
@@ -120,6 +142,8 @@ def _join(
     if pid:
         channel.send(protocol.PID, pid)
         channel.close()
+        if order["detach"]:
+            os._exit(0)
         _pass_status_on(pid)
     os.setsid()
     security.new_keyring(order["id"])
@@ -165,6 +189,11 @@ def _out_of_the_way(streams: tuple[int, int, int]) -> list[int]:
 
 def _pass_status_on(pid: int) -> NoReturn:
     """Wait for the process and end as it did. Whoever signals us from outside signals the process itself instead."""
+    signals.ignore([signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT])
     processes.close_descriptors(())
     _, status = os.waitpid(pid, 0)
     os._exit(exits.from_wait_status(status))
+
+
+if __name__ == "__main__":
+    run(sockets.from_fd(int(sys.argv[1])))
