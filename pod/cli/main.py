@@ -20,21 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pod.cli.declare import Arguments, Command
+    from pod.linux.sockets import Channel
 
 
 class UnknownCommand(UsageError):
     """There is no command of this name."""
 
 
-def main(argv: list[str], on_launch: Callable[[Arguments], None] | None = None) -> int:
+def main(argv: list[str], prefork: Callable[[], Channel] | None = None) -> int:
     """Do what `argv` (without the program's own name) says, and return the exit status.
 
-    `on_launch` is called before a command that starts containers is imported, with the options of pod itself, so that
-    the entry process can prepare the monitor while the interpreter is still small.
+    `prefork` is called before a command that starts containers is imported, while the interpreter is still small; the
+    engine gets the monitor to which it returns a channel.
     """
     _reserve_standard_descriptors()
     try:
-        status = _dispatch(argv, on_launch)
+        status = _dispatch(argv, prefork)
     except BaseException as error:  # noqa: BLE001 — a process ends here
         from pod.cli.report import report
 
@@ -42,7 +43,7 @@ def main(argv: list[str], on_launch: Callable[[Arguments], None] | None = None) 
     return _finish_output(status)
 
 
-def _dispatch(argv: list[str], on_launch: Callable[[Arguments], None] | None) -> int:
+def _dispatch(argv: list[str], prefork: Callable[[], Channel] | None) -> int:
     if "_POD_COMPLETE" in os.environ:
         from pod.cli.completion import answer
 
@@ -60,8 +61,7 @@ def _dispatch(argv: list[str], on_launch: Callable[[Arguments], None] | None) ->
         return _no_command(words)
     name, count = found
     module, _, _, launches = table.COMMANDS[name]
-    if launches and on_launch is not None:
-        on_launch(options)
+    monitor = prefork() if launches and prefork is not None else None
     command = load_command(module)
     try:
         arguments = parse_command(
@@ -75,7 +75,10 @@ def _dispatch(argv: list[str], on_launch: Callable[[Arguments], None] | None) ->
         return command.run(arguments, None) or 0
     from pod.cli.engine import open_engine
 
-    return command.run(arguments, open_engine(options)) or 0
+    engine = open_engine(options)
+    if monitor is not None:
+        engine.adopt_monitor(monitor)
+    return command.run(arguments, engine) or 0
 
 
 def load_command(module: str) -> Command:

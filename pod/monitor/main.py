@@ -33,8 +33,8 @@ from netns import attach as network
 from pod.base import exits, log
 from pod.base.errors import PodError
 from pod.linux import cgroups, processes, signals, sockets, syscalls
-from pod.monitor import attach, logs, record
 from pod.linux.loop import Loop
+from pod.monitor import attach, logs, record
 from pod.monitor.streams import Streams
 from pod.runtime import create
 from pod.spec import monitor as protocol

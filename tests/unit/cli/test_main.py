@@ -17,6 +17,7 @@ from pod.base.errors import PodError
 from pod.cli import table
 from pod.cli.declare import Arguments, Command, Option
 from pod.cli.main import main
+from pod.linux import sockets
 
 Install = Callable[..., None]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -150,13 +151,14 @@ def test_monitor_can_be_prepared_before_the_command_is_imported(trial: Install) 
 
     trial(run)
 
-    def prepare(options: Arguments) -> None:
-        order.append(f"prepare {options.text('root')}")
+    def prefork() -> sockets.Channel:
+        order.append("prefork")
+        return sockets.pair()[0]
 
-    assert main(["--root=/x", "trial"], on_launch=prepare) == 0
-    assert order == ["prepare /x", "run"]
+    assert main(["trial"], prefork) == 0
+    assert order == ["prefork", "run"]
     order.clear()
-    assert main(["version"], on_launch=prepare) == 0
+    assert main(["version"], prefork) == 0
     assert order == []
 
 
