@@ -95,12 +95,13 @@ class LayerStore:
 
     def has(self, diff_id: str) -> bool:
         """Whether the layer is here, complete."""
-        return self._read(f"{self.path(diff_id)}.json") is not None
+        record = self._read(f"{self.path(diff_id)}.json")
+        return record is not None and record.diff_id == diff_id
 
     def record(self, diff_id: str) -> LayerRecord:
         """Raises LayerNotFound."""
         record = self._read(f"{self.path(diff_id)}.json")
-        if record is None:
+        if record is None or record.diff_id != diff_id:
             raise LayerNotFound(diff_id)
         return record
 

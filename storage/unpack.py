@@ -288,9 +288,8 @@ class Unpacker:
         if not directory:
             marks.make_opaque(self._root_fd)
             return
-        parent, _, name = directory.rpartition(b"/")
-        self._directory(directory)  # makes it, when its own entry has not come
-        _mark_opaque(self._directory(parent), name, marks)
+        # The directory is made, when its own entry has not come.
+        _mark_opaque(self._directory(directory), b".", marks)
 
     # Attributes
 
@@ -403,7 +402,7 @@ def _clean(name: bytes) -> bytes:
 
 
 def _mark_opaque(parent_fd: int, name: bytes, marks: Marks) -> None:
-    fd = inroot.open_at(parent_fd, os.fsdecode(name), os.O_RDONLY | os.O_DIRECTORY)
+    fd = os.open(name, _DIRECTORY, dir_fd=parent_fd)
     try:
         marks.make_opaque(fd)
     finally:

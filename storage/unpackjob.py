@@ -10,8 +10,8 @@ from pod.linux import idmap
 from pod.linux.processes import ChildFailed
 from pod.spec.digest import algorithm_of
 from storage import layers, overlayfs, tar
+from storage.compression import InvalidStream
 from storage.stream import (
-    InvalidStream,
     LayerStream,
     Limits,
     TooLarge,
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.linux.processes import Child
+    from storage.compression import Read
     from storage.staging import StagedTree, Staging
-    from storage.stream import Read
 
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031  # fcntl(2); the fcntl module names it from Python 3.10 on, not everywhere

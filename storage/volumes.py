@@ -101,9 +101,8 @@ class VolumeStore:
         except PermissionError:
             pass  # only root of the id map can look
         tree = self._staging.create()
-        filled = False
         try:
-            filled = idmap.run_inside(
+            filled: bool = idmap.run_inside(
                 lambda: _copy_up(layers, path, marks, f"{tree.path}/_data", data),
                 what="fill a volume",
                 namespaces=0,
@@ -191,7 +190,7 @@ def _copy_and_rename(source: MergedDirectory, staged: str, data: str) -> None:
 
 def _import(data: str, source_fd: int) -> str:
     """Inside: unpack; "" or what was wrong."""
-    from storage import stream, tar
+    from storage import compression, stream, tar
     from storage.unpack import BadEntry, Unpacker
 
     os.umask(0)
@@ -205,7 +204,7 @@ def _import(data: str, source_fd: int) -> str:
     unpacker = Unpacker(root_fd, None)
     try:
         unpacker.unpack(tar.TarReader(stream.prefetched(incoming.chunks())))
-    except (BadEntry, tar.InvalidArchive, stream.InvalidStream, stream.TooLarge) as error:
+    except (BadEntry, tar.InvalidArchive, compression.InvalidStream, stream.TooLarge) as error:
         return error.message
     if unpacker.root_mtime_ns is not None:
         os.fchown(root_fd, *unpacker.root_owner)
