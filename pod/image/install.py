@@ -70,8 +70,9 @@ class Transfer:
         self._progress = progress
         self._digest = digest
         self._fed = 0
-        self.unpacker_gone = False
-        """The child has closed its end: it has an error to tell."""
+        self._tolerant = partial.offset > 0
+        self.unpack_later = False
+        """The child has closed its end over what an earlier attempt left; what comes now may be right."""
 
     @property
     def offset(self) -> int:
@@ -103,8 +104,14 @@ class Transfer:
     def feed(self, chunk: memoryview) -> None:
         """Give bytes to the child, if there is one."""
         self._fed += len(chunk)
-        if self._sink_fd >= 0:
+        if self._sink_fd < 0 or self.unpack_later:
+            return
+        try:
             _write_to_child(self._sink_fd, chunk)
+        except UnpackerGone:
+            if not self._tolerant:
+                raise
+            self.unpack_later = True
 
 
 class UnpackerGone(Exception):
@@ -267,6 +274,7 @@ class _Work:
                         transfer.feed_beginning()
                         self.source.fetch(layer, transfer)
                         partial.commit()
+                        task.unpack_later = task.unpack_later or transfer.unpack_later
                 self.progress.done(layer.digest)
                 return
             except DigestMismatch as error:

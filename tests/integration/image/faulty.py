@@ -53,6 +53,8 @@ class FaultyRegistry:
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[str, tuple[str, bytes]] = {}
         self.ranges = True
+        self.slow: tuple[int, threading.Event] | None = None
+        """Bodies longer than this many bytes stop there until the event."""
         self.answer: Callable[[Seen], Reply | None] = lambda seen: None
         self._faults: list[tuple[str, list[Reply]]] = []
         owner = self
@@ -62,6 +64,7 @@ class FaultyRegistry:
 
         self._server = http.server.ThreadingHTTPServer((address, 0), Handler)
         self._server.daemon_threads = True
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients hang up, as they should
         self.scheme = "http"
         if context is not None:
             self.scheme = "https"
@@ -201,7 +204,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if self.command == "HEAD":
             return
-        self.wfile.write(reply.body if reply.cut is None else reply.body[: reply.cut])
+        body = reply.body if reply.cut is None else reply.body[: reply.cut]
+        if self.registry.slow is not None and len(body) > self.registry.slow[0]:
+            count, gate = self.registry.slow
+            self.wfile.write(body[:count])
+            gate.wait(30)
+            body = body[count:]
+        self.wfile.write(body)
         if reply.cut is not None:
             self.wfile.flush()
             self.close_connection = True
