@@ -10,6 +10,7 @@ from pod.base.errors import InvalidValue, Unsupported
 from pod.base.units import parse_boolean, parse_integer, parse_mode
 from pod.spec.mount_words import (
     CONSISTENCY,
+    FLAGS,
     HIGHEST_ID,
     PROPAGATIONS,
     Words,
@@ -92,9 +93,7 @@ class _Keys:
             raise self._invalid("the key 'destination' is missing")
         read_only = self._access()
         if self.kind in _WITH_OWNER:
-            for word in [word for word in self.given if self.given[word] is None]:
-                if self.words.take_flag(word):
-                    del self.given[word]
+            self._flags()
         return Mount(
             self.kind,
             clean_target(OPTION, self.text, target) if target else "",
@@ -103,6 +102,12 @@ class _Keys:
             chown=self.kind in _WITH_OWNER and self._boolean("U"),
             origin=f"{OPTION} {self.text}",
         )
+
+    def _flags(self) -> None:
+        """suid, dev, exec and their opposites, bare or with a truth value: 'exec=false' is 'noexec'."""
+        for name in FLAGS.keys() & self.given.keys():
+            opposite = FLAGS[name] if name.startswith("no") else f"no{name}"
+            self.words.take_flag(name if self._boolean(name) else opposite)
 
     def _access(self) -> bool:
         """ro, rro and rw, which may contradict one another; images are read-only unless asked otherwise."""

@@ -13,7 +13,7 @@ PROPAGATIONS = frozenset(
 CONSISTENCY = frozenset(
     ("consistent", "cached", "delegated")
 )  # docker on a Mac; nothing to do here
-_FLAGS = {word: word.removeprefix("no") for word in "nosuid suid nodev dev noexec exec".split()}
+FLAGS = {word: word.removeprefix("no") for word in "nosuid suid nodev dev noexec exec".split()}
 _ACCESS = frozenset(("ro", "rw", "rro"))
 _NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 HIGHEST_ID = 4294967294  # the last number is -1 to the kernel: "no change"
@@ -64,8 +64,8 @@ class Words:
         return True
 
     def take_flag(self, word: str) -> bool:
-        if word in _FLAGS:
-            return self.choose(_FLAGS[word], word)
+        if word in FLAGS:
+            return self.choose(FLAGS[word], word)
         return word in _ACCESS and self.choose("ro", word)
 
     def take_propagation(self, word: str) -> bool:

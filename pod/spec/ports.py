@@ -73,8 +73,7 @@ def parse_port(text: str) -> tuple[PortMapping, ...]:
             raise InvalidValue(
                 option, text, "an IPv6 address is written in brackets: [::1]:8080:80"
             )
-        if address:
-            check_ipv4(option, text, address)
+        check_ipv4(option, text, address)  # an empty one too: '::80' may have been meant as IPv6
     container, count = _parse_range(option, text, container_text)
     host = 0
     if host_text and host_text != "0":

@@ -58,12 +58,10 @@ class GroupNotFound(PodError):
 
 
 def parse_user(text: str, option: str = "--user") -> UserSpec:
-    """`USER[:GROUP]`, each a name or a number; "" is root."""
-    user, colon, group = text.partition(":")
+    """`USER[:GROUP]`, each a name or a number, and each may be missing; without a user it is root."""
+    user, _, group = text.partition(":")
     spec = UserSpec(user, group)
-    if (colon and not (user and group)) or not all(
-        _is_word(word) for word in (user, group) if word
-    ):
+    if not all(_is_word(word) for word in (user, group) if word):
         raise InvalidValue(option, text, f"USER[:GROUP], names or numbers up to {HIGHEST_ID}")
     return spec
 

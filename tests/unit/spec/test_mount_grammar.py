@@ -203,6 +203,10 @@ def test_id_mapped_volume_is_refused_with_the_reason(words: str) -> None:
             "type=bind,src=/h,dst=/c,rshared,Z",
             expect("bind", "/c", "/h", propagation="rshared", relabel="private"),
         ),
+        (
+            "type=bind,src=/h,dst=/c,exec=true,nodev=0",
+            expect("bind", "/c", "/h", options=("nosuid",)),
+        ),
         ("type=bind,src=/h,dst=/c,exec,suid", expect("bind", "/c", "/h", options=("nodev",))),
         ("type=bind,src=/h,dst=/c,idmap=false", expect("bind", "/c", "/h")),
         ("type=bind,src=/h,dst=/c,no-dereference", expect("bind", "/c", "/h", dereference=False)),

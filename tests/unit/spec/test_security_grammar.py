@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pod.base.errors import InvalidValue, Unsupported, UsageError
-from pod.linux.capabilities import NAMES
+from pod.linux.capabilities import NAMES, mask
+from pod.spec import defaults
 from pod.spec.security import (
     Capabilities,
     CapabilityConflict,
@@ -203,6 +204,33 @@ def test_no_set_exceeds_what_the_host_has() -> None:
         "CAP_CHOWN",
         "CAP_KILL",
     }
+
+
+@pytest.mark.parametrize(
+    ("add", "drop", "privileged", "is_root", "own", "bounding"),
+    [
+        ("", "", False, True, 0x800405FB, 0x800405FB),
+        ("", "", False, False, 0, 0x800405FB),
+        ("net_raw", "", False, False, 0x2000, 0x800425FB),
+        ("", "", True, True, 0x1FFFFFFFFFF, 0x1FFFFFFFFFF),
+        ("", "", True, False, 0, 0x1FFFFFFFFFF),
+        ("kill", "all", False, True, 0x20, 0x20),
+    ],
+)
+def test_sets_are_those_that_podman_gave(
+    add: str, drop: str, privileged: bool, is_root: bool, own: int, bounding: int
+) -> None:
+    """CapEff and CapBnd of /proc/self/status in containers of podman 4.3.1 with the same options."""
+    result = effective_capabilities(
+        defaults.CAPABILITIES,
+        parse_capabilities(add.split()),
+        parse_capabilities(drop.split()),
+        privileged=privileged,
+        is_root=is_root,
+    )
+    assert (mask(result.effective), mask(result.bounding)) == (own, bounding)
+    assert mask(result.ambient) == (0 if is_root else own)
+    assert mask(result.inheritable) == (0 if is_root else own)
 
 
 def test_umask_is_octal() -> None:

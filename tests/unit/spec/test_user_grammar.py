@@ -48,6 +48,8 @@ broken:x
         ("root", UserSpec("root")),
         ("1000", UserSpec("1000")),
         ("1000:33", UserSpec("1000", "33")),
+        (":33", UserSpec("", "33")),
+        ("1000:", UserSpec("1000")),
         ("www-data:www-data", UserSpec("www-data", "www-data")),
         ("4294967294", UserSpec("4294967294")),
         ("first.last@realm", UserSpec("first.last@realm")),
@@ -61,9 +63,6 @@ def test_user_is_read(text: str, spec: UserSpec) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        ":",
-        ":33",
-        "root:",
         "a:b:c",
         "-1",
         "1000:-1",
