@@ -58,6 +58,7 @@ class Engine:
         }
         self.credentials_directory: str | None = self._given["credentials_directory"]
         self.runtime_flags = list(runtime_flags)
+        self.given_runtime = runtime or ""
         self._settings: Settings | None = None
         self._paths: paths.Paths | None = None
         self._database: Database | None = None

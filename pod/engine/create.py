@@ -102,7 +102,12 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
             f"image '{config.image}' has no command of its own",
             hint=f"say what to run: pod run {config.image} COMMAND",
         )
+    config = config.replace(
+        runtime=config.runtime or engine.given_runtime or engine.settings.engine.runtime
+    )
     networking = config.networking
+    if networking.network.mode == "host" and not config.hostname:
+        config = config.replace(hostname=os.uname().nodename)  # podman-run(1), --hostname
     ports = merge_ports(networking.ports)
     if networking.publish_all:
         ports = publish_all(networking.expose, ports)

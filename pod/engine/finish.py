@@ -13,6 +13,7 @@ from pod.base import locks, log
 from pod.linux import processes
 from pod.spec import monitor
 from pod.state import containers, reconcile
+from storage import removal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -148,6 +149,8 @@ def remove_run_directory(engine: Engine, container_id: str) -> None:
             os.unlink(f"{directory}/{name}")
         except FileNotFoundError:
             continue
+        except IsADirectoryError:  # an external runtime's
+            removal.remove_as_caller(f"{directory}/{name}")
     try:
         os.rmdir(directory)
     except FileNotFoundError:

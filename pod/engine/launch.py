@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pod.base import log, paths
+from pod.base import files, log, paths
 from pod.base.errors import PodError
 from pod.engine import facts as host_facts
 from pod.engine import finish, namefiles
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pod.engine.context import Engine
     from pod.linux.idmap import IdMap
     from pod.spec.bundle import Facts
+    from pod.spec.container import ContainerConfig
     from pod.state.containers import Container
 
 _ALL_NAMESPACES_BUT_USER = ("mount", "pid", "network", "ipc", "uts", "cgroup")
@@ -111,10 +112,11 @@ def make_order(
     """What the monitor is told; pod/monitor/main.py describes it."""
     config = container.config
     hostname = namefiles.hostname_of(container)
-    files = namefiles.write(engine, container, hostname)
-    facts, placement = host_facts.collect(engine, container, files, window)
+    generated = namefiles.write(engine, container, hostname)
+    facts, placement = host_facts.collect(engine, container, generated, window)
     document = bundle.runtime_config(config, facts)
     directory = engine.paths.container(container.id)
+    runtime = runtime_command(engine, config.runtime)
     maps: tuple[IdMap, IdMap] | None = (facts.uid_maps, facts.gid_maps)
     if "user" in facts.joined:
         maps = None
@@ -129,7 +131,8 @@ def make_order(
             "passwd_entry": config.passwd_entry,
             "make_cwd": True,
             "reaper": config.init and not facts.init_program,
-            "seccomp": seccomp_program(engine, config, facts),
+            "seccomp": None if runtime else seccomp_program(engine, config, facts),
+            "seccomp_profile": seccomp_document(engine, config, facts) if runtime else None,
             "preserve_fds": config.preserve_fds,
             "cgroup": placement.path,
             "cgroup_files": placement.files,
@@ -137,6 +140,7 @@ def make_order(
         "maps": maps,
         "user_namespace": facts.joined.get("user"),
         "run_directory": engine.paths.run(container.id),
+        "runtime": runtime,
         "log": {
             **config.log.to_json(),
             "driver": config.log.driver,
@@ -170,14 +174,58 @@ def root_mount(engine: Engine, container: Container) -> dict[str, Any]:
     return {**description.to_json(), "kind": description.kind, "options": options}
 
 
-def seccomp_program(engine: Engine, config: Any, facts: Facts) -> str | None:
+def runtime_command(engine: Engine, name: str) -> list[str]:
+    """The path and global options of the OCI runtime `name`; [] for the built-in one, "" or "pod"."""
+    if name in {"", "pod"}:
+        return []
+    paths_ = [name] if "/" in name else list(engine.settings.engine.runtime_paths(name))
+    found = next((path for path in paths_ if os.access(path, os.X_OK)), None)
+    if found is None and "/" not in name:
+        found = processes.find_program(name)
+    if found is None:
+        raise PodError(
+            f"OCI runtime '{name}' is not installed",
+            hint="leave --runtime out for the built-in one, or install crun or runc",
+        )
+    return [found, *(f"--{flag}" for flag in engine.runtime_flags)]
+
+
+def seccomp_program(engine: Engine, config: ContainerConfig, facts: Facts) -> str | None:
     """The path of the compiled filter; None for unconfined."""
-    choice = config.security.seccomp or engine.settings.containers.seccomp_profile
-    if choice == "unconfined" or config.privileged:
+    path = _profile_path(engine, config)
+    if path is None:
         return None
     from pod.linux import seccomp
 
-    bounding = effective_capabilities(
+    return seccomp.compiled(path, _bounding(config, facts), f"{engine.paths.cache}/seccomp")
+
+
+def seccomp_document(
+    engine: Engine, config: ContainerConfig, facts: Facts
+) -> dict[str, Any] | None:
+    """The filter for a runtime that compiles it itself; None for unconfined."""
+    path = _profile_path(engine, config)
+    if path is None:
+        return None
+    from pod.linux import seccomp
+
+    return seccomp.as_oci(files.read_json(path), set(_bounding(config, facts)), path)
+
+
+def _profile_path(engine: Engine, config: ContainerConfig) -> str | None:
+    choice = config.security.seccomp or engine.settings.containers.seccomp_profile
+    if choice == "unconfined" or config.privileged:
+        return None
+    path = choice or default_profile()
+    if not os.path.isfile(path):
+        raise PodError(
+            f"seccomp profile '{path}' does not exist", hint="see --security-opt seccomp=FILE"
+        )
+    return path
+
+
+def _bounding(config: ContainerConfig, facts: Facts) -> tuple[str, ...]:
+    return effective_capabilities(
         facts.default_capabilities,
         config.add_capabilities,
         config.drop_capabilities,
@@ -185,7 +233,6 @@ def seccomp_program(engine: Engine, config: Any, facts: Facts) -> str | None:
         is_root=True,
         available=facts.available_capabilities,
     ).bounding
-    return seccomp.compiled(choice or default_profile(), bounding, f"{engine.paths.cache}/seccomp")
 
 
 def default_profile() -> str:

@@ -102,6 +102,26 @@ def compile_profile(profile: dict[str, Any], capabilities: set[str], origin: str
         raise SeccompError(f"seccomp profile '{origin}' is not valid: {error!r}") from error
 
 
+def as_oci(profile: dict[str, Any], capabilities: set[str], origin: str) -> dict[str, Any]:
+    """The profile as the OCI specification's `linux.seccomp` object, for a runtime that compiles it itself."""
+    try:
+        rules = [
+            {name: rule[name] for name in ("names", "action", "errnoRet", "args") if rule.get(name)}
+            for rule in profile.get("syscalls") or ()
+            if _applies(rule, capabilities)
+        ]
+        document = {
+            "defaultAction": profile["defaultAction"],
+            "architectures": [f"SCMP_ARCH_{name.upper()}" for name in _architectures(profile)],
+            "syscalls": rules,
+        }
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise SeccompError(f"seccomp profile '{origin}' is not valid: {error!r}") from error
+    if profile.get("defaultErrnoRet") is not None:
+        document["defaultErrnoRet"] = profile["defaultErrnoRet"]
+    return document
+
+
 def _compile(profile: dict[str, Any], capabilities: set[str]) -> bytes:
     library = _load()
     default = _action(profile["defaultAction"], profile.get("defaultErrnoRet"))

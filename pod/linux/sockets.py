@@ -123,6 +123,41 @@ class Listener:
         self._socket.close()
 
 
+class DescriptorListener:
+    """A stream socket on which another program passes one descriptor: the console socket of OCI runtimes.
+
+    See runc's docs/terminals.md. The holder closes it, which removes the file too.
+    """
+
+    def __init__(self, directory: str, name: str) -> None:
+        self._path = f"{directory}/{name}"
+        self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+        with _Directory(directory) as short:
+            self._socket.bind(f"{short}/{name}")
+        self._socket.listen(1)
+
+    def take(self) -> int | None:
+        """The descriptor that was passed by a program that has ended; None when there was none."""
+        self._socket.setblocking(False)
+        try:
+            fd, _ = self._socket._accept()  # type: ignore[attr-defined]  # missing in typeshed
+        except BlockingIOError:
+            return None
+        connection = _socket.socket(fileno=fd)
+        try:
+            _, ancillary, _, _ = connection.recvmsg(
+                4096, _socket.CMSG_SPACE(_FD_BYTES), _socket.MSG_CMSG_CLOEXEC
+            )
+        finally:
+            connection.close()
+        fds = _received_fds(ancillary)
+        return fds[0] if fds else None
+
+    def close(self) -> None:
+        self._socket.close()
+        os.unlink(self._path)
+
+
 def pair() -> tuple[Channel, Channel]:
     """Two connected ends."""
     left, right = _socket.socketpair(

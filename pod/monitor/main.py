@@ -11,6 +11,7 @@ What it is told to do, the *order*, is plain data:
     maps            the id maps, or None with
     user_namespace  the path of the user namespace to join
     run_directory   where its state and socket are
+    runtime         path and global options of an external OCI runtime; [] for the built-in one
     log             settings of the log driver, see logs.py
     network         what netns.attach gets
     restart         {"policy", "retries"}, podman-run(1), --restart
@@ -167,7 +168,20 @@ class Watch:
     def create_container(self, nest: create.Nest | None) -> create.Container:
         ends, ours = self.container_streams()
         try:
-            return create.create(self.right_nest(nest), self.bundle, ends)
+            if not self.order["runtime"]:
+                return create.create(self.right_nest(nest), self.bundle, ends)
+            if nest is not None:
+                nest.abandon()
+            from pod.runtime import external  # needs the json module
+
+            return external.make_container(
+                self.bundle,
+                runtime=self.order["runtime"],
+                run_directory=self.order["run_directory"],
+                maps=self.order["maps"],
+                user_namespace=self.order["user_namespace"],
+                streams=ends,
+            )
         finally:
             for fd in ours:
                 os.close(fd)
@@ -177,13 +191,18 @@ class Watch:
         self.network = network.begin(self.order["network"], container.pid)
         try:
             self.record.write_state(self.state_of(container))
-            ready = create.wait_until_ready(container)
+            ready = container if container.helper else create.wait_until_ready(container)
             if ready.terminal_fd >= 0:
                 self.streams.use_terminal(ready.terminal_fd)
             self.network.wait()
             self.started_ns = time.time_ns()
             self.record.write_state(self.state_of(container))
-            create.start(ready)
+            if container.helper:
+                from pod.runtime import external
+
+                external.start(ready)
+            else:
+                create.start(ready)
         except BaseException:
             self.network.detach()
             raise

@@ -64,6 +64,7 @@ class Container(Record):
     channel: sockets.Channel
     terminal_fd: int
     refused_limits: dict[str, str]
+    helper: processes.Child | None = None  # of an external runtime
 
 
 def begin(maps: tuple[IdMap, IdMap]) -> Nest:
@@ -109,7 +110,7 @@ def create(nest: Nest, bundle: dict[str, Any], streams: tuple[int, int, int]) ->
     pid = 0
     opened: list[int] = []
     try:
-        refused = _make_cgroup(cgroup, bundle["cgroup_files"]) if cgroup else {}
+        refused = make_cgroup(cgroup, bundle["cgroup_files"]) if cgroup else {}
         names = ["stdin", "stdout", "stderr"]
         for entry in bundle["config"]["linux"]["namespaces"]:
             if entry.get("path") and entry["type"] != "user":
@@ -162,7 +163,7 @@ def kill(container: Container) -> None:
     processes.kill_and_reap(container.pid)
 
 
-def _make_cgroup(path: str, files: dict[str, str]) -> dict[str, str]:
+def make_cgroup(path: str, files: dict[str, str]) -> dict[str, str]:
     """The container's cgroup with its limits; what could not be set, by file name."""
     wanted = {name.partition(".")[0] for name in files} | {"memory", "pids", "cpu"}
     cgroups.create(path, wanted)

@@ -38,13 +38,8 @@ def command(arguments: list[str], environment: list[str], directory: str) -> NoR
     """
     name = arguments[0]
     variables = dict(entry.partition("=")[::2] for entry in environment)
-    if "/" in name:
-        candidates = [name]
-    else:
-        path = variables.get("PATH") or _DEFAULT_PATH
-        candidates = [os.path.join(part or directory, name) for part in path.split(":")]
     refusal: OSError | None = None
-    for candidate in candidates:
+    for candidate in _candidates(name, environment, directory):
         try:
             os.execve(candidate, arguments, variables)
         except OSError as error:
@@ -55,8 +50,30 @@ def command(arguments: list[str], environment: list[str], directory: str) -> NoR
         except ValueError as error:  # a NUL byte in an argument
             raise CommandNotExecutable(f"command '{name}' cannot be started: {error}") from error
     if refusal is None:
-        raise _not_found(name, variables.get("PATH") or _DEFAULT_PATH)
+        raise _not_found(name, _path_of(environment))
     raise _refused(name, refusal) from refusal
+
+
+def check(arguments: list[str], environment: list[str], directory: str) -> None:
+    """Raise what `command` would raise for a command that is missing or not executable, as far as can be told."""
+    name = arguments[0]
+    found = [path for path in _candidates(name, environment, directory) if os.path.exists(path)]
+    if not found:
+        raise _not_found(name, _path_of(environment))
+    if not any(os.access(path, os.X_OK) and os.path.isfile(path) for path in found):
+        raise _refused(name, OSError(errno.EACCES, os.strerror(errno.EACCES)))
+
+
+def _candidates(name: str, environment: list[str], directory: str) -> list[str]:
+    """The paths to try, in order."""
+    if "/" in name:
+        return [os.path.join(directory, name)]
+    return [os.path.join(part or directory, name) for part in _path_of(environment).split(":")]
+
+
+def _path_of(environment: list[str]) -> str:
+    values = [entry[5:] for entry in environment if entry.startswith("PATH=")]
+    return (values[-1] if values else "") or _DEFAULT_PATH
 
 
 def _not_found(name: str, path: str) -> PodError:

@@ -1,8 +1,8 @@
 """Enter a running container with a new process (`pod exec`).
 
 No monitor is needed: the command forks, the child joins all namespaces through a pidfd with one setns(2), forks once
-more to be in the PID namespace, gives up what the container may not have, and becomes the command. Its parent passes the
-exit status on.
+more to be in the PID namespace, gives up what the container may not have, and becomes the command. Its parent passes
+the exit status on.
 """
 
 from __future__ import annotations

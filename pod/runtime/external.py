@@ -1,0 +1,238 @@
+"""The same bundle handed to crun, runc or any other OCI runtime (`--runtime NAME`).
+
+Such a program wants a directory with config.json and a root file system in it, and to be root where it runs. So a
+helper process stands in a user and a mount namespace of its own, mounts the root there, and runs the runtime's `create`
+and `start`; what the runtime leaves running becomes a child of the monitor, a subreaper. The helper ends when the
+container has started. Our own steps that have no place in config.json (looking up the user, the terminal) are done
+around it.
+
+See the OCI runtime specification, runtime.md; crun(1), runc(8).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from pod.base.errors import PodError
+from pod.linux import cgroups, idmap, processes, sockets, syscalls
+from pod.runtime import create, execute, protocol, rootfs, user
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.linux.idmap import IdMap
+
+_BUNDLE = "bundle"
+_STATE = "runtime"
+_PID_FILE = "runtime.pid"
+_CONSOLE = "console"
+_MAX_ERROR = 4096
+
+
+class RuntimeFailed(PodError):
+    """The external runtime refused the container."""
+
+
+def make_container(
+    bundle: dict[str, Any],
+    *,
+    runtime: list[str],
+    run_directory: str,
+    maps: tuple[IdMap, IdMap] | None,
+    user_namespace: str | None,
+    streams: tuple[int, int, int],
+) -> create.Container:
+    """Create the container with the program and global options `runtime`; it waits for `start`.
+
+    Files of the runtime are kept in `run_directory`. Raises RuntimeFailed with the runtime's own words.
+    """
+    if user_namespace is not None or any("path" in entry for entry in _namespaces(bundle)):
+        raise PodError(
+            f"namespaces of other containers cannot be joined with the runtime '{runtime[0]}'",
+            hint="leave --runtime out",
+        )
+    ours, theirs = sockets.pair()
+    helper = _Helper(bundle, runtime, run_directory, theirs, streams)
+    refused = create.make_cgroup(bundle["cgroup"], bundle["cgroup_files"])
+    child = idmap.start_inside(
+        helper.run,
+        what="run the OCI runtime",
+        maps=maps,
+        keep=(theirs.fileno(), *streams),
+        namespaces=syscalls.CLONE_NEWNS,
+    )
+    theirs.close()
+    try:
+        (pid,), fds = protocol.expect(ours, protocol.PID)
+    except BaseException:
+        ours.close()
+        child.result()  # raises the helper's own error, if it has one
+        raise
+    started = processes.start_time(pid)
+    if started is None:
+        raise protocol.Disconnected(protocol.START)
+    if bundle["cgroup"]:
+        cgroups.enter(bundle["cgroup"], pid)
+    return create.Container(pid, started, ours, fds[0] if fds else -1, refused, helper=child)
+
+
+def start(container: create.Container) -> None:
+    """Let the runtime start the command. The helper ends."""
+    container.channel.send(protocol.START)
+    container.channel.close()
+    assert container.helper is not None
+    container.helper.result()
+
+
+def _namespaces(bundle: dict[str, Any]) -> list[dict[str, str]]:
+    namespaces: list[dict[str, str]] = bundle["config"]["linux"]["namespaces"]
+    return namespaces
+
+
+class _Helper:
+    """Runs as root of the container's user namespace, in a mount namespace of its own."""
+
+    def __init__(
+        self,
+        bundle: dict[str, Any],
+        runtime: list[str],
+        run_directory: str,
+        channel: sockets.Channel,
+        streams: tuple[int, int, int],
+    ) -> None:
+        self._bundle = bundle
+        self._runtime = [*runtime, "--root", f"{run_directory}/{_STATE}"]
+        if os.path.basename(runtime[0]) == "crun":
+            self._runtime.append(
+                "--cgroup-manager=disabled"
+            )  # the monitor places the container itself
+        self._directory = run_directory
+        self._channel = channel
+        self._streams = streams
+
+    def run(self) -> None:
+        config = self._bundle["config"]
+        directory = f"{self._directory}/{_BUNDLE}"
+        os.makedirs(directory, 0o700, exist_ok=True)
+        root = config["root"]["path"]
+        os.close(rootfs.mount_root(self._bundle["rootfs"], root))
+        with open(
+            f"{directory}/config.json", "w", encoding="utf-8", errors="surrogateescape"
+        ) as file:
+            json.dump(self._adapted(config, root), file)
+        master = self._create(directory)
+        with open(f"{self._directory}/{_PID_FILE}", encoding="ascii") as file:
+            pid = int(file.read())
+        self._channel.send(protocol.PID, pid, fds=() if master is None else (master,))
+        protocol.expect(self._channel, protocol.START)
+        self._call("start", self._bundle["id"])
+
+    def _adapted(self, config: dict[str, Any], root: str) -> dict[str, Any]:
+        """The configuration for a runtime that is in the user namespace already, with the user looked up."""
+        linux = {
+            name: value
+            for name, value in config["linux"].items()
+            if name not in {"uidMappings", "gidMappings", "cgroupsPath", "resources", "devices"}
+        }
+        linux["namespaces"] = [entry for entry in linux["namespaces"] if entry["type"] != "user"]
+        if self._bundle["seccomp_profile"] is not None:
+            linux["seccomp"] = self._bundle["seccomp_profile"]
+        process = dict(config["process"])
+        found = processes.fork(
+            lambda: _look_up(root, self._bundle, process), what="look the container's user up"
+        ).result()
+        process["user"] = {**process["user"], **found["user"]}
+        process["env"] = found["env"]
+        devices = [
+            {
+                "destination": device["path"],
+                "type": "bind",
+                "source": device["pod_source"],
+                "options": ["bind"],
+            }
+            for device in config["linux"]["devices"]
+            if device["path"]
+            not in {
+                "/dev/null",
+                "/dev/zero",
+                "/dev/full",
+                "/dev/random",
+                "/dev/urandom",
+                "/dev/tty",
+            }
+        ]
+        return {
+            **config,
+            "linux": linux,
+            "process": process,
+            "mounts": [_plain(entry) for entry in config["mounts"]] + devices,
+        }
+
+    def _create(self, directory: str) -> int | None:
+        """Run the runtime's `create`; the master of the container's terminal, if it has one."""
+        words = ["create", "--bundle", directory, "--pid-file", f"{self._directory}/{_PID_FILE}"]
+        if not self._bundle["config"]["process"].get("terminal"):
+            self._call(*words, self._bundle["id"])
+            return None
+        listener = sockets.DescriptorListener(self._directory, _CONSOLE)
+        try:
+            # Relative to the bundle, where runtimes go first: the path of a socket must be short, unix(7).
+            self._call(*words, "--console-socket", f"../{_CONSOLE}", self._bundle["id"])
+            master = listener.take()
+        finally:
+            listener.close()
+        if master is None:
+            raise RuntimeFailed(f"'{self._runtime[0]}' did not pass the container's terminal")
+        return master
+
+    def _call(self, *words: str) -> None:
+        """Run the runtime with the container's streams; its complaints come back in the error."""
+        log_path = f"{self._directory}/runtime.log"
+        pid = processes.spawn(
+            [*self._runtime, "--log", log_path, *words],
+            streams=self._streams,
+            directory=self._directory,
+            environment={**processes.clean_environment(), "XDG_RUNTIME_DIR": self._directory},
+        )
+        _, status = os.waitpid(pid, 0)
+        if status != 0:
+            name = os.path.basename(self._runtime[0])
+            words_of_runtime = _read(log_path).splitlines()
+            raise RuntimeFailed(
+                f"{name} could not {words[0]} the container: {(words_of_runtime or ['it gave no reason'])[-1]}"
+            )
+
+
+def _look_up(root: str, bundle: dict[str, Any], process: dict[str, Any]) -> dict[str, Any]:
+    """In a child of its own, since the change of root cannot be taken back."""
+    os.chroot(root)
+    os.chdir("/")
+    identity = user.resolve(bundle["user"], bundle["groups"], process["user"])
+    environment = user.with_home(process["env"], identity)
+    execute.check(process["args"], environment, process["cwd"])
+    return {
+        "user": {
+            "uid": identity.uid,
+            "gid": identity.gid,
+            "additionalGids": list(identity.groups or ()),
+        },
+        "env": environment,
+    }
+
+
+def _plain(entry: dict[str, Any]) -> dict[str, Any]:
+    """A mount without the words that only our own runtime knows."""
+    return {
+        **entry,
+        "options": [word for word in entry["options"] if word not in {"tmpcopyup", "rro"}],
+    }
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()[-_MAX_ERROR:].strip()
+    except FileNotFoundError:
+        return ""
