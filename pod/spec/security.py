@@ -10,7 +10,6 @@ import os
 from pod.base.errors import InvalidValue, Unsupported, UsageError
 from pod.base.records import Record
 from pod.base.units import parse_boolean, parse_mode
-from pod.linux.capabilities import NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,6 +164,8 @@ def parse_capabilities(texts: Iterable[str], option: str = "--cap-add") -> tuple
 
 
 def _capability(word: str, option: str) -> str:
+    from pod.linux.capabilities import NAMES  # heavy: ctypes, 3 ms
+
     name = word.upper()
     if name in {ALL, "CAP_ALL"}:
         return ALL
@@ -186,16 +187,19 @@ def effective_capabilities(
     *,
     privileged: bool,
     is_root: bool,
-    available: Iterable[str] = NAMES,
+    available: Iterable[str] | None = None,
 ) -> Capabilities:
     """The sets of the container's first process. All names are as parse_capabilities gives them.
 
-    `available` are the capabilities that the caller's bounding set and the kernel have; no set has any other. Root has
-    the whole set as effective and permitted; another user what was added by name, as ambient too, and the rest only as
-    the bound for set-user-id programs. The inheritable set of root stays empty (CVE-2022-24769).
+    `available` are the capabilities that the caller's bounding set and the kernel have, and no set has any other; None
+    for all that pod knows. Root has the whole set as effective and permitted; another user what was added by name, as
+    ambient too, and the rest only as the bound for set-user-id programs. The inheritable set of root stays empty
+    (CVE-2022-24769).
 
     Raises CapabilityConflict.
     """
+    from pod.linux.capabilities import NAMES  # heavy: ctypes, 3 ms
+
     added, dropped = set(add), set(drop)
     if both := added & dropped:
         raise CapabilityConflict(min(both))
@@ -205,16 +209,12 @@ def effective_capabilities(
         wanted = set(NAMES) - dropped
     else:
         wanted = (set(defaults) | added) - dropped
-    bounding = _ordered(wanted, available)
+    possible = set(NAMES if available is None else available)
+    bounding = tuple(name for name in NAMES if name in wanted & possible)
     if is_root:
         return Capabilities(bounding=bounding, effective=bounding, permitted=bounding)
-    own = bounding if ALL in added else _ordered(added, bounding)
+    own = tuple(name for name in bounding if name in added or ALL in added)
     return Capabilities(bounding, effective=own, permitted=own, inheritable=own, ambient=own)
-
-
-def _ordered(names: set[str], available: Iterable[str]) -> tuple[str, ...]:
-    kept = names & set(available)
-    return tuple(name for name in NAMES if name in kept)
 
 
 def parse_umask(text: str) -> int:
