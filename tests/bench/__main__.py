@@ -13,13 +13,13 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 from collections.abc import Iterator
 
 from tests.bench.cases import CASES, Case, CommandFailed, Measure, settle
 from tests.support import keeper
-from tests.support.engine import Engine, engine_in, program, remove_tree
+from tests.support.engine import Engine, engine_in, program
 from tests.support.fixtures import end_pause_process
+from tests.support.places import run_directory
 from tests.support.registry import Registry
 
 SLOW_RUNS = 3
@@ -28,21 +28,17 @@ SLOW_RUNS = 3
 def main() -> int:
     arguments = _arguments()
     keeper.adopt_orphans()
-    workspace = tempfile.mkdtemp(prefix="pt-", dir="/var/tmp")
-    runtime_directory = tempfile.mkdtemp(prefix="pt-", dir=os.environ.get("XDG_RUNTIME_DIR"))
-    try:
-        with Registry(os.path.join(workspace, "registry")) as registry:
-            ours = engine_in(
-                workspace, runtime_directory, "a", registry, program(arguments.program)
-            )
-            peer = engine_in(workspace, runtime_directory, "b", registry, program(arguments.peer))
-            results = _measure(arguments, (ours, peer))
-            for engine in (ours, peer):
-                engine.clean()
-                end_pause_process(engine)
-    finally:
-        remove_tree(workspace)
-        remove_tree(runtime_directory)
+    with (
+        run_directory() as workspace,
+        run_directory(os.environ.get("XDG_RUNTIME_DIR")) as runtime_directory,
+        Registry(os.path.join(workspace, "registry")) as registry,
+    ):
+        ours = engine_in(workspace, runtime_directory, "a", registry, program(arguments.program))
+        peer = engine_in(workspace, runtime_directory, "b", registry, program(arguments.peer))
+        results = _measure(arguments, (ours, peer))
+        for engine in (ours, peer):
+            engine.clean()
+            end_pause_process(engine)
     print(_table(results, arguments), flush=True)
     if arguments.json:
         with open(arguments.json, "w") as file:

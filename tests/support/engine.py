@@ -34,6 +34,11 @@ def program(text: str | None = None) -> list[str]:
     return [found, *words[1:]]
 
 
+def chosen_kind() -> str:
+    """The kind of the program under test, also when it is not installed."""
+    return kind_of(shlex.split(os.environ.get("POD", "")) or ["pod"])
+
+
 def kind_of(command: list[str]) -> str:
     """ "podman" or "pod"."""
     return "podman" if os.path.basename(command[0]).startswith("podman") else "pod"
@@ -291,27 +296,6 @@ def registries_conf(hosts: Iterable[str]) -> str:
     for host in hosts:
         text += f'[[registry]]\nlocation = "{host}"\ninsecure = true\n'
     return text
-
-
-def remove_tree(path: str) -> None:
-    """Remove a tree with files of subordinate users in it; nothing happens when it is not there."""
-    from pod.linux import idmap
-
-    if not os.path.lexists(path):
-        return
-    try:
-        shutil.rmtree(path)
-    except OSError:
-        idmap.run_inside(lambda: _remove_as_root(path), what=f"removing {path}")
-
-
-def _remove_as_root(path: str) -> None:
-    for directory, names, _ in os.walk(path):
-        for name in names:
-            full = os.path.join(directory, name)
-            if not os.path.islink(full):
-                os.chmod(full, 0o700)
-    shutil.rmtree(path, ignore_errors=True)
 
 
 def _entries(root: str, name: str) -> list[str]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Generator, Mapping
 
 import pytest
 
 from tests.support import keeper
-from tests.support.engine import Engine, engine_in, kind_of, program, remove_tree
+from tests.support.engine import TREE, Engine, chosen_kind, engine_in
 from tests.support.leaks import Watch
+from tests.support.places import remove_tree, run_directory
 from tests.support.registry import Registry
 
 
@@ -36,17 +38,15 @@ def nothing_left(watch: Watch) -> Generator[None]:
 @pytest.fixture(scope="session")
 def workspace() -> Generator[str]:
     """A directory with a short path on a real disk, for the whole run."""
-    path = tempfile.mkdtemp(prefix="pt-", dir="/var/tmp")
-    yield path
-    remove_tree(path)
+    with run_directory() as path:
+        yield path
 
 
 @pytest.fixture(scope="session")
 def runtime_directory() -> Generator[str]:
     """What XDG_RUNTIME_DIR is for the programs under test."""
-    path = tempfile.mkdtemp(prefix="pt-", dir=os.environ.get("XDG_RUNTIME_DIR"))
-    yield path
-    remove_tree(path)
+    with run_directory(os.environ.get("XDG_RUNTIME_DIR")) as path:
+        yield path
 
 
 @pytest.fixture(scope="session")
@@ -79,6 +79,7 @@ def session_engine(
     workspace: str, runtime_directory: str, registry: Registry, watch: Watch
 ) -> Generator[Engine]:
     """The engine behind `pod`."""
+    _warn_of_old_installation()
     engine = engine_in(workspace, runtime_directory, "s", registry)
     engine.have("busybox")
     watch.engines.append(engine)
@@ -117,9 +118,26 @@ def fresh_pod(workspace: str, runtime_directory: str, registry: Registry) -> Gen
 
 @pytest.fixture(scope="session")
 def is_podman() -> bool:
-    return kind_of(program()) == "podman"
+    return chosen_kind() == "podman"
 
 
 def end_pause_process(engine: Engine) -> None:
     if engine.kind == "podman" and os.path.exists(engine.root):
         engine("system", "migrate", status=None)
+
+
+def _warn_of_old_installation() -> None:
+    """The end-to-end tests run what is installed; someone who edits the tree may expect otherwise."""
+    mark = os.path.join(TREE, ".venv", ".pod-installed")
+    if os.environ.get("POD") or not os.path.exists(mark):
+        return
+    newest = 0.0
+    for name in ("pod", "storage", "netns", "conf"):
+        for directory, _, files in os.walk(os.path.join(TREE, name)):
+            for file in files:
+                if not file.endswith(".pyc"):
+                    newest = max(newest, os.stat(os.path.join(directory, file)).st_mtime)
+    if newest > os.stat(mark).st_mtime:
+        warnings.warn(
+            ".venv/bin/pod is older than the tree: tests/support/machine.sh venv", stacklevel=1
+        )

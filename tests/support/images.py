@@ -238,11 +238,11 @@ def _system(work: str, package: str) -> str:
     if _is_fedora():
         _fedora_system(path, package)
     else:
-        _debian_system(work, path, package)
+        debian_system(work, path, package)
     return path
 
 
-def _debian_system(work: str, path: str, package: str) -> None:
+def debian_system(work: str, path: str, package: str) -> None:
     release = _os_release()
     parts = "main,universe" if release.get("ID") == "ubuntu" else "main"
     os.chmod(work, 0o755)  # the namespace's root is another user and must pass through

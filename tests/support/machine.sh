@@ -18,7 +18,7 @@ TEST_USER=${POD_TEST_USER:-podtest}
 main() {
     case ${1:-} in
         run) packages engine images; user_and_devices; venv plain; registry_program ;;
-        test) packages engine images tests; user_and_devices; venv dev; registry_program ;;
+        test) packages engine images tests vm; user_and_devices; venv dev; registry_program ;;
         user) user_and_devices ;;
         venv) venv dev ;;
         *) fail "usage: machine.sh run|test|user|venv" ;;
@@ -47,6 +47,7 @@ wanted() {  # FAMILY PURPOSE: one package a line; "a|b" is the first of them tha
         debian:images) printf '%s\n' mmdebstrap busybox-static curl ;;
         debian:tests) printf '%s\n' podman crun runc slirp4netns fuse-overlayfs catatonit nftables skopeo \
             apache2-utils openssl git tmux procps iproute2 strace zsh fish ;;
+        debian:vm) [ "$(uname -m)" != x86_64 ] || printf '%s\n' qemu-system-x86 e2fsprogs ;;
         fedora:engine) printf '%s\n' python3 shadow-utils 'passt|slirp4netns' libseccomp ca-certificates ;;
         fedora:images) printf '%s\n' busybox curl docker-distribution ;;
         fedora:tests) printf '%s\n' podman crun runc slirp4netns fuse-overlayfs catatonit nftables skopeo \

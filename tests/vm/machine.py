@@ -1,0 +1,252 @@
+"""A virtual machine like a laptop: systemd, a user session with delegated controllers, AppArmor, its own kernel.
+
+    tests/support/as-user .venv/bin/python -m tests.vm.machine 'COMMAND...'
+
+boots it, runs the command as the session's user with this checkout and its .venv at their usual path, prints what it
+said and exits with its status. Everything is emulated (no /dev/kvm needed) and nothing needs root. The system is built
+from packages once and kept in the cache of images.py; each run works on a copy that is thrown away.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+
+from tests.support import images
+from tests.support.engine import TREE
+from tests.support.places import remove_tree
+
+BOOT_SECONDS = 600  # of emulation, on a machine that does other things too; 30 are usual
+DISK = "4G"
+_VERSION = 1
+_MARK = "pod-vm: exit status "
+
+PACKAGES = (
+    "systemd,systemd-sysv,libpam-systemd,dbus-user-session,udev,linux-image-cloud-amd64,initramfs-tools,apparmor,"
+    "uidmap,passt,slirp4netns,libseccomp2,python3,iproute2,procps,busybox-static,docker-registry,crun"
+)
+
+# Runs as the system's root at every boot, from the work disk; ends with the machine switched off.
+BOOT = """#!/bin/bash
+exec >/dev/ttyS1 2>&1
+. /mnt/work/plan
+useradd --create-home --uid "$NUMBER" --shell /bin/bash podtest
+mkdir -p "$TREE" && mount --bind /mnt/work/tree "$TREE"
+mkdir -p /home/podtest/.cache/pod-tests
+mount --bind /mnt/work/cache /home/podtest/.cache/pod-tests
+chown podtest /home/podtest/.cache /home/podtest/.cache/pod-tests
+card=$(ls /sys/class/net | grep -v lo | head -n 1)
+ip link set "$card" up && ip address add 10.0.2.15/24 dev "$card" && ip route add default via 10.0.2.2
+loginctl enable-linger podtest
+until [ -S "/run/user/$NUMBER/systemd/private" ]; do sleep 0.1; done
+systemd-run --quiet --wait --pipe --user --machine podtest@.host --property Delegate=yes --working-directory "$TREE" \\
+    bash /mnt/work/script
+echo "pod-vm: exit status $?"
+poweroff -f
+"""
+
+UNIT = """[Unit]
+After=multi-user.target
+[Service]
+Type=oneshot
+StandardOutput=journal+console
+ExecStart=/bin/mount LABEL=work /mnt/work
+ExecStart=/bin/bash /mnt/work/boot
+"""
+
+DELEGATE = "[Service]\nDelegate=cpu cpuset io memory pids\n"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    status: int
+    output: str
+
+
+class Missing(Exception):
+    """What keeps this host from running the machine, as a sentence."""
+
+
+def check_host() -> None:
+    """Raises Missing where the machine cannot be built or run."""
+    if platform.machine() != "x86_64":
+        raise Missing("the virtual machine is for x86_64 alone")
+    for name in ("qemu-system-x86_64", "mmdebstrap", "mke2fs"):
+        if shutil.which(name, path=_PATH) is None:
+            raise Missing(f"{name} is not installed: tests/support/machine.sh test")
+    if not os.path.realpath(os.path.join(TREE, ".venv", "bin", "python")).startswith(
+        "/usr/bin/python3"
+    ):
+        raise Missing(".venv was not made with the distribution's Python, which the machine has")
+
+
+def run(
+    script: str, *, copies: tuple[str, ...] = ("busybox",), seconds: float = BOOT_SECONDS
+) -> Outcome:
+    """Run `script` with bash in the machine; `copies` are the images of images.py to bring along.
+
+    Raises RuntimeError when the machine ends without a status, with all that it printed.
+    """
+    system = _system()
+    work = tempfile.mkdtemp(prefix="pod-vm.", dir="/var/tmp")
+    try:
+        disk = _work_disk(work, script, copies)
+        console, output = os.path.join(work, "console"), os.path.join(work, "output")
+        _boot(system, disk, console, output, seconds)
+        with open(output, errors="replace", newline="") as file:
+            text = file.read().replace("\r\n", "\n")
+        before, mark, status = text.rpartition(_MARK)
+        if not mark:
+            with open(console, errors="replace") as file:
+                raise RuntimeError(f"the machine ended early:\n{file.read()[-4000:]}\n{text}")
+        return Outcome(int(status.split()[0]), before)
+    finally:
+        remove_tree(work)
+
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def _boot(system: str, disk: str, console: str, output: str, seconds: float) -> None:
+    command = [
+        "qemu-system-x86_64",
+        "-accel",
+        "tcg,thread=multi",
+        "-cpu",
+        "max",
+        "-smp",
+        "2",
+        "-m",
+        "2048",
+    ]
+    command += ["-nodefaults", "-no-reboot", "-display", "none"]
+    # A card with a default route, which pasta looks for; restricted, so that nothing gets out.
+    command += ["-nic", "user,model=virtio-net-pci,restrict=on"]
+    command += ["-kernel", f"{system}/vmlinuz", "-initrd", f"{system}/initrd.img"]
+    command += ["-append", "root=/dev/vda rw console=ttyS0 quiet panic=-1"]
+    # snapshot: writes go to a temporary file, so that the system stays as it was built.
+    command += ["-drive", f"file={system}/disk,format=raw,if=virtio,snapshot=on"]
+    command += ["-drive", f"file={disk},format=raw,if=virtio"]
+    command += ["-serial", f"file:{console}", "-serial", f"file:{output}"]
+    environment = {"PATH": _PATH, "TMPDIR": "/var/tmp"}
+    process = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        _, errors = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return  # run() shows what the machine said until then
+    if process.returncode:
+        raise RuntimeError(f"qemu ended with {process.returncode}:\n{errors}")
+
+
+def _work_disk(work: str, script: str, copies: tuple[str, ...]) -> str:
+    """A disk with the checkout, .venv, images and what to run."""
+    staged = os.path.join(work, "staged")
+    tree = os.path.join(staged, "tree")
+    os.makedirs(tree)
+    os.mkdir(os.path.join(staged, "cache"))
+    names = (
+        "pod",
+        "storage",
+        "netns",
+        "conf",
+        "man",
+        "tests",
+        "pyproject.toml",
+        "README.md",
+        ".venv",
+    )
+    present = [
+        os.path.join(TREE, name) for name in names if os.path.exists(os.path.join(TREE, name))
+    ]
+    subprocess.run(
+        ["cp", "-R", "--no-dereference", "--preserve=mode,timestamps,links", *present, tree],
+        check=True,
+    )
+    for name in copies:
+        path = images.image(name).layout.path
+        subprocess.run(["cp", "-R", path, os.path.join(staged, "cache")], check=True)
+    number = os.getuid() if os.getuid() else 1000
+    _write(os.path.join(staged, "plan"), f"TREE='{TREE}'\nNUMBER={number}\n")
+    _write(os.path.join(staged, "boot"), BOOT)
+    _write(os.path.join(staged, "script"), script + "\n")
+    return _make_disk(staged, os.path.join(work, "disk"), "work")
+
+
+def _system() -> str:
+    """The directory with disk, kernel and initial RAM disk; built when it is not in the cache."""
+    path = os.path.join(images.cache_directory(), f"vm-{_VERSION}")
+    if os.path.exists(path):
+        return path
+    check_host()
+    print("vm: building the system, which takes two minutes", file=sys.stderr, flush=True)
+    work = tempfile.mkdtemp(prefix="pod-vm.", dir="/var/tmp")
+    try:
+        building = os.path.join(work, "built")
+        os.mkdir(building)
+        tar = os.path.join(work, "system.tar")
+        images.debian_system(work, tar, PACKAGES)
+        from pod.linux import idmap
+
+        idmap.run_inside(lambda: _unpack_system(work, tar, building), what="making the disk")
+        shutil.move(building, path)
+    finally:
+        remove_tree(work)
+    return path
+
+
+def _unpack_system(work: str, tar: str, building: str) -> None:
+    """As root of a user namespace: owners come out right, and mke2fs reads them."""
+    root = os.path.join(work, "root")
+    os.mkdir(root)
+    subprocess.run(
+        ["tar", "-x", "-p", "--numeric-owner", "--exclude=./dev/*", "-f", tar, "-C", root],
+        check=True,
+    )
+    for name, text in (
+        ("etc/systemd/system/pod-vm.service", UNIT),
+        ("etc/systemd/system/user@.service.d/delegate.conf", DELEGATE),
+        ("etc/fstab", "/dev/vda / ext4 defaults 0 1\n"),
+        ("etc/hostname", "laptop\n"),
+    ):
+        os.makedirs(os.path.dirname(os.path.join(root, name)), exist_ok=True)
+        _write(os.path.join(root, name), text)
+    os.makedirs(os.path.join(root, "mnt/work"))
+    wanted = os.path.join(root, "etc/systemd/system/multi-user.target.wants")
+    os.makedirs(wanted, exist_ok=True)
+    os.symlink("/etc/systemd/system/pod-vm.service", os.path.join(wanted, "pod-vm.service"))
+    registry = os.path.join(wanted, "docker-registry.service")
+    if os.path.lexists(registry):
+        os.unlink(registry)  # tests start their own
+    boot = os.path.join(root, "boot")
+    for kind, name in (("vmlinuz-", "vmlinuz"), ("initrd.img-", "initrd.img")):
+        (found,) = [entry for entry in os.listdir(boot) if entry.startswith(kind)]
+        shutil.copyfile(os.path.join(boot, found), os.path.join(building, name))
+    _make_disk(root, os.path.join(building, "disk"), "system")
+    shutil.rmtree(root)
+
+
+def _make_disk(directory: str, path: str, label: str) -> str:
+    command = ["mke2fs", "-q", "-t", "ext4", "-L", label, "-d", directory, path, DISK]
+    subprocess.run(command, check=True, env={"PATH": _PATH})
+    return path
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
+
+
+if __name__ == "__main__":
+    outcome = run(" ".join(sys.argv[1:]))
+    print(outcome.output, end="")
+    sys.exit(outcome.status)
