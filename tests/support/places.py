@@ -8,11 +8,13 @@ import glob
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 
 from pod.linux import idmap
 
 _PREFIX = "pt-"
+_YOUNG_SECONDS = 60
 
 
 @contextlib.contextmanager
@@ -32,15 +34,19 @@ def run_directory(base: str | None = None) -> Iterator[str]:
 
 def _remove_if_abandoned(path: str) -> None:
     try:
-        lock = open(os.path.join(path, ".lock"), "r+")
-    except OSError:  # not ours, or just being made
+        young = time.time() - os.stat(path).st_mtime < _YOUNG_SECONDS
+        lock_fd = os.open(os.path.join(path, ".lock"), os.O_RDWR | os.O_CLOEXEC)
+    except OSError:  # not ours, or gone
         return
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return
-        remove_tree(path)
+    try:
+        fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        pass  # its run lives
+    else:
+        if not young:  # else it may be between being made and being locked
+            remove_tree(path)
+    finally:
+        os.close(lock_fd)
 
 
 def remove_tree(path: str) -> None:
