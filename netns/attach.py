@@ -28,11 +28,11 @@ if TYPE_CHECKING:
         def wait(self) -> None:
             """Wait until the network is up. Raises NetworkError with the helper's own words."""
 
-        def processes(self) -> list[tuple[int, int]]:
-            """The helpers as (pid, start time), for whoever cleans up after a crash."""
+        def plan(self) -> dict[str, Any]:
+            """After `wait`: what netns.release needs: {"processes": [(pid, start time)], "fds", "files"}."""
 
         def detach(self) -> None:
-            """End the helpers and remove their files. Never raises; twice does no harm."""
+            """Instead of `plan`, when the start fails: end the helpers and remove their files."""
 
 
 def begin(settings: dict[str, Any], pid: int) -> Attachment:

@@ -45,11 +45,15 @@ class Helper:
         _, status = os.waitpid(self.pid, 0)
         return os.waitstatus_to_exitcode(status)
 
-    def end(self) -> None:
-        """Kill and reap it if it still runs."""
+    def forget_complaints(self) -> None:
+        """Close the pipe of its standard error; it may go on running."""
         if self._errors_fd >= 0:
             os.close(self._errors_fd)
             self._errors_fd = -1
+
+    def end(self) -> None:
+        """Kill and reap it if it still runs."""
+        self.forget_complaints()
         processes.kill_and_reap(self.pid)
 
 

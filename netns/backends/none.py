@@ -21,8 +21,8 @@ class Nothing:
     def wait(self) -> None:
         pass
 
-    def processes(self) -> list[tuple[int, int]]:
-        return []
+    def plan(self) -> dict[str, Any]:
+        return {"processes": [], "fds": [], "files": []}
 
     def detach(self) -> None:
         pass

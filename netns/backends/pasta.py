@@ -101,8 +101,8 @@ class Pasta:
             raise NetworkError("pasta ended as soon as it had started")
         self._daemon = (pid, started)
 
-    def processes(self) -> list[tuple[int, int]]:
-        return [self._daemon] if self._daemon else []
+    def plan(self) -> dict[str, Any]:
+        return {"processes": [self._daemon] if self._daemon else [], "fds": [], "files": []}
 
     def detach(self) -> None:
         if self._helper is not None:

@@ -65,7 +65,6 @@ class Slirp:
         finally:
             os.close(ready)
             os.close(exit_end)
-        self._started = self._helper.started
 
     def wait(self) -> None:
         if os.read(self._ready_fd, 1) != b"1":
@@ -76,9 +75,12 @@ class Slirp:
                 else "sudo chmod 0666 /dev/net/tun"
             )
             raise helper.failed("slirp4netns", text, hint)
+        os.close(self._ready_fd)
+        self._ready_fd = -1
         for port in self._ports:
             for offset in range(port["count"]):
                 self._publish(port, offset)
+        self._helper.forget_complaints()
 
     def _publish(self, port: dict[str, Any], offset: int) -> None:
         host_port = port["host_port"] + offset
@@ -117,15 +119,18 @@ class Slirp:
             sock.close()
             os.close(directory_fd)
 
-    def processes(self) -> list[tuple[int, int]]:
-        return [(self._helper.pid, self._started)] if self._helper.pid else []
+    def plan(self) -> dict[str, Any]:
+        return {
+            "processes": [(self._helper.pid, self._helper.started)],
+            "fds": [self._exit_fd],
+            "files": [f"{self._directory}/{_API_SOCKET}"],
+        }
 
     def detach(self) -> None:
-        if self._helper.pid:
-            self._helper.end()
-            self._helper.pid = 0
+        self._helper.end()
+        os.close(self._exit_fd)
+        if self._ready_fd >= 0:
             os.close(self._ready_fd)
-            os.close(self._exit_fd)
         try:
             os.unlink(f"{self._directory}/{_API_SOCKET}")
         except FileNotFoundError:

@@ -46,7 +46,7 @@ def refresh(engine: Engine, container: Container) -> tuple[Container, reconcile.
     if container.status != "active":
         return container, None
     run = read_run(engine, container)
-    if run.condition in {"starting", "running"}:
+    if run.is_alive:
         return container, run
     lock = locks.FileLock(engine.paths.container_lock(container.id))
     try:
@@ -77,7 +77,7 @@ def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Contai
     if container.status != "active":
         return container
     run = read_run(engine, container)
-    if run.condition in {"starting", "running"}:
+    if run.is_alive:
         return container
     if run.condition == "lost":
         _clean_up_after_lost_monitor(run.state)

@@ -150,7 +150,7 @@ def make_order(
             "image": config.image,
         },
         "network": network_settings(engine, container),
-        "restart": {"policy": config.restart.name, "retries": config.restart.max_retries},
+        "restart": config.restart.to_json(),
         "open_input": config.interactive,
         "input_once": not config.terminal,
         "terminal": config.terminal,

@@ -39,6 +39,11 @@ class Loop:
         """Call `callback` once, this much later. A timer of the same name is replaced."""
         self._timers[name] = (time.monotonic() + seconds, callback)
 
+    def seconds_left(self, name: str) -> float | None:
+        """The time until a timer's call; None when there is no such timer."""
+        timer = self._timers.get(name)
+        return None if timer is None else max(0.0, timer[0] - time.monotonic())
+
     def cancel_timer(self, name: str) -> None:
         self._timers.pop(name, None)
 

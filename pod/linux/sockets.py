@@ -112,6 +112,14 @@ class Listener:
         self._socket.listen(64)
         self._socket.setblocking(False)
 
+    @classmethod
+    def from_fd(cls, fd: int) -> Listener:
+        """A listener that another program of this process has opened; it owns the descriptor."""
+        listener = cls.__new__(cls)
+        listener._socket = _socket.socket(fileno=fd)
+        listener._socket.setblocking(False)
+        return listener
+
     def fileno(self) -> int:
         return self._socket.fileno()
 

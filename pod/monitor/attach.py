@@ -34,6 +34,9 @@ class Client:
         channel.set_blocking(False)
         loop.watch(channel.fileno(), self._ready)
 
+    def fileno(self) -> int:
+        return self._channel.fileno()
+
     @property
     def is_slow(self) -> bool:
         return len(self._queue) > _MAX_QUEUED

@@ -62,6 +62,9 @@ class Journal:
                     log.warning(f"journald does not take the container's output: {error.strerror}")
                 self._failed = True
 
+    def is_idle(self) -> bool:
+        return not any(self._rest.values())
+
     def close(self) -> None:
         for stream, rest in self._rest.items():
             if rest:

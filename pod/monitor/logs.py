@@ -24,6 +24,9 @@ if TYPE_CHECKING:
         def write(self, stream: str, data: bytes) -> None:
             """Take a piece of "stdout" or "stderr". Never raises: a full disk must not stop the container."""
 
+        def is_idle(self) -> bool:
+            """Whether nothing that was taken is still to be written."""
+
         def close(self) -> None: ...
 
 
@@ -50,6 +53,9 @@ class Nothing:
     def write(self, stream: str, data: bytes) -> None:
         pass
 
+    def is_idle(self) -> bool:
+        return True
+
     def close(self) -> None:
         pass
 
@@ -71,6 +77,9 @@ class CriFile:
         if end + 1 < len(data):
             parts.append(prefix + b"P " + data[end + 1 :] + b"\n")
         self._file.write(b"".join(parts))
+
+    def is_idle(self) -> bool:
+        return True
 
     def close(self) -> None:
         self._file.close()

@@ -1,8 +1,9 @@
 """The process that watches one container: creates and starts it, moves its output, restarts it, records its end.
 
 It is forked by the command that starts a container, early, from a small interpreter (`prefork.py`); it has its own
-session, inherits the container's process 1 (subreaper), and outlives the command. It imports `base`, `linux`, `netns`
-and `runtime`, no third-party package, and the engine only at the very end.
+session, inherits the container's process 1 (subreaper), and outlives the command. When the container has settled, it
+goes on in a fresh interpreter that has only this module and what watching needs (`resume.py`); a restart imports the
+rest again, the end imports the engine.
 
 What it is told to do, the *order*, is plain data:
 
@@ -14,7 +15,7 @@ What it is told to do, the *order*, is plain data:
     runtime         path and global options of an external OCI runtime; [] for the built-in one
     log             settings of the log driver, see logs.py
     network         what netns.attach gets
-    restart         {"policy", "retries"}, podman-run(1), --restart
+    restart         the RestartPolicy as JSON
     open_input      whether standard input is a pipe that clients feed
     input_once      whether it is closed when a client's input ends
     terminal        whether the container has a terminal
@@ -30,100 +31,102 @@ from __future__ import annotations
 import os
 import time
 
-from netns import attach as network
-from pod.base import exits, log
+from netns import release
+from pod.base import exits
 from pod.base.errors import PodError
-from pod.linux import cgroups, processes, signals, sockets, syscalls
+from pod.linux import cgroups, processes, signals, sockets
 from pod.linux.loop import Loop
-from pod.monitor import attach, logs, record
-from pod.monitor.streams import Streams
-from pod.runtime import create
+from pod.monitor import attach, record
 from pod.spec import monitor as protocol
+from pod.spec import restart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from pod.linux.idmap import IdMap
+    from pod.monitor.streams import Streams
+    from pod.runtime.create import Nest
 
 _FINISH_SECONDS = 60.0
-_LONGEST_RESTART_DELAY = 60.0
 _SETTLED_SECONDS = 10.0  # a container that ran this long has not failed "at once"
+_SHRINK_SECONDS = 4.0  # most containers that live longer live long
 
 
 def main(channel: sockets.Channel, expected_maps: tuple[IdMap, IdMap] | None) -> NoReturn:
     """Wait for an order on `channel`, carry it out, leave. With `expected_maps`, prepare a user namespace meanwhile."""
+    from pod.linux import syscalls
+    from pod.monitor import starting
+
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-    nest = None
-    if expected_maps is not None:
-        try:
-            nest = create.begin(expected_maps)
-        except (PodError, OSError) as error:
-            log.debug(
-                f"no user namespace was prepared: {error}"
-            )  # the order's own attempt will tell the user
+    nest = None if expected_maps is None else starting.prepare(expected_maps)
     kind, message, fds = channel.receive()
     if not kind:
         if nest is not None:
             nest.abandon()
         processes.leave(0)
-    watch = Watch(message[0], channel, fds)
+    watch = Watch(message[0])
+    starter = watch.add_client(channel)
     try:
-        watch.run(nest)
-    except BaseException as error:  # noqa: BLE001  the process ends here
-        watch.starter.send(protocol.ERROR, *processes.describe_error(error))
-    processes.leave(0)
+        watch.begin(nest, starter, fds)
+    except BaseException as error:  # noqa: BLE001  told to the command; the process ends here
+        starter.send(protocol.ERROR, *processes.describe_error(error))
+        watch.flush_clients()
+        processes.leave(exits.FAILED)
+    watch.run()
 
 
 class Watch:
-    """One container, from the order to the record of its end."""
+    """One container, from its start to the record of its end."""
 
-    def __init__(self, order: dict[str, Any], channel: sockets.Channel, fds: list[int]) -> None:
+    def __init__(self, order: dict[str, Any]) -> None:
         self.order = order
-        self.bundle: dict[str, Any] = order["bundle"]
         self.loop = Loop()
-        self.starter = attach.Client(self.loop, channel, self.on_packet, self.on_drained)
-        self.clients = [self.starter]
-        self.passed_streams = fds
-        self.record = record.Record(order["run_directory"], order["pid_files"])
+        self.clients: list[attach.Client] = []
+        self.files = record.Files(order["run_directory"], order["pid_files"])
+        self.restart_policy = restart.RestartPolicy.from_json(order["restart"])
+        self.passed_streams: list[int] = []
+        self.listener: sockets.Listener
         self.streams: Streams
-        self.network: network.Attachment
-        self.container: create.Container
+        self.started: dict[str, Any] = {}  # a starting.Started as plain data
         self.wait_status: int | None = None
         self.may_restart = True
         self.restarts = 0
-        self.failures_at_once = 0
+        self.failures_in_a_row = 0
+        self.is_waiting = False
         self.timed_out = False
-        self.started_ns = 0
         self.is_ending = False
         self.is_finished = False
 
-    def run(self, nest: create.Nest | None) -> None:
-        """Start the container, watch it to its end, as often as its restart policy asks for it."""
-        try:
-            self.record.claim()
-            listener = sockets.Listener(self.order["run_directory"], protocol.SOCKET)
-            self.start(nest)
-        except (PodError, OSError) as error:
-            self.starter.send(protocol.ERROR, *processes.describe_error(error))
-            self.flush_clients()
-            return
-        self.starter.send(
-            protocol.STARTED, self.container.pid, self.started_ns, self.container.refused_limits
+    def begin(self, nest: Nest | None, starter: attach.Client, fds: list[int]) -> None:
+        """The first start; tells the command that asked for it. Raises what keeps the container from running."""
+        self.passed_streams = fds
+        self.files.claim()
+        self.listener = sockets.Listener(self.order["run_directory"], protocol.SOCKET)
+        self.start(nest)
+        starter.send(
+            protocol.STARTED,
+            self.started["pid"],
+            self.started["started_ns"],
+            self.started["refused_limits"],
         )
-        self.starter.wants_output = self.order["attach"]
+        starter.wants_output = self.order["attach"]
         if not self.order["attach"]:
             self.flush_clients()
-            self.starter.disconnect()
-            self.clients.remove(self.starter)
-        self.loop.watch(listener.fileno(), lambda _: self.accept(listener))
+            starter.disconnect()
+            self.clients.remove(starter)
+
+    def run(self) -> NoReturn:
+        """Watch the running container to its end, as often as its restart policy starts it again; never returns."""
+        signals.ignore([signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT])
         wakeup = signals.Wakeup([signals.SIGCHLD])
         self.loop.watch(wakeup.fileno(), lambda _: self.reap(wakeup))
-        signals.ignore([signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT])
-        status, out_of_memory, message = self.watch_to_the_end()
-        self.loop.forget(listener.fileno())
-        listener.close()
-        self.finish(status, out_of_memory, message)
+        self.loop.watch(self.listener.fileno(), lambda _: self.accept())
+        end = self.watch_to_the_end()
+        self.loop.forget(self.listener.fileno())
+        self.listener.close()
+        self.finish(*end)
+        processes.leave(0)
 
     def watch_to_the_end(self) -> tuple[int, bool, str]:
         """Watch and restart; the last exit status, whether memory ran out, and why a restart failed."""
@@ -141,151 +144,77 @@ class Watch:
             except (PodError, OSError) as error:
                 return getattr(error, "exit_status", exits.FAILED), False, str(error)
 
-    def start(self, nest: create.Nest | None) -> None:
+    def start(self, nest: Nest | None) -> None:
         """One start, everything up to execve. On failure nothing of it is left."""
-        order = self.order
-        self.streams = Streams(self.loop, logs.open_driver(order["log"]))
+        from pod.monitor import starting
+
+        started, self.streams = starting.start(
+            self.order, self.files, self.loop, self.passed_streams, nest, self.restarts
+        )
+        self.started = dict(started.__dict__)
         self.streams.clients = self.clients
-        try:
-            container = self.create_container(nest)
-            try:
-                self.attach_network(container)
-            except BaseException:
-                create.kill(container)
-                raise
-        except BaseException:
-            self.streams.close()
-            self.remove_cgroup()
-            raise
-        self.container = container
-        self.streams.begin()
-        exit_fd = os.pidfd_open(container.pid)
+        self.watch_container()
+        if self.order["timeout"]:
+            self.loop.set_timer("timeout", self.order["timeout"], self.on_timeout)
+        self.files.write_pid_files(self.started["pid"])
+
+    def watch_container(self, *, shrinks: bool = True) -> None:
+        """Be called when process 1 of the container ends, and, if `shrinks`, when it has run for a while."""
+        exit_fd = os.pidfd_open(self.started["pid"])
         self.loop.watch(exit_fd, lambda _: self.on_exit(exit_fd))
-        if order["timeout"]:
-            self.loop.set_timer("timeout", order["timeout"], self.on_timeout)
-        self.record.write_pid_files(container.pid)
-
-    def create_container(self, nest: create.Nest | None) -> create.Container:
-        ends, ours = self.container_streams()
-        try:
-            if not self.order["runtime"]:
-                return create.create(self.right_nest(nest), self.bundle, ends)
-            if nest is not None:
-                nest.abandon()
-            from pod.runtime import external  # needs the json module
-
-            return external.make_container(
-                self.bundle,
-                runtime=self.order["runtime"],
-                run_directory=self.order["run_directory"],
-                maps=self.order["maps"],
-                user_namespace=self.order["user_namespace"],
-                streams=ends,
-            )
-        finally:
-            for fd in ours:
-                os.close(fd)
-
-    def attach_network(self, container: create.Container) -> None:
-        """The steps from the namespaces to execve; the network helper works while init mounts."""
-        self.network = network.begin(self.order["network"], container.pid)
-        try:
-            self.record.write_state(self.state_of(container))
-            ready = container if container.helper else create.wait_until_ready(container)
-            if ready.terminal_fd >= 0:
-                self.streams.use_terminal(ready.terminal_fd)
-            self.network.wait()
-            self.started_ns = time.time_ns()
-            self.record.write_state(self.state_of(container))
-            if container.helper:
-                from pod.runtime import external
-
-                external.start(ready)
-            else:
-                create.start(ready)
-        except BaseException:
-            self.network.detach()
-            raise
-
-    def state_of(self, container: create.Container) -> dict[str, Any]:
-        """What other commands need to find the container, and to clean up after a monitor that was killed."""
-        return {
-            "pid": container.pid,
-            "pid_started": container.started,
-            "helpers": self.network.processes(),
-            "cgroup": self.bundle["cgroup"],
-            "started_ns": self.started_ns,
-            "restarts": self.restarts,
-            "refused_limits": container.refused_limits,
-        }
-
-    def container_streams(self) -> tuple[tuple[int, int, int], list[int]]:
-        """The descriptors that the container starts with, and those of them that are to be closed here afterwards."""
-        if self.order["passthrough"]:
-            first, second, third = self.passed_streams[:3]
-            return (first, second, third), []
-        if self.order["terminal"]:
-            null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-            return (null, null, null), [null]
-        ends = self.streams.make_pipes(open_input=self.order["open_input"])
-        return ends, list(ends)
-
-    def right_nest(self, nest: create.Nest | None) -> create.Nest:
-        """The prepared user namespace if it is the one that the order needs, else another."""
-        maps, path = self.order["maps"], self.order["user_namespace"]
-        if nest is not None and maps is not None and nest.maps == maps:
-            return nest
-        if nest is not None:
-            nest.abandon()
-        return create.join_user_namespace(path) if path else create.begin(maps)
+        if shrinks:
+            self.loop.set_timer("shrink", _SHRINK_SECONDS, self.shrink)
 
     def after_exit(self) -> tuple[int, bool]:
         """Collect the exit status and what is left of the output; let go of network and cgroup."""
-        self.loop.cancel_timer("timeout")
+        for timer in ("timeout", "shrink"):
+            self.loop.cancel_timer(timer)
         if self.wait_status is None:
-            _, self.wait_status = os.waitpid(self.container.pid, 0)
+            _, self.wait_status = os.waitpid(self.started["pid"], 0)
         status, self.wait_status = exits.from_wait_status(self.wait_status), None
         self.streams.drain()
         self.streams.close()
-        cgroup = self.bundle["cgroup"]
+        cgroup = self.order["bundle"]["cgroup"]
         out_of_memory = bool(cgroup) and cgroups.out_of_memory_kills(cgroup) > 0
-        self.network.detach()
-        self.remove_cgroup()
+        release.release(self.started["network"])
+        if cgroup:
+            # A PID namespace that is shared has kept processes of this container alive.
+            cgroups.remove_with_processes(cgroup)
         return status, out_of_memory
 
-    def remove_cgroup(self) -> None:
-        """End what is left in the container's cgroup (it may have shared a PID namespace) and remove it."""
-        if self.bundle["cgroup"]:
-            cgroups.remove_with_processes(self.bundle["cgroup"])
-
     def wants_restart(self, status: int) -> bool:
-        policy, retries = self.order["restart"]["policy"], self.order["restart"]["retries"]
-        if not self.may_restart or policy in {"", "no"}:
-            return False
-        if policy == "on-failure":
-            return status != 0 and (retries == 0 or self.restarts < retries)
-        return True
+        return restart.should_restart(
+            self.restart_policy,
+            exit_status=status,
+            restarts=self.failures_in_a_row,
+            stopped_by_user=not self.may_restart,
+        )
 
     def wait_to_restart(self) -> None:
-        """Longer each time the container fails at once: 0.1 s, doubled up to a minute. Clients are served meanwhile."""
-        lasted_seconds = (time.time_ns() - self.started_ns) / 1e9
-        self.failures_at_once = (
-            1 if lasted_seconds > _SETTLED_SECONDS else self.failures_at_once + 1
+        """Longer each time the container fails at once. Clients are served meanwhile."""
+        lasted_seconds = (time.time_ns() - self.started["started_ns"]) / 1e9
+        if lasted_seconds > _SETTLED_SECONDS:
+            self.failures_in_a_row = 0
+        state = record.state_of(self.order, self.started, self.restarts, restarting=True)
+        self.files.write_state(state)
+        self.loop.set_timer(
+            "restart", restart.delay_seconds(self.failures_in_a_row), self.loop.stop
         )
-        delay = min(_LONGEST_RESTART_DELAY, 0.1 * 2 ** (self.failures_at_once - 1))
-        self.loop.set_timer("restart", delay, self.loop.stop)
+        self.is_waiting = True
         self.loop.run()
+        self.is_waiting = False
         self.loop.cancel_timer("restart")
+        self.failures_in_a_row += 1
 
     def finish(self, status: int, out_of_memory: bool, message: str) -> None:
         """Record the end: a file first, so that nothing that happens from here on can lose it."""
         ended_ns = time.time_ns()
-        self.record.write_exit(
+        self.files.write_exit(
             {
                 "status": status,
                 "out_of_memory": out_of_memory,
                 "timed_out": self.timed_out,
-                "started_ns": self.started_ns,
+                "started_ns": self.started["started_ns"],
                 "ended_ns": ended_ns,
                 "restarts": self.restarts,
                 "error": message,
@@ -297,7 +226,7 @@ class Watch:
         if not self.somebody_finished():
             from pod.engine import finish  # heavy, and not needed before
 
-            self.record.release()
+            self.files.release()
             finish.after_monitor(self.order["engine"], self.order["id"])
 
     def somebody_finished(self) -> bool:
@@ -312,6 +241,11 @@ class Watch:
     def has_finisher(self) -> bool:
         return any(client.is_finishing for client in self.clients)
 
+    def add_client(self, channel: sockets.Channel) -> attach.Client:
+        client = attach.Client(self.loop, channel, self.on_packet, self.on_drained)
+        self.clients.append(client)
+        return client
+
     def flush_clients(self) -> None:
         """Give clients a second to take what is queued for them."""
         deadline = time.monotonic() + 1
@@ -320,12 +254,20 @@ class Watch:
 
     # What the loop calls
 
-    def accept(self, listener: sockets.Listener) -> None:
+    def shrink(self) -> None:
+        """Go on in a fresh interpreter, unless something is under way; then try later."""
+        from pod.monitor import resume
+
+        if resume.is_possible(self):
+            resume.execute(self)
+        self.loop.set_timer("shrink", _SHRINK_SECONDS, self.shrink)
+
+    def accept(self) -> None:
         try:
-            channel = listener.accept()
+            channel = self.listener.accept()
         except BlockingIOError:
             return
-        self.clients.append(attach.Client(self.loop, channel, self.on_packet, self.on_drained))
+        self.add_client(channel)
 
     def on_packet(self, client: attach.Client, kind: bytes, value: Any) -> None:
         if not kind:
@@ -347,6 +289,8 @@ class Watch:
                 self.streams.end_input()
         elif name == protocol.NO_RESTART:
             self.may_restart = False
+            if self.is_waiting:
+                self.loop.stop()
         elif name == protocol.FINISHING:
             client.is_finishing = True
         elif name == protocol.FINISHED:
@@ -364,11 +308,11 @@ class Watch:
     def on_timeout(self) -> None:
         self.timed_out = True
         self.may_restart = False
-        os.kill(self.container.pid, signals.SIGKILL)
+        processes.send_signal(self.started["pid"], self.started["pid_started"], signals.SIGKILL)
 
     def reap(self, wakeup: signals.Wakeup) -> None:
-        """Collect what ended: the container itself, and orphans that came to us from a shared PID namespace."""
+        """Collect what ended: the container itself, and orphans that came to us."""
         wakeup.take()
         for pid, status in processes.reap_all():
-            if pid == self.container.pid:
+            if pid == self.started["pid"]:
                 self.wait_status = status

@@ -18,45 +18,61 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Record:
+class Files:
     """What one monitor leaves for other commands to read."""
 
     def __init__(self, run_directory: str, pid_files: dict[str, str]) -> None:
+        self.lock_fd = -1
         self._directory = run_directory
         self._pid_files = pid_files
-        self._lock_fd = -1
 
     def claim(self) -> None:
         """Take the lock that says that this container has a monitor. Raises PodError when another has it."""
-        self._lock_fd = os.open(
-            f"{self._directory}/{LOCK_FILE}", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600
-        )
+        path = f"{self._directory}/{LOCK_FILE}"
+        self.lock_fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self.lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise PodError(
                 "the container is being started or cleaned up by another command"
             ) from None
-        os.write(self._lock_fd, f"{os.getpid()}\n".encode())
+        os.write(self.lock_fd, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
         """Let go of the lock, so that the end can be recorded as after a monitor's death."""
-        os.close(self._lock_fd)
+        os.close(self.lock_fd)
 
     def write_state(self, state: dict[str, Any]) -> None:
+        """Replace what is said about the running container."""
         self._write(STATE_FILE, state)
 
     def write_exit(self, end: dict[str, Any]) -> None:
+        """Say how the container ended; from then on it counts as ended."""
         self._write(EXIT_FILE, end)
 
     def write_pid_files(self, container_pid: int) -> None:
         """The files of --pidfile and --conmon-pidfile."""
         for role, pid in (("monitor", os.getpid()), ("container", container_pid)):
             if self._pid_files[role]:
-                files.write_atomic(
-                    self._pid_files[role], f"{pid}\n".encode(), mode=0o644, sync=False
-                )
+                data = f"{pid}\n".encode()
+                files.write_atomic(self._pid_files[role], data, mode=0o644, sync=False)
 
     def _write(self, name: str, document: dict[str, Any]) -> None:
         data = plainjson.dumps(document).encode() + b"\n"
         files.write_atomic(f"{self._directory}/{name}", data, sync=False)
+
+
+def state_of(
+    order: dict[str, Any], started: dict[str, Any], restarts: int, *, restarting: bool = False
+) -> dict[str, Any]:
+    """What other commands need to find the container, and to clean up after a monitor that was killed."""
+    return {
+        "pid": started["pid"],
+        "pid_started": started["pid_started"],
+        "helpers": started["network"]["processes"],
+        "cgroup": order["bundle"]["cgroup"],
+        "started_ns": started["started_ns"],
+        "restarts": restarts,
+        "restarting": restarting,
+        "refused_limits": started["refused_limits"],
+    }

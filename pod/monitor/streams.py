@@ -11,6 +11,8 @@ from pod.linux.loop import READ, WRITE, Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pod.monitor.attach import Client
     from pod.monitor.logs import Driver
 
@@ -72,6 +74,31 @@ class Streams:
         """Start to serve; after the container's ends are closed here."""
         for fd in self._outputs:
             self._loop.watch(fd, lambda _, fd=fd: self._read(fd))  # type: ignore[misc]
+
+    def is_idle(self) -> bool:
+        """Whether nothing is in our own buffers."""
+        return not self._pending_input and not self._paused and self._log.is_idle()
+
+    def descriptors(self) -> list[int]:
+        """Every descriptor that belongs to the container's streams."""
+        fds = [*self._outputs, self._input_fd, self._terminal_peer]
+        return list(dict.fromkeys(fd for fd in fds if fd >= 0))
+
+    def save(self) -> dict[str, Any]:
+        """What `load` needs, as plain data, when the streams are idle."""
+        return {
+            "outputs": self._outputs,
+            "input_fd": self._input_fd,
+            "input_ends": self._input_ends,
+            "terminal_peer": self._terminal_peer,
+        }
+
+    def load(self, saved: dict[str, Any]) -> None:
+        """Take over the descriptors of another program of this process."""
+        self._outputs = saved["outputs"]
+        self._input_fd = saved["input_fd"]
+        self._input_ends = saved["input_ends"]
+        self._terminal_peer = saved["terminal_peer"]
 
     def resize(self, rows: int, columns: int) -> None:
         """Set the window size of the terminal; does nothing for pipes."""

@@ -17,14 +17,20 @@ if TYPE_CHECKING:
 class Run(Record):
     """The present state of an active container.
 
-    condition     "starting" (a monitor is there, the container not yet), "running", "ended" (the exit status is
-                  written, the row not yet), "lost" (no monitor and no exit status: it was killed, or never began)
+    condition     "starting" (a monitor is there, the container not yet), "running", "restarting" (between two runs),
+                  "ended" (the exit status is written, the row not yet), "lost" (no monitor and no exit status: it was
+                  killed, or never began)
     state, end    the monitor's files; {} where there is none
     """
 
     condition: str
     state: dict[str, Any]
     end: dict[str, Any]
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a monitor looks after the container."""
+        return self.condition in {"starting", "running", "restarting"}
 
     @property
     def pid(self) -> int:
@@ -39,7 +45,8 @@ def read_run(run_directory: str) -> Run:
         return Run("ended", {}, end)
     if locks.is_held(f"{run_directory}/{LOCK_FILE}"):
         state = _read(f"{run_directory}/{STATE_FILE}")
-        return Run("running" if state.get("started_ns") else "starting", state, {})
+        condition = "running" if state.get("started_ns") else "starting"
+        return Run("restarting" if state.get("restarting") else condition, state, {})
     # The monitor may have ended normally between the two looks.
     end = _read(f"{run_directory}/{EXIT_FILE}")
     return Run("ended" if end else "lost", _read(f"{run_directory}/{STATE_FILE}"), end)

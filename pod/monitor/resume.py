@@ -1,0 +1,102 @@
+"""A monitor that has started its container goes on in a fresh, small interpreter.
+
+Starting needs modules of three megabytes that watching does not; Python gives memory back to the kernel only when a
+process ends. execve(2) keeps what matters: process id, children, being a subreaper, descriptors, locks. What the new
+interpreter must know is written into a memfd.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+
+if __name__ == "__main__":
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from pod.linux import sockets
+from pod.monitor import logs
+from pod.monitor.main import Watch
+from pod.monitor.streams import Streams
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+
+def is_possible(watch: Watch) -> bool:
+    """Whether nothing is half done: no output or input in our buffers, no command that is about to record the end."""
+    return watch.streams.is_idle() and not any(client.has_unsent() for client in watch.clients)
+
+
+def execute(watch: Watch) -> None:
+    """Replace this process's program. Returns only when that cannot be done, and then nothing has changed."""
+    if not sys.executable:
+        return
+    state = _state_of(watch)
+    memory = os.memfd_create("pod-monitor", 0)  # not close-on-exec
+    kept = [*state["fds"].values(), *watch.streams.descriptors(), *state["client_fds"]]
+    kept += state["started"]["network"]["fds"]
+    try:
+        data = memoryview(marshal.dumps(state))
+        while data:
+            data = data[os.write(memory, data) :]
+        for fd in kept:
+            os.set_inheritable(fd, True)
+        os.execv(sys.executable, [sys.executable, "-I", "-S", __file__, str(memory)])
+    except OSError:
+        for fd in kept:
+            os.set_inheritable(fd, False)
+        os.close(memory)
+
+
+def _state_of(watch: Watch) -> dict[str, Any]:
+    return {
+        "order": watch.order,
+        "started": watch.started,
+        "may_restart": watch.may_restart,
+        "restarts": watch.restarts,
+        "failures_in_a_row": watch.failures_in_a_row,
+        "seconds_to_timeout": watch.loop.seconds_left("timeout"),
+        "passed_streams": watch.passed_streams,
+        "streams": watch.streams.save(),
+        "clients": [(client.wants_output, client.is_finishing) for client in watch.clients],
+        "client_fds": [client.fileno() for client in watch.clients],
+        "fds": {"listener": watch.listener.fileno(), "lock": watch.files.lock_fd},
+    }
+
+
+def resume(memory: int) -> NoReturn:
+    """Rebuild the watch from the memfd and go on; never returns."""
+    with open(memory, "rb") as file:
+        file.seek(0)
+        state = marshal.loads(file.read())
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) > 2:
+            try:
+                os.set_inheritable(int(name), False)
+            except OSError:
+                continue  # the descriptor of the listing
+    watch = Watch(state["order"])
+    watch.started = state["started"]
+    watch.may_restart = state["may_restart"]
+    watch.restarts = state["restarts"]
+    watch.failures_in_a_row = state["failures_in_a_row"]
+    watch.passed_streams = state["passed_streams"]
+    watch.files.lock_fd = state["fds"]["lock"]
+    watch.listener = sockets.Listener.from_fd(state["fds"]["listener"])
+    watch.streams = Streams(watch.loop, logs.open_driver(watch.order["log"]))
+    watch.streams.load(state["streams"])
+    watch.streams.clients = watch.clients
+    for fd, (wants_output, is_finishing) in zip(state["client_fds"], state["clients"], strict=True):
+        client = watch.add_client(sockets.from_fd(fd))
+        client.wants_output, client.is_finishing = wants_output, is_finishing
+    watch.streams.begin()
+    watch.watch_container(shrinks=False)
+    if state["seconds_to_timeout"] is not None:
+        watch.loop.set_timer("timeout", state["seconds_to_timeout"], watch.on_timeout)
+    watch.run()
+
+
+if __name__ == "__main__":
+    resume(int(sys.argv[1]))

@@ -1,0 +1,156 @@
+"""One start of a container: everything up to execve. Imported for as long as a start takes; see resume.py."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from netns import attach as network
+from pod.base import log
+from pod.base.errors import PodError
+from pod.base.records import Record
+from pod.linux import cgroups
+from pod.monitor import logs
+from pod.monitor.record import state_of
+from pod.monitor.streams import Streams
+from pod.runtime import create
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.linux.idmap import IdMap
+    from pod.linux.loop import Loop
+    from pod.monitor.record import Files
+
+
+class Started(Record):
+    """A container whose command runs. `network` is a plan for netns.release; `started_ns` since 1970."""
+
+    pid: int
+    pid_started: int
+    started_ns: int
+    network: dict[str, Any]
+    refused_limits: dict[str, str]
+
+
+def prepare(maps: tuple[IdMap, IdMap]) -> create.Nest | None:
+    """A user namespace with these maps, before it is known what for; None when that fails."""
+    try:
+        return create.begin(maps)
+    except (PodError, OSError) as error:
+        log.debug(f"no user namespace was prepared: {error}")
+        return None
+
+
+def start(
+    order: dict[str, Any],
+    files: Files,
+    loop: Loop,
+    passed_streams: list[int],
+    nest: create.Nest | None,
+    restarts: int,
+) -> tuple[Started, Streams]:
+    """Start the container that `order` describes (pod/monitor/main.py); on failure nothing of it is left.
+
+    `nest` is a prepared user namespace, used if it fits and abandoned if not.
+    """
+    streams = Streams(loop, logs.open_driver(order["log"]))
+    try:
+        container = _create(order, streams, passed_streams, nest)
+        try:
+            started = _connect_and_start(order, files, streams, container, restarts)
+        except BaseException:
+            create.kill(container)
+            raise
+    except BaseException:
+        streams.close()
+        if order["bundle"]["cgroup"]:
+            cgroups.remove_with_processes(order["bundle"]["cgroup"])
+        raise
+    streams.begin()
+    return started, streams
+
+
+def _create(
+    order: dict[str, Any], streams: Streams, passed_streams: list[int], nest: create.Nest | None
+) -> create.Container:
+    ends, ours = _container_streams(order, streams, passed_streams)
+    try:
+        if not order["runtime"]:
+            return create.create(_right_nest(order, nest), order["bundle"], ends)
+        if nest is not None:
+            nest.abandon()
+        from pod.runtime import external  # needs the json module
+
+        return external.make_container(
+            order["bundle"],
+            runtime=order["runtime"],
+            run_directory=order["run_directory"],
+            maps=order["maps"],
+            user_namespace=order["user_namespace"],
+            streams=ends,
+        )
+    finally:
+        for fd in ours:
+            os.close(fd)
+
+
+def _container_streams(
+    order: dict[str, Any], streams: Streams, passed: list[int]
+) -> tuple[tuple[int, int, int], list[int]]:
+    """The descriptors that the container starts with, and those of them that are to be closed here afterwards."""
+    if order["passthrough"]:
+        return (passed[0], passed[1], passed[2]), []
+    if order["terminal"]:
+        null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        return (null, null, null), [null]
+    ends = streams.make_pipes(open_input=order["open_input"])
+    return ends, list(ends)
+
+
+def _right_nest(order: dict[str, Any], nest: create.Nest | None) -> create.Nest:
+    """The prepared user namespace if it is the one that the order needs, else another."""
+    maps, path = order["maps"], order["user_namespace"]
+    if nest is not None and maps is not None and nest.maps == maps:
+        return nest
+    if nest is not None:
+        nest.abandon()
+    return create.join_user_namespace(path) if path else create.begin(maps)
+
+
+def _connect_and_start(
+    order: dict[str, Any],
+    files: Files,
+    streams: Streams,
+    container: create.Container,
+    restarts: int,
+) -> Started:
+    """The steps from the namespaces to execve; the network helper works while init mounts."""
+
+    attachment = network.begin(order["network"], container.pid)
+    try:
+        started = Started(
+            container.pid,
+            container.started,
+            0,
+            {"processes": [], "fds": [], "files": []},
+            container.refused_limits,
+        )
+        files.write_state(state_of(order, started.__dict__, restarts))
+        ready = container if container.helper else create.wait_until_ready(container)
+        if ready.terminal_fd >= 0:
+            streams.use_terminal(ready.terminal_fd)
+        attachment.wait()
+        started = started.replace(started_ns=time.time_ns(), network=attachment.plan())
+        files.write_state(state_of(order, started.__dict__, restarts))
+        if container.helper:
+            from pod.runtime import external
+
+            external.start(ready)
+        else:
+            create.start(ready)
+    except BaseException:
+        attachment.detach()
+        raise
+    return started
