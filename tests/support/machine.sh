@@ -236,6 +236,8 @@ install_dependencies() {
     mapfile -t names < <(requirements "$2" "$1")
     "$2" -m pip install -q -q --disable-pip-version-check --compile "${names[@]}" >&2 ||
         fail "pip could not install: ${names[*]}; is this machine offline?"
+    # Setuptools leaves a hook that runs at every start of Python and costs 2 ms of it; pipx has no such thing.
+    rm -f "$TREE"/.venv/lib/python*/site-packages/distutils-precedence.pth
     echo "$sum" >"$mark"
 }
 
