@@ -19,6 +19,7 @@ from pod.monitor import logs
 from pod.monitor.main import Watch
 from pod.monitor.streams import Streams
 
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
