@@ -1,0 +1,186 @@
+"""Loading: from archives and directories of images into the store.
+
+    docker-archive     a file of `docker save`          docker_archive.py
+    oci, oci-archive   an OCI image layout              oci_layout.py
+    dir                manifest and blobs side by side  docker_directory.py
+
+The format is told by what is inside. All blobs are verified as if they had come from a stranger.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import log
+from pod.base.records import Record
+from pod.image import docker_archive, docker_directory, oci_layout
+from pod.image.install import WantedLayer, install_layers
+from pod.image.names import name_for_new_image
+from pod.image.parts import BadArchive, Span, open_parts
+from pod.image.policy import Policy
+from pod.image.pull import check_platform, put_blob
+from pod.spec import reference as references
+from pod.spec import transport
+from pod.spec.reference import InvalidReference
+from storage.images import ImageNotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.image.found import FoundImage
+    from pod.image.install import Transfer
+    from pod.image.parts import Parts
+    from pod.image.platform import Platform
+    from pod.image.progress import Progress
+    from storage.store import Store
+
+_READ_BYTES = 1 << 20
+
+
+class LoadedImage(Record):
+    """`id` is the digest of the configuration, `digest` that of the manifest."""
+
+    id: str
+    digest: str
+    names: tuple[str, ...]
+
+
+def load(
+    store: Store,
+    source: str | int,
+    progress: Progress,
+    *,
+    kind: str = "",
+    wanted: str = "",
+    policy: Policy = Policy(),  # noqa: B008  a Record is immutable
+    platform: Platform | None = None,
+) -> list[LoadedImage]:
+    """Bring the images of an archive or directory into the store. Call with a single thread.
+
+    `source` is a path, or the number of an open file or pipe, which stays open. `kind` is a transport of
+    `pod.spec.transport`, when the format shall not be guessed; `wanted` chooses one image in it. A name that is taken
+    passes to the new image.
+
+    Raises BadArchive, InvalidImage, LayerError, DigestMismatch, PolicyRejects, DiskFull; what was complete stays.
+    """
+    with open_parts(source, f"{store.root}/staging") as parts:
+        kind = kind or _kind_of(parts)
+        log.debug(f"'{parts.path}' is read as {kind}")
+        policy.check(kind, os.path.abspath(source) if isinstance(source, str) else "")
+        found = _read(parts, kind, wanted, platform)
+        loaded = []
+        for image in found:
+            shown = image.names[0] if image.names else image.config_digest
+            check_platform(shown, image.parsed_config.platform, platform, progress)
+            _store(store, image, progress)
+            loaded.append(LoadedImage(image.config_digest, image.manifest_digest, image.names))
+    return loaded
+
+
+def load_location(
+    store: Store,
+    location: transport.Location,
+    progress: Progress,
+    *,
+    policy: Policy = Policy(),  # noqa: B008
+    platform: Platform | None = None,
+) -> LoadedImage:
+    """The one image that a location with a file transport names. Raises as load, and when there are several."""
+    loaded = load(
+        store,
+        location.path,
+        progress,
+        kind=location.transport,
+        wanted=location.reference,
+        policy=policy,
+        platform=platform,
+    )
+    if len(loaded) > 1:
+        names = ", ".join(name for image in loaded for name in image.names) or "none has a name"
+        raise BadArchive(location.path, f"it has {len(loaded)} images; name one of them: {names}")
+    return loaded[0]
+
+
+def _kind_of(parts: Parts) -> str:
+    """The format of what is inside. Docker 25 and later write both formats at once, and the names are in its own."""
+    if parts.has(docker_directory.MANIFEST):
+        if parts.has(docker_directory.VERSION) and not parts.has(oci_layout.INDEX):
+            return transport.DIRECTORY
+        if parts.read(docker_archive.LISTING).lstrip()[:1] != b"[" and not parts.has(
+            oci_layout.INDEX
+        ):
+            return transport.DIRECTORY
+        return transport.DOCKER_ARCHIVE
+    if parts.has(oci_layout.INDEX):
+        return transport.OCI_LAYOUT if os.path.isdir(parts.path) else transport.OCI_ARCHIVE
+    return transport.DOCKER_ARCHIVE  # whose reader says what is missing
+
+
+def _read(parts: Parts, kind: str, wanted: str, platform: Platform | None) -> list[FoundImage]:
+    if kind == transport.DOCKER_ARCHIVE:
+        return docker_archive.read_docker_archive(parts, wanted)
+    if kind in (transport.OCI_LAYOUT, transport.OCI_ARCHIVE):
+        return oci_layout.read_oci_layout(parts, wanted, platform)
+    image = docker_directory.read_docker_directory(parts)
+    return [image.replace(names=_name_from_path(parts.path))]
+
+
+def _name_from_path(path: str) -> tuple[str, ...]:
+    """An image in a `dir:` is called after its directory, when that makes a name."""
+    try:
+        parsed = references.parse(os.path.abspath(path).strip("/").lower())
+    except InvalidReference:
+        return ()
+    return (name_for_new_image(parsed.replace(registry="", repository=parsed.name)).tagged,)
+
+
+def _store(store: Store, image: FoundImage, progress: Progress) -> None:
+    source = _FileSource({layer.digest: layer.span for layer in image.layers})
+    layers = [WantedLayer(layer.digest, layer.size, layer.diff_id) for layer in image.layers]
+    digests = [digest for layer in layers for digest in (layer.digest, layer.diff_id)]
+    with store.hold([image.manifest_digest, image.config_digest, *digests]):
+        install_layers(store, layers, source, progress)
+        progress.message(f"Copying config {image.config_digest}")
+        put_blob(store.blobs, image.config_digest, image.config)
+        progress.message("Writing manifest to image destination")
+        put_blob(store.blobs, image.manifest_digest, image.manifest)
+        descriptor = {
+            "mediaType": image.manifest_type,
+            "digest": image.manifest_digest,
+            "size": len(image.manifest),
+        }
+        for name in image.names:
+            store.images.set_name(name, descriptor, index_digest=image.index_digest)
+        if not image.names and not _has_image(store, image.config_digest):
+            store.images.add_nameless(descriptor)
+
+
+def _has_image(store: Store, image_id: str) -> bool:
+    """Whether the image is here already, perhaps with a manifest of its own, so that it need not be listed twice."""
+    try:
+        store.images.lookup(image_id)
+    except ImageNotFound:
+        return False
+    return True
+
+
+class _FileSource:
+    """Blobs that are ranges of files."""
+
+    def __init__(self, spans: dict[str, Span]) -> None:
+        self._spans = spans
+        self._cancelled = False
+
+    def span(self, layer: WantedLayer) -> tuple[int, int, int]:
+        span = self._spans[layer.digest]
+        return span.fd, span.offset, span.size
+
+    def cancel(self) -> None:
+        self._cancelled = True
+
+    def fetch(self, layer: WantedLayer, transfer: Transfer) -> None:
+        span = self._spans[layer.digest]
+        while (at := transfer.offset) < span.size and not self._cancelled:
+            chunk = os.pread(span.fd, min(_READ_BYTES, span.size - at), span.offset + at)
+            if not chunk:
+                break  # the file was cut meanwhile; the size tells
+            transfer.write(chunk)

@@ -1,0 +1,96 @@
+"""What all formats of `save` share: what is saved, files that appear complete, layers without compression."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from pod.base.errors import PodError, UsageError
+from pod.base.records import Record
+from storage import compression, stream
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from storage.images import ImageRecord
+    from storage.store import Store
+
+DOCKER_ARCHIVE, OCI_ARCHIVE = "docker-archive", "oci-archive"
+OCI_DIR, DOCKER_DIR = "oci-dir", "docker-dir"
+FORMATS = (DOCKER_ARCHIVE, OCI_ARCHIVE, OCI_DIR, DOCKER_DIR)
+
+
+class SavedImage(Record):
+    """What is to be saved: an image, and the full names that it shall have in the archive."""
+
+    image: ImageRecord
+    names: tuple[str, ...] = ()
+
+    @property
+    def tagged_names(self) -> tuple[str, ...]:
+        """Without those that have a digest in place of a tag, which archives cannot have."""
+        return tuple(name for name in self.names if "@" not in name)
+
+
+class CannotSave(PodError):
+    """The target cannot take the images."""
+
+    def __init__(self, target: str, why: str) -> None:
+        super().__init__(f"nothing can be saved to '{target}': {why}")
+
+
+class OneImageOnly(UsageError):
+    """A format for one image was asked to hold several."""
+
+    def __init__(self, kind: str, count: int) -> None:
+        super().__init__(
+            f"the format '{kind}' takes one image, not {count}",
+            hint=f"--format {DOCKER_ARCHIVE} --multi-image-archive",
+        )
+
+
+class DamagedBlob(PodError):
+    """A blob of the store does not give the content that its record promises."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__(f"blob '{digest}' in the store is damaged", hint="pull the image again")
+
+
+def replace_file(path: str, write: Callable[[int], None]) -> None:
+    """Let `write` fill a new file, given by its descriptor, which then takes the place of `path`."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise CannotSave(path, error.strerror or "it cannot be written") from error
+    try:
+        try:
+            write(fd)
+        finally:
+            os.close(fd)
+        os.rename(temporary, path)
+    except OSError as error:
+        os.unlink(temporary)
+        raise CannotSave(path, error.strerror or "it cannot be written") from error
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def plain_chunks(store: Store, digest: str) -> Iterator[bytes]:
+    """The blob of a layer without its compression. Raises BlobNotFound, DamagedBlob."""
+    fd = store.blobs.open(digest)
+    try:
+        kind = compression.detect(os.pread(fd, compression.ENOUGH, 0))
+        yield from compression.decompress(kind, stream.read_from(fd))
+    except compression.InvalidStream as error:
+        raise DamagedBlob(digest) from error
+    finally:
+        os.close(fd)
+
+
+def to_json(value: Any) -> bytes:
+    """A document, the same for the same value."""
+    return json.dumps(value, separators=(",", ":")).encode()
