@@ -16,6 +16,14 @@ class PullOptions(Record):
     """How an image that is not here is fetched."""
 
     policy: str = "missing"  # "always", "missing", "never", "newer"
+    platform: str = ""  # OS/ARCH[/VARIANT]; "" for this machine's
+    authfile: str = ""
+    credentials: str = ""  # USER[:PASSWORD]
+    certificates: str = ""  # directory
+    tls_verify: bool | None = None  # None for what the configuration says
+    retries: int | None = None
+    retry_delay_ns: int | None = None
+    quiet: bool = False
 
 
 def find(engine: Engine, text: str) -> ImageRecord:

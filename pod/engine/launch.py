@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from pod.base import files, log, paths
 from pod.base.errors import PodError
 from pod.engine import facts as host_facts
 from pod.engine import finish, namefiles
-from pod.linux import processes, sockets
+from pod.linux import fresh, processes, sockets
 from pod.spec import bundle, monitor
 from pod.spec.security import effective_capabilities
 from pod.state import containers
@@ -88,12 +87,10 @@ def _await_report(channel: sockets.Channel, container: Container) -> None:
 def _spawn_monitor() -> sockets.Channel:
     """A monitor in a fresh interpreter, for programs that cannot be forked and for the second of several containers."""
     ours, theirs = sockets.pair()
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    arguments = [sys.executable, "-I", "-S", f"{package}/monitor/prefork.py", str(theirs.fileno())]
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     try:
         processes.spawn(
-            arguments,
+            fresh.command("pod.monitor.prefork", "resume", theirs.fileno()),
             streams=(null, null, null),
             keep=(theirs.fileno(),),
             directory="/",

@@ -107,7 +107,7 @@ class Transfer:
         if self._sink_fd < 0 or self.unpack_later:
             return
         try:
-            _write_to_child(self._sink_fd, chunk)
+            write_to_child(self._sink_fd, chunk)
         except UnpackerGone:
             if not self._tolerant:
                 raise
@@ -295,7 +295,7 @@ class _Work:
         fd = self.store.blobs.open(task.layer.digest)
         try:
             while chunk := os.read(fd, _READ_BYTES):
-                _write_to_child(task.sink_fd, memoryview(chunk))
+                write_to_child(task.sink_fd, memoryview(chunk))
         finally:
             os.close(fd)
 
@@ -341,7 +341,8 @@ def _close_sink(task: _Task) -> None:
         task.sink_fd = -1
 
 
-def _write_to_child(fd: int, view: memoryview) -> None:
+def write_to_child(fd: int, view: memoryview) -> None:
+    """write(2) until the child has it all. Raises UnpackerGone when the child has closed its end."""
     try:
         while view:
             view = view[os.write(fd, view) :]

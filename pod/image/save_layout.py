@@ -164,7 +164,8 @@ def _write_docker(store: Store, saved: SavedImage, target: Target, progress: Pro
         layers[layer.digest] = {"mediaType": media_type, "size": size, "digest": digest}
     progress.message(f"Copying config {image.id}")
     target.document(hex_of(image.id), store.blobs.read(image.id))
-    if parsed.media_type != manifest.DOCKER_MANIFEST:
+    changed = any(layers[layer.digest]["digest"] != layer.digest for layer in parsed.layers)
+    if changed or parsed.media_type != manifest.DOCKER_MANIFEST:
         data = to_json(
             {
                 "schemaVersion": 2,

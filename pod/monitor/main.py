@@ -28,6 +28,7 @@ What it is told to do, the *order*, is plain data:
 
 from __future__ import annotations
 
+import marshal
 import os
 import time
 
@@ -148,8 +149,10 @@ class Watch:
         """One start, everything up to execve. On failure nothing of it is left."""
         from pod.monitor import starting
 
+        packed = self.order.get("packed")  # by resume.py
+        order = marshal.loads(packed) if packed else self.order
         started, self.streams = starting.start(
-            self.order, self.files, self.loop, self.passed_streams, nest, self.restarts
+            order, self.files, self.loop, self.passed_streams, nest, self.restarts
         )
         self.started = dict(started.__dict__)
         self.streams.clients = self.clients

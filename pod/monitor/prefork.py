@@ -9,7 +9,6 @@ all, the child reads the end of its channel and leaves.
 from __future__ import annotations
 
 import os
-import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,14 +69,14 @@ def _reexecute(executable: str, channel_fd: int) -> None:
     interpreter's file belongs to the caller, who is root in the container, it could be overwritten from there; the copy
     cannot.
     """
-    from pod.linux import sealed
+    from pod.linux import fresh, sealed
 
     os.set_inheritable(channel_fd, True)
-    sealed.execute(executable, ["-I", "-S", __file__, str(channel_fd)])
+    sealed.execute(executable, fresh.command("pod.monitor.prefork", "resume", channel_fd)[1:])
 
 
-if __name__ == "__main__":
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+def resume(channel_fd: int) -> None:
+    """Be a monitor on an inherited channel; never returns."""
     from pod.linux import sockets
 
-    run(sockets.from_fd(int(sys.argv[1])))
+    run(sockets.from_fd(channel_fd))

@@ -11,14 +11,10 @@ import marshal
 import os
 import sys
 
-if __name__ == "__main__":
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-from pod.linux import sockets
+from pod.linux import fresh, sockets
 from pod.monitor import logs
 from pod.monitor.main import Watch
 from pod.monitor.streams import Streams
-
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +40,7 @@ def execute(watch: Watch) -> None:
             data = data[os.write(memory, data) :]
         for fd in kept:
             os.set_inheritable(fd, True)
-        os.execv(sys.executable, [sys.executable, "-I", "-S", __file__, str(memory)])
+        os.execv(sys.executable, fresh.command("pod.monitor.resume", "resume", memory))
     except OSError:
         for fd in kept:
             os.set_inheritable(fd, False)
@@ -53,7 +49,7 @@ def execute(watch: Watch) -> None:
 
 def _state_of(watch: Watch) -> dict[str, Any]:
     return {
-        "order": watch.order,
+        "order": _kept_of(watch.order),
         "started": watch.started,
         "may_restart": watch.may_restart,
         "restarts": watch.restarts,
@@ -65,6 +61,29 @@ def _state_of(watch: Watch) -> dict[str, Any]:
         "client_fds": [client.fileno() for client in watch.clients],
         "fds": {"listener": watch.listener.fileno(), "lock": watch.files.lock_fd},
     }
+
+
+_NEEDED = (
+    "id",
+    "run_directory",
+    "log",
+    "restart",
+    "input_once",
+    "attach",
+    "timeout",
+    "pid_files",
+    "engine",
+)
+
+
+def _kept_of(order: dict[str, Any]) -> dict[str, Any]:
+    """What watching needs of an order; the whole of it packed, when it may be needed for a restart."""
+    if "packed" in order:
+        return order
+    kept = {name: order[name] for name in _NEEDED}
+    kept["bundle"] = {"cgroup": order["bundle"]["cgroup"]}
+    kept["packed"] = marshal.dumps(order) if order["restart"] else b""
+    return kept
 
 
 def resume(memory: int) -> NoReturn:
@@ -97,7 +116,3 @@ def resume(memory: int) -> NoReturn:
     if state["seconds_to_timeout"] is not None:
         watch.loop.set_timer("timeout", state["seconds_to_timeout"], watch.on_timeout)
     watch.run()
-
-
-if __name__ == "__main__":
-    resume(int(sys.argv[1]))

@@ -8,17 +8,13 @@ the exit status on.
 from __future__ import annotations
 
 import os
-import sys
-
-if __name__ == "__main__":
-    # Started anew from a sealed interpreter: the directory of the packages, not that of this file.
-    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from pod.base import exits
 from pod.base.records import Record
 from pod.linux import (
     capabilities,
     cgroups,
+    fresh,
     idmap,
     namespaces,
     processes,
@@ -88,7 +84,8 @@ def _begin(channel: sockets.Channel, preserve_fds: int) -> NoReturn:
         if os.access(executable, os.W_OK):
             # Whoever is root in the container could overwrite it through our /proc files; see prefork.py.
             os.set_inheritable(channel.fileno(), True)
-            sealed.execute(executable, ["-I", "-S", __file__, str(channel.fileno())])
+            arguments = fresh.command("pod.runtime.join", "resume", channel.fileno())
+            sealed.execute(executable, arguments[1:])
         run(channel)
     except BaseException as error:  # noqa: BLE001  the process ends here
         _report(channel, error)
@@ -195,5 +192,6 @@ def _pass_status_on(pid: int) -> NoReturn:
     os._exit(exits.from_wait_status(status))
 
 
-if __name__ == "__main__":
-    run(sockets.from_fd(int(sys.argv[1])))
+def resume(channel_fd: int) -> NoReturn:
+    """Go on in a fresh interpreter, on an inherited channel; never returns."""
+    run(sockets.from_fd(channel_fd))

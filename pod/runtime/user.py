@@ -23,7 +23,7 @@ _GROUP = "/etc/group"
 
 
 class Identity(Record):
-    """Numbers for setresuid(2) and setgroups(2), and the user as the image knows it. `groups` None keeps the caller's."""
+    """Numbers for setresuid(2) and setgroups(2), and the user as the image knows it; `groups` None keeps ours."""
 
     uid: int
     gid: int

@@ -117,6 +117,7 @@ class ContainerConfig(Record):
     cid_file: str = ""
     runtime: str = ""  # "" for the built-in one
     preserve_fds: int = 0
+    requires: tuple[str, ...] = ()  # ids of containers to start first (--requires)
     needs: tuple[str, ...] = ()  # ids of containers whose namespaces or volumes it uses
 
     # Where it comes from

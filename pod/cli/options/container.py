@@ -1,0 +1,70 @@
+"""The options of `run` and `create` together: what they declare, and the configuration that they make."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pod.base.errors import UsageError
+from pod.cli.options import image, lifetime, limits, network, places, process, refused
+from pod.engine.presets import container_preset
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.cli.declare import Arguments
+    from pod.engine.context import Engine
+    from pod.spec.container import ContainerConfig
+
+OPTIONS = (
+    *image.OPTIONS,
+    *lifetime.OPTIONS,
+    *limits.OPTIONS,
+    *network.OPTIONS,
+    *places.OPTIONS,
+    *process.OPTIONS,
+    *refused.OPTIONS,
+)
+
+
+def read_container(arguments: Arguments, engine: Engine) -> ContainerConfig:
+    """The configuration of a new container. What was typed comes before what containers.conf says.
+
+    Everything is checked here, as far as it can be without looking for the image and other containers.
+    """
+    settings = engine.settings
+    base = container_preset(settings)
+    config = base.replace(
+        **process.process_changes(arguments, settings),
+        **places.place_changes(arguments, base),
+        **limits.limit_changes(arguments, settings, base),
+        **lifetime.lifetime_changes(arguments, base),
+        networking=network.networking_of(arguments, base.networking),
+        command=tuple(arguments.words[1:]),
+        create_command=tuple(["pod", *sys.argv[1:]]),
+        platform=image.read_platform(arguments),
+    )
+    places.check_namespaces(arguments, config)
+    lifetime.check_lifetime(arguments, config)
+    name = arguments.words[0]
+    if not name:
+        raise UsageError("the name of the image is empty")
+    if arguments.flag("rootfs"):
+        return config.replace(rootfs=_root_directory(arguments, name))
+    return config.replace(image=name)
+
+
+def _root_directory(arguments: Arguments, path: str) -> str:
+    """The directory that --rootfs takes in the image's place."""
+    for name in ("pull", "platform", "arch", "os", "variant", "image_volume"):
+        if arguments.given(name):
+            raise UsageError(f"--rootfs excludes --{name.replace('_', '-')}: there is no image")
+    directory, _, option = path.rpartition(":") if path.endswith((":O", ":idmap")) else (path, "", "")
+    if option:
+        from pod.base.errors import Unsupported
+
+        raise Unsupported(
+            f"option '{option}' of --rootfs", "the container uses the directory as it is"
+        )
+    if not os.path.isdir(directory):
+        raise UsageError(f"'{directory}' of --rootfs is not a directory")
+    return os.path.abspath(directory)

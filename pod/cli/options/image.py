@@ -1,0 +1,115 @@
+"""Options about the image that a container is made of, and how it is fetched; `pull` has most of them, too."""
+
+from __future__ import annotations
+
+from pod.base.errors import UsageError
+from pod.cli.declare import Option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.cli.declare import Arguments
+    from pod.engine.configuration import Settings
+    from pod.engine.images import PullOptions
+
+PLATFORM_OPTIONS = (
+    Option(
+        ("--arch",), "text", "Architecture of the image, instead of this machine's", metavar="ARCH"
+    ),
+    Option(("--os",), "text", "Operating system of the image", metavar="OS"),
+    Option(("--platform",), "text", "All three of them", metavar="OS/ARCH[/VARIANT]"),
+    Option(("--variant",), "text", "Variant of the architecture", metavar="VARIANT"),
+)
+REGISTRY_OPTIONS = (
+    Option(
+        ("--authfile",),
+        "text",
+        "File with credentials for registries",
+        metavar="FILE",
+        completes="file",
+    ),
+    Option(
+        ("--cert-dir",),
+        "text",
+        "Directory with certificates for registries",
+        metavar="DIRECTORY",
+        completes="directory",
+    ),
+    Option(("--creds",), "text", "Credentials for the registry", metavar="USER[:PASSWORD]"),
+    Option(
+        ("--retry",), "number", "How often a failed transfer is tried again", metavar="N", lowest=0
+    ),
+    Option(("--retry-delay",), "text", "How long to wait before that", metavar="DURATION"),
+    Option(
+        ("--tls-verify",),
+        "flag",
+        "Want TLS and a valid certificate of the registry",
+        default=True,
+    ),
+)
+QUIET = Option(("-q", "--quiet"), "flag", "Show no progress of the pull")
+PULL = Option(
+    ("--pull",),
+    "optional",
+    "When to pull the image: missing, always, newer, never",
+    metavar="POLICY",
+    no_value="always",
+)
+OPTIONS = (PULL, QUIET, *PLATFORM_OPTIONS, *REGISTRY_OPTIONS)
+
+_POLICIES = {
+    "always": "always",
+    "missing": "missing",
+    "never": "never",
+    "newer": "newer",
+    "ifnewer": "newer",
+    "true": "always",
+    "false": "missing",
+}
+
+
+def pull_options(arguments: Arguments, settings: Settings) -> PullOptions:
+    """What the options say about fetching the image."""
+    from pod.engine.images import PullOptions
+
+    policy = settings.engine.pull_policy
+    if arguments.given("pull"):
+        typed = arguments.text("pull") or ""
+        if typed not in _POLICIES:
+            raise UsageError(
+                f"invalid argument '{typed}' for '--pull': expected is one of missing, always, newer, never"
+            )
+        policy = _POLICIES[typed]
+    retry_delay = arguments.text("retry_delay")
+    return PullOptions(
+        policy=policy,
+        platform=read_platform(arguments),
+        authfile=arguments.text("authfile") or "",
+        credentials=arguments.text("creds") or "",
+        certificates=arguments.text("cert_dir") or "",
+        tls_verify=arguments.flag("tls_verify") if arguments.given("tls_verify") else None,
+        retries=arguments.number("retry"),
+        retry_delay_ns=None if retry_delay is None else _duration(retry_delay),
+        quiet=arguments.flag("quiet"),
+    )
+
+
+def _duration(text: str) -> int:
+    from pod.base.units import parse_duration_ns
+
+    return parse_duration_ns(text, "--retry-delay")
+
+
+def read_platform(arguments: Arguments) -> str:
+    """ "OS/ARCH[/VARIANT]" of --platform, or of --os, --arch and --variant; "" for this machine's."""
+    parts = [arguments.text(name) or "" for name in ("os", "arch", "variant")]
+    whole = arguments.text("platform")
+    if whole is None and not any(parts):
+        return ""
+    from pod.image.platform import parse_platform, platform_of
+
+    if whole is None:
+        return str(platform_of(*parts))
+    for name, part in zip(("os", "arch", "variant"), parts, strict=True):
+        if part:
+            raise UsageError(f"--platform excludes --{name}")
+    return str(parse_platform(whole))

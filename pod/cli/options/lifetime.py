@@ -1,0 +1,159 @@
+"""Options of `run` and `create` about how the container lives and ends: restarts, stopping, logs, files with its ids."""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import log
+from pod.base.errors import UsageError
+from pod.cli.declare import Option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.cli.declare import Arguments
+    from pod.engine.context import Engine
+    from pod.spec.container import ContainerConfig
+
+DETACH_KEYS = Option(
+    ("--detach-keys",),
+    "text",
+    "Keys that leave the container running in the background; empty for none",
+    metavar="KEYS",
+)
+SIG_PROXY = Option(("--sig-proxy",), "flag", "Pass signals on to the container", default=True)
+
+OPTIONS = (
+    Option(
+        ("--cidfile",),
+        "text",
+        "Write the container's id to a file",
+        metavar="FILE",
+        completes="file",
+    ),
+    Option(
+        ("--conmon-pidfile",),
+        "text",
+        "Write the process id of the container's monitor to a file",
+        metavar="FILE",
+        completes="file",
+    ),
+    Option(
+        ("--log-driver",),
+        "text",
+        "Where output goes: k8s-file, json-file, journald, passthrough, none",
+        metavar="DRIVER",
+    ),
+    Option(
+        ("--log-opt",),
+        "list",
+        "path=, max-size=, max-file= or tag= of the log",
+        metavar="KEY=VALUE",
+    ),
+    Option(
+        ("--pidfile",),
+        "text",
+        "Write the process id of the container's first process to a file",
+        metavar="FILE",
+        completes="file",
+    ),
+    Option(("--replace",), "flag", "Remove a container of the same name first"),
+    Option(
+        ("--requires",),
+        "comma",
+        "Start these containers first",
+        metavar="CONTAINER",
+        completes="container",
+    ),
+    Option(
+        ("--restart",),
+        "text",
+        "Start again after the end: no, always, unless-stopped, on-failure[:RETRIES]",
+        metavar="POLICY",
+    ),
+    Option(("--rm",), "flag", "Remove the container when it has ended"),
+    Option(("--stop-signal",), "text", "Signal that asks the container to end", metavar="SIGNAL"),
+    Option(
+        ("--stop-timeout",),
+        "number",
+        "Seconds until a container that does not stop is killed; -1 to wait for ever",
+        metavar="SECONDS",
+        lowest=-1,
+    ),
+    Option(
+        ("--timeout",),
+        "number",
+        "Seconds that the container may run; 0 for no limit",
+        metavar="SECONDS",
+        lowest=0,
+    ),
+)
+
+
+def lifetime_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, Any]:
+    """Fields of ContainerConfig that the options above set. `base` has what the configuration files say."""
+    changes: dict[str, Any] = {}
+    if arguments.flag("rm"):
+        changes["auto_remove"] = True
+    if arguments.given("restart"):
+        from pod.spec.restart import parse_restart
+
+        changes["restart"] = parse_restart(arguments.text("restart") or "")
+    if arguments.given("log_driver") or arguments.given("log_opt"):
+        from pod.spec.logging import parse_log_driver, parse_log_options
+
+        driver = arguments.text("log_driver")
+        changes["log"] = parse_log_options(
+            base.log.driver if driver is None else parse_log_driver(driver),
+            arguments.texts("log_opt"),
+            base.log,
+        )
+    if arguments.given("stop_signal"):
+        from pod.linux.signals import parse
+
+        parse(arguments.text("stop_signal") or "")
+        changes["stop_signal"] = arguments.text("stop_signal")
+    for option, field in (("stop_timeout", "stop_timeout"), ("timeout", "timeout")):
+        number = arguments.number(option)
+        if number is not None:
+            changes[field] = number
+    for option, field in (
+        ("cidfile", "cid_file"),
+        ("pidfile", "pid_file"),
+        ("conmon_pidfile", "monitor_pid_file"),
+    ):
+        path = arguments.text(option)
+        if path is not None:
+            if not path:
+                raise UsageError(f"the path of --{option.replace('_', '-')} is empty")
+            changes[field] = os.path.abspath(path)
+    if arguments.given("requires"):
+        changes["requires"] = tuple(arguments.texts("requires"))
+    return changes
+
+
+def check_lifetime(arguments: Arguments, config: ContainerConfig) -> None:
+    """Refuse options that cannot hold together."""
+    if config.auto_remove and config.restart.name not in {"no", "on-failure"}:
+        raise UsageError(
+            f"--rm excludes --restart={config.restart}: a container that is removed cannot start again"
+        )
+    if arguments.flag("replace") and not arguments.text("name"):
+        raise UsageError("--replace needs --name, which says what is replaced")
+    if config.log.driver.startswith("passthrough") and config.terminal:
+        raise UsageError(f"--tty excludes --log-driver={config.log.driver}")
+
+
+def read_detach_keys(arguments: Arguments, engine: Engine) -> bytes:
+    """--detach-keys, or what containers.conf says."""
+    from pod.engine.terminal import parse_detach_keys
+
+    typed = arguments.text("detach_keys")
+    return parse_detach_keys(engine.settings.engine.detach_keys if typed is None else typed)
+
+
+def warn_without_terminal(config: ContainerConfig) -> None:
+    """Tell who asked for a terminal and has none to offer; scripts that do so work, so it is no error."""
+    if config.terminal and config.interactive and not os.isatty(0):
+        log.warning("standard input is not a terminal, so --tty and --interactive may not do what you want")

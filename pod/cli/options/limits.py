@@ -1,0 +1,151 @@
+"""Options of `run` and `create` about what the container may do, and how much of the machine it may use."""
+
+from __future__ import annotations
+
+from pod.cli.declare import Option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.cli.declare import Arguments
+    from pod.engine.configuration import Settings
+    from pod.spec.container import ContainerConfig
+
+_RATE = "DEVICE:RATE"
+
+OPTIONS = (
+    Option(("--blkio-weight",), "text", "Share of block device time, 10 to 1000", metavar="WEIGHT"),
+    Option(
+        ("--blkio-weight-device",),
+        "comma",
+        "The same for one device",
+        metavar="DEVICE:WEIGHT",
+    ),
+    Option(("--cap-add",), "comma", "Add a capability, or ALL", metavar="CAPABILITY"),
+    Option(("--cap-drop",), "comma", "Take a capability away, or ALL", metavar="CAPABILITY"),
+    Option(
+        ("--cgroup-conf",), "list", "Write a file of the container's cgroup", metavar="FILE=VALUE"
+    ),
+    Option(("--cgroup-parent",), "text", "Cgroup in which the container's is made", metavar="PATH"),
+    Option(
+        ("--cpu-period",), "text", "Length of the period of --cpu-quota", metavar="MICROSECONDS"
+    ),
+    Option(("--cpu-quota",), "text", "Processor time in each period", metavar="MICROSECONDS"),
+    Option(
+        ("-c", "--cpu-shares"), "text", "Share of processor time, 1024 being usual", metavar="N"
+    ),
+    Option(("--cpus",), "text", "How many processors, such as 1.5", metavar="NUMBER"),
+    Option(("--cpuset-cpus",), "text", "Which processors, such as 0-3,7", metavar="LIST"),
+    Option(("--cpuset-mems",), "text", "Which memory nodes, such as 0-1", metavar="LIST"),
+    Option(
+        ("--device-read-bps",),
+        "comma",
+        "Limit reading from a device, bytes a second",
+        metavar=_RATE,
+    ),
+    Option(
+        ("--device-read-iops",),
+        "comma",
+        "Limit reading from a device, operations a second",
+        metavar=_RATE,
+    ),
+    Option(
+        ("--device-write-bps",), "comma", "Limit writing to a device, bytes a second", metavar=_RATE
+    ),
+    Option(
+        ("--device-write-iops",),
+        "comma",
+        "Limit writing to a device, operations a second",
+        metavar=_RATE,
+    ),
+    Option(("-m", "--memory"), "text", "Limit memory, such as 512m", metavar="SIZE"),
+    Option(("--memory-reservation",), "text", "Memory that is taken away last", metavar="SIZE"),
+    Option(
+        ("--memory-swap",),
+        "text",
+        "Limit memory and swap together; -1 for any swap",
+        metavar="SIZE",
+    ),
+    Option(
+        ("--oom-score-adj",),
+        "text",
+        "Who is killed first when memory is out, -1000 to 1000",
+        metavar="N",
+    ),
+    Option(
+        ("--pids-limit",), "text", "Limit the number of processes; -1 for no limit", metavar="N"
+    ),
+    Option(("--privileged",), "flag", "Give all that you have: capabilities, devices, no filters"),
+    Option(
+        ("--security-opt",),
+        "list",
+        "seccomp=, apparmor=, label=, mask=, unmask=, proc-opts= or no-new-privileges",
+        metavar="OPTION",
+    ),
+    Option(("--sysctl",), "comma", "Set a kernel parameter of the container", metavar="NAME=VALUE"),
+    Option(
+        ("--ulimit",),
+        "comma",
+        "Set a resource limit, -1 for none; host for those of the caller",
+        metavar="NAME=SOFT[:HARD]",
+    ),
+)
+
+# Options that pod.spec.resources.parse_resources takes under other names.
+_RESOURCE_TEXTS = (
+    "memory memory_swap memory_reservation cpus cpu_shares cpu_quota cpu_period cpuset_cpus "
+    "cpuset_mems pids_limit blkio_weight"
+).split()
+_RESOURCE_LISTS = {
+    "blkio_weight_device": "blkio_weight_devices",
+    "device_read_bps": "read_bps",
+    "device_write_bps": "write_bps",
+    "device_read_iops": "read_iops",
+    "device_write_iops": "write_iops",
+    "cgroup_conf": "cgroup_conf",
+}
+
+
+def limit_changes(
+    arguments: Arguments, settings: Settings, base: ContainerConfig
+) -> dict[str, Any]:
+    """Fields of ContainerConfig that the options above set. `base` has what the configuration files say."""
+    changes: dict[str, Any] = {}
+    given: dict[str, Any] = {
+        name: text for name in _RESOURCE_TEXTS if (text := arguments.text(name)) is not None
+    }
+    for option, name in _RESOURCE_LISTS.items():
+        if arguments.given(option):
+            given[name] = arguments.texts(option)
+    if given:
+        from pod.spec.resources import parse_resources
+
+        given["cgroup_conf"] = [*settings.containers.cgroup_conf, *given.get("cgroup_conf", ())]
+        changes["resources"] = parse_resources(**given)
+    if arguments.given("privileged"):
+        changes["privileged"] = arguments.flag("privileged")
+    if arguments.given("cap_add") or arguments.given("cap_drop"):
+        from pod.spec.security import parse_capabilities
+
+        changes["add_capabilities"] = parse_capabilities(arguments.texts("cap_add"), "--cap-add")
+        changes["drop_capabilities"] = parse_capabilities(arguments.texts("cap_drop"), "--cap-drop")
+    if arguments.given("security_opt"):
+        from pod.spec.security import parse_security_options
+
+        changes["security"] = parse_security_options(arguments.texts("security_opt"))
+    if arguments.given("ulimit"):
+        from pod.spec.resources import parse_ulimits
+
+        changes["ulimits"] = parse_ulimits(arguments.texts("ulimit"))
+    if arguments.given("sysctl"):
+        from pod.spec.resources import parse_sysctl
+
+        changes["sysctls"] = dict(parse_sysctl(text) for text in arguments.texts("sysctl"))
+    if arguments.given("oom_score_adj"):
+        from pod.spec.resources import parse_oom_score_adj
+
+        changes["oom_score_adj"] = parse_oom_score_adj(arguments.text("oom_score_adj") or "")
+    if arguments.given("cgroup_parent"):
+        changes["cgroup_parent"] = arguments.text("cgroup_parent") or ""
+    return changes

@@ -1,0 +1,159 @@
+"""Options of `run` and `create` about the network: how the container is connected, its ports, hosts and resolvers."""
+
+from __future__ import annotations
+
+from pod.base import log
+from pod.base.errors import UsageError
+from pod.cli.declare import Option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.cli.declare import Arguments
+    from pod.spec.container import Networking
+    from pod.spec.namespaces import Network
+    from pod.spec.ports import PortMapping
+
+OPTIONS = (
+    Option(
+        ("--add-host",),
+        "comma",
+        "Add a line to /etc/hosts; the address host-gateway is the host",
+        metavar="NAME:ADDRESS",
+    ),
+    Option(("--dns",), "comma", "Use this name server", metavar="ADDRESS"),
+    Option(
+        ("--dns-option",),
+        "comma",
+        "Add an option to resolv.conf",
+        metavar="OPTION",
+        aliases=("--dns-opt",),
+    ),
+    Option(("--dns-search",), "comma", "Add a search domain; . for none", metavar="DOMAIN"),
+    Option(
+        ("--expose",),
+        "comma",
+        "Tell that the container serves a port, for -P",
+        metavar="PORT[-PORT][/PROTOCOL]",
+    ),
+    Option(
+        ("--hosts-file",),
+        "text",
+        "File that the container's /etc/hosts begins with: a path, image or none",
+        metavar="FILE",
+        completes="file",
+    ),
+    Option(
+        ("--network",),
+        "list",
+        "How the container is connected: pasta, slirp4netns, none, host, container:NAME or ns:PATH",
+        metavar="MODE[:OPTIONS]",
+        aliases=("--net",),
+    ),
+    Option(("--no-hostname",), "flag", "Leave /etc/hostname as the image has it"),
+    Option(("--no-hosts",), "flag", "Leave /etc/hosts as the image has it"),
+    Option(
+        ("-p", "--publish"),
+        "list",
+        "Publish a port of the container on the host",
+        metavar="[[IP:][HOST_PORT]:]PORT[/PROTOCOL]",
+    ),
+    Option(("-P", "--publish-all"), "flag", "Publish all exposed ports on free ports of the host"),
+)
+
+_NAMES = ("add_host", "dns", "dns_option", "dns_search", "hosts_file")
+_USER_DEFINED = "networks made by 'pod network create' come with a later version of pod"
+
+
+def networking_of(arguments: Arguments, base: Networking) -> Networking:
+    """How the container is connected; `base` has what the configuration files say."""
+    changes: dict[str, Any] = {}
+    if arguments.given("network"):
+        changes["network"] = _network(arguments)
+    if arguments.given("publish"):
+        from pod.spec.ports import parse_port
+
+        changes["ports"] = tuple(
+            port for text in arguments.texts("publish") for port in parse_port(text)
+        )
+    if arguments.given("expose"):
+        from pod.spec.ports import parse_expose
+
+        changes["expose"] = tuple(parse_expose(text) for text in arguments.texts("expose"))
+    if arguments.flag("publish_all"):
+        changes["publish_all"] = True
+    if any(arguments.given(name) for name in _NAMES):
+        changes |= _name_changes(arguments)
+    if arguments.given("no_hosts"):
+        changes["manage_hosts"] = not arguments.flag("no_hosts")
+    if arguments.flag("no_hostname"):
+        changes["manage_hostname"] = False
+    if not changes:
+        return base
+    networking = base.replace(**changes)
+    _check(arguments, networking)
+    return networking.replace(ports=_usable_ports(networking))
+
+
+def _network(arguments: Arguments) -> Network:
+    from pod.base.errors import Unsupported
+    from pod.spec.namespaces import parse_networks
+
+    first, *more = parse_networks(arguments.texts("network"))
+    if more or first.mode == "network":
+        name = first.joined or str(first)
+        raise Unsupported(f"network '{name}'", _USER_DEFINED, hint="pod run --network pasta")
+    if first.mode == "bridge":
+        if first.options:
+            raise Unsupported(f"network '{first}'", _USER_DEFINED)
+        # What podman and docker call so is the default of theirs, as private is ours.
+        return first.replace(mode="private")
+    return first
+
+
+def _name_changes(arguments: Arguments) -> dict[str, Any]:
+    from pod.spec import hosts
+
+    changes: dict[str, Any] = {}
+    if arguments.given("add_host"):
+        changes["hosts"] = tuple(hosts.parse_added_host(it) for it in arguments.texts("add_host"))
+    if arguments.given("dns"):
+        changes["dns"] = tuple(hosts.parse_dns(it) for it in arguments.texts("dns"))
+        if "none" in changes["dns"] and len(changes["dns"]) > 1:
+            raise UsageError("--dns=none excludes every other --dns")
+    if arguments.given("dns_search"):
+        changes["dns_search"] = tuple(
+            hosts.parse_dns_search(it) for it in arguments.texts("dns_search")
+        )
+    if arguments.given("dns_option"):
+        changes["dns_options"] = tuple(arguments.texts("dns_option"))
+    if arguments.given("hosts_file"):
+        changes["hosts_file"] = arguments.text("hosts_file") or ""
+    return changes
+
+
+def _check(arguments: Arguments, networking: Networking) -> None:
+    for name in ("add_host", "hosts_file"):
+        if arguments.given(name) and not networking.manage_hosts:
+            raise UsageError(f"--no-hosts excludes --{name.replace('_', '-')}")
+    mode = networking.network.mode
+    for name in ("dns", "dns_option", "dns_search"):
+        if arguments.given(name) and (mode == "container" or (mode == "none" and name == "dns")):
+            raise UsageError(f"--{name.replace('_', '-')} excludes --network={networking.network}")
+    if mode == "container":
+        for name in ("add_host", "hosts_file"):
+            if arguments.given(name):
+                raise UsageError(
+                    f"--{name.replace('_', '-')} excludes --network={networking.network}, "
+                    "whose /etc/hosts the container shares"
+                )
+
+
+def _usable_ports(networking: Networking) -> tuple[PortMapping, ...]:
+    """Nothing is published where the container has no network of its own; it is said, as podman and docker do."""
+    mode = networking.network.mode
+    if networking.ports and mode in {"host", "none", "container", "ns"}:
+        log.warning(f"ports are not published with --network={networking.network}")
+        return ()
+    return networking.ports

@@ -1,0 +1,186 @@
+"""Options of `run` and `create` about what the container sees: mounts, devices, and the namespaces it has."""
+
+from __future__ import annotations
+
+from pod.base.errors import Unsupported, UsageError
+from pod.cli.declare import Option
+from pod.spec import mounts, namespaces
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.cli.declare import Arguments
+    from pod.spec.container import ContainerConfig
+    from pod.spec.mounts import Mount
+
+OPTIONS = (
+    Option(
+        ("--cgroupns",),
+        "text",
+        "Control group namespace: private, host, container:NAME or ns:PATH",
+        metavar="MODE",
+    ),
+    Option(
+        ("--device",),
+        "comma",
+        "Add a device of the host",
+        metavar="DEVICE[:TARGET][:PERMISSIONS]",
+        completes="file",
+    ),
+    Option(
+        ("--gidmap",),
+        "comma",
+        "Map group ids into the user namespace",
+        metavar="CONTAINER_ID:FROM_ID[:COUNT]",
+    ),
+    Option(
+        ("--image-volume",),
+        "text",
+        "What the volumes of the image become: anonymous (or bind), tmpfs, ignore",
+        metavar="MODE",
+    ),
+    Option(
+        ("--ipc",),
+        "text",
+        "IPC namespace: private, shareable, none, host, container:NAME or ns:PATH",
+        metavar="MODE",
+    ),
+    Option(
+        ("--mount",),
+        "list",
+        "Mount something: type=bind, volume, tmpfs, image, ramfs, devpts or glob, and more keys",
+        metavar="type=TYPE,KEY=VALUE,...",
+    ),
+    Option(
+        ("--pid",),
+        "text",
+        "PID namespace: private, host, container:NAME or ns:PATH",
+        metavar="MODE",
+    ),
+    Option(("--read-only",), "flag", "Make the container's root file system read-only"),
+    Option(
+        ("--read-only-tmpfs",),
+        "flag",
+        "With --read-only, keep /run, /tmp and /var/tmp writable",
+        default=True,
+    ),
+    Option(
+        ("--rootfs",),
+        "flag",
+        "The first word is a directory with a root file system, instead of an image",
+    ),
+    Option(("--shm-size",), "text", "Size of /dev/shm; 0 for no limit", metavar="SIZE"),
+    Option(
+        ("--tmpfs",),
+        "list",
+        "Mount a file system in memory",
+        metavar="DIRECTORY[:OPTIONS]",
+    ),
+    Option(
+        ("--uidmap",),
+        "comma",
+        "Map user ids into the user namespace",
+        metavar="CONTAINER_ID:FROM_ID[:COUNT]",
+    ),
+    Option(
+        ("--userns",),
+        "text",
+        "Who you are in the container: host (root), keep-id, nomap, container:NAME or ns:PATH",
+        metavar="MODE",
+    ),
+    Option(
+        ("--uts",),
+        "text",
+        "Host name namespace: private, host, container:NAME or ns:PATH",
+        metavar="MODE",
+    ),
+    Option(
+        ("-v", "--volume"),
+        "list",
+        "Mount a directory of the host or a volume",
+        metavar="[SOURCE:]TARGET[:OPTIONS]",
+        completes="volume",
+    ),
+    Option(
+        ("--volumes-from",),
+        "list",
+        "Mount the volumes of another container",
+        metavar="CONTAINER[:OPTIONS]",
+        completes="container",
+    ),
+)
+
+
+def place_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, Any]:
+    """Fields of ContainerConfig that the options above set. `base` has what the configuration files say."""
+    changes: dict[str, Any] = {}
+    for name, parse in (
+        ("cgroupns", namespaces.parse_cgroupns),
+        ("ipc", namespaces.parse_ipc),
+        ("pid", namespaces.parse_pid),
+        ("uts", namespaces.parse_uts),
+    ):
+        text = arguments.text(name)
+        if text:
+            changes[name] = parse(text)
+    if any(arguments.given(name) for name in ("userns", "uidmap", "gidmap")):
+        from pod.spec.userns import parse_user_namespace
+
+        changes["userns"] = parse_user_namespace(
+            arguments.text("userns") or "", arguments.texts("uidmap"), arguments.texts("gidmap")
+        )
+    if arguments.given("device"):
+        from pod.spec.devices import parse_device
+
+        devices = [parse_device(text) for text in arguments.texts("device")]
+        for device in devices:
+            if device.cdi:
+                raise Unsupported(
+                    f"--device {device.source}", "this version of pod does not read CDI files"
+                )
+        changes["devices"] = (*base.devices, *devices)
+    asked = _mounts(arguments)
+    if asked:
+        mounts.check_conflicts(asked)
+        taken = {mount.target for mount in asked}
+        changes["mounts"] = (*asked, *(it for it in base.mounts if it.target not in taken))
+    if arguments.given("volumes_from"):
+        changes["volumes_from"] = tuple(
+            mounts.parse_volumes_from(text) for text in arguments.texts("volumes_from")
+        )
+    mode = arguments.text("image_volume")
+    if mode is not None:
+        changes["image_volumes"] = mounts.parse_image_volume_mode(mode)
+    size = arguments.text("shm_size")
+    if size is not None:
+        from pod.spec.resources import parse_shm_size
+
+        changes["shm_size"] = parse_shm_size(size)
+    if arguments.given("read_only"):
+        changes["read_only"] = arguments.flag("read_only")
+    if arguments.given("read_only_tmpfs"):
+        changes["read_only_tmpfs"] = arguments.flag("read_only_tmpfs")
+    return changes
+
+
+def _mounts(arguments: Arguments) -> list[Mount]:
+    found = [mounts.parse_volume(text) for text in arguments.texts("volume")]
+    found += [mounts.parse_tmpfs(text) for text in arguments.texts("tmpfs")]
+    if arguments.given("mount"):
+        from pod.spec.mount_option import parse_mount
+
+        found += [parse_mount(text) for text in arguments.texts("mount")]
+    return found
+
+
+def check_namespaces(arguments: Arguments, config: ContainerConfig) -> None:
+    """Refuse what the chosen namespaces make impossible."""
+    if config.uts.mode == "host" and arguments.given("hostname"):
+        raise UsageError("--hostname excludes --uts=host: the name would be that of the host")
+    if config.uts.mode == "host" and arguments.given("domainname"):
+        raise UsageError("--domainname excludes --uts=host: the name would be that of the host")
+    if config.ipc.mode in {"host", "none", "container", "ns"} and arguments.given("shm_size"):
+        raise UsageError(
+            f"--shm-size excludes --ipc={config.ipc.mode}: the container has no /dev/shm of its own"
+        )

@@ -1,0 +1,270 @@
+"""Options of `run` and `create` about the process: what is executed, as whom, with which variables and names."""
+
+from __future__ import annotations
+
+import os
+
+from pod.base.errors import UsageError
+from pod.cli.declare import Option
+from pod.spec import environment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from pod.cli.declare import Arguments
+    from pod.engine.configuration import Settings
+
+ENV = Option(
+    ("-e", "--env"),
+    "list",
+    "Set an environment variable; NAME alone takes over its value, NAME* those of all that begin so",
+    metavar="NAME[=VALUE]",
+)
+ENV_FILE = Option(
+    ("--env-file",),
+    "list",
+    "Read environment variables from a file, one a line",
+    metavar="FILE",
+    completes="file",
+)
+INTERACTIVE = Option(("-i", "--interactive"), "flag", "Keep standard input open")
+TTY = Option(("-t", "--tty"), "flag", "Give the container a terminal")
+USER = Option(
+    ("-u", "--user"),
+    "text",
+    "Run as this user and group, names or numbers",
+    metavar="USER[:GROUP]",
+)
+WORKDIR = Option(
+    ("-w", "--workdir"), "text", "Working directory in the container", metavar="DIRECTORY"
+)
+
+OPTIONS = (
+    Option(
+        ("--annotation",),
+        "list",
+        "Add an annotation to the OCI configuration",
+        metavar="KEY=VALUE",
+    ),
+    Option(
+        ("-a", "--attach"),
+        "comma",
+        "Connect only these streams: stdin, stdout, stderr",
+        metavar="STREAM",
+    ),
+    Option(
+        ("--domainname",), "text", "NIS domain name, for programs that ask for it", metavar="NAME"
+    ),
+    Option(
+        ("--entrypoint",),
+        "text",
+        "Program to run instead of the image's entry point; a JSON list for several words",
+        metavar="COMMAND",
+    ),
+    ENV,
+    ENV_FILE,
+    Option(("--env-host",), "flag", "Take over all environment variables of the caller"),
+    Option(
+        ("--env-merge",),
+        "list",
+        "Set a variable from variables of the image: PATH=${PATH}:/opt/bin",
+        metavar="NAME=VALUE",
+    ),
+    Option(
+        ("--group-add",),
+        "comma",
+        "Add a supplementary group; keep-groups keeps those of the caller",
+        metavar="GROUP",
+    ),
+    Option(("-h", "--hostname"), "text", "Host name of the container", metavar="NAME"),
+    Option(
+        ("--http-proxy",),
+        "flag",
+        "Pass the proxy variables of the caller on",
+        default=True,
+    ),
+    Option(("--init",), "flag", "Run a small init as process 1, which reaps orphans"),
+    Option(
+        ("--init-path",), "text", "Program for --init", metavar="PATH", completes="file", default=""
+    ),
+    INTERACTIVE,
+    Option(("-l", "--label"), "list", "Add a label", metavar="KEY[=VALUE]"),
+    Option(("--label-file",), "list", "Read labels from a file", metavar="FILE", completes="file"),
+    Option(("--name",), "text", "Name of the container", metavar="NAME"),
+    Option(
+        ("--passwd",),
+        "flag",
+        "Add a line for an unknown user to the container's /etc/passwd",
+        default=True,
+    ),
+    Option(
+        ("--passwd-entry",),
+        "text",
+        "That line; $USERNAME, $UID, $GID, $NAME and $HOME are filled in",
+        metavar="LINE",
+    ),
+    TTY,
+    Option(
+        ("--tz",),
+        "text",
+        "Time zone, such as Europe/Berlin; local for that of the host",
+        metavar="ZONE",
+    ),
+    Option(("--umask",), "text", "File mode creation mask, in octal", metavar="MASK"),
+    Option(("--unsetenv",), "list", "Leave out a variable of the image or of pod", metavar="NAME"),
+    Option(("--unsetenv-all",), "flag", "Leave out all variables of the image and of pod"),
+    USER,
+    WORKDIR,
+)
+
+_STREAMS = ("stdin", "stdout", "stderr")
+
+
+def process_changes(arguments: Arguments, settings: Settings) -> dict[str, Any]:
+    """Fields of ContainerConfig that the options above set, but for the command itself."""
+    changes: dict[str, Any] = {
+        "environment": read_environment(arguments, settings),
+        "terminal": arguments.flag("tty"),
+        "interactive": arguments.flag("interactive"),
+    }
+    given: dict[str, tuple[str, Callable[[Arguments], Any]]] = {
+        "annotation": ("annotations", _annotations),
+        "attach": ("attach", _attach),
+        "entrypoint": ("entrypoint", _entrypoint),
+        "env_merge": ("merged_environment", lambda it: tuple(it.texts("env_merge"))),
+        "unsetenv": ("unset_environment", lambda it: tuple(it.texts("unsetenv"))),
+        "unsetenv_all": ("unset_all_environment", lambda it: it.flag("unsetenv_all")),
+        "group_add": ("groups", _groups),
+        "hostname": ("hostname", _hostname),
+        "domainname": ("domainname", lambda it: it.text("domainname")),
+        "init": ("init", lambda it: it.flag("init")),
+        "init_path": ("init_path", lambda it: it.text("init_path")),
+        "passwd_entry": ("passwd_entry", lambda it: it.text("passwd_entry")),
+        "tz": ("timezone", lambda it: it.text("tz") or ""),
+        "umask": ("umask", _umask),
+        "user": ("user", _user),
+        "workdir": ("working_directory", read_working_directory),
+    }
+    for option, (field, read) in given.items():
+        if arguments.given(option):
+            changes[field] = read(arguments)
+    if arguments.given("label") or arguments.given("label_file"):
+        changes["labels"] = _labels(arguments)
+    if not arguments.flag("passwd"):
+        if arguments.given("passwd_entry"):
+            raise UsageError("--passwd=false excludes --passwd-entry")
+        changes["passwd_entry"] = None
+    return changes
+
+
+def read_environment(arguments: Arguments, settings: Settings | None) -> tuple[str, ...]:
+    """The variables that were asked for, "NAME=VALUE" in order; the later of two with one name holds.
+
+    Without `settings` only --env-file and --env, which `exec` has, too.
+    """
+    caller = os.environ
+    asked: dict[str, str] = {}
+    if settings is not None:
+        proxy = (
+            arguments.flag("http_proxy")
+            if arguments.given("http_proxy")
+            else settings.containers.http_proxy
+        )
+        if proxy:
+            asked |= environment.proxy_environment(caller)
+        host = (
+            arguments.flag("env_host")
+            if arguments.given("env_host")
+            else settings.containers.env_host
+        )
+        if host:
+            asked |= caller
+    for path in arguments.texts("env_file"):
+        asked |= environment.parse_env_file(read_option_file("--env-file", path), path, caller)
+    asked |= environment.parse_env(arguments.texts("env"), caller)
+    return environment.as_entries(asked)
+
+
+def read_option_file(option: str, path: str) -> str:
+    """The text of a file that an option names. Raises UsageError."""
+    from pod.base.files import read_text
+
+    try:
+        return read_text("/dev/stdin" if path == "-" else path)
+    except OSError as error:
+        raise UsageError(f"file '{path}' of {option} cannot be read: {error.strerror}") from error
+
+
+def read_working_directory(arguments: Arguments) -> str:
+    path = arguments.text("workdir") or ""
+    if not path.startswith("/"):
+        raise UsageError(f"the working directory '{path}' of --workdir is not an absolute path")
+    return path
+
+
+def _annotations(arguments: Arguments) -> dict[str, str]:
+    return environment.parse_annotations(arguments.texts("annotation"))
+
+
+def _attach(arguments: Arguments) -> tuple[str, ...]:
+    streams = tuple(dict.fromkeys(text.lower() for text in arguments.texts("attach")))
+    for stream in streams:
+        if stream not in _STREAMS:
+            raise UsageError(
+                f"invalid argument '{stream}' for '--attach': expected is one of {', '.join(_STREAMS)}"
+            )
+    return streams
+
+
+def _entrypoint(arguments: Arguments) -> tuple[str, ...]:
+    """A program, a JSON list of words, or nothing, which takes the image's away."""
+    text = arguments.text("entrypoint") or ""
+    if text.startswith("["):
+        import json
+
+        try:
+            words = json.loads(text)
+        except ValueError:
+            words = None
+        if isinstance(words, list) and all(isinstance(word, str) for word in words):
+            return tuple(words)
+    return (text,) if text else ()
+
+
+def _groups(arguments: Arguments) -> tuple[str, ...]:
+    from pod.spec.users import parse_group_add
+
+    return parse_group_add(arguments.texts("group_add"))
+
+
+def _hostname(arguments: Arguments) -> str:
+    from pod.spec.hosts import parse_hostname
+
+    return parse_hostname(arguments.text("hostname") or "")
+
+
+def _umask(arguments: Arguments) -> int:
+    from pod.spec.security import parse_umask
+
+    return parse_umask(arguments.text("umask") or "")
+
+
+def _user(arguments: Arguments) -> str:
+    return read_user(arguments.text("user") or "")
+
+
+def read_user(text: str) -> str:
+    """--user, checked."""
+    from pod.spec.users import parse_user
+
+    parse_user(text)
+    return text
+
+
+def _labels(arguments: Arguments) -> dict[str, str]:
+    labels: dict[str, str] = {}
+    for path in arguments.texts("label_file"):
+        labels |= environment.parse_label_file(read_option_file("--label-file", path), path)
+    return labels | environment.parse_labels(arguments.texts("label"))

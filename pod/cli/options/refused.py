@@ -1,0 +1,80 @@
+"""Options of `run` and `create` that podman or docker have and pod does not, each with the reason."""
+
+from __future__ import annotations
+
+from pod.cli.declare import Option
+
+_HEALTH = "health checks come with a later version of pod"
+_NETWORKS = "networks made by 'pod network create' come with a later version of pod"
+_PODS = "pods come with a later version of pod"
+_SECRETS = "secrets come with a later version of pod"
+_GPUS = "this version of pod does not read CDI files; add the devices with --device"
+_LATER = "this version of pod does not have it yet"
+_VERSION_1 = "it belongs to version 1 of control groups"
+_WINDOWS = "it belongs to Windows"
+_ROOT = "only root can restrict devices; a container sees those that it is given"
+
+_FLAGS = {
+    "--disable-content-trust": "pod does not check docker's signatures of content",
+    "--no-healthcheck": _HEALTH,
+    "--oom-kill-disable": _VERSION_1,
+    "--use-api-socket": "pod has no daemon whose socket could be passed on",
+}
+_TEXTS = {
+    "--cgroups": "whether a container gets a control group follows from what is delegated to you",
+    "--chrootdirs": _LATER,
+    "--cpu-count": _WINDOWS,
+    "--cpu-percent": _WINDOWS,
+    "--cpu-rt-period": _VERSION_1,
+    "--cpu-rt-runtime": _VERSION_1,
+    "--decryption-key": "pod does not read encrypted images",
+    "--device-cgroup-rule": _ROOT,
+    "--gpus": _GPUS,
+    "--group-entry": _LATER,
+    "--health-cmd": _HEALTH,
+    "--health-interval": _HEALTH,
+    "--health-log-destination": _HEALTH,
+    "--health-max-log-count": _HEALTH,
+    "--health-max-log-size": _HEALTH,
+    "--health-on-failure": _HEALTH,
+    "--health-retries": _HEALTH,
+    "--health-start-interval": _HEALTH,
+    "--health-start-period": _HEALTH,
+    "--health-startup-cmd": _HEALTH,
+    "--health-startup-interval": _HEALTH,
+    "--health-startup-retries": _HEALTH,
+    "--health-startup-success": _HEALTH,
+    "--health-startup-timeout": _HEALTH,
+    "--health-timeout": _HEALTH,
+    "--hostuser": _LATER,
+    "--init-ctr": _PODS,
+    "--io-maxbandwidth": _WINDOWS,
+    "--io-maxiops": _WINDOWS,
+    "--ip": _NETWORKS,
+    "--ip6": _NETWORKS,
+    "--isolation": _WINDOWS,
+    "--kernel-memory": _VERSION_1,
+    "--link": "docker has given links up in favour of networks",
+    "--link-local-ip": _NETWORKS,
+    "--mac-address": _NETWORKS,
+    "--memory-swappiness": _VERSION_1,
+    "--network-alias": _NETWORKS,
+    "--personality": _LATER,
+    "--pod": _PODS,
+    "--pod-id-file": _PODS,
+    "--preserve-fd": "use --preserve-fds with a number",
+    "--rdt-class": "only root can assign cache and memory bandwidth",
+    "--sdnotify": _LATER,
+    "--seccomp-policy": "pod takes the filter from --security-opt seccomp=FILE alone",
+    "--secret": _SECRETS,
+    "--shm-size-systemd": _LATER,
+    "--subgidname": "the ids are those that /etc/subgid gives to you",
+    "--subuidname": "the ids are those that /etc/subuid gives to you",
+    "--systemd": _LATER,
+    "--volume-driver": "pod has no volume plugins",
+}
+
+OPTIONS = (
+    *(Option((flag,), "flag", refused=why) for flag, why in _FLAGS.items()),
+    *(Option((flag,), "text", refused=why) for flag, why in _TEXTS.items()),
+)
