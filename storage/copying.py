@@ -57,7 +57,7 @@ class _Copier:
             else:
                 self._copy_item(item, target_fd, path)
         # Last, since making entries has changed the time of the directory.
-        _set_attributes(source.fds[0], target_fd, source.status)
+        _set_attributes(source.attributes_fd, target_fd, source.status)
 
     def _copy_item(self, item: Item, target_fd: int, path: str) -> None:
         status = item.status

@@ -17,7 +17,7 @@ from pod.base import files
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.spec.digest import hex_of, is_digest
-from storage.blobs import BlobNotFound
+from storage.blobs import BlobNotFound, digest_of
 from storage.directories import make_private
 
 TYPE_CHECKING = False
@@ -184,28 +184,12 @@ class ImageStore:
         loses its last name stays, nameless. Takes the store's lock.
         """
         with self._lock():
-            self._require_complete(descriptor)
-            entries = self._entries()
-            self._release_name(entries, name)
-            annotations = {REF_NAME: name}
-            if index_digest is not None:
-                annotations[INDEX_DIGEST] = index_digest
-            entry = {**_bare(descriptor), "annotations": annotations}
-            # A name replaces the nameless entry of the same manifest.
-            entries = [
-                other
-                for other in entries
-                if other["digest"] != entry["digest"] or _name(other) is not None
-            ]
-            self._write([*entries, entry])
+            self._add(descriptor, name, index_digest)
 
     def add_nameless(self, descriptor: Descriptor) -> None:
         """Keep a manifest that has no name, unless it has one. Takes the store's lock. Raises ImageIncomplete."""
         with self._lock():
-            self._require_complete(descriptor)
-            entries = self._entries()
-            if all(entry["digest"] != descriptor["digest"] for entry in entries):
-                self._write([*entries, _bare(descriptor)])
+            self._add(descriptor, None, None)
 
     def remove_name(self, name: str) -> None:
         """Take a name away; the image stays, if need be without any. Takes the store's lock. Raises ImageNotFound."""
@@ -236,11 +220,10 @@ class ImageStore:
 
         Takes the store's lock. Raises ImageIncomplete.
         """
-        config_digest = self._blobs.add(config)
         manifest: dict[str, Any] = {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
-            "config": {"mediaType": CONFIG, "digest": config_digest, "size": len(config)},
+            "config": {"mediaType": CONFIG, "digest": digest_of(config), "size": len(config)},
             "layers": [
                 {"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size}
                 for layer in layers
@@ -249,15 +232,33 @@ class ImageStore:
         if annotations:
             manifest["annotations"] = annotations
         data = json.dumps(manifest, separators=(",", ":")).encode()
-        digest = self._blobs.add(data)
-        descriptor = {"mediaType": MANIFEST, "digest": digest, "size": len(data)}
-        if name is None:
-            self.add_nameless(descriptor)
-        else:
-            self.set_name(name, descriptor)
-        return self.lookup(digest)
+        descriptor = {"mediaType": MANIFEST, "digest": digest_of(data), "size": len(data)}
+        with self._lock():  # so that nobody collects the two blobs before something names them
+            self._blobs.add(config)
+            self._blobs.add(data)
+            self._add(descriptor, name, None)
+        return self.lookup(digest_of(data))
 
     # Parts
+
+    def _add(self, descriptor: Descriptor, name: str | None, index_digest: str | None) -> None:
+        """Under the lock: an entry for the manifest, and for the name if there is one."""
+        self._require_complete(descriptor)
+        entries = self._entries()
+        digest, entry = descriptor["digest"], _bare(descriptor)
+        if name is None:
+            if any(other["digest"] == digest for other in entries):
+                return
+        else:
+            self._release_name(entries, name)
+            entry["annotations"] = {REF_NAME: name}
+            if index_digest is not None:
+                entry["annotations"][INDEX_DIGEST] = index_digest
+            # A name replaces the nameless entry of the same manifest.
+            entries = [
+                other for other in entries if other["digest"] != digest or _name(other) is not None
+            ]
+        self._write([*entries, entry])
 
     def _lookup_id(self, wanted: str, grouped: dict[str, _Group]) -> ImageRecord:
         if is_digest(wanted) and wanted in grouped:

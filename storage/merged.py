@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import stat
 
+from storage.overlayfs import WHITEOUT_PREFIX, explicit_top
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,9 +40,10 @@ class Item:
 class MergedDirectory:
     """One directory of the merged tree, as a context manager; `fds` are its forms in the layers, topmost first."""
 
-    def __init__(self, fds: list[int], marks: Marks) -> None:
+    def __init__(self, fds: list[int], marks: Marks, described_by: int = 0) -> None:
         self.fds = fds
         self._marks = marks
+        self._described_by = described_by
 
     def __enter__(self) -> MergedDirectory:
         return self
@@ -51,16 +54,22 @@ class MergedDirectory:
         self.fds = []
 
     @property
+    def attributes_fd(self) -> int:
+        """The form whose attributes count: the topmost one, but for a root that its layer says nothing about."""
+        return self.fds[self._described_by]
+
+    @property
     def status(self) -> os.stat_result:
-        """Of the topmost form, which is the one that counts."""
-        return os.fstat(self.fds[0])
+        """Of `attributes_fd`."""
+        return os.fstat(self.attributes_fd)
 
     def items(self) -> dict[str, Item]:
         """What is visible, sorted by name."""
         found: dict[str, Item] = {}
         closed: set[str] = set()  # names that are decided: what lies deeper is covered
         for fd in self.fds:
-            for name in os.listdir(fd):
+            names, hidden = self._names(fd)
+            for name in names:
                 if name in closed:
                     continue
                 status = os.lstat(name, dir_fd=fd)
@@ -72,6 +81,7 @@ class MergedDirectory:
                 closed.add(name)
                 if known is None and not self._marks.is_whiteout_file(fd, name, status):
                     found[name] = Item(name, fd, status)
+            closed |= hidden
         return dict(sorted(found.items()))
 
     def is_opaque(self) -> bool:
@@ -81,11 +91,21 @@ class MergedDirectory:
     def whiteouts(self) -> set[str]:
         """The names that the topmost form hides."""
         fd = self.fds[0]
-        return {
+        names, hidden = self._names(fd)
+        return hidden | {
             name
-            for name in os.listdir(fd)
+            for name in names
             if self._marks.is_whiteout_file(fd, name, os.lstat(name, dir_fd=fd))
         }
+
+    def _names(self, fd: int) -> tuple[list[str], set[str]]:
+        """The names in one form of the directory, and those that it hides by other names."""
+        names = os.listdir(fd)
+        if not self._marks.by_name:
+            return names, set()
+        marks = [name for name in names if name.startswith(WHITEOUT_PREFIX)]
+        hidden = {name[len(WHITEOUT_PREFIX) :] for name in marks}
+        return [name for name in names if not name.startswith(WHITEOUT_PREFIX)], hidden
 
     def find(self, name: str) -> Item | None:
         """One entry, as in `items`."""
@@ -94,6 +114,8 @@ class MergedDirectory:
             try:
                 status = os.lstat(name, dir_fd=fd)
             except FileNotFoundError:
+                if name in self._names(fd)[1]:
+                    return item
                 continue
             if not stat.S_ISDIR(status.st_mode):
                 if item is None and not self._marks.is_whiteout_file(fd, name, status):
@@ -119,7 +141,7 @@ class MergedDirectory:
 
     def copy(self) -> MergedDirectory:
         """The same directory with descriptors of its own."""
-        return MergedDirectory([os.dup(fd) for fd in self.fds], self._marks)
+        return MergedDirectory([os.dup(fd) for fd in self.fds], self._marks, self._described_by)
 
 
 def open_merged(layers: Iterable[str], marks: Marks) -> MergedDirectory:
@@ -134,7 +156,7 @@ def open_merged(layers: Iterable[str], marks: Marks) -> MergedDirectory:
         for fd in fds:
             os.close(fd)
         raise
-    return MergedDirectory(fds, marks)
+    return MergedDirectory(fds, marks, explicit_top(fds) if fds else 0)
 
 
 def find_directory(root: MergedDirectory, path: str) -> MergedDirectory | None:

@@ -19,15 +19,22 @@ OWNER_XATTR = "user.pod.owner"
 IMPLICIT_XATTR = "user.pod.implicit"
 """On the top directory of a layer whose archive says nothing about it: then that of the next layer counts."""
 
+WHITEOUT_PREFIX = ".wh."
+OPAQUE_NAME = ".wh..wh..opq"
+
 _OWN_PREFIXES = (b"user.overlay.", b"user.fuseoverlayfs.", b"user.containers.", b"user.pod.")
 _WHOLE_RANGE = "4294967295"
 
 
 class Marks:
-    """Marks in the form of one mount option: "user." attributes with `userxattr`, "trusted." for the real root."""
+    """Marks in the form of one mount option: "user." attributes with `userxattr`, "trusted." for the real root.
 
-    def __init__(self, prefix: str) -> None:
+    With `by_name`, files whose names begin with `.wh.` are marks too, as fuse-overlayfs writes them.
+    """
+
+    def __init__(self, prefix: str, *, by_name: bool = False) -> None:
         self.prefix = prefix
+        self.by_name = by_name
         self._opaque = f"{prefix}opaque"
         self._whiteout = f"{prefix}whiteout"
 
@@ -42,13 +49,15 @@ class Marks:
         """Hide `name` of the lower layers."""
         try:
             os.mknod(name, stat.S_IFCHR, 0, dir_fd=directory_fd)
-            return
-        except PermissionError:
-            pass  # a user namespace before Linux 5.8, or a filter
+        except PermissionError:  # a user namespace before Linux 5.8, or a filter
+            self.make_whiteout_file(directory_fd, name)
+
+    def make_whiteout_file(self, directory_fd: int, name: bytes) -> None:
+        """As make_whiteout, in the form without device files, which overlay knows since Linux 6.7."""
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         fd = os.open(name, flags, 0o000, dir_fd=directory_fd)
         try:
-            os.setxattr(fd, self._whiteout, b"y")  # the form without device files, Linux 6.7
+            os.setxattr(fd, self._whiteout, b"y")
         finally:
             os.close(fd)
         readable_fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory_fd)
@@ -64,7 +73,9 @@ class Marks:
 
     def is_opaque(self, directory_fd: int) -> bool:
         """Whether the directory hides what is below it."""
-        return _xattr(directory_fd, self._opaque) == b"y"
+        if _xattr(directory_fd, self._opaque) == b"y":
+            return True
+        return self.by_name and _exists(OPAQUE_NAME, directory_fd)
 
     def is_whiteout(self, status: os.stat_result) -> bool:
         """Whether a file with this lstat(2) result is a whiteout, in the form of a device file."""
@@ -82,17 +93,28 @@ class Marks:
         return _xattr(path, self._whiteout) is not None
 
 
-def explicit_top(layers: Sequence[str]) -> str:
-    """The topmost of these layer directories whose archive says what "/" is like."""
-    for layer in layers:
-        if _xattr(layer, IMPLICIT_XATTR) is None:
-            return layer
-    return layers[-1]
+def explicit_top(layers: Sequence[str | int]) -> int:
+    """Which of these layer directories is the topmost one whose archive says what "/" is like."""
+    for index, layer in enumerate(layers):
+        try:
+            if _xattr(layer, IMPLICIT_XATTR) is None:
+                return index
+        except PermissionError:
+            return index  # an implicit one could be read by everybody
+    return len(layers) - 1
 
 
 def is_own_xattr(name: bytes) -> bool:
     """Whether an attribute means something to overlay, fuse-overlayfs or pod, so that an image must not set it."""
     return name.startswith(_OWN_PREFIXES)
+
+
+def _exists(name: str, directory_fd: int) -> bool:
+    try:
+        os.lstat(name, dir_fd=directory_fd)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _xattr(file: int | str, name: str) -> bytes | None:
@@ -113,6 +135,6 @@ def _prefix() -> str:
     return "trusted.overlay." if is_initial else "user.overlay."
 
 
-def marks_here() -> Marks:
+def marks_here(*, by_name: bool = False) -> Marks:
     """The marks for layers of the caller; call it in the command's own process, not inside the id map."""
-    return Marks(_prefix())
+    return Marks(_prefix(), by_name=by_name)

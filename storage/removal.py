@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from pod.linux import idmap
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_ATTEMPTS = 20  # to remove a directory that somebody fills at the same time
 _DEEPEST = 100  # open directories at a time; what is deeper is moved up first
 
 
@@ -40,7 +42,8 @@ def remove_as_caller(path: str) -> None:
 def remove_at(parent_fd: int, name: str | bytes) -> None:
     """Delete the entry `name` of a directory, with everything below it. Links are not followed.
 
-    Takes no more descriptors for a deep tree than for a flat one.
+    Takes no more descriptors for a deep tree than for a flat one. What others delete meanwhile is no error, and what
+    they add is deleted too.
     """
     try:
         os.unlink(name, dir_fd=parent_fd)
@@ -50,12 +53,21 @@ def remove_at(parent_fd: int, name: str | bytes) -> None:
     except (IsADirectoryError, PermissionError) as error:  # EPERM: POSIX has it for directories
         if isinstance(error, PermissionError) and not _is_directory(parent_fd, name):
             raise
-    top_fd = os.open(name, _DIRECTORY, dir_fd=parent_fd)
-    try:
-        _empty(top_fd, top_fd, 1)
-    finally:
-        os.close(top_fd)
-    os.rmdir(name, dir_fd=parent_fd)
+    for attempt in range(_ATTEMPTS):
+        try:
+            top_fd = os.open(name, _DIRECTORY, dir_fd=parent_fd)
+            try:
+                _empty(top_fd, top_fd, 1)
+            finally:
+                os.close(top_fd)
+            os.rmdir(name, dir_fd=parent_fd)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY or attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            return
 
 
 def _empty(top_fd: int, directory_fd: int, depth: int) -> None:
@@ -67,23 +79,32 @@ def _empty(top_fd: int, directory_fd: int, depth: int) -> None:
                 if entry.is_dir(follow_symlinks=False):
                     directories.append(entry.name)
                 else:
-                    os.unlink(entry.name, dir_fd=directory_fd)
+                    _ignoring_missing(os.unlink, entry.name, directory_fd)
         if not directories:
             return
         for name in directories:
             if depth >= _DEEPEST:
-                os.rename(
-                    name, f".deep-{os.urandom(8).hex()}", src_dir_fd=directory_fd, dst_dir_fd=top_fd
-                )
+                new_name = f".deep-{os.urandom(8).hex()}"
+                os.rename(name, new_name, src_dir_fd=directory_fd, dst_dir_fd=top_fd)
                 continue
-            child_fd = os.open(name, _DIRECTORY, dir_fd=directory_fd)
+            try:
+                child_fd = os.open(name, _DIRECTORY, dir_fd=directory_fd)
+            except FileNotFoundError:
+                continue
             try:
                 _empty(top_fd, child_fd, depth + 1)
             finally:
                 os.close(child_fd)
-            os.rmdir(name, dir_fd=directory_fd)
+            _ignoring_missing(os.rmdir, name, directory_fd)
         if depth > 1:
             return  # the top looks again, for what was moved to it
+
+
+def _ignoring_missing(remove: Callable[..., None], name: str, directory_fd: int) -> None:
+    try:
+        remove(name, dir_fd=directory_fd)
+    except FileNotFoundError:
+        pass
 
 
 def run_as_owner(function: Callable[[], Any], *, what: str) -> Any:

@@ -13,7 +13,6 @@ from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.linux import idmap
 from pod.spec.digest import hex_of
-from storage import overlayfs
 from storage.drivers import table
 from storage.layers import NAME_LENGTH, LayerNotFound
 
@@ -103,7 +102,7 @@ class RootFileSystems:
         `maps` is the container's id map where it is not the default one.
         """
         driver, lowers = self._load(directory)
-        top, marks, whole = driver.changes(directory), overlayfs.marks_here(), driver.is_whole
+        top, marks, whole = driver.changes(directory), driver.marks(), driver.is_whole
 
         def work() -> list[tuple[str, str]]:
             from storage import tree
@@ -128,7 +127,7 @@ class RootFileSystems:
         Paths in `exclude` are left out. The caller may close its own copy of `out_fd` at once.
         """
         driver, lowers = self._load(directory)
-        top, marks, whole = driver.changes(directory), overlayfs.marks_here(), driver.is_whole
+        top, marks, whole = driver.changes(directory), driver.marks(), driver.is_whole
 
         def work() -> None:
             from storage import tree
@@ -150,7 +149,7 @@ class RootFileSystems:
         """As start_layer, but write the whole file system of the container, without mounting it."""
         driver, lowers = self._load(directory)
         layers = [driver.changes(directory), *([] if driver.is_whole else lowers)]
-        marks = overlayfs.marks_here()
+        marks = driver.marks()
 
         def work() -> None:
             from storage import tree

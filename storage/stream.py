@@ -20,18 +20,19 @@ _QUEUED_CHUNKS = 8
 
 
 class TooLarge(PodError):
-    """The data grew beyond a limit."""
+    """The data grew beyond a limit; `for_disk`: beyond the one that the free space sets."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, why: str, *, for_disk: bool = False) -> None:
         super().__init__(f"the data is too large: {why}")
         self.why = why
+        self.for_disk = for_disk
 
 
 class Limits(Record):
     """How much a layer may unpack to. The defaults let every image of this world pass, and no bomb."""
 
     max_bytes: int = 0
-    """Uncompressed; 0 stands for the free space of the disk."""
+    """Uncompressed; 0 stands for most of the free space of the disk."""
     max_ratio: int = 300
     """Uncompressed bytes per compressed byte, once `ratio_from` bytes have come; gzip cannot exceed 1032."""
     ratio_from: int = 4 << 30
@@ -42,7 +43,7 @@ class LayerStream:
     """Decompressed chunks of what `read` gives; afterwards the digest and the sizes of the whole."""
 
     def __init__(
-        self, read: Read, *, max_bytes: int, limits: Limits, algorithm: str = "sha256"
+        self, read: Read, *, free_bytes: int, limits: Limits, algorithm: str = "sha256"
     ) -> None:
         import hashlib  # heavy
 
@@ -50,7 +51,7 @@ class LayerStream:
         self.bytes = 0
         self.compression = ""
         self._read = read
-        self._max_bytes = max_bytes
+        self._max_bytes = limits.max_bytes or free_bytes * 19 // 20  # others need some, too
         self._limits = limits
         self._hash = hashlib.new(algorithm)
 
@@ -64,7 +65,10 @@ class LayerStream:
         for chunk in self._decompressed():
             self.bytes += len(chunk)
             if self.bytes > self._max_bytes:
-                raise TooLarge(f"more than {self._max_bytes} bytes when uncompressed")
+                raise TooLarge(
+                    f"it has more than {self._max_bytes} bytes when uncompressed",
+                    for_disk=not self._limits.max_bytes,
+                )
             if (
                 self.bytes > self._limits.ratio_from
                 and self.bytes > self._limits.max_ratio * self.compressed_bytes

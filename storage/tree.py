@@ -67,11 +67,11 @@ def write_layer(
         if _top_differs(os.fstat(upper.fds[0]), lowers):
             writer.add_root(upper.fds[0])
         for change in _changes(upper, lower, whole=whole):
-            if change.path in left_out:
-                continue
+            name = change.path.rpartition("/")[2]
+            if change.path in left_out or name.startswith(overlayfs.WHITEOUT_PREFIX):
+                continue  # a layer cannot have files of such names: there they remove others
             if change.item is None:
-                directory, slash, name = change.path.rpartition("/")
-                writer.mark(f"{directory}{slash}.wh.{name}")
+                writer.mark(f"{change.path[: -len(name)]}{overlayfs.WHITEOUT_PREFIX}{name}")
             else:
                 writer.add(change.path, change.item)
     writer.close()
@@ -98,7 +98,7 @@ def _top_differs(status: os.stat_result, lowers: Sequence[str]) -> bool:
     mine = (status.st_mode, status.st_uid, status.st_gid)
     if not lowers:
         return mine != (stat.S_IFDIR | 0o755, 0, 0)
-    below = os.stat(overlayfs.explicit_top(lowers))
+    below = os.stat(lowers[overlayfs.explicit_top(lowers)])
     return mine != (below.st_mode, below.st_uid, below.st_gid)
 
 

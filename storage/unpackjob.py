@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031  # fcntl(2); the fcntl module names it from Python 3.10 on, not everywhere
 
+_MAKE_SPACE = "pod system prune makes space"
 _ERRORS = {
     "invalid": layers.InvalidLayer,
     "too large": layers.LayerTooLarge,
@@ -182,18 +183,21 @@ class _Work:
         except BadEntry as error:
             return {"error": ("invalid", error.message, error.hint)}
         except TooLarge as error:
+            if error.for_disk:
+                why = f"{error.why}, and that would fill the disk"
+                return {"error": ("disk full", why, _MAKE_SPACE)}
             return {"error": ("too large", error.why, None)}
         except OSError as error:
             full = error.errno in {errno.ENOSPC, errno.EDQUOT}
-            hint = "pod system prune makes space" if full else None
-            return {"error": ("disk full" if full else "other", error.strerror or str(error), hint)}
+            kind, hint = ("disk full", _MAKE_SPACE) if full else ("other", None)
+            return {"error": (kind, error.strerror or str(error), hint)}
 
     def _unpack(self) -> dict[str, Any]:
         root_fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         _forget_parent(root_fd)
         stream = LayerStream(
             self._reader(),
-            max_bytes=self.limits.max_bytes or _free_bytes(root_fd),
+            free_bytes=_free_bytes(root_fd),
             limits=self.limits,
             algorithm=algorithm_of(self.diff_id) if self.diff_id else "sha256",
         )

@@ -198,7 +198,7 @@ def _import(data: str, source_fd: int) -> str:
     status = os.fstatvfs(root_fd)
     incoming = stream.LayerStream(
         stream.read_from(source_fd),
-        max_bytes=status.f_bavail * status.f_frsize,
+        free_bytes=status.f_bavail * status.f_frsize,
         limits=stream.Limits(),
     )
     unpacker = Unpacker(root_fd, None)

@@ -44,6 +44,26 @@ def find(engine: Engine, text: str) -> ImageRecord:
     raise ImageNotFound(text)
 
 
+def name_of(image: ImageRecord, text: str) -> str:
+    """The full name of the image that a person meant by `text`, or its id when it has none.
+
+    An image may have several; one that was asked for by id or digest gives its first.
+    """
+    from pod.image import names
+    from pod.spec import reference
+
+    if text in image.names:
+        return text
+    try:
+        wanted = names.local_names(reference.parse(text), names.RegistriesConfig())
+    except reference.InvalidReference:
+        wanted = ()
+    for name in wanted:
+        if name in image.names:
+            return name
+    return image.names[0] if image.names else image.id
+
+
 def ensure(engine: Engine, text: str, options: PullOptions) -> ImageRecord:
     return find(engine, text)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pod.linux.sockets import Channel
     from pod.spec.container import ContainerConfig
     from pod.state.containers import Container
+    from storage.images import ImageRecord
 
 
 class RunOptions(Record):
@@ -45,10 +46,7 @@ def run(
     `on_created` gets the id of a container that is left in the background, once it runs. A container with --rm that
     cannot be started is removed, another one stays to be looked at.
     """
-    image = None if config.rootfs else images.ensure(engine, config.image, pull)
-    if image is not None:
-        config = config.replace(image=image.names[0] if image.names else image.id)
-    _check_cid_file(config)
+    config, image = _with_image(engine, config, pull)
     container, lock = create.create(
         engine, config, image, name=options.name, replace=options.replaces, active=True
     )
@@ -73,6 +71,37 @@ def run(
         on_created(container.id)
         return 0
     return see_through(engine, container, channel, options.detach_keys, sig_proxy=options.sig_proxy)
+
+
+def create_only(
+    engine: Engine,
+    config: ContainerConfig,
+    pull: PullOptions,
+    *,
+    name: str = "",
+    replaces: bool = False,
+) -> Container:
+    """Create a container that somebody will start later."""
+    config, image = _with_image(engine, config, pull)
+    container, lock = create.create(engine, config, image, name=name, replace=replaces)
+    try:
+        _write_cid_file(container)
+    except BaseException:
+        remove.remove_settled(engine, container, lock, with_volumes=True)
+        raise
+    lock.release()
+    return container
+
+
+def _with_image(
+    engine: Engine, config: ContainerConfig, pull: PullOptions
+) -> tuple[ContainerConfig, ImageRecord | None]:
+    """The image, pulled if need be, and the configuration with the name that it is meant by."""
+    _check_cid_file(config)
+    if config.rootfs:
+        return config, None
+    image = images.ensure(engine, config.image, pull)
+    return config.replace(image=images.name_of(image, config.image)), image
 
 
 def see_through(

@@ -135,7 +135,7 @@ def _mount_one(root_fd: int, entry: dict[str, Any], label: str) -> None:
         entry["destination"],
     )
     if options.flags & MS_BIND or kind == "bind":
-        _bind(root_fd, source or "", destination, options)
+        _bind(root_fd, source or "", entry.get("pod_subpath", ""), destination, options)
         return
     if kind == "cgroup":
         kind, source = "cgroup2", "cgroup"
@@ -170,9 +170,12 @@ def _mount_from_host(kind: str, target: str, error: OSError) -> bool:
     return True
 
 
-def _bind(root_fd: int, source: str, destination: str, options: Options) -> None:
+def _bind(root_fd: int, source: str, subpath: str, destination: str, options: Options) -> None:
     source_fd = os.open(source, os.O_PATH | os.O_CLOEXEC)
     try:
+        if subpath:
+            top_fd, source_fd = source_fd, inroot.open_path(source_fd, subpath)
+            os.close(top_fd)
         is_directory = stat.S_ISDIR(os.fstat(source_fd).st_mode)
         make = inroot.make_directory if is_directory else inroot.make_file
         target_fd = make(root_fd, destination)

@@ -294,8 +294,6 @@ def _mount(mount: Mount, number: int, facts: Facts) -> RuntimeMount:
     source = mount.source
     if mount.kind == "volume":
         source = f"{facts.volumes}/{mount.source}/_data"
-        if mount.subpath:
-            source = f"{source}/{mount.subpath.strip('/')}"
     if mount.overlay:
         directory = overlay_directory(facts.directory, number)
         return _overlay(
@@ -307,7 +305,11 @@ def _mount(mount: Mount, number: int, facts: Facts) -> RuntimeMount:
     bind = "rbind" if mount.recursive else "bind"
     if mount.read_only and mount.recursive_read_only:
         words.append("rro")
-    return _entry(mount.target, "bind", source, [bind, mount.propagation, *words])
+    entry = _entry(mount.target, "bind", source, [bind, mount.propagation, *words])
+    if mount.subpath:
+        # Resolved by the runtime, inside the source: what is in a volume was put there by containers.
+        entry["pod_subpath"] = mount.subpath  # type: ignore[typeddict-unknown-key]
+    return entry
 
 
 def overlay_directory(container_directory: str, number: int) -> str:

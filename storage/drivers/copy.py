@@ -33,6 +33,9 @@ class Copy:
     def changes(self, directory: str) -> str:
         return f"{directory}/root"
 
+    def marks(self) -> overlayfs.Marks:
+        return overlayfs.marks_here()
+
 
 DRIVER = Copy()
 

@@ -62,6 +62,9 @@ class FuseOverlayfs:
     def changes(self, directory: str) -> str:
         return f"{directory}/upper"
 
+    def marks(self) -> overlayfs.Marks:
+        return overlayfs.marks_here(by_name=True)
+
 
 DRIVER = FuseOverlayfs()
 

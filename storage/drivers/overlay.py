@@ -57,6 +57,9 @@ class Overlay:
     def changes(self, directory: str) -> str:
         return f"{directory}/upper"
 
+    def marks(self) -> overlayfs.Marks:
+        return overlayfs.marks_here()
+
 
 DRIVER = Overlay()
 
@@ -70,14 +73,14 @@ def make_upper(directory: str, lowers: list[str]) -> None:
         os.mkdir(f"{directory}/empty", 0o755)
         os.chmod(upper, 0o755)
         return
-    top = os.stat(overlayfs.explicit_top(lowers))
+    source = lowers[overlayfs.explicit_top(lowers)]
+    top = os.stat(source)
     ours = os.stat(upper)
     if (top.st_uid, top.st_gid) != (ours.st_uid, ours.st_gid):
         owner = (top.st_uid, top.st_gid)
         try:
             os.chown(upper, *owner)
         except PermissionError:
-            source = overlayfs.explicit_top(lowers)
             idmap.run_inside(
                 lambda: _copy_owner(source, upper),
                 what="set the owner of a directory",

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol
 
+    from storage.overlayfs import Marks
     from storage.rootfs import RootMount
 
     class Driver(Protocol):
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
         def changes(self, directory: str) -> str:
             """The directory with what the container wrote."""
+
+        def marks(self) -> Marks:
+            """What marks in that directory, and in the layers, look like."""
 
 
 NAMES = ("overlay", "fuse-overlayfs", "copy")

@@ -34,7 +34,7 @@ def read_container(arguments: Arguments, engine: Engine) -> ContainerConfig:
     settings = engine.settings
     base = container_preset(settings)
     config = base.replace(
-        **process.process_changes(arguments, settings),
+        **process.process_changes(arguments, settings, base),
         **places.place_changes(arguments, base),
         **limits.limit_changes(arguments, settings, base),
         **lifetime.lifetime_changes(arguments, base),

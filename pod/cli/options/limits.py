@@ -133,7 +133,10 @@ def limit_changes(
     if arguments.given("security_opt"):
         from pod.spec.security import parse_security_options
 
-        changes["security"] = parse_security_options(arguments.texts("security_opt"))
+        security = parse_security_options(arguments.texts("security_opt"))
+        changes["security"] = security.replace(
+            apparmor=security.apparmor or base.security.apparmor
+        )
     if arguments.given("ulimit"):
         from pod.spec.resources import parse_ulimits
 

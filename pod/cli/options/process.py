@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pod.cli.declare import Arguments
     from pod.engine.configuration import Settings
+    from pod.spec.container import ContainerConfig
 
 ENV = Option(
     ("-e", "--env"),
@@ -122,15 +123,20 @@ OPTIONS = (
 _STREAMS = ("stdin", "stdout", "stderr")
 
 
-def process_changes(arguments: Arguments, settings: Settings) -> dict[str, Any]:
-    """Fields of ContainerConfig that the options above set, but for the command itself."""
+def process_changes(
+    arguments: Arguments, settings: Settings, base: ContainerConfig
+) -> dict[str, Any]:
+    """Fields of ContainerConfig that the options above set, but for the command itself.
+
+    `base` has what the configuration files say.
+    """
     changes: dict[str, Any] = {
         "environment": read_environment(arguments, settings),
         "terminal": arguments.flag("tty"),
         "interactive": arguments.flag("interactive"),
     }
     given: dict[str, tuple[str, Callable[[Arguments], Any]]] = {
-        "annotation": ("annotations", _annotations),
+        "annotation": ("annotations", lambda it: {**base.annotations, **_annotations(it)}),
         "attach": ("attach", _attach),
         "entrypoint": ("entrypoint", _entrypoint),
         "env_merge": ("merged_environment", lambda it: tuple(it.texts("env_merge"))),

@@ -215,6 +215,11 @@ def test_devices_are_left_out_and_counted(store: Store) -> None:
     assert record.skipped_devices == 3
 
 
+def test_set_id_files_cannot_be_reached_by_others(make_layer: Make) -> None:
+    path = make_layer(Entry("su", b"x", mode=0o4755))
+    assert os.stat(os.path.dirname(path)).st_mode & 0o077 == 0
+
+
 # What lower layers have
 
 

@@ -47,7 +47,7 @@ def stream(
     data: bytes, chunk: int = 70_000, limits: Limits | None = None, most: int = GENEROUS
 ) -> LayerStream:
     source = io.BytesIO(data)
-    return LayerStream(lambda: source.read(chunk), max_bytes=most, limits=limits or Limits())
+    return LayerStream(lambda: source.read(chunk), free_bytes=most, limits=limits or Limits())
 
 
 @pytest.mark.parametrize("kind", COMPRESSORS)
@@ -130,11 +130,12 @@ def test_a_bomb_is_stopped_in_small_steps(kind: str) -> None:
     most = 10 << 20
     incoming = stream(bomb(kind), most=most)
     taken = 0
-    with pytest.raises(TooLarge):
+    with pytest.raises(TooLarge) as caught:
         for chunk in incoming.chunks():
             assert len(chunk) <= 4 << 20
             taken += len(chunk)
     assert taken <= most
+    assert caught.value.for_disk
 
 
 def test_a_bomb_is_told_by_its_ratio() -> None:
@@ -183,6 +184,6 @@ def test_a_range_of_a_file_is_a_layer(tmp_path: object) -> None:
         file.write(b"before" + gzip.compress(DATA) + b"after")
     with open(f"{tmp_path}/archive", "rb") as file:
         read = read_range(file.fileno(), 6, len(gzip.compress(DATA)))
-        incoming = LayerStream(read, max_bytes=GENEROUS, limits=Limits())
+        incoming = LayerStream(read, free_bytes=GENEROUS, limits=Limits())
         assert b"".join(incoming.chunks()) == DATA
         assert file.tell() == 0
