@@ -91,7 +91,7 @@ def _store_layer(
     """The archive as a blob and as a tree; the blob's place in a manifest, and the diff id."""
     job = store.layers.unpack()
     try:
-        with _opened(source, settings, progress) as read, store.blobs.new() as partial:
+        with _Opened(source, settings, progress) as read, store.blobs.new() as partial:
             kind = _receive(read, partial, job, store, progress)
             digest = partial.commit()
             size = partial.offset
@@ -137,7 +137,7 @@ def _receive(
     return kind
 
 
-class _opened:  # noqa: N801  used like a function
+class _Opened:
     """The source as a context: something that gives the next bytes."""
 
     def __init__(self, source: str | int, settings: Settings | None, progress: Progress) -> None:
