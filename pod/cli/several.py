@@ -7,7 +7,9 @@ from pod.base.errors import PodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pod.engine.context import Engine
 
 
 def for_each(names: Iterable[str], do: Callable[[str], str | None]) -> int:
@@ -17,12 +19,36 @@ def for_each(names: Iterable[str], do: Callable[[str], str | None]) -> int:
         try:
             line = do(name)
         except (PodError, OSError) as error:
-            from pod.cli.report import report
-
-            if isinstance(error, BrokenPipeError):
-                raise
-            status = report(error)
+            status = _told(error)
         else:
             if line is not None:
                 print(line)
     return status
+
+
+def at_once(
+    engine: Engine, names: Sequence[str], do: Callable[[str], str | None], what: str
+) -> int:
+    """The same with several names at a time, each in a process of its own; lines come in the order of the names.
+
+    `what` completes "the process that should ...".
+    """
+    from pod.engine.parallel import for_each as in_children
+
+    status = 0
+    for _, result in in_children(engine, names, do, what):
+        if isinstance(result, (PodError, OSError)):
+            status = _told(result)
+        elif isinstance(result, Exception):
+            raise result
+        elif result is not None:
+            print(result)
+    return status
+
+
+def _told(error: PodError | OSError) -> int:
+    from pod.cli.report import report
+
+    if isinstance(error, BrokenPipeError):
+        raise error
+    return report(error)

@@ -10,6 +10,7 @@ from pod.base import ids, locks, paths
 from pod.base.errors import InvalidValue, PodError
 from pod.engine import lookup, network
 from pod.engine import volumes as engine_volumes
+from pod.engine.namefiles import check_timezone, hostname_of
 from pod.linux import processes
 from pod.spec import merge
 from pod.spec.bundle import ROOT, is_own, overlay_directory
@@ -19,6 +20,8 @@ from pod.state import containers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pod.engine.context import Engine
     from pod.spec.container import ContainerConfig
     from pod.spec.oci import ExecutionConfig
@@ -62,6 +65,7 @@ def create(
         if not config.rootfs:
             engine.rootfs.create(directory, image.diff_ids if image else ())
         config = engine_volumes.prepare(engine, config, directory, undo)
+        config = _with_hostname(config, container_id)
         _make_overlay_directories(config, directory)
         container = containers.Container(
             id=container_id,
@@ -93,7 +97,10 @@ def check_name(name: str) -> None:
 
 def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None) -> ContainerConfig:
     """The configuration with the image's and the engine's defaults, names resolved to ids, and free ports chosen."""
-    execution: ExecutionConfig = (image.config().get("config") or {}) if image else {}
+    execution: ExecutionConfig = {}
+    if image is not None:
+        found: Any = image.config().get("config")
+        execution = found or {}
     config = merge.with_image_defaults(config, execution, default_environment(engine))
     if image is not None:
         config = config.replace(image_id=image.id, layers=tuple(image.diff_ids))
@@ -105,6 +112,7 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
     config = config.replace(
         runtime=config.runtime or engine.given_runtime or engine.settings.engine.runtime
     )
+    check_timezone(config.timezone)
     networking = config.networking
     if networking.network.mode == "host" and not config.hostname:
         config = config.replace(hostname=os.uname().nodename)  # podman-run(1), --hostname
@@ -130,10 +138,22 @@ def default_environment(engine: Engine) -> dict[str, str]:
     return variables
 
 
+def _with_hostname(config: ContainerConfig, container_id: str) -> ContainerConfig:
+    """The configuration with the variable HOSTNAME, unless it was set or unset by the user."""
+    entries = config.environment
+    if any(entry.startswith("HOSTNAME=") for entry in entries):
+        return config
+    if "HOSTNAME" in config.unset_environment:
+        return config
+    hostname = hostname_of(config, container_id)
+    return config.replace(environment=(*entries, f"HOSTNAME={hostname}"))
+
+
 def _with_ids(engine: Engine, config: ContainerConfig) -> ContainerConfig:
     """Names of containers whose namespaces are joined become ids, and those containers are needed from now on."""
-    needs = list(config.needs)
-    changes = {}
+    requires = tuple(lookup.container(engine, name).id for name in config.requires)
+    needs = [*config.needs, *requires]
+    changes: dict[str, Any] = {"requires": requires}
     for field in ("pid", "ipc", "uts", "cgroupns", "userns"):
         namespace = getattr(config, field)
         if namespace.mode == "container":

@@ -119,7 +119,10 @@ def _joined_namespaces(engine: Engine, config: ContainerConfig) -> dict[str, str
 
 def _placement(engine: Engine, container: Container) -> Placement:
     config = container.config
-    files = cgroup_files(config.resources, _device_numbers(config.resources))
+    limits = config.resources
+    if not limits.pids_limit:
+        limits = limits.replace(pids_limit=engine.settings.containers.pids_limit)
+    files = cgroup_files(limits, _device_numbers(limits))
     root = cgroups.delegated_root()
     if root is None:
         asked = {name for name in files if name != "pids.max" or config.resources.pids_limit}

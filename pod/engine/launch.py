@@ -80,7 +80,7 @@ def _await_report(channel: sockets.Channel, container: Container) -> None:
     if message[0] == monitor.ERROR:
         raise processes.rebuild_error(message[1], message[2])
     for name, why in message[3].items():
-        if name != "pids.max":
+        if name != "pids.max" or container.config.resources.pids_limit:
             log.warning(f"limit {name} of container '{container.name}' is not applied: {why}")
 
 
@@ -108,7 +108,7 @@ def make_order(
 ) -> dict[str, Any]:
     """What the monitor is told; pod/monitor/main.py describes it."""
     config = container.config
-    hostname = namefiles.hostname_of(container)
+    hostname = namefiles.hostname_of(config, container.id)
     generated = namefiles.write(engine, container, hostname)
     facts, placement = host_facts.collect(engine, container, generated, window)
     document = bundle.runtime_config(config, facts)

@@ -8,7 +8,7 @@ import select
 from pod.base.errors import PodError, Unsupported
 from pod.base.records import Record
 from pod.engine import finish, logfile
-from pod.linux import sockets
+from pod.linux import processes, sockets
 from pod.spec import monitor
 
 TYPE_CHECKING = False
@@ -59,6 +59,27 @@ def show(engine: Engine, container: Container, selection: Selection, sink: Sink)
             reader.follow(channel)
         finally:
             channel.close()
+
+
+def show_several(engine: Engine, found: list[tuple[Container, Sink]], selection: Selection) -> None:
+    """The same for several containers; one after the other, or when following, all at once.
+
+    Sinks of containers that are followed are called in child processes.
+    """
+    if not selection.follow:
+        for container, sink in found:
+            show(engine, container, selection, sink)
+        return
+    engine.close()  # a connection must not cross the fork
+    children = [
+        processes.fork(
+            lambda container=container, sink=sink: show(engine, container, selection, sink),  # type: ignore[misc]
+            what=f"show the logs of container '{container.name}'",
+        )
+        for container, sink in found
+    ]
+    for child in children:
+        child.result()
 
 
 def log_path(engine: Engine, container: Container) -> str:

@@ -10,6 +10,7 @@ import os
 from netns import names
 from netns.backends import addresses
 from pod.base import files
+from pod.base.errors import PodError
 from pod.base.version import VERSION
 from pod.linux import interfaces
 from pod.spec.bundle import has_own_network, is_own
@@ -17,6 +18,7 @@ from pod.spec.bundle import has_own_network, is_own
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.engine.context import Engine
+    from pod.spec.container import ContainerConfig
     from pod.state.containers import Container
 
 _USER_MODE = {
@@ -37,7 +39,8 @@ def write(engine: Engine, container: Container, hostname: str) -> dict[str, str]
         contents["/etc/hostname"] = f"{hostname}\n"
     if config.networking.manage_hosts:
         contents["/etc/hosts"] = _hosts(engine, container, hostname)
-    contents["/etc/resolv.conf"] = _resolv_conf(engine, container)
+    if config.networking.dns != ("none",):
+        contents["/etc/resolv.conf"] = _resolv_conf(engine, container)
     if config.networking.network.mode == "container":
         for path in ("/etc/hosts", "/etc/resolv.conf"):
             contents.pop(path, None)
@@ -59,6 +62,21 @@ def write(engine: Engine, container: Container, hostname: str) -> dict[str, str]
 def zone_file(timezone: str) -> str:
     """The file of a time zone; "local" is the host's."""
     return "/etc/localtime" if timezone == "local" else f"/usr/share/zoneinfo/{timezone}"
+
+
+def check_timezone(timezone: str) -> None:
+    """Raise PodError unless the host knows the time zone; "" is none."""
+    if not timezone:
+        return
+    if (
+        timezone.startswith("/")
+        or ".." in timezone.split("/")
+        or not os.path.isfile(zone_file(timezone))
+    ):
+        raise PodError(
+            f"there is no time zone '{timezone}' in /usr/share/zoneinfo",
+            hint="give a name such as Europe/Berlin, or local for the host's own",
+        )
 
 
 def _write(path: str, text: str) -> None:
@@ -110,7 +128,7 @@ def _base_hosts(engine: Engine, container: Container) -> str:
 
 def _resolv_conf(engine: Engine, container: Container) -> str:
     networking, settings = container.config.networking, engine.settings.containers
-    servers = [server for server in networking.dns or settings.dns_servers if server != "none"]
+    servers = networking.dns or settings.dns_servers
     try:
         host = files.read_text("/etc/resolv.conf")
     except FileNotFoundError:
@@ -138,12 +156,11 @@ def _container_environment(container: Container) -> str:
     return text + f"rootless={int(os.geteuid() != 0)}\n"
 
 
-def hostname_of(container: Container) -> str:
+def hostname_of(config: ContainerConfig, container_id: str) -> str:
     """What the container calls itself."""
-    config = container.config
     if not is_own(config.uts):
         return os.uname().nodename
-    return config.hostname or container.id[:12]
+    return config.hostname or container_id[:12]
 
 
 def needs_user_network(container: Container) -> bool:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 def container_preset(settings: Settings) -> ContainerConfig:
     """A configuration without image and command that has what the configuration files say.
 
-    Values of which the files are the weaker source are not in it, but looked up where the stronger one is known: limits,
-    capabilities, sysctls, name servers, variables (engine/facts.py, engine/namefiles.py, engine/create.py).
+    Values of which the files are the weaker source are not in it, but looked up where the stronger one is known:
+    limits, capabilities, sysctls, name servers, variables (engine/facts.py, engine/namefiles.py, engine/create.py).
     """
     given = settings.containers
     changes: dict[str, Any] = {}

@@ -70,7 +70,14 @@ def run(
         channel.close()
         on_created(container.id)
         return 0
-    return see_through(engine, container, channel, options.detach_keys, sig_proxy=options.sig_proxy)
+    return see_through(
+        engine,
+        container,
+        channel,
+        options.detach_keys,
+        read_stdin=config.interactive,
+        sig_proxy=options.sig_proxy,
+    )
 
 
 def create_only(
@@ -110,9 +117,10 @@ def see_through(
     channel: Channel,
     detach_keys: bytes,
     *,
+    read_stdin: bool,
     sig_proxy: bool,
 ) -> int:
-    """Stay with a container that was started attached until it ends or the user detaches; its exit status.
+    """Stay with a container until it ends or the user detaches; its exit status, or 0. `channel` carries its output.
 
     Its end is recorded here, so that the monitor need not load what that takes. Closes the channel.
     """
@@ -122,7 +130,7 @@ def see_through(
         terminal.send_message(channel, monitor.FINISHING)
         outcome = terminal.Attachment(
             channel,
-            read_stdin=config.interactive and "stdin" in streams,
+            read_stdin=read_stdin and "stdin" in streams,
             raw=config.terminal,
             detach_keys=detach_keys,
             outputs=("stdout" in streams, "stderr" in streams or config.terminal),

@@ -7,6 +7,7 @@ import time
 
 from pod.base import ids, locks, paths
 from pod.base.errors import InvalidValue, PodError
+from pod.linux import idmap
 from pod.state import volumes
 
 TYPE_CHECKING = False
@@ -46,7 +47,11 @@ def create(
             raise volumes.VolumeTaken(name)
         if engine.store.volumes.has(name):
             engine.store.volumes.remove(name)  # what a crash left between directory and row
-        engine.store.volumes.create(name, owner)
+        path = engine.store.volumes.create(name)
+        if owner != (0, 0):
+            idmap.run_inside(
+                lambda: os.chown(path, *owner), what="give the volume to its owner", namespaces=0
+            )
         volume = volumes.Volume(
             name,
             time.time_ns(),
@@ -98,9 +103,10 @@ def prepare(
     `directory` is the container's, with its root file system. What is made is taken back by `undo`.
     """
     mounts: list[Mount] = []
+    layers = (config.rootfs,) if config.rootfs else engine.rootfs.layers(directory)
     for mount in config.mounts:
         if mount.kind == "volume":
-            mounts.append(_prepare_volume(engine, mount, directory, undo))
+            mounts.append(_prepare_volume(engine, mount, layers, undo))
         elif mount.kind == "bind":
             mounts.append(_prepare_bind(mount))
         elif mount.kind == "image":
@@ -119,7 +125,9 @@ def prepare(
     return config.replace(mounts=tuple(mounts), volumes=names, anonymous_volumes=anonymous)
 
 
-def _prepare_volume(engine: Engine, mount: Mount, directory: str, undo: ExitStack) -> Mount:
+def _prepare_volume(
+    engine: Engine, mount: Mount, layers: tuple[str, ...], undo: ExitStack
+) -> Mount:
     name = mount.source
     if not name or volumes.get(engine.database, name) is None:
         volume = create(engine, name, anonymous=not name, ignore=True)
@@ -129,7 +137,7 @@ def _prepare_volume(engine: Engine, mount: Mount, directory: str, undo: ExitStac
     volume = volumes.find_exactly(engine.database, mount.source)
     if volume.needs_copy_up and mount.copy and not mount.subpath:
         with _locked(engine, volume.name):
-            engine.rootfs.copy_up(directory, mount.target, engine.store.volumes.path(volume.name))
+            engine.store.volumes.copy_up(volume.name, layers, mount.target)
             volumes.update(engine.database, volume.replace(needs_copy_up=False))
     return mount
 

@@ -31,7 +31,7 @@ def parse_added_host(text: str) -> str:
     option = "--add-host"
     grammar = f"NAME[;NAME]:ADDRESS, the address being an IP address or {HOST_GATEWAY}"
     colon, equals = text.find(":"), text.find("=")
-    mark = equals if 0 <= equals and (colon < 0 or equals < colon) else colon
+    mark = equals if equals >= 0 and (colon < 0 or equals < colon) else colon
     if mark < 0:
         raise InvalidValue(option, text, grammar)
     names, address = text[:mark], text[mark + 1 :]

@@ -29,7 +29,8 @@ COMMAND = Command(
     create_container,
     "[OPTIONS] IMAGE [COMMAND [ARG...]]",
     description=(
-        "Makes a container from an image, which is pulled when it is not here, and prints its id. `pod start` starts it."
+        "Makes a container from an image, which is pulled when it is not here, and prints its id. `pod start` starts "
+        "it."
     ),
     options=container.OPTIONS,
     interspersed=False,

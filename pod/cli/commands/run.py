@@ -30,7 +30,7 @@ def run_container(arguments: Arguments, engine: Engine) -> int:
         sig_proxy=arguments.flag("sig_proxy"),
     )
     if not detach:
-        lifetime.warn_without_terminal(config)
+        lifetime.warn_without_terminal(is_wanted=config.terminal and config.interactive)
     return run(engine, config, options, image.pull_options(arguments, engine.settings), print)
 
 
@@ -48,7 +48,9 @@ COMMAND = Command(
             ("-d", "--detach"), "flag", "Leave the container in the background and print its id"
         ),
         lifetime.DETACH_KEYS,
-        Option(("--rmi",), "flag", "Remove the image, too, when nothing else uses it; implies --rm"),
+        Option(
+            ("--rmi",), "flag", "Remove the image, too, when nothing else uses it; implies --rm"
+        ),
         lifetime.SIG_PROXY,
     ),
     interspersed=False,

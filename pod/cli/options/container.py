@@ -40,7 +40,7 @@ def read_container(arguments: Arguments, engine: Engine) -> ContainerConfig:
         **lifetime.lifetime_changes(arguments, base),
         networking=network.networking_of(arguments, base.networking),
         command=tuple(arguments.words[1:]),
-        create_command=tuple(["pod", *sys.argv[1:]]),
+        create_command=("pod", *sys.argv[1:]),
         platform=image.read_platform(arguments),
     )
     places.check_namespaces(arguments, config)
@@ -58,7 +58,9 @@ def _root_directory(arguments: Arguments, path: str) -> str:
     for name in ("pull", "platform", "arch", "os", "variant", "image_volume"):
         if arguments.given(name):
             raise UsageError(f"--rootfs excludes --{name.replace('_', '-')}: there is no image")
-    directory, _, option = path.rpartition(":") if path.endswith((":O", ":idmap")) else (path, "", "")
+    directory, _, option = (
+        path.rpartition(":") if path.endswith((":O", ":idmap")) else (path, "", "")
+    )
     if option:
         from pod.base.errors import Unsupported
 

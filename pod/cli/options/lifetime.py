@@ -1,4 +1,4 @@
-"""Options of `run` and `create` about how the container lives and ends: restarts, stopping, logs, files with its ids."""
+"""Options of `run` and `create` about how the container lives and ends: restarts, stopping, logs, files with ids."""
 
 from __future__ import annotations
 
@@ -153,7 +153,9 @@ def read_detach_keys(arguments: Arguments, engine: Engine) -> bytes:
     return parse_detach_keys(engine.settings.engine.detach_keys if typed is None else typed)
 
 
-def warn_without_terminal(config: ContainerConfig) -> None:
+def warn_without_terminal(*, is_wanted: bool) -> None:
     """Tell who asked for a terminal and has none to offer; scripts that do so work, so it is no error."""
-    if config.terminal and config.interactive and not os.isatty(0):
-        log.warning("standard input is not a terminal, so --tty and --interactive may not do what you want")
+    if is_wanted and not os.isatty(0):
+        log.warning(
+            "standard input is not a terminal, so --tty and --interactive may not do what you want"
+        )

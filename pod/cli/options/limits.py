@@ -134,9 +134,7 @@ def limit_changes(
         from pod.spec.security import parse_security_options
 
         security = parse_security_options(arguments.texts("security_opt"))
-        changes["security"] = security.replace(
-            apparmor=security.apparmor or base.security.apparmor
-        )
+        changes["security"] = security.replace(apparmor=security.apparmor or base.security.apparmor)
     if arguments.given("ulimit"):
         from pod.spec.resources import parse_ulimits
 

@@ -1,0 +1,73 @@
+"""`pod start`: start containers that exist."""
+
+from __future__ import annotations
+
+from pod.base.errors import UsageError
+from pod.cli.declare import Command, Option
+from pod.cli.options import lifetime, select
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.cli.declare import Arguments
+    from pod.engine.context import Engine
+
+
+def start_containers(arguments: Arguments, engine: Engine) -> int:
+    from pod.cli.several import for_each
+    from pod.engine.start import start
+    from pod.state import containers
+
+    names = select.chosen(arguments, engine, default=lambda it: not it.is_running)
+    if arguments.flag("attach") or arguments.flag("interactive"):
+        if len(names) != 1:
+            raise UsageError("only one container can be started with --attach or --interactive")
+        return _start_attached(arguments, engine, names[0])
+
+    def do(name: str) -> str:
+        channel = start(engine, containers.find(engine.database, name))
+        if channel is not None:
+            channel.close()
+        return name
+
+    return for_each(names, do)
+
+
+def _start_attached(arguments: Arguments, engine: Engine, name: str) -> int:
+    from pod.engine.attach import start_attached
+    from pod.state import containers
+
+    container = containers.find(engine.database, name)
+    given = arguments.given("sig_proxy")
+    if given and arguments.flag("sig_proxy") and container.config.terminal:
+        raise UsageError(
+            f"--sig-proxy is for containers without a terminal, and '{container.name}' has one"
+        )
+    return start_attached(
+        engine,
+        container,
+        detach_keys=lifetime.read_detach_keys(arguments, engine),
+        read_stdin=arguments.flag("interactive"),
+        sig_proxy=arguments.flag("sig_proxy"),
+    )
+
+
+COMMAND = Command(
+    start_containers,
+    "[OPTIONS] CONTAINER [CONTAINER...]",
+    description=(
+        "Starts containers that were created or have ended. One that runs already is fine. With --attach the command "
+        "stays with the container, and its exit status becomes that of the command."
+    ),
+    options=(
+        Option(("--all",), "flag", "Start all containers that do not run"),
+        Option(("-a", "--attach"), "flag", "Show the output, until the container ends"),
+        lifetime.DETACH_KEYS,
+        select.FILTER,
+        Option(("-i", "--interactive"), "flag", "Pass standard input on, too; implies --attach"),
+        select.LATEST,
+        lifetime.SIG_PROXY,
+    ),
+    maximum=None,
+    completes=("stopped",),
+    examples=("pod start web", "pod start --attach --interactive shell"),
+)

@@ -1,0 +1,129 @@
+"""`pod ps`: which containers there are, and what state each is in at this moment."""
+
+from __future__ import annotations
+
+from pod.linux.processes import boot_id
+from pod.state import reconcile, summaries
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from pod.engine.context import Engine
+    from pod.engine.filters import Filters
+    from pod.state.reconcile import Run
+    from pod.state.summaries import Summary
+    from storage.usage import Usage
+
+
+class Listed:
+    """A container with its present state: "created", "running", "restarting" or "exited".
+
+    `run` is what its monitor says, of one that has a monitor.
+    """
+
+    __slots__ = ("run", "state", "summary")
+
+    def __init__(self, summary: Summary, state: str, run: Run | None = None) -> None:
+        self.summary = summary
+        self.state = state
+        self.run = run
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return self.summary.config
+
+    @property
+    def is_running(self) -> bool:
+        return self.state in {"running", "restarting"}
+
+    @property
+    def pid(self) -> int:
+        """Process 1, as seen from here; 0 when there is none."""
+        return self.run.pid if self.run is not None and self.state == "running" else 0
+
+    @property
+    def started_ns(self) -> int:
+        if self.run is not None and self.run.state.get("started_ns"):
+            return int(self.run.state["started_ns"])
+        return int(self.summary.started_ns)
+
+    @property
+    def restarts(self) -> int:
+        if self.run is not None:
+            return int(self.run.state.get("restarts", 0))
+        return int(self.summary.outcome.get("restarts", 0))
+
+
+def containers(
+    engine: Engine,
+    *,
+    everything: bool = False,
+    last: int = 0,
+    filters: Filters | None = None,
+) -> list[Listed]:
+    """The running containers, the oldest first; with `everything`, or when `filters` choose by state, all of them.
+
+    `last` are that many of all, the youngest. Ends that nobody has recorded are recorded.
+    """
+    wants_all = everything or last > 0 or (filters is not None and filters.choose_state)
+    database = engine.database
+    rows = summaries.all_of(database) if wants_all else summaries.active(database)
+    found = []
+    boot = ""
+    for row in rows:
+        if row.status != "active":
+            found.append(Listed(row, row.status))
+            continue
+        boot = boot or boot_id()
+        listed = _active(engine, row, boot)
+        if listed is not None and (wants_all or listed.is_running):
+            found.append(listed)
+    if filters is not None:
+        found = filters.apply(engine, found)
+    return found[-last:] if last > 0 else found
+
+
+def _active(engine: Engine, row: Summary, boot: str) -> Listed | None:
+    """What an active row really is; None when it is gone."""
+    if row.boot_id == boot:
+        run = reconcile.read_run(engine.paths.run(row.id))
+        if run.condition in {"running", "starting"}:
+            return Listed(row, state_of(run), run)
+    from pod.engine import finish  # heavy, and rarely needed
+    from pod.state import containers as rows
+
+    stored = rows.by_ids(engine.database, [row.id])
+    if stored:
+        _, running = finish.refresh(engine, stored[0])
+        if running is not None:
+            return Listed(row, state_of(running), running)
+    now = summaries.one(engine.database, row.id)
+    return None if now is None else Listed(now, "exited" if now.status == "active" else now.status)
+
+
+def state_of(run: Run) -> str:
+    """The state of a container that has a monitor, in podman's and docker's words."""
+    if run.condition == "running":
+        return "running"
+    if run.condition == "starting":
+        return "restarting" if run.state.get("restarts") else "created"
+    return "exited"
+
+
+def usage(engine: Engine, found: Iterable[Listed]) -> dict[str, tuple[int, int]]:
+    """What each container has written, and that with its image, in bytes; by id."""
+    from storage.rootfs import measure_inside
+
+    found = list(found)
+    sizes = {image.id: image.size for image in engine.store.images.list()}
+    tops = []
+    for listed in found:
+        own = not listed.config.get("rootfs")
+        tops.append(engine.rootfs.changes(engine.paths.container(listed.summary.id)) if own else "")
+    measured: Iterable[Usage] = measure_inside(tops) if tops else ()
+    return {
+        listed.summary.id: (used.size, used.size + sizes.get(listed.summary.image_id, 0))
+        for listed, used in zip(found, measured, strict=True)
+    }

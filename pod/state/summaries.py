@@ -1,0 +1,89 @@
+"""The rows of containers for lists: no object is made of what nobody looks at.
+
+`pod ps` may have a thousand rows, and most of a row is a document of which it shows three fields; so it stays JSON text
+until somebody asks for it, and the modules that know the types of its fields are not loaded.
+"""
+
+from __future__ import annotations
+
+import json
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from pod.state.database import Database
+
+_COLUMNS = (
+    "id, name, status, created_ns, started_ns, finished_ns, exit_status, boot_id, image_id, "
+    "config, outcome"
+)
+
+
+class Summary:
+    """A row. `status` is "created", "active" or "exited", as in pod/state/containers.py."""
+
+    __slots__ = (
+        "_config",
+        "_config_text",
+        "_outcome_text",
+        "boot_id",
+        "created_ns",
+        "exit_status",
+        "finished_ns",
+        "id",
+        "image_id",
+        "name",
+        "started_ns",
+        "status",
+    )
+
+    def __init__(self, row: Sequence[Any]) -> None:
+        self.id: str
+        (
+            self.id,
+            self.name,
+            self.status,
+            self.created_ns,
+            self.started_ns,
+            self.finished_ns,
+            self.exit_status,
+            self.boot_id,
+            self.image_id,
+            self._config_text,
+            self._outcome_text,
+        ) = row
+        self._config: dict[str, Any] | None = None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """ContainerConfig as JSON, in which fields that have their defaults are missing."""
+        if self._config is None:
+            self._config = json.loads(self._config_text)
+        return self._config
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """How the last run ended."""
+        return {} if self._outcome_text == "{}" else dict(json.loads(self._outcome_text))
+
+
+def all_of(database: Database) -> list[Summary]:
+    """Every container, the oldest first."""
+    rows = database.query(f"SELECT {_COLUMNS} FROM containers ORDER BY created_ns, id")
+    return [Summary(row) for row in rows]
+
+
+def active(database: Database) -> list[Summary]:
+    """Those that have a monitor, as far as the rows know, the oldest first."""
+    rows = database.query(
+        f"SELECT {_COLUMNS} FROM containers WHERE status = 'active' ORDER BY created_ns, id"
+    )
+    return [Summary(row) for row in rows]
+
+
+def one(database: Database, container_id: str) -> Summary | None:
+    """The container with this full id."""
+    rows = database.query(f"SELECT {_COLUMNS} FROM containers WHERE id = ?", container_id)
+    return Summary(rows[0]) if rows else None
