@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import sys
+
+_FS_IOC_GETFLAGS = 0x80086601  # ioctl_iflags(2)
+_FS_IOC_SETFLAGS = 0x40086602
+_FS_TOPDIR_FL = 0x00020000
 
 
 def make_private(path: str) -> None:
@@ -14,6 +20,22 @@ def make_private(path: str) -> None:
     except FileNotFoundError:
         make_private(os.path.dirname(path))
         make_private(path)
+
+
+def spread(path: str) -> None:
+    """Ask the file system to put what is made in the directory `path` far apart, where it knows how to (ext4).
+
+    Otherwise a new tree lies where the last deleted one was, and for some minutes ext4 looks at every inode deleted
+    there before it takes another one: unpacking 20,000 files takes ten seconds instead of two.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        flags = int.from_bytes(fcntl.ioctl(fd, _FS_IOC_GETFLAGS, bytes(8)), sys.byteorder)
+        fcntl.ioctl(fd, _FS_IOC_SETFLAGS, (flags | _FS_TOPDIR_FL).to_bytes(8, sys.byteorder))
+    except OSError:
+        pass  # other file systems have no such flag
+    finally:
+        os.close(fd)
 
 
 def names(path: str) -> list[str]:

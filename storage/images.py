@@ -43,6 +43,7 @@ LAYER = "application/vnd.oci.image.layer.v1.tar"
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}\n'
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _SHORTEST_ID = 3
+_HEX = frozenset("0123456789abcdef")
 
 
 class ImageNotFound(PodError):
@@ -163,6 +164,18 @@ class ImageStore:
             raise ImageNotFound(name_or_id)
         return self._lookup_id(name_or_id, grouped)
 
+    def find_named(self, names: Iterable[str]) -> ImageRecord | None:
+        """The image with the first of these full names that any image has; None when none has one.
+
+        For names that are tried in turn: reads the index once. Raises BlobNotFound for a damaged image.
+        """
+        by_name = {name: group for group in self._grouped().values() for name in group.names}
+        for name in names:
+            group = by_name.get(name)
+            if group is not None:
+                return self._image(group)
+        return None
+
     def incomplete(self) -> Sequence[tuple[str, tuple[str, ...]]]:
         """Digests and names of manifests that are named but cannot be read, for `system check`."""
         groups = self._grouped()
@@ -264,7 +277,7 @@ class ImageStore:
         if is_digest(wanted) and wanted in grouped:
             return self._image(grouped[wanted])
         digits = wanted.removeprefix("sha256:")
-        if len(digits) < _SHORTEST_ID:
+        if len(digits) < _SHORTEST_ID or not _HEX.issuperset(digits):
             raise ImageNotFound(wanted)
         found = [
             image

@@ -10,7 +10,7 @@ import os
 
 from pod.base import files
 from storage import removal
-from storage.directories import make_private, names
+from storage.directories import make_private, names, spread
 from storage.locks import FileLock
 
 TYPE_CHECKING = False
@@ -29,6 +29,9 @@ class Staging:
 
     def create(self) -> StagedTree:
         """A new, empty, locked directory; the caller promotes or discards it."""
+        if not os.path.isdir(self._staging):
+            make_private(self._staging)
+            spread(self._staging)
         path = f"{self._staging}/{os.urandom(8).hex()}"
         lock = FileLock(f"{path}.lock")
         lock.acquire()  # before the directory is there, so that a sweep never sees it without its lock

@@ -9,7 +9,7 @@ import os
 
 from pod.base.errors import PodError
 from pod.linux import idmap, syscalls
-from storage import overlayfs
+from storage import overlayfs, removal
 from storage.drivers import overlay
 from storage.rootfs import RootMount
 from storage.staging import Staging
@@ -34,8 +34,7 @@ class FuseOverlayfs:
             return "the program fuse-overlayfs is not installed"
         if not os.access("/dev/fuse", os.R_OK | os.W_OK):
             return "/dev/fuse cannot be opened"
-        staging = Staging(root)
-        tree = staging.create()
+        tree = Staging(root).create()
         marks = overlayfs.marks_here()
         try:
             return str(
@@ -44,8 +43,8 @@ class FuseOverlayfs:
         except PodError as error:
             return error.message
         finally:
+            removal.remove_tree(tree.path)
             tree.discard()
-            staging.empty_trash()
 
     def create(self, directory: str, lowers: list[str]) -> RootMount:
         overlay.make_upper(directory, lowers)

@@ -11,7 +11,7 @@ import stat
 
 from pod.base.errors import PodError
 from pod.linux import idmap, mounts
-from storage import overlayfs
+from storage import overlayfs, removal
 from storage.rootfs import RootMount
 from storage.staging import Staging
 
@@ -28,8 +28,7 @@ class Overlay:
 
     def probe(self, root: str) -> str:
         """Mount one, in a user namespace, with everything that we rely on."""
-        staging = Staging(root)
-        tree = staging.create()
+        tree = Staging(root).create()
         marks = overlayfs.marks_here()
         try:
             return str(
@@ -38,8 +37,8 @@ class Overlay:
         except PodError as error:
             return error.message
         finally:
+            removal.remove_tree(tree.path)
             tree.discard()
-            staging.empty_trash()
 
     def create(self, directory: str, lowers: list[str]) -> RootMount:
         make_upper(directory, lowers)
