@@ -15,8 +15,11 @@ from pod.base.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
+
+FILES = "containers-auth.json"
+"""How `credential-helpers` of registries.conf calls the files, in place of a helper."""
 
 _TOKEN_USER = (
     "<token>"  # the user name with which a helper says that the secret is an identity token
@@ -65,12 +68,31 @@ def parse_credentials(text: str) -> Credentials:
 
 
 def find_credentials(
-    registry: str, repository: str = "", *, authfile: str | None = None
+    registry: str,
+    repository: str = "",
+    *,
+    authfile: str | None = None,
+    helpers: Iterable[str] = (),
 ) -> Credentials | None:
     """The credentials for REGISTRY/REPOSITORY, or None. Longer keys, such as REGISTRY/NAMESPACE, win.
 
+    `helpers` are the `credential-helpers` of registries.conf, in the order in which to ask them; FILES stands for the
+    files. A file that was named on the command line comes before all of them.
+
     Raises AuthFileError for a file that was named and is not there, or that is not JSON; HelperError.
     """
+    order = [FILES] if authfile else list(helpers) or [FILES]
+    for helper in order:
+        if helper == FILES:
+            found = _look_into_files(registry, repository, authfile)
+        else:
+            found = next(filter(None, (ask_helper(helper, key) for key in _hosts(registry))), None)
+        if found is not None:
+            return found
+    return None
+
+
+def _look_into_files(registry: str, repository: str, authfile: str | None) -> Credentials | None:
     for path, required in auth_files(authfile):
         document = _read(path, required=required)
         if document is None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _MAX_ENTRIES = 200_000
 _MAX_HOPS = 10
 _READ_BYTES = 1 << 20
-_SMALL_BYTES = 8 << 20
+_SMALL_BYTES = 4 << 20
 """The most that a document in an archive may have; manifests and configurations are smaller."""
 
 

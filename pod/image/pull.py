@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from storage.store import Store
 
 _MAX_DEPTH = 3  # a list in a list exists (attested images); deeper than that is nonsense
-_MAX_CONFIG_BYTES = 8 << 20
+_MAX_CONFIG_BYTES = 4 << 20  # what the store reads into memory
 
 
 class Access(Record):
@@ -61,7 +61,10 @@ class Access(Record):
         if given is not None and not endpoint.is_mirror:
             return lambda: given
         return lambda: auth.find_credentials(
-            endpoint.registry, endpoint.repository, authfile=self.authfile
+            endpoint.registry,
+            endpoint.repository,
+            authfile=self.authfile,
+            helpers=self.registries.credential_helpers,
         )
 
 

@@ -34,6 +34,9 @@ from tests.support.registry import Registry as RealRegistry
 QUICK = Access(settings=Settings(retry_delay_seconds=0, connect_seconds=5, idle_seconds=5))
 
 
+_TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
+
+
 class Recorder(Silence):
     """What the person would have been told."""
 
@@ -469,7 +472,7 @@ print(pull.pull(Store(sys.argv[1]), reference.parse(sys.argv[2]), pull.Access(),
 def start_pull(store: Store, name: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", _PULL, store.root, name],
-        cwd=os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(__file__)))),
+        cwd=_TREE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -558,3 +561,53 @@ def test_manifest_is_stored_as_it_came(store: Store, server: FaultyRegistry) -> 
     server.add_manifest("a/b:odd", odd)
     image = pulled(store, f"{server.host}/a/b:odd")
     assert store.blobs.read(image.digest) == odd
+
+
+_KILLED_PULL = """
+import os, signal, sys
+from pod.image import pull
+from pod.image.progress import Silence
+from pod.spec import reference
+from storage.store import Store
+
+class Killer(Silence):
+    left = int(sys.argv[3])
+
+    def step(self, *_):
+        Killer.left -= 1
+        if Killer.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    message = begin = layer_known = already_exists = advance = done = finish = step
+
+pull.pull(Store(sys.argv[1]), reference.parse(sys.argv[2]), pull.Access(), Killer())
+print(Killer.left)
+"""
+
+
+def test_pull_killed_at_every_step(store: Store, server: FaultyRegistry) -> None:
+    """Each pull is killed one step later than the one before it; nothing may be half there, and the last completes."""
+    layers = [random_layer(f"l{number}", 600_000) for number in range(3)]
+    server.add_image("a/b:latest", layers)
+    name = f"{server.host}/a/b:latest"
+    for step in range(1, 100):
+        done = subprocess.run(
+            [sys.executable, "-c", _KILLED_PULL, store.root, name, str(step)],
+            cwd=_TREE,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL, done.stderr
+        for record in store.images.list():
+            assert all(store.layers.has(diff_id) for diff_id in record.diff_ids)
+        assert store.images.incomplete() == []
+        store.staging.sweep()
+        if step % 2:  # a prune in between takes away what the killed pull had finished, and no more
+            store.delete_unreferenced()
+    assert step > 10
+    image = store.images.lookup(name)
+    for number, diff_id in enumerate(image.diff_ids):
+        assert os.path.getsize(in_layer(store, diff_id, f"l{number}")) == 600_000 // 32 * 32

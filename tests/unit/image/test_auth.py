@@ -190,6 +190,24 @@ def test_missing_helper_is_named(home: str) -> None:
         find_credentials("q.io", authfile=path)
 
 
+def test_helpers_of_the_configuration_are_asked_in_order(
+    home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper(home, monkeypatch, """echo '{"Username":"from-helper","Secret":"s"}'""")
+    write(f"{home}/.docker/config.json", {"auths": {"q.io": encoded("from-file", "s")}})
+    for helpers, user in (
+        ((), "from-file"),
+        (("test",), "from-helper"),
+        (("containers-auth.json", "test"), "from-file"),
+        (("test", "containers-auth.json"), "from-helper"),
+    ):
+        assert find_credentials("q.io", helpers=helpers) == Credentials(user, "s")
+    helper(home, monkeypatch, 'echo "credentials not found in native keychain"; exit 1')
+    assert find_credentials("q.io", helpers=("test",)) is None
+    named = write(f"{home}/named.json", {"auths": {"q.io": encoded("named", "s")}})
+    assert find_credentials("q.io", authfile=named, helpers=("test",)) == Credentials("named", "s")
+
+
 def test_creds_option() -> None:
     assert parse_credentials("u:p:q") == Credentials("u", "p:q")
     assert parse_credentials("u") == Credentials("u")
