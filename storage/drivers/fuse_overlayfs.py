@@ -34,6 +34,10 @@ class FuseOverlayfs:
             return "the program fuse-overlayfs is not installed"
         if not os.access("/dev/fuse", os.R_OK | os.W_OK):
             return "/dev/fuse cannot be opened"
+        if ":" in root:
+            return (
+                "it takes every colon for a separator, and the root directory has one in its name"
+            )
         tree = Staging(root).create()
         marks = overlayfs.marks_here()
         try:
@@ -53,7 +57,7 @@ class FuseOverlayfs:
     def describe(self, directory: str, lowers: list[str]) -> RootMount:
         below = tuple(lowers) or (f"{directory}/empty",)
         upper, work = f"{directory}/upper", f"{directory}/work"
-        program = (_find_program() or _PROGRAM, "-o", options(below, upper, work))
+        program = command(_find_program() or _PROGRAM, below, upper, work)
         return RootMount(
             kind="fuse-overlayfs", lowers=below, upper=upper, work=work, program=program
         )
@@ -68,10 +72,15 @@ class FuseOverlayfs:
 DRIVER = FuseOverlayfs()
 
 
-def options(lowers: Iterable[str], upper: str, work: str) -> str:
-    """The value of its option -o."""
-    joined = ":".join(lower.replace(":", "\\:") for lower in lowers)
-    return f"lowerdir={joined},upperdir={upper},workdir={work}"
+def command(program: str, lowers: Iterable[str], upper: str, work: str) -> tuple[str, ...]:
+    """What to run; the mount point follows as the last argument."""
+    values = (("lowerdir", ":".join(lowers)), ("upperdir", upper), ("workdir", work))
+    return program, "-o", ",".join(f"{key}={_escape(value)}" for key, value in values)
+
+
+def _escape(text: str) -> str:
+    """As libfuse reads the values of its options."""
+    return text.replace("\\", "\\\\").replace(",", "\\,")
 
 
 def _find_program() -> str | None:
@@ -87,8 +96,8 @@ def _try(program: str, tree: str, marks: overlayfs.Marks) -> str:
         import subprocess  # heavy
 
         # It goes to the background when the mount is there, and ends with the mount.
-        command = [program, "-o", options(lowers, upper, work), merged]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        arguments = [*command(program, lowers, upper, work), merged]
+        done = subprocess.run(arguments, capture_output=True, text=True, check=False)
         if done.returncode:
             raise PodError(f"{_PROGRAM} fails: {done.stderr.strip()}")
 

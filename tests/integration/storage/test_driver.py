@@ -394,3 +394,11 @@ def test_whiteouts_without_device_files(store: Store) -> None:
     )
     assert "etc/passwd" not in within(store, again, listing)
     assert "etc/removed" in within(store, again, listing)
+
+
+def test_any_directory_name_will_do(store: Store) -> None:
+    colon = "" if store.forced_driver == "fuse-overlayfs" else ":"  # see its probe
+    root = f"{store.root}/a{colon}b,c\\d e"
+    odd = Store(root, driver=store.forced_driver)
+    container = make_container(odd, BASE, TOP)
+    assert within(odd, container, listing) == SEEN
