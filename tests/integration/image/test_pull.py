@@ -27,7 +27,7 @@ from storage.blobs import DigestMismatch
 from storage.layers import DiffIdMismatch, InvalidLayer
 from storage.store import Store
 from tests.integration.image.faulty import FaultyRegistry, Reply, digest_of
-from tests.support import images
+from tests.support import images, waiting
 from tests.support.layout import Entry, Image, Layout, layer_tar
 from tests.support.registry import Registry as RealRegistry
 
@@ -486,8 +486,12 @@ def test_two_pulls_at_once_share_the_download(store: Store, server: FaultyRegist
     for layer in layers:
         server.fault("/blobs/" + digest_of(layer), Reply(usual=True, hold=gate))
     pulls = [start_pull(store, f"{server.host}/a/b") for _ in range(4)]
-    while len(server.seen("/manifests/")) < 4 or len(server.seen("/blobs/")) < 4 + len(layers):
-        assert all(one.poll() is None for one in pulls)
+    waiting.until(
+        lambda: (
+            len(server.seen("/manifests/")) == 4 and len(server.seen("/blobs/")) >= 4 + len(layers)
+        ),
+        "all pulls at their layers",
+    )
     gate.set()
     ids = set()
     for one in pulls:
@@ -509,8 +513,10 @@ def test_killed_pull_leaves_what_the_next_one_continues(
     server.slow = (2_000_000, gate)
     started = start_pull(store, f"{server.host}/a/b")
     partial = f"{store.root}/images/partial/{digest_of(layer).removeprefix('sha256:')}"
-    while not os.path.exists(partial) or os.path.getsize(partial) < 1_500_000:
-        assert started.poll() is None, started.communicate()
+    waiting.until(
+        lambda: os.path.exists(partial) and os.path.getsize(partial) >= 1_500_000,
+        "half of the layer",
+    )
     started.send_signal(number)
     started.communicate(timeout=30)
     gate.set()
