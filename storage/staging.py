@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from pod.base import files
+from pod.base import files, locks
 from storage import removal
 from storage.directories import make_private, names, spread
 from storage.locks import FileLock
@@ -52,17 +52,26 @@ class Staging:
             make_private(self._trash)
             self._move(path, target)
 
+    def abandoned(self) -> list[str]:
+        """The paths of trees whose builder was killed."""
+        found = {name.removesuffix(".lock") for name in names(self._staging)}
+        return [
+            f"{self._staging}/{name}"
+            for name in sorted(found)
+            if not locks.is_held(f"{self._staging}/{name}.lock")
+        ]
+
     def sweep(self) -> list[str]:
         """Discard what builders left that were killed; the names. Trees whose builder lives are left alone."""
         swept = []
-        for name in names(self._staging):
-            base = name.removesuffix(".lock")
-            lock = FileLock(f"{self._staging}/{base}.lock")
+        for path in self.abandoned():
+            base = os.path.basename(path)
+            lock = FileLock(f"{path}.lock")
             if not lock.try_acquire():
                 continue
             try:
-                if os.path.lexists(f"{self._staging}/{base}"):
-                    self.discard(f"{self._staging}/{base}")
+                if os.path.lexists(path):
+                    self.discard(path)
                     swept.append(base)
             finally:
                 lock.remove()
