@@ -77,6 +77,8 @@ class LayerRecord(Record):
     skipped_xattrs: int = 0
     boot: str = ""
     """The boot in which the tree was made, as long as it may be lost with a power cut."""
+    opaque: bool = False
+    """Its "/" hides all layers below. Overlay does not look for that mark at the root, so they are left out instead."""
     single_id: bool = False
     """True owners are in extended attributes; see overlayfs.OWNER_XATTR."""
 

@@ -14,7 +14,7 @@ from pod.base.records import Record
 from pod.linux import idmap
 from pod.spec.digest import hex_of
 from storage.drivers import table
-from storage.layers import NAME_LENGTH, LayerNotFound
+from storage.layers import NAME_LENGTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,12 +70,14 @@ class RootFileSystems:
         directory is gone. Raises LayerNotFound.
         """
         driver = self.driver()
-        diff_ids = list(diff_ids)
-        names = [hex_of(diff_id)[:NAME_LENGTH] for diff_id in reversed(diff_ids)]
+        names: list[str] = []
+        hidden = False
         with self._store.lock():
-            for diff_id in diff_ids:
-                if not self._store.layers.has(diff_id):
-                    raise LayerNotFound(diff_id)
+            for diff_id in reversed(list(diff_ids)):
+                record = self._store.layers.record(diff_id)
+                if not hidden:
+                    names.append(hex_of(diff_id)[:NAME_LENGTH])
+                hidden |= record.opaque
             files.write_json(
                 f"{directory}/{_FILE}", {"driver": driver.name, "layers": names}, sync=False
             )

@@ -20,14 +20,16 @@ from storage.overlayfs import IMPLICIT_XATTR, OWNER_XATTR, is_own_xattr
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from storage.overlayfs import Marks
 
 _WHITEOUT = b".wh."
 _META = b".wh..wh."
 _OPAQUE = b".wh..wh..opq"
 _MOST_OPEN = 200
+_MOST_REMEMBERED = (
+    256 << 20
+)  # a layer with more directories than anybody has gets inexact times, and not all our memory
+_PER_DIRECTORY = 300
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
@@ -62,6 +64,7 @@ class Unpacker:
         self.entries = 0
         self.skipped_devices = 0
         self.skipped_xattrs = 0
+        self.root_opaque = False
         self.root_mode = 0o755
         self.root_owner = (0, 0)
         self.root_mtime_ns: int | None = None
@@ -73,6 +76,7 @@ class Unpacker:
         # Of directories: modification time, and the mode if it has special bits. They are set at the end, since what is
         # made in a directory changes the one, and would inherit its group because of the other.
         self._directories: dict[bytes, tuple[int, int]] = {}
+        self._remembered = 0  # bytes, roughly
         self._names: dict[bytes, int] = {b"": root_fd}
 
     def unpack(self, reader: tar.TarReader) -> None:
@@ -107,17 +111,6 @@ class Unpacker:
             raise BadEntry("" if entry is None else _shown(entry.name), str(error)) from error
         finally:
             self._close_directories()
-
-    def result(self) -> dict[str, Any]:
-        """What the parent wants to know, as plain values."""
-        return {
-            "entries": self.entries,
-            "skipped_devices": self.skipped_devices,
-            "skipped_xattrs": self.skipped_xattrs,
-            "root_mode": self.root_mode,
-            "root_owner": self.root_owner,
-            "root_mtime_ns": self.root_mtime_ns,
-        }
 
     # Entries
 
@@ -218,6 +211,9 @@ class Unpacker:
         elif entry.uid or entry.gid:
             os.chown(name, entry.uid, entry.gid, dir_fd=parent_fd, follow_symlinks=False)
         self._directories[path] = (entry.mtime_ns, mode)
+        self._remembered += len(path) + _PER_DIRECTORY
+        if self._remembered > _MOST_REMEMBERED:
+            self._finish_directories()
 
     def _make_link(self, entry: tar.Entry, directory: bytes, parent_fd: int, name: bytes) -> None:
         target_directory, _, target = _clean(entry.link).rpartition(b"/")
@@ -286,6 +282,9 @@ class Unpacker:
 
     def _make_opaque(self, directory: bytes, marks: Marks) -> None:
         if not directory:
+            self.root_opaque = (
+                True  # overlay does not look for a mark there; see LayerRecord.opaque
+            )
             marks.make_opaque(self._root_fd)
             return
         # The directory is made, when its own entry has not come.
@@ -373,6 +372,8 @@ class Unpacker:
             if mode & _SPECIAL_BITS:
                 os.chmod(name, mode, dir_fd=parent_fd)
             os.utime(name, ns=(mtime_ns, mtime_ns), dir_fd=parent_fd, follow_symlinks=False)
+        self._directories.clear()
+        self._remembered = 0
 
     def _close_oldest(self) -> None:
         for path in list(self._names)[: _MOST_OPEN // 2]:

@@ -138,6 +138,7 @@ class UnpackJob:
             entries=outcome["entries"],
             skipped_devices=outcome["skipped_devices"],
             skipped_xattrs=outcome["skipped_xattrs"],
+            opaque=outcome["opaque"],
             single_id=self._single_id,
         )
         return record, layers.RootDirectory(*outcome["root"])
@@ -220,6 +221,7 @@ class _Work:
             "entries": unpacker.entries,
             "skipped_devices": unpacker.skipped_devices,
             "skipped_xattrs": unpacker.skipped_xattrs,
+            "opaque": unpacker.root_opaque,
             "root": (unpacker.root_mode, *unpacker.root_owner, unpacker.root_mtime_ns),
         }
 

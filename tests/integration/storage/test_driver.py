@@ -337,6 +337,14 @@ def test_a_container_goes_with_its_directory(store: Store, container: str) -> No
     assert store.staging.trash() == []
 
 
+def test_a_layer_may_hide_everything_below(store: Store) -> None:
+    """At the root, overlay itself does not look for the mark."""
+    container = make_container(
+        store, BASE, (Entry(".wh..wh..opq"), Entry("only", b"x")), (Entry("top"),)
+    )
+    assert sorted(within(store, container, listing)) == ["only", "top"]
+
+
 def test_many_layers_are_no_obstacle(store: Store) -> None:
     """More than the one page of options that mount(2) takes."""
     layers = [

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import zstandard
 
+import storage.unpack
 from pod.linux import idmap
 from storage.directories import names
 from storage.images import Layer
@@ -103,6 +104,14 @@ def test_the_top_directory_has_the_usual_mode_without_an_entry(make_layer: Make)
 def test_directories_that_the_archive_lacks_are_made(make_layer: Make) -> None:
     tree = tree_of(make_layer(Entry("usr/share/doc/readme", b"text")))
     assert (tree["usr/share"]["mode"], tree["usr/share"]["owner"]) == (0o755, (0, 0))
+
+
+def test_times_of_directories_are_set_in_portions(
+    make_layer: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage.unpack, "_MOST_REMEMBERED", 1000)
+    tree = tree_of(make_layer(*(directory(f"d{number}", mode=0o2755) for number in range(20))))
+    assert {(entry["mtime_ns"], entry["mode"]) for entry in tree.values()} == {(EPOCH * NS, 0o2755)}
 
 
 def test_a_directory_may_come_after_its_content(make_layer: Make) -> None:
