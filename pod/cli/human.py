@@ -87,14 +87,3 @@ def go_time(moment_ns: int) -> str:
     local = time.localtime(seconds)
     fraction = f".{rest:09}".rstrip("0").rstrip(".")
     return time.strftime(f"%Y-%m-%d %H:%M:%S{fraction} %z %Z", local)
-
-
-def rfc3339(moment_ns: int, *, local: bool = False) -> str:
-    """A moment as JSON has it: "2026-11-21T05:22:14.662494828Z"; in local time with the distance from UTC."""
-    seconds, rest = divmod(moment_ns, _SECOND)
-    fraction = f".{rest:09}".rstrip("0").rstrip(".")
-    if not local:
-        return time.strftime(f"%Y-%m-%dT%H:%M:%S{fraction}Z", time.gmtime(seconds))
-    moment = time.localtime(seconds)
-    zone = time.strftime("%z", moment)
-    return time.strftime(f"%Y-%m-%dT%H:%M:%S{fraction}", moment) + f"{zone[:3]}:{zone[3:]}"

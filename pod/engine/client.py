@@ -67,4 +67,4 @@ def kill_run(run: Run) -> None:
 
 def send(run: Run, number: int) -> bool:
     """A signal to process 1 of a running container; False when it has ended."""
-    return processes.send_signal(run.pid, run.state["pid_started"], number)
+    return bool(run.pid) and processes.send_signal(run.pid, run.state["pid_started"], number)

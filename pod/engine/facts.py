@@ -54,7 +54,7 @@ def collect(
         uid_maps=uids,
         gid_maps=gids,
         available_capabilities=NAMES[: last_known() + 1],
-        own_limits={name: _limit(number) for name, number in _LIMITS.items()},
+        own_limits=own_limits(),
         default_limits=settings.default_ulimits,
         default_capabilities=settings.default_capabilities,
         default_sysctls=dict(parse_sysctl(text) for text in settings.default_sysctls),
@@ -76,6 +76,11 @@ def maps_of(config: ContainerConfig) -> tuple[IdMap, IdMap]:
     if config.userns.mode in {"", "host", "private"}:
         return idmap.default_maps()
     return effective_maps(config.userns, idmap.default_maps(), (os.geteuid(), os.getegid()))
+
+
+def own_limits() -> dict[str, tuple[int, int]]:
+    """The caller's resource limits, (soft, hard) by name; -1 for none."""
+    return {name: _limit(number) for name, number in _LIMITS.items()}
 
 
 def _limit(number: int) -> tuple[int, int]:

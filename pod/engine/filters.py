@@ -5,9 +5,8 @@ Values of one key are alternatives, except labels; different keys must all hold.
 
 from __future__ import annotations
 
-import time
-
 from pod.base.errors import InvalidValue, Unsupported, UsageError
+from pod.base.times import parse_moment
 from pod.base.units import parse_boolean
 
 TYPE_CHECKING = False
@@ -25,7 +24,6 @@ _OTHER_STATES = frozenset(
     "initialized paused removing stopped stopping unknown dead configured".split()
 )
 _ALL_MUST_HOLD = frozenset(("label", "label!", "annotation", "annotation!"))
-_SECOND = 1_000_000_000
 
 
 class Filters:
@@ -204,7 +202,7 @@ def _restart_policy(value: str) -> Test:
 
 
 def _until(value: str) -> Test:
-    moment = moment_ns(value, "--filter until")
+    moment = parse_moment(value, "--filter until")
     return lambda engine, it: it.summary.created_ns < moment
 
 
@@ -258,46 +256,3 @@ _KEYS: dict[str, Callable[[str], Test]] = {
     "health": _refuse("health", "health checks come with a later version of pod"),
     "pod": _refuse("pod", "pods come with a later version of pod"),
 }
-
-
-def moment_ns(text: str, what: str) -> int:
-    """A moment as options have it: "10m" (ago), "1700000000" or "1700000000.5" (since 1970), "2026-11-21",
-    "2026-11-21T05:22", with or without seconds, fraction and zone (the caller's when there is none).
-    """
-    from pod.base.units import parse_duration_ns
-
-    grammar = "a duration such as 10m, seconds since 1970, or a time such as 2026-11-21T05:22:14Z"
-    whole, dot, fraction = text.partition(".")
-    if (
-        whole.isascii()
-        and whole.isdigit()
-        and (not dot or (fraction.isascii() and fraction.isdigit()))
-    ):
-        return int(whole) * _SECOND + int((fraction + "0" * 9)[:9])
-    if "-" in text[1:]:
-        found = _date(text)
-        if found is not None:
-            return found
-    try:
-        return time.time_ns() - parse_duration_ns(text, what)
-    except InvalidValue:
-        raise InvalidValue(what, text, grammar) from None
-
-
-def _date(text: str) -> int | None:
-    import datetime  # heavy
-
-    word = text.replace("Z", "+00:00").replace("z", "+00:00").replace(" ", "T", 1)
-    head, dot, rest = word.partition(".")
-    digits = ""
-    if dot:  # Python 3.10 reads three or six digits alone
-        digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-        word = head + rest[len(digits) :]
-    try:
-        moment = datetime.datetime.fromisoformat(word)
-    except ValueError:
-        return None
-    try:
-        return int(moment.timestamp()) * _SECOND + int((digits + "0" * 9)[:9])
-    except (OverflowError, OSError, ValueError):
-        return None

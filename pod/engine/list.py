@@ -89,7 +89,7 @@ def _active(engine: Engine, row: Summary, boot: str) -> Listed | None:
     """What an active row really is; None when it is gone."""
     if row.boot_id == boot:
         run = reconcile.read_run(engine.paths.run(row.id))
-        if run.condition in {"running", "starting"}:
+        if run.is_alive:
             return Listed(row, state_of(run), run)
     from pod.engine import finish  # heavy, and rarely needed
     from pod.state import containers as rows
@@ -105,25 +105,26 @@ def _active(engine: Engine, row: Summary, boot: str) -> Listed | None:
 
 def state_of(run: Run) -> str:
     """The state of a container that has a monitor, in podman's and docker's words."""
-    if run.condition == "running":
-        return "running"
-    if run.condition == "starting":
-        return "restarting" if run.state.get("restarts") else "created"
-    return "exited"
+    return {"running": "running", "restarting": "restarting", "starting": "created"}.get(
+        run.condition, "exited"
+    )
 
 
-def usage(engine: Engine, found: Iterable[Listed]) -> dict[str, tuple[int, int]]:
-    """What each container has written, and that with its image, in bytes; by id."""
+def sizes(engine: Engine, wanted: Iterable[tuple[str, str, bool]]) -> dict[str, tuple[int, int]]:
+    """What each container has written, and that with its image, in bytes; by id.
+
+    `wanted` are (id, id of the image, whether it has a --rootfs, of which nothing is known).
+    """
     from storage.rootfs import measure_inside
 
-    found = list(found)
-    sizes = {image.id: image.size for image in engine.store.images.list()}
-    tops = []
-    for listed in found:
-        own = not listed.config.get("rootfs")
-        tops.append(engine.rootfs.changes(engine.paths.container(listed.summary.id)) if own else "")
+    wanted = list(wanted)
+    images = {image.id: image.size for image in engine.store.images.list()}
+    tops = [
+        "" if is_rootfs else engine.rootfs.changes(engine.paths.container(container_id))
+        for container_id, _, is_rootfs in wanted
+    ]
     measured: Iterable[Usage] = measure_inside(tops) if tops else ()
     return {
-        listed.summary.id: (used.size, used.size + sizes.get(listed.summary.image_id, 0))
-        for listed, used in zip(found, measured, strict=True)
+        container_id: (used.size, used.size + images.get(image_id, 0))
+        for (container_id, image_id, _), used in zip(wanted, measured, strict=True)
     }

@@ -32,11 +32,13 @@ def remove(
     force: bool = False,
     with_volumes: bool = False,
     with_dependents: bool = False,
+    with_image: bool = False,
     timeout_seconds: int | None = None,
 ) -> list[str]:
     """Remove the container; the names of what was removed, dependents first. One that is gone already is fine.
 
-    `force` stops it first, `with_volumes` removes its anonymous volumes, `with_dependents` the containers that need it.
+    `force` stops it first, `with_volumes` removes its anonymous volumes, `with_dependents` the containers that need it,
+    `with_image` its image when nothing else uses it.
     """
     removed: list[str] = []
     if with_dependents:
@@ -60,6 +62,8 @@ def remove(
             if not force:
                 raise StillRunning(current)
             stop.stop_locked(engine, current, lock, timeout_seconds)
+        if with_image:
+            current = current.replace(config=current.config.replace(remove_image=True))
         remove_settled(engine, current, lock, with_volumes=with_volumes)
     return [*removed, container.name]
 

@@ -108,6 +108,11 @@ def lookup_group(text: str, group: str) -> int:
     return number
 
 
+def group_name(gid: int, group: str) -> str:
+    """The name that `group` has for a number; the number itself when it has none."""
+    return next((name for name, number, _ in _groups(group) if number == gid), str(gid))
+
+
 def with_user(passwd: str, user: User, *, name: str = "", entry: str = "") -> str:
     """The contents of /etc/passwd with a line for a user that it does not know, at the end; unchanged when it does.
 

@@ -55,9 +55,9 @@ def _selection(arguments: Arguments) -> Selection:
     for name in ("since", "until"):
         text = arguments.text(name)
         if text is not None:
-            from pod.engine.filters import moment_ns
+            from pod.base.times import parse_moment
 
-            moments[name] = moment_ns(text, f"--{name}")
+            moments[name] = parse_moment(text, f"--{name}")
     return Selection(
         since_ns=moments.get("since", 0),
         until_ns=moments.get("until", 0),

@@ -88,7 +88,12 @@ def _show(arguments: Arguments, engine: Engine) -> None:
         )
         return
     sort = arguments.text("sort")
-    sizes = listing.usage(engine, found) if arguments.flag("size") or sort == "size" else {}
+    sizes = {}
+    if arguments.flag("size") or sort == "size":
+        sizes = listing.sizes(
+            engine,
+            ((it.summary.id, it.summary.image_id, "rootfs" in it.config) for it in found),
+        )
     found = _sorted(arguments, found, sizes)
     _print(arguments, form, found, sizes)
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
 from pod.base.errors import UsageError
 from pod.cli.declare import Option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pod.cli.declare import Arguments
     from pod.engine.configuration import Settings
     from pod.engine.images import PullOptions
+    from pod.image.progress import Progress
+    from pod.spec.reference import Reference
 
 PLATFORM_OPTIONS = (
     Option(
@@ -69,28 +75,69 @@ _POLICIES = {
 
 def pull_options(arguments: Arguments, settings: Settings) -> PullOptions:
     """What the options say about fetching the image."""
+    return fetch_options(arguments, read_policy(arguments, "pull") or settings.engine.pull_policy)
+
+
+def read_policy(arguments: Arguments, name: str) -> str:
+    """The pull policy that was typed for the option `name`; "" when none was."""
+    if not arguments.given(name):
+        return ""
+    typed = arguments.text(name) or ""
+    if typed not in _POLICIES:
+        raise UsageError(
+            f"invalid argument '{typed}' for '--{name}': expected is one of missing, always, newer, never"
+        )
+    return _POLICIES[typed]
+
+
+def fetch_options(arguments: Arguments, policy: str) -> PullOptions:
+    """How to fetch an image, by PLATFORM_OPTIONS, REGISTRY_OPTIONS and --quiet."""
     from pod.engine.images import PullOptions
 
-    policy = settings.engine.pull_policy
-    if arguments.given("pull"):
-        typed = arguments.text("pull") or ""
-        if typed not in _POLICIES:
-            raise UsageError(
-                f"invalid argument '{typed}' for '--pull': expected is one of missing, always, newer, never"
-            )
-        policy = _POLICIES[typed]
+    quiet = arguments.flag("quiet")
     retry_delay = arguments.text("retry_delay")
     return PullOptions(
         policy=policy,
         platform=read_platform(arguments),
         authfile=arguments.text("authfile") or "",
-        credentials=arguments.text("creds") or "",
+        credentials=_credentials(arguments),
         certificates=arguments.text("cert_dir") or "",
         tls_verify=arguments.flag("tls_verify") if arguments.given("tls_verify") else None,
         retries=arguments.number("retry"),
         retry_delay_ns=None if retry_delay is None else _duration(retry_delay),
-        quiet=arguments.flag("quiet"),
+        quiet=quiet,
+        progress=lambda: _progress(quiet=quiet),
+        choose=_chooser(),
     )
+
+
+def _progress(*, quiet: bool) -> Progress:
+    from pod.cli.progress import progress_for
+
+    return progress_for(quiet=quiet)
+
+
+def _chooser() -> Callable[[tuple[Reference, ...]], Reference] | None:
+    """Who chooses among the registries of a short name: the person, when there is a terminal."""
+    if not (os.isatty(0) and os.isatty(2)):
+        return None
+
+    def choose(references: tuple[Reference, ...]) -> Reference:
+        from pod.cli.ask import chosen
+
+        return references[chosen("Which image is meant?", [str(one) for one in references])]
+
+    return choose
+
+
+def _credentials(arguments: Arguments) -> str:
+    """ "USER:PASSWORD" of --creds; a password that is missing is asked for."""
+    typed = arguments.text("creds") or ""
+    if not typed or ":" in typed:
+        return typed
+    from pod.cli.ask import password
+
+    return f"{typed}:{password(f'Password of {typed}: ', '--creds')}"
 
 
 def _duration(text: str) -> int:

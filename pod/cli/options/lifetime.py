@@ -48,7 +48,7 @@ OPTIONS = (
     Option(
         ("--log-opt",),
         "list",
-        "path=, max-size=, max-file= or tag= of the log",
+        "Set path=, max-size=, max-file= or tag= of the log",
         metavar="KEY=VALUE",
     ),
     Option(

@@ -80,7 +80,7 @@ OPTIONS = (
     Option(
         ("--security-opt",),
         "list",
-        "seccomp=, apparmor=, label=, mask=, unmask=, proc-opts= or no-new-privileges",
+        "Set seccomp=, apparmor=, label=, mask=, unmask=, proc-opts= or no-new-privileges",
         metavar="OPTION",
     ),
     Option(("--sysctl",), "comma", "Set a kernel parameter of the container", metavar="NAME=VALUE"),

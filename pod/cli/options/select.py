@@ -42,7 +42,7 @@ def one_name(arguments: Arguments, engine: Engine) -> str:
             raise UsageError(f"--latest excludes a name, '{arguments.words[0]}'")
         return latest(engine)
     if not arguments.words:
-        raise _nothing(arguments)
+        raise nothing(arguments)
     return arguments.words[0]
 
 
@@ -80,12 +80,12 @@ def chosen(
     used = [way for way, is_used in ways.items() if is_used]
     if not used:
         if needs:
-            raise _nothing(arguments)
+            raise nothing(arguments)
         return []
     if used not in (["names", "--cidfile"], ["--all", "--filter"]) and len(used) > 1:
         raise UsageError(f"{used[0]} and {used[1]} exclude each other")
     if ways["--all"] or ways["--filter"]:
-        return _listed(arguments, engine, default)
+        return all_where(arguments, engine, default)
     if ways["--latest"]:
         return [latest(engine)]
     names = list(arguments.words)
@@ -94,9 +94,10 @@ def chosen(
     return names
 
 
-def _listed(
+def all_where(
     arguments: Arguments, engine: Engine, default: Callable[[Listed], bool] | None
 ) -> list[str]:
+    """The ids of all containers that --filter lets through and for which `default` holds."""
     from pod.engine import list as listing
     from pod.engine.filters import Filters
 
@@ -118,7 +119,8 @@ def _id_in(arguments: Arguments, path: str) -> str:
         raise PodError(f"file '{path}' of --cidfile cannot be read: {error.strerror}") from error
 
 
-def _nothing(arguments: Arguments) -> UsageError:
+def nothing(arguments: Arguments) -> UsageError:
+    """The error of a command that was not told which container is meant."""
     ways = [
         spelling
         for spelling in ("--all", "--latest", "--filter", "--cidfile")

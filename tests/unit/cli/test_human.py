@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pod.base import times
 from pod.cli import human
 
 SECOND = 1_000_000_000
@@ -134,8 +135,8 @@ def test_durations_in_gos_notation(length: int, text: str) -> None:
 )
 def test_moments(moment: int, go: str, utc: str, local: str) -> None:
     assert human.go_time(moment) == go
-    assert human.rfc3339(moment) == utc
-    assert human.rfc3339(moment, local=True) == local
+    assert times.rfc3339(moment) == utc
+    assert times.rfc3339(moment, local=True) == local
 
 
 @given(st.integers(0, 10**26))

@@ -1,0 +1,263 @@
+"""The document that `pod inspect` shows of a container: podman's, field by field, so that scripts find what they know.
+
+What podman has for parts that pod has not (pods, checkpoints, labels of SELinux) has the value that means "none".
+"""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import times
+from pod.base.errors import PodError
+from pod.engine import finish
+from pod.engine import list as listing
+from pod.spec import bundle
+from pod.spec.ports import port_bindings
+from pod.spec.security import effective_capabilities
+from pod.state import containers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.engine.context import Engine
+    from pod.spec.container import ContainerConfig
+    from pod.spec.mounts import Mount
+    from pod.spec.security import Capabilities
+    from pod.state.containers import Container
+    from pod.state.reconcile import Run
+
+NOT_FOUND = containers.NoSuchContainer
+
+
+def document(engine: Engine, text: str, *, size: bool = False) -> dict[str, Any]:
+    """Everything about the container `text`. Raises NoSuchContainer."""
+    container, run = finish.refresh(engine, containers.find(engine.database, text))
+    config = container.config
+    directory = engine.paths.container(container.id)
+    own_files = {
+        name: _if_there(f"{directory}/{file}")
+        for name, file in (
+            ("ResolvConfPath", "resolv.conf"),
+            ("HostnamePath", "hostname"),
+            ("HostsPath", "hosts"),
+        )
+    }
+    capabilities = _capabilities(engine, config)
+    found: dict[str, Any] = {
+        "Id": container.id,
+        "Created": _moment(container.created_ns),
+        "Path": config.arguments[0] if config.arguments else "",
+        "Args": list(config.arguments[1:]),
+        "State": _state(engine, container, run),
+        "Image": container.image_id.rpartition(":")[2],
+        "ImageDigest": _image_digest(engine, container),
+        "ImageName": config.image,
+        "Rootfs": config.rootfs,
+        "Pod": "",
+        **own_files,
+        "StaticDir": directory,
+        "OCIConfigPath": _if_there(f"{directory}/config.json"),
+        "OCIRuntime": config.runtime or "pod",
+        "ConmonPidFile": config.monitor_pid_file,
+        "PidFile": config.pid_file,
+        "Name": container.name,
+        "RestartCount": _restarts(container, run),
+        "Driver": _driver(engine, container),
+        "MountLabel": "",
+        "ProcessLabel": "",
+        "AppArmorProfile": config.security.apparmor,
+        "EffectiveCaps": list(capabilities.effective),
+        "BoundingCaps": list(capabilities.bounding),
+        "ExecIDs": [],
+        "GraphDriver": _graph_driver(engine, container),
+        "Mounts": [_mount(engine, mount) for mount in config.mounts if mount.kind in _SHOWN_KINDS],
+        "Dependencies": list(config.needs),
+        "NetworkSettings": _network_settings(config, run),
+        "Namespace": "",
+        "IsInfra": False,
+        "IsService": False,
+        "KubeExitCodePropagation": "invalid",
+        "Config": _config(container),
+        "HostConfig": _host_config(engine, container),
+    }
+    if size:
+        sizes = listing.sizes(engine, [(container.id, container.image_id, bool(config.rootfs))])
+        found["SizeRw"], found["SizeRootFs"] = sizes[container.id]
+    return found
+
+
+def _moment(moment_ns: int) -> str:
+    return times.rfc3339(moment_ns, local=True) if moment_ns else times.NEVER
+
+
+def _if_there(path: str) -> str:
+    return path if os.path.exists(path) else ""
+
+
+def _state(engine: Engine, container: Container, run: Run | None) -> dict[str, Any]:
+    status = listing.state_of(run) if run is not None else container.status
+    state = run.state if run is not None else {}
+    outcome = container.outcome
+    started_ns = state.get("started_ns") or container.started_ns
+    return {
+        "OciVersion": bundle.OCI_VERSION,
+        "Status": status,
+        "Running": status == "running",
+        "Paused": False,
+        "Restarting": status == "restarting",
+        "OOMKilled": bool(outcome.get("out_of_memory")),
+        "Dead": False,
+        "Pid": run.pid if run is not None and status == "running" else 0,
+        "ConmonPid": _monitor_pid(engine, container) if run is not None else 0,
+        "ExitCode": 0 if run is not None else container.exit_status,
+        "Error": outcome.get("error", ""),
+        "StartedAt": _moment(started_ns if status != "created" else 0),
+        "FinishedAt": _moment(container.finished_ns),
+        "CgroupPath": (state.get("cgroup") or "").removeprefix("/sys/fs/cgroup"),
+        "CheckpointedAt": times.NEVER,
+        "RestoredAt": times.NEVER,
+        "StoppedByUser": bool(outcome.get("stopped_by_user")),
+        "LimitsNotApplied": state.get("refused_limits", {}),
+    }
+
+
+def _monitor_pid(engine: Engine, container: Container) -> int:
+    from pod.base.files import read_text
+    from pod.spec.monitor import LOCK_FILE
+
+    try:
+        return int(read_text(f"{engine.paths.run(container.id)}/{LOCK_FILE}"))
+    except (OSError, ValueError):
+        return 0  # it has just ended
+
+
+def _restarts(container: Container, run: Run | None) -> int:
+    source = run.state if run is not None else container.outcome
+    return int(source.get("restarts", 0))
+
+
+def _image_digest(engine: Engine, container: Container) -> str:
+    if not container.image_id:
+        return ""
+    try:
+        return str(engine.store.images.lookup(container.image_id).digest)
+    except PodError:
+        return ""  # it was removed by force
+
+
+def _driver(engine: Engine, container: Container) -> str:
+    if container.config.rootfs:
+        return ""
+    return str(engine.rootfs.describe(engine.paths.container(container.id)).kind)
+
+
+def _graph_driver(engine: Engine, container: Container) -> dict[str, Any]:
+    if container.config.rootfs:
+        return {"Name": "", "Data": {}}
+    mount = engine.rootfs.describe(engine.paths.container(container.id))
+    if mount.kind == "copy":
+        return {"Name": "copy", "Data": {"Dir": mount.path}}
+    data = {
+        "LowerDir": ":".join(mount.lowers),
+        "UpperDir": mount.upper,
+        "WorkDir": mount.work,
+    }
+    return {"Name": mount.kind, "Data": data}
+
+
+def _capabilities(engine: Engine, config: ContainerConfig) -> Capabilities:
+    from pod.linux.capabilities import NAMES, last_known
+
+    return effective_capabilities(
+        engine.settings.containers.default_capabilities,
+        config.add_capabilities,
+        config.drop_capabilities,
+        privileged=config.privileged,
+        is_root=bundle.is_root(config.user),
+        available=NAMES[: last_known() + 1],
+    )
+
+
+_SHOWN_KINDS = frozenset(("bind", "volume", "image"))
+
+
+def _mount(engine: Engine, mount: Mount) -> dict[str, Any]:
+    is_volume = mount.kind == "volume"
+    named = {"Name": mount.source} if is_volume else {}
+    source = f"{engine.paths.volumes}/{mount.source}/_data" if is_volume else mount.source
+    options = [*mount.options, "rbind" if mount.recursive else "bind"]
+    if mount.overlay:
+        options.append("O")
+    return {
+        "Type": mount.kind,
+        **named,
+        "Source": source + (f"/{mount.subpath}" if mount.subpath else ""),
+        "Destination": mount.target,
+        "Driver": "local" if is_volume else "",
+        "Mode": {"shared": "z", "private": "Z"}.get(mount.relabel, ""),
+        "Options": options,
+        "RW": not mount.read_only,
+        "Propagation": mount.propagation if mount.kind == "bind" else "rprivate",
+    }
+
+
+def _network_settings(config: ContainerConfig, run: Run | None) -> dict[str, Any]:
+    networking = config.networking
+    is_running = run is not None and run.condition == "running"
+    return {
+        "EndpointID": "",
+        "Gateway": "",
+        "IPAddress": "",
+        "IPPrefixLen": 0,
+        "IPv6Gateway": "",
+        "GlobalIPv6Address": "",
+        "GlobalIPv6PrefixLen": 0,
+        "MacAddress": "",
+        "Bridge": "",
+        "SandboxID": "",
+        "HairpinMode": False,
+        "LinkLocalIPv6Address": "",
+        "LinkLocalIPv6PrefixLen": 0,
+        "Ports": port_bindings(networking.ports, networking.expose, any_address="0.0.0.0"),
+        "SandboxKey": f"/proc/{run.pid}/ns/net" if run is not None and is_running else "",
+    }
+
+
+def _config(container: Container) -> dict[str, Any]:
+    config = container.config
+    streams = config.attach or ("stdout", "stderr")
+    return {
+        "Hostname": config.hostname or container.id[:12],
+        "Domainname": config.domainname,
+        "User": config.user,
+        "AttachStdin": "stdin" in streams,
+        "AttachStdout": "stdout" in streams,
+        "AttachStderr": "stderr" in streams,
+        "Tty": config.terminal,
+        "OpenStdin": config.interactive,
+        "StdinOnce": False,
+        "Env": list(config.environment),
+        "Cmd": list(config.command) or None,
+        "Image": config.image,
+        "Volumes": None,
+        "WorkingDir": config.working_directory,
+        "Entrypoint": list(config.entrypoint or ()) or None,
+        "OnBuild": None,
+        "Labels": dict(config.labels),
+        "Annotations": dict(config.annotations),
+        "StopSignal": config.stop_signal,
+        "HealthcheckOnFailureAction": "none",
+        "CreateCommand": list(config.create_command),
+        **({"Timezone": config.timezone} if config.timezone else {}),
+        "Umask": f"{config.umask:04o}",
+        "Timeout": config.timeout,
+        "StopTimeout": config.stop_timeout,
+        "Passwd": config.passwd_entry is not None,
+    }
+
+
+def _host_config(engine: Engine, container: Container) -> dict[str, Any]:
+    from pod.engine.inspect_host import host_config
+
+    return host_config(engine, container)

@@ -1,0 +1,18 @@
+"""Stop a container and start it again."""
+
+from __future__ import annotations
+
+from pod.engine import start, stop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.engine.context import Engine
+    from pod.state.containers import Container
+
+
+def restart(engine: Engine, container: Container, timeout_seconds: int | None = None) -> None:
+    """Stop the container, if it runs, and start it. One that was started by another command meanwhile stays so."""
+    stop.stop(engine, container, timeout_seconds)
+    channel = start.start(engine, container)
+    if channel is not None:
+        channel.close()
