@@ -6,6 +6,7 @@ more is renamed into `trash/`, which takes no time, and deleted behind the comma
 
 from __future__ import annotations
 
+import errno
 import os
 
 from pod.base import files, locks
@@ -41,16 +42,21 @@ class Staging:
     def discard(self, path: str) -> None:
         """Take a file or tree away from `path` at once; deleting it is left to empty_trash_behind.
 
-        A tree that is not there is no error.
+        A tree that is not there is no error. One on another file system is deleted on the spot.
         """
         target = f"{self._trash}/{os.urandom(8).hex()}"
         try:
-            self._move(path, target)
-        except FileNotFoundError:
-            if not os.path.lexists(path):
-                return
-            make_private(self._trash)
-            self._move(path, target)
+            try:
+                self._move(path, target)
+            except FileNotFoundError:
+                if not os.path.lexists(path):
+                    return
+                make_private(self._trash)
+                self._move(path, target)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            removal.remove_tree(path)
 
     def abandoned(self) -> list[str]:
         """The paths of trees whose builder was killed."""

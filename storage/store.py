@@ -32,10 +32,14 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """The stores below `root`, which are made when something is written. `driver` forces a storage driver by name."""
+    """The stores below `root`, which are made when something is written.
 
-    def __init__(self, root: str, *, driver: str | None = None) -> None:
+    `driver` forces a storage driver by name; `volumes` is another place for volumes than `root`/volumes.
+    """
+
+    def __init__(self, root: str, *, driver: str | None = None, volumes: str | None = None) -> None:
         self.root = root
+        self._volumes = volumes or f"{root}/volumes"
         self.forced_driver = driver or None
         self.staging = Staging(root)
         self.blobs = BlobStore(f"{root}/images")
@@ -58,7 +62,7 @@ class Store:
         """Named volumes."""
         from storage.volumes import VolumeStore
 
-        return VolumeStore(self.root, self.staging)
+        return VolumeStore(self._volumes, self.staging)
 
     def restore_layers(self, image: ImageRecord) -> int:
         """Unpack those layers of an image that are missing, from its blobs; how many. Call with a single thread.

@@ -45,10 +45,13 @@ class ArchiveError(PodError):
 
 
 class VolumeStore:
-    """The volumes below `root`. Names are checked by the caller; who uses a volume is known to the database alone."""
+    """The volumes in `directory`. Names are checked by the caller; who uses a volume is known to the database alone.
 
-    def __init__(self, root: str, staging: Staging) -> None:
-        self.directory = f"{root}/volumes"
+    The directory may be on another file system than the rest of the store.
+    """
+
+    def __init__(self, directory: str, staging: Staging) -> None:
+        self.directory = directory
         self._staging = staging
 
     def path(self, name: str) -> str:
@@ -61,19 +64,14 @@ class VolumeStore:
 
     def create(self, name: str) -> str:
         """A new, empty volume; the directory that containers see. Raises VolumeExists."""
-        if self.has(name):
-            raise VolumeExists(name)
-        tree = self._staging.create()
-        data = f"{tree.path}/_data"
-        os.mkdir(data)
-        os.chmod(data, 0o755)
-        make_private(self.directory)
+        data = self.path(name)
+        make_private(f"{self.directory}/{name}")  # it may be there, without data, from a command that was killed
         try:
-            tree.promote(f"{self.directory}/{name}")
-        except OSError as error:
-            tree.discard()
-            raise VolumeExists(name) from error
-        return self.path(name)
+            os.mkdir(data)
+        except FileExistsError:
+            raise VolumeExists(name) from None
+        os.chmod(data, 0o755)
+        return data
 
     def remove(self, name: str) -> None:
         """Take a volume away; its tree goes to the trash. Raises VolumeNotFound."""
@@ -100,15 +98,9 @@ class VolumeStore:
                 return False
         except PermissionError:
             pass  # only root of the id map can look
-        tree = self._staging.create()
-        try:
-            filled: bool = idmap.run_inside(
-                lambda: _copy_up(layers, path, marks, f"{tree.path}/_data", data),
-                what="fill a volume",
-                namespaces=0,
-            )
-        finally:
-            tree.discard()
+        filled: bool = idmap.run_inside(
+            lambda: _copy_up(layers, path, marks, data), what="fill a volume", namespaces=0
+        )
         return filled
 
     def start_export(self, name: str, out_fd: int) -> Child:
@@ -161,9 +153,7 @@ def _is_trivial(layers: Sequence[str], path: str, marks: overlayfs.Marks, data: 
             return True
 
 
-def _copy_up(
-    layers: Sequence[str], path: str, marks: overlayfs.Marks, staged: str, data: str
-) -> bool:
+def _copy_up(layers: Sequence[str], path: str, marks: overlayfs.Marks, data: str) -> bool:
     from storage import merged
 
     with merged.open_merged(layers, marks) as root:
@@ -171,13 +161,14 @@ def _copy_up(
         if source is None or os.listdir(data):
             return False
         with source:
-            _copy_and_rename(source, staged, data)
+            _copy_and_rename(source, f"{data}.new", data)
     return True
 
 
 def _copy_and_rename(source: MergedDirectory, staged: str, data: str) -> None:
-    from storage import copying
+    from storage import copying, removal
 
+    removal.remove_as_caller(staged)  # of a command that was killed
     os.mkdir(staged, 0o700)
     staged_fd = os.open(staged, _DIRECTORY)
     try:

@@ -112,6 +112,29 @@ def test_images_can_be_listed_and_removed_on_a_full_disk(store: Store) -> None:
     assert on_small_disk(store, work) == ("localhost/x:1",)
 
 
+def test_volumes_may_be_on_another_disk(store: Store) -> None:
+    place = f"{store.root}/other-disk"
+    os.makedirs(place)
+    layer = store.layers.path(unpack(store, layer_tar([Entry("data/file", b"x", uid=33)])).diff_id)
+
+    def work() -> Any:
+        syscalls.mount("tmpfs", place, "tmpfs", 0, "size=4m")
+        other = Store(store.root, volumes=f"{place}/volumes")
+        path = other.volumes.create("data")
+        filled = other.volumes.copy_up("data", [layer], "/data")
+        seen = _describe(path)["file"]["owner"]
+        other.volumes.remove("data")
+        return (
+            filled,
+            path.startswith(place),
+            seen,
+            names(f"{place}/volumes"),
+            other.staging.trash(),
+        )
+
+    assert idmap.run_inside(work, what="use two disks") == (True, True, (33, 0), [], [])
+
+
 def with_one_id(function: Callable[[], Any]) -> Any:
     """Call `function` where the caller is the only user there is."""
     maps = ((0, os.geteuid(), 1),), ((0, os.getegid(), 1),)

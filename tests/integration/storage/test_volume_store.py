@@ -28,6 +28,13 @@ def test_a_new_volume_is_an_empty_directory(store: Store) -> None:
         store.volumes.create("data")
 
 
+def test_a_volume_that_was_half_made_can_be_made(store: Store) -> None:
+    os.makedirs(f"{store.root}/volumes/data")
+    assert not store.volumes.has("data")
+    store.volumes.create("data")
+    assert store.volumes.has("data")
+
+
 def test_a_removed_volume_is_gone_at_once(store: Store) -> None:
     path = store.volumes.create("data")
     inside(lambda: os.chown(path, 33, 33))
