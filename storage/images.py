@@ -10,10 +10,9 @@ See the OCI image layout specification.
 
 from __future__ import annotations
 
-import json
 import os
 
-from pod.base import files
+from pod.base import files, plainjson
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.spec.digest import hex_of, is_digest
@@ -244,7 +243,7 @@ class ImageStore:
         }
         if annotations:
             manifest["annotations"] = annotations
-        data = json.dumps(manifest, separators=(",", ":")).encode()
+        data = plainjson.dumps(manifest).encode()
         descriptor = {"mediaType": MANIFEST, "digest": digest_of(data), "size": len(data)}
         with self._lock():  # so that nobody collects the two blobs before something names them
             self._blobs.add(config)
@@ -491,7 +490,7 @@ def _repository(name: str) -> str:
 
 def _document(blobs: BlobStore, digest: str) -> dict[str, Any]:
     try:
-        document = json.loads(blobs.read(digest))
+        document = plainjson.loads(blobs.read(digest))
     except ValueError as error:
         raise DamagedImage(digest) from error
     if not isinstance(document, dict):

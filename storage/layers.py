@@ -15,7 +15,7 @@ import os
 from pod.base import files
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.linux import processes, syscalls
+from pod.linux import processes
 from pod.spec.digest import hex_of
 from storage import behind, removal
 from storage.directories import names
@@ -203,6 +203,8 @@ class LayerStore:
         unsettled = [record for record in self.list() if record.boot]
         if not unsettled:
             return
+        from pod.linux import syscalls  # heavy (ctypes)
+
         fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             syscalls.syncfs(fd)

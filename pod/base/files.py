@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pod.base import plainjson
 from pod.base.errors import PodError
 
 TYPE_CHECKING = False
@@ -76,20 +77,15 @@ def read_text(path: str) -> str:
 
 def read_json(path: str) -> Any:
     """The value in the JSON file `path`, one that pod wrote. Raises DamagedFile when it is not JSON."""
-    import json  # heavy for a monitor, which only writes files
-
     try:
-        return json.loads(read_bytes(path))
+        return plainjson.loads(read_bytes(path))
     except ValueError as error:
         raise DamagedFile(path, str(error)) from error
 
 
 def write_json(path: str, value: Any, *, mode: int = 0o600, sync: bool = True) -> None:
     """Replace `path` by `value` as compact JSON; see write_atomic."""
-    import json
-
-    data = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-    write_atomic(path, data.encode("utf-8", "surrogateescape") + b"\n", mode=mode, sync=sync)
+    write_atomic(path, plainjson.dumps(value).encode() + b"\n", mode=mode, sync=sync)
 
 
 def _remove_if_there(path: str) -> None:

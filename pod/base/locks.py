@@ -39,10 +39,10 @@ class FileLock:
         while True:
             fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                os.close(fd)
-                raise Busy(f"'{self.path}' is locked by another command") from None
+                if wait:
+                    fcntl.flock(fd, fcntl.LOCK_EX)
+                elif not try_exclusive(fd):
+                    raise Busy(f"'{self.path}' is locked by another command")
             except BaseException:
                 os.close(fd)
                 raise
@@ -64,6 +64,24 @@ class FileLock:
         except FileNotFoundError:
             pass
         self.release()
+
+
+def try_exclusive(fd: int) -> bool:
+    """Take the lock on an open file without waiting for another holder; whether that was possible.
+
+    `is_held` takes a shared lock for a moment, which must not look like a holder.
+    """
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            pass
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        # A shared lock can be had beside the others, so they are all lookers.
 
 
 def is_held(path: str) -> bool:

@@ -94,26 +94,31 @@ def home() -> str:
 def make_private(path: str) -> None:
     """Make a directory, and those above it, that only the caller can enter. One that is there must be the caller's."""
     try:
-        os.mkdir(path, 0o700)
+        try:
+            os.mkdir(path, 0o700)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
+            os.mkdir(path, 0o700)
         return
     except FileExistsError:
         pass
-    except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
-        make_private(path)
-        return
     except OSError as error:
-        raise PodError(
-            f"directory '{path}' cannot be made: {error.strerror}",
-            hint="choose another with --root or --runroot",
-        ) from error
-    status = os.stat(path)
+        raise _cannot_be_made(path, error) from error
+    try:
+        status = os.stat(path)
+    except OSError as error:  # a symbolic link to nothing
+        raise _cannot_be_made(path, error) from error
     if not stat.S_ISDIR(status.st_mode):
-        raise UnsafeDirectory(
-            f"'{path}' is not a directory", hint="choose another with --root or --runroot"
-        )
+        raise UnsafeDirectory(f"'{path}' is not a directory", hint=_OTHER)
     if status.st_uid != os.geteuid():
         raise UnsafeDirectory(
             f"directory '{path}' belongs to user {status.st_uid}, not to you ({os.geteuid()})",
-            hint="choose another with --root or --runroot",
+            hint=_OTHER,
         )
+
+
+_OTHER = "choose another with --root or --runroot"
+
+
+def _cannot_be_made(path: str, error: OSError) -> PodError:
+    return PodError(f"directory '{path}' cannot be made: {error.strerror}", hint=_OTHER)

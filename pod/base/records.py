@@ -40,6 +40,7 @@ class Record:
 
     nested: ClassVar[Mapping[str, type[Record]]] = {}
     _fields: ClassVar[tuple[str, ...]] = ()
+    _names: ClassVar[frozenset[str]] = frozenset()
     _defaults: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -51,7 +52,7 @@ class Record:
                 fields.append(name)
             if name in cls.__dict__:
                 defaults[name] = cls.__dict__[name]
-        cls._fields, cls._defaults = tuple(fields), defaults
+        cls._fields, cls._names, cls._defaults = tuple(fields), frozenset(fields), defaults
 
     def __init__(self, *args: Any, **given: Any) -> None:
         values = self.__dict__
@@ -64,7 +65,7 @@ class Record:
                 raise TypeError(f"{type(self).__name__}: {', '.join(sorted(twice))} given twice")
             values.update(positional)
         values.update(given)
-        if len(values) != len(self._fields):
+        if values.keys() != self._names:
             missing = [name for name in self._fields if name not in values]
             unknown = [name for name in values if name not in self._fields]
             raise TypeError(f"{type(self).__name__}: missing {missing}, unknown {unknown}")

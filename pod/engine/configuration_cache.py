@@ -7,11 +7,10 @@ in a directory of the caller's own.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 
-from pod.base import log
+from pod.base import log, plainjson
 from pod.base.errors import PodError
 from pod.base.files import read_bytes, write_atomic
 from pod.base.paths import make_private
@@ -37,7 +36,7 @@ def read(directory: str, name: str, key: list[Any]) -> Any:
     try:
         if os.stat(directory).st_uid != os.geteuid():
             return None
-        document = json.loads(read_bytes(path))
+        document = plainjson.loads(read_bytes(path))
         if [document["format"], document["key"]] != [_FORMAT, key]:
             return None
         if all(_signature(file) == signature for file, signature in document["files"]):
@@ -67,7 +66,7 @@ def write(
     document = {"format": _FORMAT, "key": key, "files": signatures, "value": value}
     try:
         make_private(directory)
-        data = json.dumps(document, separators=(",", ":")).encode("utf-8", "surrogatepass")
+        data = plainjson.dumps(document).encode()
         write_atomic(f"{directory}/{name}.json", data, sync=False)
     except (OSError, PodError) as error:
         log.debug(f"parsed configuration is not kept in '{directory}': {error}")

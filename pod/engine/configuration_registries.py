@@ -6,8 +6,6 @@ containers-mounts.conf(5).
 
 from __future__ import annotations
 
-import json
-
 from pod.base import log
 from pod.base.files import read_text
 from pod.engine import configuration_cache
@@ -247,6 +245,8 @@ def load_policy(places: Places) -> Policy:
         if text is None:
             continue
         try:
+            import json  # heavy
+
             return parse_policy(json.loads(text))
         except (ValueError, RecursionError) as error:
             raise ConfigurationError(source.path, f"is not valid JSON: {error}") from error

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from contextlib import ExitStack
 
 from pod.base import ids, locks, paths
 from pod.base.errors import InvalidValue, PodError
+from pod.base.undo import Undo
 from pod.engine import lookup, network
 from pod.engine import volumes as engine_volumes
 from pod.engine.namefiles import check_timezone, hostname_of
@@ -53,14 +53,14 @@ def create(
     config = complete(engine, config, image)
     container_id = ids.new_id()
     directory = engine.paths.container(container_id)
-    with ExitStack() as undo:
+    with Undo() as undo:
         for needed in (engine.paths.containers, engine.paths.locks):
             paths.make_private(needed)
         lock = locks.FileLock(engine.paths.container_lock(container_id))
         lock.acquire()
-        undo.callback(lock.remove)
+        undo.add(lock.remove)
         os.mkdir(directory, 0o700)
-        undo.callback(engine.store.staging.discard, directory)
+        undo.add(lambda: engine.store.staging.discard(directory))
         os.mkdir(f"{directory}/{ROOT}", 0o700)
         if not config.rootfs:
             engine.rootfs.create(directory, image.diff_ids if image else ())
@@ -81,7 +81,6 @@ def create(
             outcome={},
         )
         container = _insert(engine, container)
-        undo.pop_all()
     return container, lock
 
 
@@ -100,7 +99,8 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
     execution: ExecutionConfig = {}
     if image is not None:
         found: Any = image.config().get("config")
-        execution = found or {}
+        if found:
+            execution = found
     config = merge.with_image_defaults(config, execution, default_environment(engine))
     if image is not None:
         config = config.replace(image_id=image.id, layers=tuple(image.diff_ids))

@@ -13,8 +13,8 @@ from pod.state import volumes
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from contextlib import ExitStack
 
+    from pod.base.undo import Undo
     from pod.engine.context import Engine
     from pod.spec.container import ContainerConfig
     from pod.spec.mounts import Mount
@@ -95,9 +95,7 @@ def _locked(engine: Engine, name: str) -> locks.FileLock:
     return locks.FileLock(engine.paths.volume_lock(name))
 
 
-def prepare(
-    engine: Engine, config: ContainerConfig, directory: str, undo: ExitStack
-) -> ContainerConfig:
+def prepare(engine: Engine, config: ContainerConfig, directory: str, undo: Undo) -> ContainerConfig:
     """Make the volumes that the container's mounts need and check the other sources; names and paths filled in.
 
     `directory` is the container's, with its root file system. What is made is taken back by `undo`.
@@ -125,14 +123,12 @@ def prepare(
     return config.replace(mounts=tuple(mounts), volumes=names, anonymous_volumes=anonymous)
 
 
-def _prepare_volume(
-    engine: Engine, mount: Mount, layers: tuple[str, ...], undo: ExitStack
-) -> Mount:
+def _prepare_volume(engine: Engine, mount: Mount, layers: tuple[str, ...], undo: Undo) -> Mount:
     name = mount.source
     if not name or volumes.get(engine.database, name) is None:
         volume = create(engine, name, anonymous=not name, ignore=True)
         if not name:
-            undo.callback(remove, engine, volume.name)
+            undo.add(lambda: remove(engine, volume.name))
         mount = mount.replace(source=volume.name)
     volume = volumes.find_exactly(engine.database, mount.source)
     if volume.needs_copy_up and mount.copy and not mount.subpath:

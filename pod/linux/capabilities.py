@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pod.linux import syscalls
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,12 +67,14 @@ def names(bits: int) -> list[str]:
 
 def last_known() -> int:
     """The highest capability number of the running kernel (capabilities(7), cap_last_cap)."""
-    with open("/proc/sys/kernel/cap_last_cap", encoding="ascii") as file:
+    with open("/proc/sys/kernel/cap_last_cap", encoding="utf-8") as file:
         return int(file.read())
 
 
 def limit_bounding(keep: int, last: int) -> None:
     """Drop from the bounding set of this thread what is not in `keep`. Needs CAP_SETPCAP."""
+    from pod.linux import syscalls  # heavy (ctypes) for those who only want names
+
     for number in range(last + 1):
         if not keep >> number & 1:
             syscalls.prctl(syscalls.PR_CAPBSET_DROP, number)
@@ -82,6 +82,8 @@ def limit_bounding(keep: int, last: int) -> None:
 
 def apply(effective: int, permitted: int, inheritable: int, ambient: int) -> None:
     """Set all sets of this thread but the bounding set. Ambient capabilities must be permitted and inheritable."""
+    from pod.linux import syscalls
+
     syscalls.capset(effective, permitted, inheritable)
     syscalls.prctl(syscalls.PR_CAP_AMBIENT, syscalls.PR_CAP_AMBIENT_CLEAR_ALL)
     for number in range(ambient.bit_length()):

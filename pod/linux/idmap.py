@@ -10,7 +10,8 @@ import os
 import pwd
 
 from pod.base.errors import PodError
-from pod.linux import processes, syscalls
+from pod.linux import processes
+from pod.linux.namespaces import CLONE_NEWNS, CLONE_NEWUSER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
     Extent = tuple[int, int, int]
     IdMap = tuple[Extent, ...]
-
-WHOLE_RANGE = 4294967295
 
 
 class IdMapError(PodError):
@@ -53,7 +52,7 @@ def stacked(first: int, ranges: Iterable[tuple[int, int]]) -> IdMap:
 
 def own_map(kind: str) -> IdMap:
     """The ids of this process's own user namespace, one to one; `kind` is "uid" or "gid"."""
-    with open(f"/proc/self/{kind}_map", encoding="ascii") as file:
+    with open(f"/proc/self/{kind}_map", encoding="utf-8") as file:
         rows = [tuple(map(int, line.split())) for line in file]
     return tuple((inside, inside, count) for inside, _, count in rows)
 
@@ -194,7 +193,7 @@ def run_inside(
     what: str,
     maps: tuple[IdMap, IdMap] | None = None,
     keep: Iterable[int] = (),
-    namespaces: int = syscalls.CLONE_NEWNS,
+    namespaces: int = CLONE_NEWNS,
 ) -> Any:
     """Call `function` as root of a new user namespace with the given maps, in a child; its result.
 
@@ -211,9 +210,11 @@ def start_inside(
     what: str,
     maps: tuple[IdMap, IdMap] | None = None,
     keep: Iterable[int] = (),
-    namespaces: int = syscalls.CLONE_NEWNS,
+    namespaces: int = CLONE_NEWNS,
 ) -> processes.Child:
     """As run_inside, but return the running child; the caller collects its result."""
+    from pod.linux import syscalls  # heavy (ctypes); before the fork
+
     uids, gids = maps or default_maps()
     if is_own_map(uids, gids):
         return processes.fork(lambda: _unshare_and_call(namespaces, function), what=what, keep=keep)
@@ -221,7 +222,7 @@ def start_inside(
     mapped_read, mapped_write = os.pipe()
 
     def inside() -> Any:
-        syscalls.unshare(syscalls.CLONE_NEWUSER)
+        syscalls.unshare(CLONE_NEWUSER)
         os.write(ready_write, b"u")
         os.close(ready_write)
         if os.read(mapped_read, 1) != b"m":
@@ -262,8 +263,10 @@ def become_root() -> None:
 
 
 def _unshare_and_call(namespaces: int, function: Callable[[], Any]) -> Any:
+    from pod.linux import syscalls
+
     if namespaces:
         syscalls.unshare(namespaces)
-        if namespaces & syscalls.CLONE_NEWNS:
+        if namespaces & CLONE_NEWNS:
             syscalls.mount(None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
     return function()

@@ -15,7 +15,8 @@ import json
 import os
 
 from pod.base.errors import PodError
-from pod.linux import cgroups, idmap, processes, sockets, syscalls
+from pod.linux import cgroups, idmap, processes, sockets
+from pod.linux.namespaces import CLONE_NEWNS
 from pod.runtime import create, execute, protocol, rootfs, user
 
 TYPE_CHECKING = False
@@ -61,7 +62,7 @@ def make_container(
         what="run the OCI runtime",
         maps=maps,
         keep=(theirs.fileno(), *streams),
-        namespaces=syscalls.CLONE_NEWNS,
+        namespaces=CLONE_NEWNS,
     )
     theirs.close()
     try:

@@ -47,11 +47,11 @@ def init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
 def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
     # 1. The user namespace comes first: it owns every other namespace made below.
     if user_namespace_fd is None:
-        syscalls.unshare(syscalls.CLONE_NEWUSER)
+        syscalls.unshare(namespaces.CLONE_NEWUSER)
         channel.send(protocol.UNSHARED)
         protocol.expect(channel, protocol.MAPPED)
     else:
-        syscalls.setns(user_namespace_fd, syscalls.CLONE_NEWUSER)
+        syscalls.setns(user_namespace_fd, namespaces.CLONE_NEWUSER)
         channel.send(protocol.UNSHARED)
         protocol.expect(channel, protocol.MAPPED)
     idmap.become_root()
@@ -94,9 +94,9 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
     protocol.expect(channel, protocol.PLACED)
     if "cgroup" in wanted:
         if wanted["cgroup"] is not None:
-            syscalls.setns(named_fds["namespace:cgroup"], syscalls.CLONE_NEWCGROUP)
+            syscalls.setns(named_fds["namespace:cgroup"], namespaces.CLONE_NEWCGROUP)
         else:
-            syscalls.unshare(syscalls.CLONE_NEWCGROUP)
+            syscalls.unshare(namespaces.CLONE_NEWCGROUP)
 
     # 7. A session of our own, a keyring of our own, and no signal disposition of whoever started pod.
     os.setsid()

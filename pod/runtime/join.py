@@ -131,7 +131,7 @@ def _join(
     signals.restore_defaults()
     security.forget_imports()
     syscalls.setns(pidfd, flags)
-    if flags & syscalls.CLONE_NEWUSER:
+    if flags & namespaces.CLONE_NEWUSER:
         idmap.become_root()
 
     # 3. A PID namespace is entered by the next child. We stay outside as its parent and pass its status on.

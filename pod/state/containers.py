@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 
-from pod.base import ids
+from pod.base import ids, plainjson
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.spec.container import ContainerConfig
@@ -87,7 +86,7 @@ class Container(Record):
 
 def insert(database: Database, container: Container) -> None:
     """Add the row, its volumes' users and its dependencies. Raises NameTaken."""
-    config = json.dumps(container.config.to_json(), separators=(",", ":"))
+    config = plainjson.dumps(container.config.to_json())
     with database.transaction() as transaction:
         try:
             transaction.execute(
@@ -102,7 +101,7 @@ def insert(database: Database, container: Container) -> None:
                 container.boot_id,
                 container.image_id,
                 config,
-                json.dumps(container.outcome),
+                plainjson.dumps(container.outcome),
             )
         except IntegrityError as error:
             rows = database.query("SELECT id FROM containers WHERE name = ?", container.name)
@@ -182,7 +181,7 @@ def set_created(database: Database, container_id: str, outcome: dict[str, Any]) 
         transaction.execute(
             "UPDATE containers SET status = CASE finished_ns WHEN 0 THEN 'created' ELSE 'exited' END, "
             "outcome = ? WHERE id = ?",
-            json.dumps(outcome),
+            plainjson.dumps(outcome),
             container_id,
         )
 
@@ -204,7 +203,7 @@ def set_exited(
             exit_status,
             started_ns,
             finished_ns,
-            json.dumps(outcome),
+            plainjson.dumps(outcome),
             container_id,
         )
 
@@ -213,7 +212,7 @@ def set_outcome(database: Database, container_id: str, outcome: dict[str, Any]) 
     """Replace what is said about the container's end."""
     with database.transaction() as transaction:
         transaction.execute(
-            "UPDATE containers SET outcome = ? WHERE id = ?", json.dumps(outcome), container_id
+            "UPDATE containers SET outcome = ? WHERE id = ?", plainjson.dumps(outcome), container_id
         )
 
 
@@ -222,7 +221,7 @@ def set_config(database: Database, container_id: str, config: ContainerConfig) -
     with database.transaction() as transaction:
         transaction.execute(
             "UPDATE containers SET config = ? WHERE id = ?",
-            json.dumps(config.to_json(), separators=(",", ":")),
+            plainjson.dumps(config.to_json()),
             container_id,
         )
 
@@ -254,5 +253,7 @@ def _from_row(row: tuple[Any, ...]) -> Container:
     *columns, config, outcome = row
     known = dict(zip(_FACTS, columns, strict=True))
     return Container(
-        **known, config=ContainerConfig.from_json(json.loads(config)), outcome=json.loads(outcome)
+        **known,
+        config=ContainerConfig.from_json(plainjson.loads(config)),
+        outcome=plainjson.loads(outcome),
     )

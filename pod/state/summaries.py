@@ -6,7 +6,7 @@ until somebody asks for it, and the modules that know the types of its fields ar
 
 from __future__ import annotations
 
-import json
+from pod.base import plainjson
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ class Summary:
     def config(self) -> dict[str, Any]:
         """ContainerConfig as JSON, in which fields that have their defaults are missing."""
         if self._config is None:
-            self._config = json.loads(self._config_text)
+            self._config = plainjson.loads(self._config_text)
         return self._config
 
     @property
     def outcome(self) -> dict[str, Any]:
         """How the last run ended."""
-        return {} if self._outcome_text == "{}" else dict(json.loads(self._outcome_text))
+        return {} if self._outcome_text == "{}" else dict(plainjson.loads(self._outcome_text))
 
 
 def all_of(database: Database) -> list[Summary]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from pod.base import plainjson
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.state.database import Database, IntegrityError
@@ -65,7 +64,7 @@ def create(database: Database, volume: Volume) -> None:
                 volume.name,
                 volume.created_ns,
                 int(volume.anonymous),
-                json.dumps(_document(volume)),
+                plainjson.dumps(_document(volume)),
             )
         except IntegrityError as error:
             raise VolumeTaken(volume.name) from error
@@ -113,7 +112,7 @@ def update(database: Database, volume: Volume) -> None:
     with database.transaction() as transaction:
         transaction.execute(
             "UPDATE volumes SET document = ? WHERE name = ?",
-            json.dumps(_document(volume)),
+            plainjson.dumps(_document(volume)),
             volume.name,
         )
 
@@ -149,7 +148,7 @@ def _from_row(row: tuple[Any, ...]) -> Volume:
     name, created_ns, anonymous, document = row
     return Volume.from_json(
         {
-            **json.loads(document),
+            **plainjson.loads(document),
             "name": name,
             "created_ns": created_ns,
             "anonymous": bool(anonymous),
