@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+from pod.base.errors import PodError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class NotAnswered(PodError):
+    """A question that the command cannot do without got no answer."""
 
 
 def confirmed(warning: str, question: str = "Are you sure you want to continue?") -> bool:
@@ -18,3 +29,39 @@ def confirmed(warning: str, question: str = "Are you sure you want to continue?"
     if not answer.endswith("\n"):
         print()  # the terminal's cursor is still behind the question
     return answer.strip().lower() in ("y", "yes")
+
+
+def chosen(question: str, answers: Sequence[str]) -> int:
+    """Show numbered answers on standard error, and return the index of the one that the person takes."""
+    lines = [question, *(f"  {number}) {answer}" for number, answer in enumerate(answers, 1))]
+    while True:
+        _show("\n".join([*lines, f"Number, 1 to {len(answers)}: "]))
+        line = sys.stdin.readline()
+        if not line:
+            _show("\n")
+            raise NotAnswered(
+                "nothing was chosen", hint=f"write the whole name, such as {answers[0]}"
+            )
+        typed = line.strip()
+        if typed.isdecimal() and 1 <= int(typed) <= len(answers):
+            return int(typed) - 1
+        lines = [f"'{typed}' is none of the numbers"]
+
+
+def password(question: str, option: str) -> str:
+    """Ask for a secret, which the terminal does not show. Raises UsageError where there is no terminal."""
+    if not os.isatty(0):
+        raise UsageError(
+            f"'{option}' has no password, and there is no terminal to ask for it",
+            hint=f"{option} USER:PASSWORD",
+        )
+    from getpass import getpass  # heavy
+
+    return getpass(question)
+
+
+def _show(text: str) -> None:
+    try:
+        os.write(2, text.encode("utf-8", "surrogateescape"))
+    except OSError:
+        pass  # the answer is read all the same

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.engine.configuration import Settings
+    from pod.engine.configuration_places import Places
     from pod.linux.sockets import Channel
     from pod.state.database import Database
     from storage.rootfs import RootFileSystems
@@ -60,6 +61,7 @@ class Engine:
         self.runtime_flags = list(runtime_flags)
         self.given_runtime = runtime or ""
         self._settings: Settings | None = None
+        self._places: Places | None = None
         self._paths: paths.Paths | None = None
         self._database: Database | None = None
         self._store: Store | None = None
@@ -74,10 +76,18 @@ class Engine:
         """The merged configuration files, with what was given to this engine on top."""
         if self._settings is None:
             from pod.engine.configuration import load_settings
+
+            self._settings = load_settings(self.places)
+        return self._settings
+
+    @property
+    def places(self) -> Places:
+        """Where the configuration files are."""
+        if self._places is None:
             from pod.engine.configuration_places import find_places
 
-            self._settings = load_settings(find_places(modules=self._given["modules"]))
-        return self._settings
+            self._places = find_places(modules=self._given["modules"])
+        return self._places
 
     @property
     def paths(self) -> paths.Paths:

@@ -1,21 +1,39 @@
-"""Images as commands mean them: names as they are typed, pull policies, removal."""
+"""Images as commands mean them: names as they are typed, and pull policies. How images are fetched is in `pull.py`.
+
+`run` with an image that is here passes through `ensure`, so this module and what it loads then stay small.
+"""
 
 from __future__ import annotations
 
-from pod.base.errors import PodError
+import os
+
+from pod.base import log
+from pod.base.errors import PodError, UsageError
 from pod.base.records import Record
 from storage.images import ImageNotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pod.engine.context import Engine
+    from pod.image.names import RegistriesConfig
+    from pod.image.progress import Progress
+    from pod.spec.reference import Reference
+    from pod.spec.transport import Location
     from storage.images import ImageRecord
+
+POLICIES = ("always", "missing", "never", "newer")
+_ARCHITECTURES = {
+    "x86_64": "amd64",
+    "aarch64": "arm64",
+}  # as images spell them; enough to see that nothing is odd
 
 
 class PullOptions(Record):
     """How an image that is not here is fetched."""
 
-    policy: str = "missing"  # "always", "missing", "never", "newer"
+    policy: str = "missing"  # one of POLICIES
     platform: str = ""  # OS/ARCH[/VARIANT]; "" for this machine's
     authfile: str = ""
     credentials: str = ""  # USER[:PASSWORD]
@@ -24,24 +42,97 @@ class PullOptions(Record):
     retries: int | None = None
     retry_delay_ns: int | None = None
     quiet: bool = False
+    progress: Callable[[], Progress] | None = (
+        None  # made when something is pulled; None for silence
+    )
+    choose: Callable[[tuple[Reference, ...]], Reference] | None = None
+    """Asks the person which of several full names a short one means; None when nobody is there to be asked."""
+
+
+class NotPulled(ImageNotFound):
+    """No local image has this name, and pulling was not allowed."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(wanted)
+        self.message = f"image '{wanted}' is not here, and the pull policy is 'never'"
+
+
+class OtherPlatform(PodError):
+    """The local image is for another platform than the one that was asked for, and pulling was not allowed."""
+
+    def __init__(self, wanted: str, has: str, platform: str) -> None:
+        super().__init__(
+            f"image '{wanted}' is here for {has}, not for {platform}, and the pull policy is 'never'",
+            hint=f"pod pull --platform {platform} {wanted}",
+        )
 
 
 def find(engine: Engine, text: str) -> ImageRecord:
-    """The local image that `text` means: a name, a name without registry or tag, an id or its beginning."""
+    """The local image that `text` means: a name, a name without registry or tag, an id or its beginning.
+
+    Names come before ids. Raises ImageNotFound, AmbiguousId, InvalidReference for what can be neither.
+    """
+    found = find_if_here(engine, text)
+    if found is None:
+        raise ImageNotFound(text)
+    return found
+
+
+def find_if_here(engine: Engine, text: str) -> ImageRecord | None:
+    """As `find`, but None when there is none. Raises AmbiguousId, InvalidReference."""
+    location = location_of(text)
+    if location is not None:
+        if location.path:
+            return None
+        text = location.reference
+    images = engine.store.images
+    names = candidates(engine, text)
+    found = None if "@" in text else images.find_named(names)
+    if found is not None:
+        return found
+    for wanted in (*names, text) if "@" in text else (text,):
+        try:
+            return images.lookup(wanted)
+        except ImageNotFound:
+            continue
+    return None
+
+
+def candidates(engine: Engine, text: str) -> tuple[str, ...]:
+    """The full names under which `text` may be a local image, best first; none for what can only be an id.
+
+    Raises InvalidReference.
+    """
     from pod.image import names
     from pod.spec import reference
 
-    try:
-        return engine.store.images.lookup(text)
-    except ImageNotFound:
-        pass
+    if _can_only_be_id(text):
+        return ()
     parsed = reference.parse(text)
-    for name in names.local_names(parsed, names.RegistriesConfig()):
-        try:
-            return engine.store.images.lookup(name)
-        except ImageNotFound:
-            continue
-    raise ImageNotFound(text)
+    if not parsed.is_short:
+        return (str(parsed.with_default_tag()),)
+    return names.local_names(parsed, registries(engine))
+
+
+def _can_only_be_id(text: str) -> bool:
+    digits = text.removeprefix("sha256:")
+    return digits != text or (len(text) == 64 and not text.strip("0123456789abcdef"))
+
+
+def registries(engine: Engine) -> RegistriesConfig:
+    """What registries.conf says. Raises ConfigurationError."""
+    from pod.engine.configuration_registries import load_registries
+
+    return load_registries(engine.places)
+
+
+def location_of(text: str) -> Location | None:
+    """Where the image is, if `text` begins with a transport. Raises InvalidValue, Unsupported."""
+    if ":" not in text:
+        return None
+    from pod.spec import transport
+
+    return transport.parse(text)
 
 
 def name_of(image: ImageRecord, text: str) -> str:
@@ -49,24 +140,89 @@ def name_of(image: ImageRecord, text: str) -> str:
 
     An image may have several; one that was asked for by id or digest gives its first.
     """
-    from pod.image import names
-    from pod.spec import reference
+    return (matching_names(image, text) or image.names or (image.id,))[0]
 
+
+def matching_names(image: ImageRecord, text: str) -> list[str]:
+    """Those of the image's names that can be meant by `text`, best first; none when that is an id."""
     if text in image.names:
-        return text
-    try:
-        wanted = names.local_names(reference.parse(text), names.RegistriesConfig())
-    except reference.InvalidReference:
-        wanted = ()
-    for name in wanted:
-        if name in image.names:
-            return name
-    return image.names[0] if image.names else image.id
+        return [text]
+    wanted = _last_parts(text)
+    matching = [name for name in image.names if _last_parts(name).endswith(wanted)]
+    return sorted(matching, key=lambda name: not name.startswith("localhost/"))
+
+
+def _last_parts(name: str) -> str:
+    """The name with a slash before it and a tag behind it, so that a short one is the end of its full forms."""
+    name = name.partition("@")[0].removeprefix("docker.io/")
+    tagged = name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+    return f"/{tagged}"
 
 
 def ensure(engine: Engine, text: str, options: PullOptions) -> ImageRecord:
-    return find(engine, text)
+    """The image for a new container: the local one, or, as `options.policy` says, the one in its registry.
+
+    `text` may also be a location with a transport (`docker-archive:FILE`). Call with a single thread. Raises what
+    `find` and `pull.pull` raise, NotPulled, OtherPlatform.
+    """
+    location = location_of(text)
+    if location is not None and location.path:
+        from pod.engine import pull
+
+        return engine.store.images.lookup(pull.pull(engine, text, options).digest)
+    local = find_if_here(engine, text)
+    if local is not None and options.platform and not _suits(local, options.platform):
+        if options.policy == "never":
+            raise OtherPlatform(text, local.platform, options.platform)
+        local = None
+    if options.policy == "never" and local is None:
+        raise NotPulled(text)
+    if local is None or options.policy in ("always", "newer"):
+        from pod.engine import pull
+
+        local = pull.refresh(engine, text, local, options)
+    _warn_of_other_platform(local, text, options)
+    return with_layers(engine, local)
+
+
+def with_layers(engine: Engine, image: ImageRecord) -> ImageRecord:
+    """The image with all its layers unpacked; those that a power cut took are unpacked again from their blobs."""
+    if not all(map(engine.store.layers.has, image.diff_ids)):
+        log.info(f"layers of image '{image.id}' are unpacked again")
+        engine.store.restore_layers(image)
+    return image
+
+
+def _suits(image: ImageRecord, platform: str) -> bool:
+    from pod.image.platform import Platform, parse_platform
+
+    has = Platform(image.os, image.architecture, image.variant)
+    return not has.os or parse_platform(platform).rank_of(has) is not None
+
+
+def _warn_of_other_platform(image: ImageRecord, text: str, options: PullOptions) -> None:
+    """A container of such an image needs an emulator, or fails in an odd way."""
+    usual = _ARCHITECTURES.get(os.uname().machine)
+    if options.platform or not image.os or (image.os, image.architecture) == ("linux", usual):
+        return
+    from pod.image.platform import Platform, host_platform
+
+    host = host_platform()
+    if host.rank_of(Platform(image.os, image.architecture, image.variant)) is None:
+        log.warning(f"image '{text}' is for {image.platform}, and this machine is {host}")
+
+
+def check_policy(policy: str, option: str) -> None:
+    """Raise UsageError unless it is one of POLICIES."""
+    if policy not in POLICIES:
+        raise UsageError(
+            f"invalid argument '{policy}' for '{option}': expected is one of {', '.join(POLICIES)}"
+        )
 
 
 def remove(engine: Engine, image_id: str, *, force: bool) -> None:
-    raise PodError("later")
+    """Remove an image that nothing needs any more. Raises what `image_remove.remove` raises."""
+    from pod.engine import image_remove
+
+    image_remove.remove(engine, image_id, force=force)
+    image_remove.collect(engine)

@@ -1,0 +1,117 @@
+"""Remove images: names first, then what nothing names any more."""
+
+from __future__ import annotations
+
+from pod.base.errors import PodError
+from pod.base.records import Record
+from pod.engine import images
+from pod.state import containers, summaries
+from storage.images import ImageNotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pod.engine.context import Engine
+    from pod.state.summaries import Summary
+    from storage.images import ImageRecord
+
+
+class Removed(Record):
+    """The names that were taken away, and the id of the image if it went too."""
+
+    untagged: tuple[str, ...]
+    deleted: str = ""
+
+
+class ImageInUse(PodError):
+    """Containers were made from the image, or have it mounted."""
+
+    exit_status = 2  # podman-rmi(1), "Exit Status"
+
+    def __init__(self, shown: str, users: Iterable[Summary]) -> None:
+        names = ", ".join(user.name for user in users)
+        super().__init__(
+            f"image '{shown}' is used by container {names}",
+            hint=f"remove the containers too: pod rmi --force {shown}",
+        )
+
+
+class SeveralNames(PodError):
+    """An image was given by its id, and it is not clear whether all its names should go."""
+
+    exit_status = 2
+
+    def __init__(self, text: str, names: Iterable[str]) -> None:
+        super().__init__(
+            f"image '{text}' is given by its id and has several names: {', '.join(names)}",
+            hint=f"remove one of them, or all: pod rmi --force {text}",
+        )
+
+
+def remove(engine: Engine, text: str, *, force: bool = False, all_names: bool = False) -> Removed:
+    """Take a name away; with its last one the image goes. One that is given by its id goes as a whole.
+
+    When it has several names then, that must be meant: `force` or `all_names`. `force` also removes the containers that use it, running ones too. What is free then stays on the disk until
+    `collect` is called. Raises ImageNotFound, ImageInUse, SeveralNames.
+    """
+    image = images.find(engine, text)
+    same = [other for other in engine.store.images.list() if other.id == image.id]
+    names = [name for other in same for name in other.names]
+    matching = images.matching_names(image, text)
+    if matching and len(names) > 1 and "@" not in text:
+        engine.store.images.remove_name(matching[0])
+        return Removed((matching[0],))
+    if not matching and len(names) > 1 and not (force or all_names):
+        raise SeveralNames(text, names)
+    users = users_of(engine, image)
+    if users and not force:
+        raise ImageInUse(text, users)
+    _remove_containers(engine, users)
+    for other in same:
+        try:
+            engine.store.images.remove_manifest(other.digest)
+        except ImageNotFound:
+            continue  # another command was quicker
+    return Removed(tuple(names), image.id)
+
+
+def collect(engine: Engine) -> None:
+    """Set the space free that removed images have taken; trees are deleted behind the command's back."""
+    engine.close()
+    engine.store.delete_unreferenced()
+    engine.store.staging.empty_trash_behind()
+
+
+def users_of(engine: Engine, image: ImageRecord) -> list[Summary]:
+    """The containers that were made from an image or have it mounted, the oldest first."""
+    return [row for row in summaries.all_of(engine.database) if uses(row, image.id)]
+
+
+def uses(row: Summary, image_id: str) -> bool:
+    """Whether a container was made from the image or has it mounted."""
+    if row.image_id == image_id:
+        return True
+    return any(
+        mount.get("kind") == "image" and mount.get("source") == image_id
+        for mount in row.config.get("mounts", ())
+    )
+
+
+def _remove_containers(engine: Engine, users: list[Summary]) -> None:
+    """Those that others of them need come after the others."""
+    from pod.engine import remove as container_remove
+
+    left = [row.id for row in users]
+    while left:
+        waiting = []
+        problem: PodError | None = None
+        for container in containers.by_ids(engine.database, left):
+            try:
+                container_remove.remove(engine, container, force=True)
+            except containers.StillNeeded as error:
+                problem = error
+                waiting.append(container.id)
+        if problem is not None and len(waiting) == len(left):
+            raise problem
+        left = waiting

@@ -1,0 +1,164 @@
+"""Pull: bring an image from a registry, an archive or a directory into the store."""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import log
+from pod.base.errors import PodError, UsageError
+from pod.base.records import Record
+from pod.engine import images
+from pod.image import pull as image_pull
+from pod.image.auth import parse_credentials
+from pod.image.connections import Settings
+from pod.image.platform import parse_platform
+from pod.image.progress import Silence
+from pod.image.pull import Access
+from pod.spec import reference as references
+from pod.spec import transport
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.engine.context import Engine
+    from pod.engine.images import PullOptions
+    from pod.image.platform import Platform
+    from pod.image.progress import Progress
+    from pod.spec.reference import Reference
+    from storage.images import ImageRecord
+
+_SECOND = 1_000_000_000
+
+
+class Pulled(Record):
+    """`id` is the digest of the configuration, `digest` that of the manifest."""
+
+    id: str
+    digest: str
+
+
+def pull(engine: Engine, text: str, options: PullOptions) -> Pulled:
+    """Fetch an image by its name or its location, whatever is here already; `options.policy` does not count.
+
+    Call with a single thread. Raises InvalidReference, and what `pod.image.pull` and `pod.image.archives` raise.
+    """
+    location = images.location_of(text)
+    progress = progress_of(options)
+    if location is not None and location.path:
+        return _load(engine, location, options, progress)
+    if location is not None:
+        if location.transport == transport.LOCAL:
+            found = images.find(engine, text)
+            return Pulled(found.id, found.digest)
+        text = location.reference
+    return _pull(engine, references.parse(text), options, progress)
+
+
+def refresh(
+    engine: Engine, text: str, local: ImageRecord | None, options: PullOptions
+) -> ImageRecord:
+    """Fetch an image that may be here as `local`, by the policies "missing", "always" and "newer"."""
+    if local is None:
+        return engine.store.images.lookup(pull(engine, text, options).digest)
+    matching = images.matching_names(local, text)
+    if not matching:
+        if options.policy == "newer":
+            return local
+        raise UsageError(
+            f"image '{text}' is given by its id, so the pull policy 'always' has nothing to pull",
+            hint="use its name",
+        )
+    reference = references.parse(matching[0])
+    if "@" in text:
+        reference = reference.replace(tag="", digest=references.parse(text).digest)
+    progress = progress_of(options)
+    try:
+        if options.policy == "newer":
+            there = image_pull.remote_digest(reference, access(engine, options), progress)
+            if there in (local.digest, *local.index_digests):
+                return local
+        pulled = _pull(engine, reference, options, progress)
+    except PodError as error:
+        if options.policy != "newer":
+            raise
+        # podman-pull(1), --policy: with a local image, errors of "newer" are none.
+        log.info(f"'{reference}' stays as it is: {error}")
+        return local
+    return engine.store.images.lookup(pulled.digest)
+
+
+def access(engine: Engine, options: PullOptions) -> Access:
+    """How registries are used: the configuration, and the options on top of it. Raises ConfigurationError."""
+    from pod.engine.configuration_registries import load_policy
+
+    settings = engine.settings.engine
+    delay_ns = options.retry_delay_ns
+    if delay_ns is None and settings.retry_delay:
+        from pod.base.units import parse_duration_ns
+
+        delay_ns = parse_duration_ns(settings.retry_delay, "retry_delay")
+    if options.certificates and not os.path.isdir(options.certificates):
+        raise PodError(f"'{options.certificates}' of --cert-dir is not a directory")
+    return Access(
+        registries=images.registries(engine),
+        policy=load_policy(engine.places),
+        settings=Settings(
+            retries=settings.retry if options.retries is None else options.retries,
+            retry_delay_seconds=None if delay_ns is None else delay_ns / _SECOND,
+            cert_dir=options.certificates or None,
+        ),
+        tls_verify=options.tls_verify,
+        authfile=_authfile(engine, options),
+        credentials=parse_credentials(options.credentials) if options.credentials else None,
+    )
+
+
+def platform_of(options: PullOptions) -> Platform | None:
+    """The platform that was asked for."""
+    return parse_platform(options.platform) if options.platform else None
+
+
+def progress_of(options: PullOptions) -> Progress:
+    """Who is told of the progress."""
+    return options.progress() if options.progress is not None else Silence()
+
+
+def _authfile(engine: Engine, options: PullOptions) -> str | None:
+    """The file of --authfile, or docker's config.json in the directory of --config."""
+    if options.authfile:
+        if not os.path.exists(options.authfile):
+            raise PodError(f"the file '{options.authfile}' of --authfile does not exist")
+        return options.authfile
+    directory = engine.credentials_directory
+    if directory is None or not os.path.exists(f"{directory}/config.json"):
+        return None
+    return f"{directory}/config.json"
+
+
+def _pull(engine: Engine, reference: Reference, options: PullOptions, progress: Progress) -> Pulled:
+    pulled = image_pull.pull(
+        engine.store,
+        reference,
+        access(engine, options),
+        progress,
+        platform=platform_of(options),
+        choose=options.choose,
+    )
+    return Pulled(pulled.id, pulled.digest)
+
+
+def _load(
+    engine: Engine, location: transport.Location, options: PullOptions, progress: Progress
+) -> Pulled:
+    from pod.engine.configuration_registries import load_policy
+    from pod.image.archives import load_location
+
+    loaded = load_location(
+        engine.store,
+        location,
+        progress,
+        policy=load_policy(engine.places),
+        platform=platform_of(options),
+    )
+    # It may have been here already, with another manifest, under which it stays.
+    image = engine.store.images.lookup(loaded.id)
+    return Pulled(image.id, image.digest)
