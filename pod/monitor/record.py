@@ -6,10 +6,9 @@ the other files say. All of it is gone after a reboot, and nothing of it is sync
 
 from __future__ import annotations
 
-import fcntl
 import os
 
-from pod.base import files, plainjson
+from pod.base import files, locks, plainjson
 from pod.base.errors import PodError
 from pod.spec.monitor import EXIT_FILE, LOCK_FILE, STATE_FILE
 
@@ -30,12 +29,8 @@ class Files:
         """Take the lock that says that this container has a monitor. Raises PodError when another has it."""
         path = f"{self._directory}/{LOCK_FILE}"
         self.lock_fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self.lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PodError(
-                "the container is being started or cleaned up by another command"
-            ) from None
+        if not locks.try_exclusive(self.lock_fd):
+            raise PodError("the container is being started or cleaned up by another command")
         os.write(self.lock_fd, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
