@@ -10,7 +10,7 @@ import os
 import stat
 
 from pod.base.errors import PodError
-from pod.linux import idmap, mounts
+from pod.linux import idmap
 from storage import overlayfs, removal
 from storage.rootfs import RootMount
 from storage.staging import Staging
@@ -106,6 +106,8 @@ def try_mount(
     tree: str, marks: overlayfs.Marks, mount: Callable[[list[str], str, str, str], None]
 ) -> str:
     """Inside: "" when an overlay in the directory `tree` shows and hides what it should, otherwise why not."""
+    from pod.linux import mounts  # heavy (ctypes), and not needed to describe a mount
+
     lowers = [f"{tree}/lower1", f"{tree}/lower2"]
     upper, work, merged = f"{tree}/upper", f"{tree}/work", f"{tree}/merged"
     for directory in (*lowers, upper, work, merged, f"{lowers[0]}/sub", f"{lowers[1]}/sub"):
