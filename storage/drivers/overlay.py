@@ -96,6 +96,8 @@ def _copy_owner(source: str, target: str) -> None:
 
 
 def _try(tree: str, marks: overlayfs.Marks) -> str:
+    from pod.linux import mounts  # heavy (ctypes), and not needed to describe a mount
+
     def mount(lowers: list[str], upper: str, work: str, merged: str) -> None:
         mounts.mount_overlay(lowers, upper, work, merged, marks.mount_options)
 
@@ -106,8 +108,6 @@ def try_mount(
     tree: str, marks: overlayfs.Marks, mount: Callable[[list[str], str, str, str], None]
 ) -> str:
     """Inside: "" when an overlay in the directory `tree` shows and hides what it should, otherwise why not."""
-    from pod.linux import mounts  # heavy (ctypes), and not needed to describe a mount
-
     lowers = [f"{tree}/lower1", f"{tree}/lower2"]
     upper, work, merged = f"{tree}/upper", f"{tree}/work", f"{tree}/merged"
     for directory in (*lowers, upper, work, merged, f"{lowers[0]}/sub", f"{lowers[1]}/sub"):
