@@ -65,7 +65,8 @@ class VolumeStore:
     def create(self, name: str) -> str:
         """A new, empty volume; the directory that containers see. Raises VolumeExists."""
         data = self.path(name)
-        make_private(f"{self.directory}/{name}")  # it may be there, without data, from a command that was killed
+        # It may be there, without data, from a command that was killed.
+        make_private(f"{self.directory}/{name}")
         try:
             os.mkdir(data)
         except FileExistsError:
