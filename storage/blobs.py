@@ -7,6 +7,7 @@ interrupted one leaves is where the next one begins.
 from __future__ import annotations
 
 import os
+import sys
 
 from pod.base import files
 from pod.base.errors import PodError
@@ -285,12 +286,15 @@ def digest_of(data: bytes, algorithm: str = "sha256") -> str:
 
 
 def _small_sha256(data: bytes) -> Any:
-    """SHA-256 from the interpreter itself: loading OpenSSL for a kilobyte would cost 3 ms."""
+    """SHA-256 from the interpreter itself: loading OpenSSL for a kilobyte would cost 3 ms.
+
+    The module has another name from Python 3.12 on, and Fedora leaves it out.
+    """
     try:
-        from _sha2 import sha256  # Python 3.12
+        module: Any = __import__("_sha2" if sys.version_info >= (3, 12) else "_sha256")
     except ImportError:
-        from _sha256 import sha256
-    return sha256(data)
+        import hashlib as module  # heavy
+    return module.sha256(data)
 
 
 def _fresh(used: Any) -> Any:

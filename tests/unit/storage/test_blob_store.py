@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import sys
 import threading
 
 import pytest
 
 from pod.linux import processes
-from storage.blobs import BlobNotFound, BlobStore, DigestMismatch, WrongSize
+from storage.blobs import BlobNotFound, BlobStore, DigestMismatch, WrongSize, digest_of
 
 DATA = b"0123456789" * 1000
 DIGEST = "sha256:" + hashlib.sha256(DATA).hexdigest()
@@ -230,3 +231,10 @@ def test_a_sweep_leaves_running_and_young_downloads_alone(blobs: BlobStore) -> N
         assert sorted(partials(blobs)) == [3, 100]
         assert blobs.sweep() == 3
         assert partials(blobs) == [100]
+
+
+def test_digests_are_the_same_without_the_small_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fedora's Python has no SHA-256 but that of OpenSSL."""
+    for name in ("_sha2", "_sha256"):
+        monkeypatch.setitem(sys.modules, name, None)
+    assert digest_of(DATA) == DIGEST
