@@ -63,7 +63,12 @@ def fork(function: Callable[[], Any], *, what: str, keep: Iterable[int] = ()) ->
     The caller must have a single thread.
     """
     read_fd, write_fd = os.pipe()
-    pid = fork_raw()
+    try:
+        pid = fork_raw()
+    except OSError:
+        os.close(read_fd)
+        os.close(write_fd)
+        raise
     if pid:
         os.close(write_fd)
         return Child(pid, read_fd, what)
@@ -195,15 +200,14 @@ def boot_id() -> str:
 
 
 def kill_and_reap(pid: int) -> None:
-    """SIGKILL a child, or a process that was reparented to the caller, and collect it."""
+    """SIGKILL a child, or a process that was reparented to the caller, and collect it. One that was is left alone."""
     try:
-        os.kill(pid, signals.SIGKILL)
-    except ProcessLookupError:
-        pass
-    try:
-        os.waitpid(pid, 0)
+        # Until it is collected, no other process can have its number.
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
-        pass  # reaped already
+        return
+    os.kill(pid, signals.SIGKILL)
+    os.waitpid(pid, 0)
 
 
 def spawn(

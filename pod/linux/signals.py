@@ -30,6 +30,8 @@ SIGQUIT = NUMBERS["SIGQUIT"]
 SIGTERM = NUMBERS["SIGTERM"]
 SIGWINCH = NUMBERS["SIGWINCH"]
 _HIGHEST = NUMBERS["SIGRTMAX"]
+# Synonyms, and what Python names from 3.11 on; numbers as on all architectures that pod knows, signal(7).
+_OTHER_NAMES = {"CLD": SIGCHLD, "POLL": NUMBERS["SIGIO"], "STKFLT": 16}
 
 
 class UnknownSignal(PodError):
@@ -44,22 +46,32 @@ class UnknownSignal(PodError):
 
 def parse(text: str) -> int:
     """The number of "TERM", "SIGTERM", "RTMIN+3" or "15"; upper or lower case. 0, the probe, is not a signal here."""
-    word = text.strip().upper()
+    word = text.strip().upper().removeprefix("SIG")
+    base, offset = word, ""
+    for sign in "+-":
+        if sign in word:
+            base, _, offset = word.partition(sign)
+            break
     if word.isascii() and word.isdigit():
-        number = int(word)
+        number = int(word) if len(word) <= 2 else 0
+        lowest, highest = 1, _HIGHEST
     else:
-        name, sign, offset = word.replace("-", "+-").partition("+")
-        number = NUMBERS.get(name if name.startswith("SIG") else f"SIG{name}", 0)
-        if sign and "RTM" in name:
-            try:
-                number += int(offset)
-            except ValueError:
-                number = 0
-        elif sign:
-            number = 0
-    if not 0 < number <= _HIGHEST:
+        number = lowest = highest = NUMBERS.get(f"SIG{base}") or _OTHER_NAMES.get(base, 0)
+    if base != word:
+        number = _shifted(number, sign, offset)
+        lowest, highest = NUMBERS["SIGRTMIN"], _HIGHEST
+    if not number or not lowest <= number <= highest:
         raise UnknownSignal(text)
     return number
+
+
+def _shifted(number: int, sign: str, offset: str) -> int:
+    """RTMIN+N or RTMAX-N; 0 for everything else."""
+    if (number, sign) not in {(NUMBERS["SIGRTMIN"], "+"), (_HIGHEST, "-")}:
+        return 0
+    if not (offset.isascii() and offset.isdigit() and len(offset) <= 2):
+        return 0
+    return number + int(offset) if sign == "+" else number - int(offset)
 
 
 def name_of(number: int) -> str:

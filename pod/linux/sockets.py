@@ -22,6 +22,7 @@ _MAX_INLINE = (
     PACKET_BYTES - 64
 )  # a longer message travels in a memfd, since one packet must fit the send buffer
 _FD_BYTES = 4
+_MAX_FDS = 253  # the kernel takes no more in one message, unix(7)
 
 # The first byte of a packet says what the rest is.
 MESSAGE = b"m"
@@ -73,12 +74,14 @@ class Channel:
         """
         try:
             data, ancillary, _, _ = self._socket.recvmsg(
-                PACKET_BYTES, _socket.CMSG_SPACE(16 * _FD_BYTES), _socket.MSG_CMSG_CLOEXEC
+                PACKET_BYTES, _socket.CMSG_SPACE(_MAX_FDS * _FD_BYTES), _socket.MSG_CMSG_CLOEXEC
             )
         except ConnectionResetError:
             return b"", (), []
         fds = _received_fds(ancillary)
         kind = data[:1]
+        if not kind:
+            return b"", (), fds
         if kind == MESSAGE:
             return kind, marshal.loads(data[1:]), fds
         if kind == LONG_MESSAGE:
