@@ -18,6 +18,7 @@ from pod.base.records import Record
 from pod.spec.digest import hex_of, is_digest
 from storage.blobs import BlobNotFound, digest_of
 from storage.directories import make_private
+from storage.facts import KnownFacts, document_of, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,11 +108,11 @@ class ImageRecord(Record):
 
     def manifest(self) -> dict[str, Any]:
         """The manifest as it came. Raises BlobNotFound, DigestMismatch."""
-        return _document(self.blobs, self.digest)
+        return document_of(self.blobs, self.digest)
 
     def config(self) -> dict[str, Any]:
         """The configuration as it came. Raises BlobNotFound, DigestMismatch."""
-        return _document(self.blobs, self.id)
+        return document_of(self.blobs, self.id)
 
     @property
     def platform(self) -> str:
@@ -132,6 +133,7 @@ class ImageStore:
         self.directory = directory
         self._blobs = blobs
         self._layers = layers
+        self._facts = KnownFacts(f"{directory}/facts.json", blobs, layers)
         self._lock = lock
 
     # Reading
@@ -329,7 +331,7 @@ class ImageStore:
         if not self._blobs.has(digest):
             raise ImageIncomplete(digest, [f"blob {digest}"])
         try:
-            facts = self._read_facts(digest)
+            facts = self._facts.read(digest)
         except BlobNotFound as error:
             raise ImageIncomplete(digest, [f"blob {error.digest}"]) from error
         missing = [f"blob {layer[0]}" for layer in facts["layers"] if not self._blobs.has(layer[0])]
@@ -353,24 +355,24 @@ class ImageStore:
         return groups
 
     def _image(self, group: _Group) -> ImageRecord:
-        known = self._known_facts()
+        known = self._facts.load()
         facts = known.get(group.digest)
         if facts is None:
-            facts = self._read_facts(group.digest)
+            facts = self._facts.read(group.digest)
             if facts["complete"]:
-                self._keep_facts({**known, group.digest: facts})
+                self._facts.keep({**known, group.digest: facts})
         return _image_record(group, facts, self._blobs)
 
     def _images(self, grouped: dict[str, _Group]) -> Images:
         """In order; None for those that cannot be read. Facts that were not known are kept for the next time."""
-        known = self._known_facts()
+        known = self._facts.load()
         images: list[ImageRecord | None] = []
         learnt = False
         for digest, group in grouped.items():
             facts = known.get(digest)
             if facts is None:
                 try:
-                    facts = self._read_facts(digest)
+                    facts = self._facts.read(digest)
                 except PodError:
                     images.append(None)
                     continue
@@ -378,64 +380,8 @@ class ImageStore:
                     known[digest], learnt = facts, True
             images.append(_image_record(group, facts, self._blobs))
         if learnt or len(known) > len(grouped) + 50:
-            self._keep_facts({digest: known[digest] for digest in grouped if digest in known})
+            self._facts.keep({digest: known[digest] for digest in grouped if digest in known})
         return images
-
-    def _known_facts(self) -> dict[str, dict[str, Any]]:
-        try:
-            document = files.read_json(f"{self.directory}/facts.json")
-        except (FileNotFoundError, files.DamagedFile):
-            return {}
-        if not isinstance(document, dict) or document.get("version") != _FACTS_VERSION:
-            return {}
-        facts = document["facts"]
-        return facts if isinstance(facts, dict) else {}
-
-    def _keep_facts(self, facts: dict[str, dict[str, Any]]) -> None:
-        document = {"version": _FACTS_VERSION, "facts": facts}
-        try:
-            files.write_json(f"{self.directory}/facts.json", document, sync=False)
-        except OSError:
-            pass  # a full or read-only disk must not keep anybody from looking at images
-
-    def _read_facts(self, digest: str) -> dict[str, Any]:
-        """What manifest and configuration say. They were checked when they came in; their digests are checked again."""
-        manifest = _document(self._blobs, digest)
-        try:
-            config_digest = manifest["config"]["digest"]
-            config = _document(self._blobs, config_digest)
-            layers = [
-                [layer["digest"], layer["size"], layer["mediaType"]] for layer in manifest["layers"]
-            ]
-            diff_ids = list(config["rootfs"]["diff_ids"])
-        except (KeyError, TypeError) as error:
-            raise DamagedImage(digest) from error
-        sizes = [self._layers.record(diff).size for diff in diff_ids if self._layers.has(diff)]
-        return {
-            "id": config_digest,
-            "created": _text(config.get("created")),
-            "size": sum(sizes) + manifest["config"].get("size", 0),
-            "compressed_size": sum(layer[1] for layer in layers),
-            "os": _text(config.get("os")),
-            "architecture": _text(config.get("architecture")),
-            "variant": _text(config.get("variant")),
-            "layers": layers,
-            "diff_ids": diff_ids,
-            "complete": len(sizes) == len(diff_ids),
-        }
-
-
-class DamagedImage(PodError):
-    """A manifest in the store does not have the fields of a manifest."""
-
-    def __init__(self, digest: str) -> None:
-        super().__init__(
-            f"image '{digest}' is damaged: its manifest or configuration lacks required fields",
-            hint="pull it again",
-        )
-
-
-_FACTS_VERSION = 1
 
 
 class _Group:
@@ -454,7 +400,7 @@ def _image_record(group: _Group, facts: dict[str, Any], blobs: BlobStore) -> Ima
     return ImageRecord(
         id=facts["id"],
         digest=group.digest,
-        media_type=_text(group.entry.get("mediaType")) or MANIFEST,
+        media_type=text(group.entry.get("mediaType")) or MANIFEST,
         manifest_size=int(group.entry.get("size") or 0),
         names=tuple(group.names),
         index_digests=tuple(dict.fromkeys(group.index_digests)),
@@ -486,17 +432,3 @@ def _repository(name: str) -> str:
     name = name.partition("@")[0]
     head, slash, last = name.rpartition("/")
     return head + slash + last.partition(":")[0]
-
-
-def _document(blobs: BlobStore, digest: str) -> dict[str, Any]:
-    try:
-        document = plainjson.loads(blobs.read(digest))
-    except ValueError as error:
-        raise DamagedImage(digest) from error
-    if not isinstance(document, dict):
-        raise DamagedImage(digest)
-    return document
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""

@@ -13,10 +13,10 @@ import pytest
 
 from pod.base import files
 from pod.base.files import DamagedFile
+from storage.facts import DamagedImage
 from storage.images import (
     INDEX_DIGEST,
     AmbiguousId,
-    DamagedImage,
     ImageIncomplete,
     ImageNotFound,
     ImageRecord,
@@ -194,7 +194,15 @@ def test_facts_can_be_thrown_away_or_be_nonsense(store: Store) -> None:
     os.unlink(path)
     assert list(store.images.list()) == [image]
     assert os.path.exists(path)
-    for nonsense in (b"", b"{", b"[]", b'{"version":1,"facts":[]}', b'{"version":0}', b"\xff"):
+    for nonsense in (
+        b"",
+        b"{",
+        b"[]",
+        b'{"version":1,"facts":[]}',
+        b'{"version":0}',
+        b'{"version":1}',
+        b"\xff",
+    ):
         with open(path, "wb") as file:
             file.write(nonsense)
         assert list(store.images.list()) == [image]
@@ -218,7 +226,17 @@ def test_a_damaged_image_does_not_hide_the_others(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    "config", [b"[]", b"{}", b'{"rootfs":{}}', b'{"rootfs":{"diff_ids":7}}', b"nonsense"]
+    "config",
+    [
+        b"[]",
+        b"{}",
+        b"nonsense",
+        b'{"rootfs":{}}',
+        b'{"rootfs":{"diff_ids":7}}',
+        b'{"rootfs":{"diff_ids":"abc"}}',
+        b'{"rootfs":{"diff_ids":["../.."]}}',
+        b'{"rootfs":{"diff_ids":[]}}',
+    ],
 )
 def test_a_configuration_that_is_none_is_damage(store: Store, config: bytes) -> None:
     layer, _ = put_layer(store, b"base")
