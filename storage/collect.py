@@ -12,6 +12,7 @@ from pod.base import files
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.spec.digest import hex_of
+from storage.directories import names, stale_temporaries
 from storage.layers import NAME_LENGTH
 from storage.locks import FileLock
 
@@ -75,7 +76,8 @@ def find_garbage(store: Store) -> Garbage:
             size += store.blobs.size(digest)
         except PodError:
             continue  # removed meanwhile
-    return Garbage(tuple(stray_blobs), tuple(stray_layers), tuple(store.layers.debris()), size)
+    debris = (*store.layers.debris(), *_temporaries(store))
+    return Garbage(tuple(stray_blobs), tuple(stray_layers), debris, size)
 
 
 def delete_garbage(store: Store) -> Garbage:
@@ -87,12 +89,18 @@ def delete_garbage(store: Store) -> Garbage:
         with FileLock(
             f"{store.root}/locks/layers.lock"
         ):  # a tree whose record is about to be written is none
-            debris = store.layers.debris()
+            debris = (*store.layers.debris(), *_temporaries(store))
             for path in debris:
                 store.staging.discard(path)
         for digest in garbage.blobs:
             store.blobs.remove(digest)
-    return garbage.replace(debris=tuple(debris))
+    return garbage.replace(debris=debris)
+
+
+def _temporaries(store: Store) -> list[str]:
+    images = store.images.directory
+    places = [store.root, images, *(f"{images}/blobs/{name}" for name in names(f"{images}/blobs"))]
+    return [path for place in places for path in stale_temporaries(place)]
 
 
 def _wanted(store: Store) -> tuple[set[str], set[str]]:
@@ -112,11 +120,9 @@ def _held(store: Store) -> set[str]:
     """The digests that running commands hold; files of commands that have died are removed."""
     held: set[str] = set()
     directory = f"{store.root}/locks"
-    try:
-        names = [name for name in os.listdir(directory) if name.startswith("hold-")]
-    except FileNotFoundError:
-        return held
-    for name in names:
+    for name in names(directory):
+        if not name.startswith("hold-"):
+            continue
         lock = FileLock(f"{directory}/{name}")
         if lock.try_acquire():
             lock.remove()

@@ -38,6 +38,16 @@ def spread(path: str) -> None:
         os.close(fd)
 
 
+def stale_temporaries(path: str) -> list[str]:
+    """The files in a directory that `files.write_atomic` had begun when its process was killed: "NAME.PID.tmp"."""
+    found = []
+    for name in names(path):
+        process = name.removesuffix(".tmp").rpartition(".")[2]
+        if name.endswith(".tmp") and process.isdigit() and not os.path.exists(f"/proc/{process}"):
+            found.append(f"{path}/{name}")
+    return found
+
+
 def names(path: str) -> list[str]:
     """The entries of a directory; none when it is not there."""
     try:

@@ -186,6 +186,23 @@ def test_a_command_killed_between_the_steps_of_a_pull(store: Store, step: int) -
         assert kinds(store.layers.path(digest)) == {"a": "directory", "a/b": "file"}
 
 
+def test_files_of_killed_writers_are_debris(store: Store) -> None:
+    digest = store.blobs.add(b"data")
+    gone = processes.fork(os.getpid, what="be gone").result()
+    stale = [
+        f"{store.blobs.path(digest)}.{gone}.tmp",
+        f"{store.images.directory}/index.json.{gone}.tmp",
+        f"{store.root}/storage.json.{gone}.tmp",
+    ]
+    alive = f"{store.blobs.path(digest)}.{os.getpid()}.tmp"
+    for path in (*stale, alive):
+        with open(path, "w"):
+            pass
+    assert sorted(store.delete_unreferenced().debris) == sorted(stale)
+    assert [os.path.exists(path) for path in (*stale, alive)] == [False, False, False, True]
+    store.staging.empty_trash()
+
+
 def test_a_killed_holder_holds_nothing(store: Store) -> None:
     digest = store.blobs.add(b"data")
 
