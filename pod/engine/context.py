@@ -114,7 +114,7 @@ class Engine:
             from storage.store import Store
 
             driver = self._given["storage_driver"] or self.settings.storage.driver
-            self._store = Store(self.paths.root, driver=driver)
+            self._store = Store(self.paths.root, driver=driver, volumes=self.paths.volumes)
         return self._store
 
     @property

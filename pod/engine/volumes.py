@@ -29,17 +29,22 @@ def create(
     *,
     labels: Mapping[str, str] | None = None,
     options: Mapping[str, str] | None = None,
-    owner: tuple[int, int] = (0, 0),
+    owner: tuple[int | None, int | None] = (None, None),
     ignore: bool = False,
     anonymous: bool = False,
 ) -> Volume:
     """Make a volume: its directory first, its row last. With `ignore`, one that exists already is fine.
 
-    `owner` are ids as containers see them. Raises VolumeTaken.
+    `owner` are ids as containers see them; `options` those of `pod volume create --opt`, see spec/volume_options.py.
+    Raises VolumeTaken, InvalidValue, Unsupported.
     """
     name = name or ids.new_id()
     check_name(name)
-    with _locked(engine, name):
+    copies = True
+    if options:
+        copies, owner = _read_options(options, owner)
+    uid, gid = owner[0] or 0, owner[1] or 0
+    with locked(engine, name):
         existing = volumes.get(engine.database, name)
         if existing is not None:
             if ignore:
@@ -47,21 +52,21 @@ def create(
             raise volumes.VolumeTaken(name)
         if engine.store.volumes.has(name):
             engine.store.volumes.remove(name)  # what a crash left between directory and row
-        path = engine.store.volumes.create(name)
-        if owner != (0, 0):
-            idmap.run_inside(
-                lambda: os.chown(path, *owner), what="give the volume to its owner", namespaces=0
-            )
+        engine.store.volumes.create(name)
         volume = volumes.Volume(
             name,
             time.time_ns(),
             anonymous=anonymous,
             labels=dict(labels or {}),
             options=dict(options or {}),
-            uid=owner[0],
-            gid=owner[1],
+            uid=uid,
+            gid=gid,
+            has_owner=owner != (None, None),
+            needs_copy_up=copies,
         )
         try:
+            if volume.has_owner:
+                _give_to_owner(engine, volume)
             volumes.create(engine.database, volume)
         except BaseException:
             engine.store.volumes.remove(name)
@@ -69,9 +74,48 @@ def create(
         return volume
 
 
+def _read_options(
+    options: Mapping[str, str], owner: tuple[int | None, int | None]
+) -> tuple[bool, tuple[int | None, int | None]]:
+    """Whether images fill the volume, and its owner, for which --uid and --gid stand before o=uid and o=gid."""
+    from pod.spec.volume_options import parse_volume_options
+
+    parsed = parse_volume_options(options)
+    if parsed.kind == "bind" and not os.path.isdir(parsed.device):
+        raise PodError(
+            f"'{parsed.device}' cannot be a volume: it is not a directory",
+            hint=f"mkdir -p '{parsed.device}'",
+        )
+    if parsed.kind and owner != (None, None):
+        raise InvalidValue(
+            "--opt", f"type={parsed.kind}", "--uid and --gid are for ordinary volumes"
+        )
+    uid = parsed.uid if owner[0] is None else owner[0]
+    gid = parsed.gid if owner[1] is None else owner[1]
+    return parsed.copy and not parsed.kind, (uid, gid)
+
+
+def _give_to_owner(engine: Engine, volume: Volume) -> None:
+    path = engine.store.volumes.path(volume.name)
+    if (volume.uid, volume.gid) == (0, 0):
+        return
+    try:
+        idmap.run_inside(
+            lambda: os.chown(path, volume.uid, volume.gid),
+            what="give the volume to its owner",
+            namespaces=0,
+        )
+    except OSError as error:
+        raise PodError(
+            f"volume '{volume.name}' cannot belong to {volume.uid}:{volume.gid}: "
+            "these ids are not among those that containers of yours can have",
+            hint="pod unshare cat /proc/self/uid_map shows how many there are",
+        ) from error
+
+
 def remove(engine: Engine, name: str) -> None:
     """Remove a volume: its row first, its directory last. Raises VolumeInUse, NoSuchVolume."""
-    with _locked(engine, name) as lock:
+    with locked(engine, name) as lock:
         if volumes.get(engine.database, name) is None:
             raise volumes.NoSuchVolume(name)
         volumes.remove(engine.database, name)
@@ -90,7 +134,8 @@ def check_name(name: str) -> None:
         )
 
 
-def _locked(engine: Engine, name: str) -> locks.FileLock:
+def locked(engine: Engine, name: str) -> locks.FileLock:
+    """The lock of a volume, to be held while its content or its row changes."""
     paths.make_private(engine.paths.locks)
     return locks.FileLock(engine.paths.volume_lock(name))
 
@@ -101,10 +146,16 @@ def prepare(engine: Engine, config: ContainerConfig, directory: str, undo: Undo)
     `directory` is the container's, with its root file system. What is made is taken back by `undo`.
     """
     mounts: list[Mount] = []
+    used: list[str] = []
+    anonymous: list[str] = []
     layers = (config.rootfs,) if config.rootfs else engine.rootfs.layers(directory)
     for mount in config.mounts:
         if mount.kind == "volume":
-            mounts.append(_prepare_volume(engine, mount, layers, undo))
+            name, prepared = _prepare_volume(engine, mount, layers, undo)
+            mounts.append(prepared)
+            used.append(name)
+            if not mount.source:
+                anonymous.append(name)
         elif mount.kind == "bind":
             mounts.append(_prepare_bind(mount))
         elif mount.kind == "image":
@@ -115,15 +166,17 @@ def prepare(engine: Engine, config: ContainerConfig, directory: str, undo: Undo)
             mounts += _expand_glob(mount)
         else:
             mounts.append(mount)
-    names = tuple(dict.fromkeys(mount.source for mount in mounts if mount.kind == "volume"))
-    unnamed = {
-        mount.target for mount in config.mounts if mount.kind == "volume" and not mount.source
-    }
-    anonymous = tuple(mount.source for mount in mounts if mount.target in unnamed)
-    return config.replace(mounts=tuple(mounts), volumes=names, anonymous_volumes=anonymous)
+    return config.replace(
+        mounts=tuple(mounts),
+        volumes=tuple(dict.fromkeys(used)),
+        anonymous_volumes=tuple(anonymous),
+    )
 
 
-def _prepare_volume(engine: Engine, mount: Mount, layers: tuple[str, ...], undo: Undo) -> Mount:
+def _prepare_volume(
+    engine: Engine, mount: Mount, layers: tuple[str, ...], undo: Undo
+) -> tuple[str, Mount]:
+    """The volume's name, and how it is mounted. One that does not exist is made."""
     name = mount.source
     if not name or volumes.get(engine.database, name) is None:
         volume = create(engine, name, anonymous=not name, ignore=True)
@@ -131,11 +184,42 @@ def _prepare_volume(engine: Engine, mount: Mount, layers: tuple[str, ...], undo:
             undo.add(lambda: remove(engine, volume.name))
         mount = mount.replace(source=volume.name)
     volume = volumes.find_exactly(engine.database, mount.source)
+    if volume.options:
+        mount = _with_options(mount, volume)
+        if mount.kind != "volume":
+            return volume.name, mount
     if volume.needs_copy_up and mount.copy and not mount.subpath:
-        with _locked(engine, volume.name):
+        with locked(engine, volume.name):
             engine.store.volumes.copy_up(volume.name, layers, mount.target)
+            if volume.has_owner:
+                _give_to_owner(engine, volume)
             volumes.update(engine.database, volume.replace(needs_copy_up=False))
-    return mount
+    return volume.name, mount
+
+
+def _with_options(mount: Mount, volume: Volume) -> Mount:
+    """The mount that a volume with options stands for: a directory of the host, or a file system in memory."""
+    from pod.spec.volume_options import parse_volume_options
+
+    options = parse_volume_options(volume.options)
+    if not options.kind:
+        return mount
+    if mount.subpath:
+        raise PodError(
+            f"volume '{volume.name}' is mounted with options, so no part of it can be mounted alone"
+        )
+    words = (*options.flags, *options.data)
+    read_only = mount.read_only or options.read_only
+    if options.kind == "tmpfs":
+        return mount.replace(kind="tmpfs", options=words, read_only=read_only, source="")
+    return mount.replace(
+        kind="bind",
+        source=options.device,
+        options=words,
+        read_only=read_only,
+        recursive=options.recursive,
+        copy=False,
+    )
 
 
 def _prepare_bind(mount: Mount) -> Mount:

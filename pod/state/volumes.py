@@ -52,6 +52,7 @@ class Volume(Record):
     options: Mapping[str, str] = {}
     uid: int = 0
     gid: int = 0
+    has_owner: bool = False  # it was asked for, so no image changes it
     needs_copy_up: bool = True
 
 
