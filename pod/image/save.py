@@ -7,7 +7,6 @@ Blobs go out as they are, except where a format wants plain layers (docker-archi
 from __future__ import annotations
 
 import os
-import stat
 
 from pod.base import files
 from pod.image import save_layout
@@ -22,8 +21,8 @@ from pod.image.saving import (
     OneImageOnly,
     SavedImage,
     plain_chunks,
-    replace_file,
     to_json,
+    write_file,
 )
 from pod.image.tarout import ArchiveWriter, WrongLength
 from pod.spec import reference as references
@@ -85,25 +84,8 @@ def _save_archive(
 
     if isinstance(target, int):
         write(target)
-    elif _is_special(target):
-        fd = os.open(target, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            write(fd)
-        finally:
-            os.close(fd)
     else:
-        replace_file(target, write)
-
-
-def _is_special(path: str) -> bool:
-    """Whether there is something that is written to and not replaced: /dev/stdout, a named pipe."""
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return False
-    if stat.S_ISDIR(mode):
-        raise CannotSave(path, "it is a directory")
-    return not stat.S_ISREG(mode)
+        write_file(target, write)
 
 
 def _write_docker(

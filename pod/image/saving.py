@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 
 from pod.base.errors import PodError, UsageError
 from pod.base.records import Record
@@ -56,6 +57,28 @@ class DamagedBlob(PodError):
 
     def __init__(self, digest: str) -> None:
         super().__init__(f"blob '{digest}' in the store is damaged", hint="pull the image again")
+
+
+def write_file(path: str, write: Callable[[int], None]) -> None:
+    """As replace_file, but what is no file is written to and not replaced: /dev/stdout, a named pipe."""
+    if not _is_special(path):
+        replace_file(path, write)
+        return
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        write(fd)
+    finally:
+        os.close(fd)
+
+
+def _is_special(path: str) -> bool:
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    if stat.S_ISDIR(mode):
+        raise CannotSave(path, "it is a directory")
+    return not stat.S_ISREG(mode)
 
 
 def replace_file(path: str, write: Callable[[int], None]) -> None:
