@@ -1,4 +1,4 @@
-"""`--filter` of images and image prune. Values of one key are alternatives, except labels; different keys must all hold.
+"""`--filter` of images and image prune. Values of one key are alternatives, except labels; all keys must hold.
 
 Source: podman-images(1), "--filter".
 """

@@ -58,7 +58,9 @@ def user_counts(engine: Engine) -> Mapping[str, int]:
     for row in summaries.all_of(engine.database):
         needed = {row.image_id}
         needed.update(
-            mount["source"] for mount in row.config.get("mounts", ()) if mount.get("kind") == "image"
+            mount["source"]
+            for mount in row.config.get("mounts", ())
+            if mount.get("kind") == "image"
         )
         for image_id in needed - {""}:
             counts[image_id] = counts.get(image_id, 0) + 1
@@ -74,7 +76,7 @@ def repository_digests(image: ImageRecord) -> list[str]:
 
 def split_name(name: str) -> tuple[str, str]:
     """A full name as repository and tag; "<none>" for the tag of one that has a digest in its place."""
-    bare, at, _ = name.partition("@")
+    bare = name.partition("@")[0]
     head, slash, last = bare.rpartition("/")
     repository, colon, tag = last.partition(":")
     return f"{head}{slash}{repository}", tag if colon else "<none>"

@@ -52,8 +52,10 @@ class SeveralNames(PodError):
 def remove(engine: Engine, text: str, *, force: bool = False, all_names: bool = False) -> Removed:
     """Take a name away; with its last one the image goes. One that is given by its id goes as a whole.
 
-    When it has several names then, that must be meant: `force` or `all_names`. `force` also removes the containers that use it, running ones too. What is free then stays on the disk until
-    `collect` is called. Raises ImageNotFound, ImageInUse, SeveralNames.
+    When it has several names then, that must be meant: `force` or `all_names`. `force` also removes the containers
+    that use it, running ones too. What is free then stays on the disk until `collect` is called.
+
+    Raises ImageNotFound, ImageInUse, SeveralNames.
     """
     image = images.find(engine, text)
     same = [other for other in engine.store.images.list() if other.id == image.id]

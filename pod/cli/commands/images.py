@@ -183,7 +183,9 @@ COMMAND = Command(
     "[OPTIONS] [IMAGE]",
     description="Lists images, the youngest first, with a line for each name; of IMAGE alone when it is given.",
     options=(
-        Option(("-a", "--all"), "flag", "Show all images; those that builds leave are none of pod's"),
+        Option(
+            ("-a", "--all"), "flag", "Show all images; those that builds leave are none of pod's"
+        ),
         Option(("--digests",), "flag", "Show the digests of the manifests"),
         Option(
             ("-f", "--filter"),
@@ -191,9 +193,7 @@ COMMAND = Command(
             "Choose by what images are, such as dangling=true",
             metavar="KEY=VALUE",
         ),
-        Option(
-            ("--format",), "text", "Show them as JSON, or by a Go template", metavar="FORMAT"
-        ),
+        Option(("--format",), "text", "Show them as JSON, or by a Go template", metavar="FORMAT"),
         Option(("--history",), "flag", "Show all names of each image"),
         Option(("--no-trunc",), "flag", "Show whole ids"),
         Option(("-n", "--noheading"), "flag", "Show no headings"),

@@ -31,8 +31,8 @@ COMMAND = Command(
     pull_images,
     "[OPTIONS] IMAGE [IMAGE...]",
     description=(
-        "Fetches images and prints the id of each. A name without a registry is looked up in the aliases and registries "
-        "of registries.conf. An interrupted pull continues where it was.\n\n"
+        "Fetches images and prints the id of each. A name without a registry is looked up in the aliases and "
+        "registries of registries.conf. An interrupted pull continues where it was.\n\n"
         "IMAGE can also be docker-archive:FILE, oci-archive:FILE, oci:DIRECTORY or dir:DIRECTORY."
     ),
     options=(
