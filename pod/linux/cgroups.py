@@ -11,6 +11,8 @@ import errno
 import os
 import time
 
+from pod.linux.signals import SIGKILL
+
 MOUNT = "/sys/fs/cgroup"
 
 
@@ -31,12 +33,15 @@ def delegated_root() -> str | None:
     group = own_group()
     if group is None or not os.path.exists(f"{MOUNT}/cgroup.controllers"):
         return None
+    return highest_writable(MOUNT, group)
+
+
+def highest_writable(mount: str, group: str) -> str | None:
+    """The highest directory from `mount` + `group` upward that the caller may write without a gap; None for none."""
     found = None
-    path = os.path.normpath(MOUNT + group)
-    while path.startswith(MOUNT) and _is_ours(path):
+    path = os.path.normpath(mount + group)
+    while (path == mount or path.startswith(f"{mount}/")) and _is_ours(path):
         found = path
-        if path == MOUNT:
-            break
         path = os.path.dirname(path)
     return found
 
@@ -61,7 +66,14 @@ def create(path: str, wanted: set[str]) -> None:
             _write(f"{parent}/cgroup.subtree_control", f"+{name}")
         except OSError as error:
             # A group with processes of its own cannot give controllers to its children (EBUSY).
-            if error.errno not in {errno.EBUSY, errno.EACCES, errno.EPERM, errno.ENOENT}:
+            # One that is threaded, or in a threaded domain, neither (EOPNOTSUPP).
+            if error.errno not in {
+                errno.EBUSY,
+                errno.EACCES,
+                errno.EPERM,
+                errno.ENOENT,
+                errno.EOPNOTSUPP,
+            }:
                 raise
     try:
         os.mkdir(path, 0o755)
@@ -121,12 +133,27 @@ def is_frozen(path: str) -> bool:
 
 
 def kill(path: str) -> bool:
-    """SIGKILL to every process of the group and those below it (Linux 5.14); False when there is no such file."""
+    """SIGKILL to every process of the group and those below it; False when there is no such group.
+
+    Before Linux 5.14, which brought cgroup.kill, one by one: a process that forks meanwhile needs another call.
+    """
     try:
         _write(f"{path}/cgroup.kill", "1")
     except FileNotFoundError:
-        return False
+        if not os.path.isdir(path):
+            return False
+        for pid in processes(path):
+            _kill_one(pid)
     return True
+
+
+def _kill_one(pid: int) -> None:
+    if pid == 0:
+        return  # of another PID namespace; to kill(2) it would mean the caller's own process group
+    try:
+        os.kill(pid, SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def remove(path: str) -> bool:
@@ -158,7 +185,10 @@ def out_of_memory_kills(path: str) -> int:
 def _read(path: str) -> str:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        return os.read(fd, 1 << 20).decode()
+        text = b""
+        while part := os.read(fd, 1 << 20):  # the kernel gives lists a page at a time
+            text += part
+        return text.decode()
     finally:
         os.close(fd)
 
@@ -176,6 +206,7 @@ def remove_with_processes(path: str, *, timeout_seconds: float = 5.0) -> None:
     kill(path)
     deadline = time.monotonic() + timeout_seconds
     while not remove(path) and time.monotonic() < deadline:
+        kill(path)
         time.sleep(
             0.002
         )  # killed processes leave the group when they are reaped; nothing announces it

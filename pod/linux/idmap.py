@@ -73,11 +73,12 @@ def subordinate_ranges(kind: str) -> list[tuple[int, int]]:
     try:
         with open(f"/etc/sub{kind}", encoding="utf-8", errors="surrogateescape") as file:
             for line in file:
-                fields = line.strip().split(":")
-                if len(fields) == 3 and fields[0] in owners:
-                    ranges.append((int(fields[1]), int(fields[2])))
-    except (FileNotFoundError, ValueError):
-        pass
+                owner, _, rest = line.strip().partition(":")
+                start, _, count = rest.partition(":")
+                if owner in owners and start.isdecimal() and count.isdecimal() and int(count):
+                    ranges.append((int(start), int(count)))
+    except OSError:
+        pass  # there is none, or it is not for us
     return ranges or _ranges_from_nss(kind, owners)
 
 
@@ -117,7 +118,12 @@ def map_ids(pid: int, uids: IdMap, gids: IdMap) -> None:
     if os.geteuid() == 0 or _needs_no_helper(uids, gids):
         _write_directly(pid, uids, gids)
         return
-    helpers = [_start_helper("newuidmap", pid, uids), _start_helper("newgidmap", pid, gids)]
+    helpers = [_start_helper("newuidmap", pid, uids)]
+    try:
+        helpers.append(_start_helper("newgidmap", pid, gids))
+    except IdMapError:
+        _await_helper(*helpers[0])
+        raise
     failures = [text for helper in helpers if (text := _await_helper(*helper))]
     if failures:
         raise IdMapError(

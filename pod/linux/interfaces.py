@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _socket
 import fcntl
+from sys import byteorder
 
 _SIOCGIFFLAGS = 0x8913
 _SIOCSIFFLAGS = 0x8914
@@ -15,8 +16,8 @@ def set_up(name: str) -> None:
     sock = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
     try:
         request = name.encode().ljust(40, b"\0")
-        flags = int.from_bytes(fcntl.ioctl(sock.fileno(), _SIOCGIFFLAGS, request)[16:18], "little")
-        changed = request[:16] + (flags | _IFF_UP).to_bytes(2, "little") + request[18:]
+        flags = int.from_bytes(fcntl.ioctl(sock.fileno(), _SIOCGIFFLAGS, request)[16:18], byteorder)
+        changed = request[:16] + (flags | _IFF_UP).to_bytes(2, byteorder) + request[18:]
         fcntl.ioctl(sock.fileno(), _SIOCSIFFLAGS, changed)
     finally:
         sock.close()

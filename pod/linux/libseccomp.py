@@ -42,6 +42,7 @@ _ATTRIBUTE_BAD_ARCHITECTURE = 2
 _ATTRIBUTE_NO_NEW_PRIVS = 3
 _ATTRIBUTE_OPTIMIZE = 8
 _EPERM = 1
+_HIGHEST_NUMBER = 0xFFFF  # the rest of the word is the action, seccomp(2)
 _EXISTS = 17
 _UNKNOWN_SYSCALL = -1
 
@@ -113,7 +114,10 @@ def _action(name: str, number: int | None) -> int:
         raise SeccompError(f"seccomp action '{name}' does not exist")
     code = _ACTIONS[name]
     if name in _WITH_NUMBER:
-        code |= _EPERM if number is None else int(number)
+        number = _EPERM if number is None else int(number)
+        if not 0 <= number <= _HIGHEST_NUMBER:
+            raise SeccompError(f"seccomp action {name} cannot have the number {number}")
+        code |= number
     return code
 
 

@@ -79,9 +79,7 @@ def as_oci(profile: dict[str, Any], capabilities: set[str], origin: str) -> dict
     """The profile as the OCI specification's `linux.seccomp` object, for a runtime that compiles it itself."""
     try:
         rules = [
-            {name: rule[name] for name in ("names", "action", "errnoRet", "args") if rule.get(name)}
-            for rule in profile.get("syscalls") or ()
-            if _applies(rule, capabilities)
+            _plain(rule) for rule in profile.get("syscalls") or () if _applies(rule, capabilities)
         ]
         document = {
             "defaultAction": profile["defaultAction"],
@@ -93,6 +91,14 @@ def as_oci(profile: dict[str, Any], capabilities: set[str], origin: str) -> dict
     if profile.get("defaultErrnoRet") is not None:
         document["defaultErrnoRet"] = profile["defaultErrnoRet"]
     return document
+
+
+def _plain(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule in the specification's words; docker's first profiles had one `name` each."""
+    plain = {
+        name: rule[name] for name in ("action", "errnoRet", "args") if rule.get(name) is not None
+    }
+    return {"names": rule.get("names") or [rule["name"]], **plain}
 
 
 def _architectures(profile: dict[str, Any]) -> list[str]:
@@ -126,6 +132,7 @@ def _kernel() -> tuple[int, int]:
 
 
 def _version(text: str) -> tuple[int, int]:
+    """Major and minor of "6.1.0-18-amd64", "6.18+", "6.0-rc1"."""
     major, _, rest = text.partition(".")
-    digits = rest.split(".")[0].split("-")[0]
+    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
     return int(major), int(digits or 0)

@@ -5,22 +5,26 @@ from __future__ import annotations
 import fcntl
 import os
 import termios
+from sys import byteorder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 
-_TIOCSPTLCK = 0x40045431  # ioctl_tty(2); the termios module names them from Python 3.13 on
-_TIOCGPTN = 0x80045430
-_TIOCGPTPEER = 0x5441
+# ioctl_tty(2); the termios module names them from Python 3.13 on. POWER numbers them in its own way.
+_TIOCSPTLCK, _TIOCGPTN, _TIOCGPTPEER = (
+    (0x80045431, 0x40045430, 0x20005441)
+    if os.uname().machine.startswith("ppc")
+    else (0x40045431, 0x80045430, 0x5441)
+)
 
 
 def open_pair(devpts: str = "/dev/pts") -> tuple[int, str]:
     """A new terminal of the devpts instance mounted at `devpts`: its master descriptor and the path of the slave."""
     master = os.open(f"{devpts}/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     fcntl.ioctl(master, _TIOCSPTLCK, b"\0\0\0\0")
-    number = int.from_bytes(fcntl.ioctl(master, _TIOCGPTN, b"\0\0\0\0"), "little")
+    number = int.from_bytes(fcntl.ioctl(master, _TIOCGPTN, b"\0\0\0\0"), byteorder)
     return master, f"{devpts}/{number}"
 
 
@@ -37,12 +41,12 @@ def make_controlling(slave_fd: int) -> None:
 def window_size(fd: int) -> tuple[int, int]:
     """Rows and columns; (0, 0) when the terminal does not know them."""
     data = fcntl.ioctl(fd, termios.TIOCGWINSZ, b"\0" * 8)
-    return int.from_bytes(data[0:2], "little"), int.from_bytes(data[2:4], "little")
+    return int.from_bytes(data[0:2], byteorder), int.from_bytes(data[2:4], byteorder)
 
 
 def set_window_size(fd: int, rows: int, columns: int) -> None:
     """Tell the terminal its size; its foreground processes get SIGWINCH."""
-    size = rows.to_bytes(2, "little") + columns.to_bytes(2, "little") + b"\0" * 4
+    size = rows.to_bytes(2, byteorder) + columns.to_bytes(2, byteorder) + b"\0" * 4
     fcntl.ioctl(fd, termios.TIOCSWINSZ, size)
 
 
