@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from pod.base import exits
+from pod.base import exits, log
 from pod.base.records import Record
 from pod.linux import (
     capabilities,
@@ -120,7 +120,7 @@ def _join(
 
     # 1. While we are still ourselves: the container's cgroup, and files of the host that are needed later.
     if order["cgroup"]:
-        cgroups.enter(order["cgroup"], 0)
+        _enter_cgroup(order["cgroup"])
     seccomp_program = security.read_program(order["seccomp"])
     last_capability = capabilities.last_known()
     security.adjust_oom_score(process.get("oomScoreAdj"))
@@ -177,6 +177,17 @@ def _join(
         syscalls.seccomp_set_filter(seccomp_program)
     security.close_on_exec(3 + order["preserve_fds"])
     execute.command(process["args"], environment, process["cwd"])
+
+
+def _enter_cgroup(path: str) -> None:
+    """Join the container's cgroup, which takes write access to the lowest group above both (cgroups(7)).
+
+    From another login session there may be none; then the process stays where it is, as its limits do.
+    """
+    try:
+        cgroups.enter(path, 0)
+    except (PermissionError, FileNotFoundError) as error:
+        log.info(f"the process is not in the container's cgroup: {error.strerror}")
 
 
 def _out_of_the_way(streams: tuple[int, int, int]) -> list[int]:
