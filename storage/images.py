@@ -195,7 +195,7 @@ class ImageStore:
         """Let `name` stand for the manifest of `descriptor`, and no longer for what it stood for.
 
         The manifest's blobs and layers must be here; otherwise ImageIncomplete, and nothing is changed. An image that
-        loses its last name stays, nameless. Takes the store's lock.
+        loses its last name stays, nameless; a manifest of an image that has others does not. Takes the store's lock.
         """
         with self._lock():
             self._add(descriptor, name, index_digest)
@@ -251,7 +251,10 @@ class ImageStore:
             self._blobs.add(config)
             self._blobs.add(data)
             self._add(descriptor, name, None)
-        return self.lookup(digest_of(data))
+        try:
+            return self.lookup(digest_of(data))
+        except ImageNotFound:  # nameless, and the image is here with another manifest
+            return self.lookup(digest_of(config))
 
     # Parts
 
@@ -307,7 +310,40 @@ class ImageStore:
             if isinstance(entry, dict) and is_digest(str(entry.get("digest")))
         ]
 
+    def _without_superseded(self, entries: Descriptors) -> Descriptors:
+        """The entries without the nameless ones of images that have another entry.
+
+        An image whose layers are compressed in another way, or that was loaded after it was pulled, has another
+        manifest; nobody wants to see the old one as an image of its own.
+        """
+        if all(_name(entry) is not None for entry in entries):
+            return entries
+        known = self._facts.load()
+        ids = [self._id_of(entry["digest"], known) for entry in entries]
+        kept_ids = {
+            image_id
+            for entry, image_id in zip(entries, ids, strict=True)
+            if _name(entry) is not None
+        }
+        kept = []
+        for entry, image_id in zip(entries, ids, strict=True):
+            if _name(entry) is None and image_id is not None:
+                if image_id in kept_ids:
+                    continue
+                kept_ids.add(image_id)
+            kept.append(entry)
+        return kept
+
+    def _id_of(self, digest: str, known: dict[str, dict[str, Any]]) -> str | None:
+        """The id of the image that a manifest describes; None for a damaged one."""
+        try:
+            facts = known.get(digest) or self._facts.read(digest)
+        except PodError:
+            return None
+        return str(facts["id"])
+
     def _write(self, entries: Descriptors) -> None:
+        entries = self._without_superseded(entries)
         make_private(f"{self.directory}/blobs")
         layout = f"{self.directory}/oci-layout"
         if not os.path.exists(layout):

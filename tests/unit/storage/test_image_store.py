@@ -148,6 +148,37 @@ def test_an_image_has_as_many_names_as_it_is_given(store: Store) -> None:
     assert [found.names for found in store.images.list()] == [(NGINX,)]
 
 
+def with_other_manifest(store: Store, image: ImageRecord, name: str) -> ImageRecord:
+    """The same image, by a manifest with an annotation more."""
+    return store.images.add_image(
+        store.blobs.read(image.id), image.layers, name=name, annotations={"by": "another engine"}
+    )
+
+
+def test_the_old_manifest_of_an_image_goes_with_its_last_name(store: Store) -> None:
+    old = put_image(store, NGINX)
+    new = with_other_manifest(store, old, NGINX)
+    assert (old.id, old.digest == new.digest) == (new.id, False)
+    assert [image.digest for image in store.images.list()] == [new.digest]
+    assert store.garbage().blobs == (old.digest,)
+
+
+def test_both_manifests_of_an_image_stay_while_both_have_names(store: Store) -> None:
+    old = put_image(store, NGINX)
+    new = with_other_manifest(store, old, "localhost/other:latest")
+    assert {image.digest for image in store.images.list()} == {old.digest, new.digest}
+    store.images.remove_name("localhost/other:latest")
+    assert [image.digest for image in store.images.list()] == [old.digest]
+    store.images.remove_name(NGINX)
+    assert [(image.digest, image.names) for image in store.images.list()] == [(old.digest, ())]
+
+
+def test_the_first_name_that_exists_is_found(store: Store) -> None:
+    image = put_image(store, NGINX)
+    assert store.images.find_named(["localhost/nginx:latest", NGINX]) == image
+    assert store.images.find_named(["localhost/nginx:latest", image.id]) is None
+
+
 def test_removing_what_is_not_there_is_an_error(store: Store) -> None:
     image = put_image(store, NGINX)
     with pytest.raises(ImageNotFound):
