@@ -44,11 +44,13 @@ def save(
     progress: Progress,
     *,
     kind: str = DOCKER_ARCHIVE,
+    compress: bool = False,
 ) -> None:
     """Write images to the path `target`, or, for the archive formats, to an open descriptor, which stays open.
 
     `kind` is one of `saving.FORMATS`. A file appears complete or not at all; a directory is made, and may be there when
-    it is empty or an OCI layout. Several images go into docker-archive only.
+    it is empty or an OCI layout. Several images go into docker-archive only. `compress` is about plain layers in a
+    docker-dir.
 
     Raises CannotSave, OneImageOnly, BlobNotFound, DamagedBlob; OSError for an open descriptor.
     """
@@ -60,7 +62,9 @@ def save(
         progress.begin()
         try:
             if isinstance(target, str) and kind in (OCI_DIR, DOCKER_DIR):
-                save_layout.save_directory(store, images[0], target, progress, kind)
+                save_layout.save_directory(
+                    store, images[0], target, progress, kind, compress=compress
+                )
             else:
                 _save_archive(store, images, target, progress, kind)
         finally:

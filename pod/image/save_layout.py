@@ -86,9 +86,15 @@ def _copy(source: int, target: int) -> None:
 
 
 def save_directory(
-    store: Store, saved: SavedImage, path: str, progress: Progress, kind: str
+    store: Store,
+    saved: SavedImage,
+    path: str,
+    progress: Progress,
+    kind: str,
+    *,
+    compress: bool = False,
 ) -> None:
-    """One image into the directory `path`; `kind` is "oci-dir" or "docker-dir"."""
+    """One image into the directory `path`; `kind` is "oci-dir" or "docker-dir", where plain layers can be compressed."""
     try:
         os.makedirs(path, exist_ok=True)
         present = os.listdir(path)
@@ -102,7 +108,7 @@ def save_directory(
     else:
         if present:
             raise CannotSave(path, "the directory is not empty")
-        _write_docker(store, saved, target, progress)
+        _write_docker(store, saved, target, progress, compress=compress)
 
 
 def _known_entries(path: str) -> list[dict[str, Any]]:
@@ -147,7 +153,9 @@ def _name(entry: dict[str, Any]) -> Any:
     return annotations.get(REF_NAME) if isinstance(annotations, dict) else None
 
 
-def _write_docker(store: Store, saved: SavedImage, target: Target, progress: Progress) -> None:
+def _write_docker(
+    store: Store, saved: SavedImage, target: Target, progress: Progress, *, compress: bool
+) -> None:
     image = saved.image
     parsed, data = _manifest_of(store, image)
     target.document(docker_directory.VERSION, docker_directory.VERSION_TEXT)
@@ -156,7 +164,10 @@ def _write_docker(store: Store, saved: SavedImage, target: Target, progress: Pro
         if layer.digest in layers:
             continue
         digest, size, media_type = layer.digest, layer.size, _docker_layer_type(layer.media_type)
-        if media_type:
+        if compress and media_type != manifest.DOCKER_LAYER_GZIP:
+            media_type = manifest.DOCKER_LAYER_GZIP
+            digest, size = _write_compressed(store, target, layer.digest)
+        elif media_type:
             _copy_blob(store, target, hex_of(digest), digest, progress)
         else:
             digest, media_type = diff_id, manifest.DOCKER_LAYER
@@ -188,6 +199,27 @@ def _write_plain(store: Store, target: Target, digest: str, diff_id: str) -> int
         return os.fstat(fd).st_size
     finally:
         os.close(fd)
+
+
+def _write_compressed(store: Store, target: Target, digest: str) -> tuple[str, int]:
+    """A layer with gzip's compression; its digest and size then."""
+    import hashlib  # heavy
+    import zlib
+    from itertools import chain
+
+    packer = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    hashed, size = hashlib.sha256(), 0
+    fd = nameless_file(f"{store.root}/staging")
+    try:
+        for chunk in chain(plain_chunks(store, digest), (b"",)):
+            packed = packer.compress(chunk) if chunk else packer.flush()
+            hashed.update(packed)
+            size += len(packed)
+            files.write_all(fd, packed)
+        target.blob(hashed.hexdigest(), fd)
+    finally:
+        os.close(fd)
+    return f"sha256:{hashed.hexdigest()}", size
 
 
 def _copy_blob(store: Store, target: Target, name: str, digest: str, progress: Progress) -> None:
