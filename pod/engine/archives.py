@@ -44,7 +44,9 @@ def save(
     """Write images to a path or an open descriptor.
 
     Without `several` only the first of `texts` is an image, and the others are more names for it in the archive; with
-    it each is an image. `compress` is about the plain layers in a docker-dir. Raises ImageNotFound, InvalidReference, CannotSave, OneImageOnly.
+    it each is an image. `compress` is about the plain layers in a docker-dir.
+
+    Raises ImageNotFound, InvalidReference, CannotSave, OneImageOnly.
     """
     from pod.image import names
     from pod.image.save import save as save_images
