@@ -78,7 +78,10 @@ def _dispatch(argv: list[str], prefork: Callable[[], Channel] | None) -> int:
     engine = open_engine(options)
     if monitor is not None:
         engine.adopt_monitor(monitor)
-    return command.run(arguments, engine) or 0
+    try:
+        return command.run(arguments, engine) or 0
+    finally:
+        engine.tidy()
 
 
 def load_command(module: str) -> Command:

@@ -130,6 +130,13 @@ class Engine:
         channel, self._monitor = self._monitor, None
         return channel
 
+    def tidy(self) -> None:
+        """Clean up after commands that were killed, if this one has looked at the database at all."""
+        if self._database is not None:
+            from pod.engine.tidy import tidy
+
+            tidy(self)
+
     def close(self) -> None:
         """Let go of the database; in programs that use pod as a library, and before a fork."""
         if self._database is not None:

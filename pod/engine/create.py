@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from pod.base import ids, locks, paths
+from pod.base import faults, ids, locks, paths
 from pod.base.errors import InvalidValue, PodError
 from pod.base.undo import Undo
 from pod.engine import lookup, network
@@ -59,12 +59,16 @@ def create(
         lock = locks.FileLock(engine.paths.container_lock(container_id))
         lock.acquire()
         undo.add(lock.remove)
+        faults.step("create: locked")
         os.mkdir(directory, 0o700)
         undo.add(lambda: engine.store.staging.discard(directory))
         os.mkdir(f"{directory}/{ROOT}", 0o700)
+        faults.step("create: directory")
         if not config.rootfs:
             engine.rootfs.create(directory, image.diff_ids if image else ())
+        faults.step("create: root file system")
         config = engine_volumes.prepare(engine, config, directory, undo)
+        faults.step("create: volumes")
         config = _with_hostname(config, container_id)
         _make_overlay_directories(config, directory)
         container = containers.Container(
@@ -81,6 +85,7 @@ def create(
             outcome={},
         )
         container = _insert(engine, container)
+        faults.step("create: row")
     return container, lock
 
 

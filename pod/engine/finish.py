@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from pod.base import locks, log
+from pod.base import faults, locks, log
 from pod.linux import processes
 from pod.spec import monitor
 from pod.state import containers, reconcile
@@ -80,16 +80,20 @@ def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Contai
     if run.is_alive:
         return container
     if run.condition == "lost":
-        _clean_up_after_lost_monitor(run.state)
+        clean_up_after_lost_monitor(run.state)
     ended = _end_of(engine, container, run)
-    containers.set_exited(engine.database, container.id, **ended)
-    remove_run_directory(engine, container.id)
-    container = container.replace(status="exited", **ended)
+    faults.step("finish: seen")
+    settled = container.replace(status="exited", **ended)
     if container.config.auto_remove:
         from pod.engine import remove
 
-        remove.remove_settled(engine, container, lock, with_volumes=True)
-    return container
+        # Its row is not made "exited" first: a crash before it is gone would leave it for good.
+        remove.remove_settled(engine, settled, lock, with_volumes=True)
+        return settled
+    containers.set_exited(engine.database, container.id, **ended)
+    faults.step("finish: row")
+    remove_run_directory(engine, container.id)
+    return settled
 
 
 def _end_of(engine: Engine, container: Container, run: reconcile.Run) -> dict[str, Any]:
@@ -123,7 +127,7 @@ def _end_of(engine: Engine, container: Container, run: reconcile.Run) -> dict[st
     }
 
 
-def _clean_up_after_lost_monitor(state: dict[str, Any]) -> None:
+def clean_up_after_lost_monitor(state: dict[str, Any]) -> None:
     """End what a killed monitor has left: the container, its network helper, its cgroup."""
     from pod.linux import cgroups, signals
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pod.base import files, log, paths
+from pod.base import faults, files, log, paths
 from pod.base.errors import PodError
 from pod.engine import facts as host_facts
 from pod.engine import finish, namefiles
@@ -57,11 +57,14 @@ def launch(
         finish.remove_run_directory(engine, container.id)  # what a crash left
         os.mkdir(run_directory, 0o700)
     try:
+        faults.step("launch: run directory")
         order = make_order(engine, container, attach=attach, window=window)
         channel = engine.take_monitor() or _spawn_monitor()
         try:
             channel.send(order, fds=streams or ())
+            faults.step("launch: ordered")
             _await_report(channel, container)
+            faults.step("launch: reported")
         except BaseException:
             channel.close()
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pod.base import ids, locks, log
+from pod.base import faults, ids, locks, log
 from pod.base.errors import PodError
 from pod.engine import finish, stop
 from pod.engine import volumes as engine_volumes
@@ -73,8 +73,10 @@ def remove_settled(
 ) -> None:
     """Remove a container that does not run; the caller holds its lock, whose file goes too."""
     containers.remove(engine.database, container)
+    faults.step("remove: row")
     finish.remove_run_directory(engine, container.id)
     small.remove_container(engine.store.staging, engine.paths.container(container.id))
+    faults.step("remove: files")
     if with_volumes:
         _remove_anonymous_volumes(engine, container)
     lock.remove()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pod.base import locks
+from pod.base import faults, locks
 from pod.base.errors import PodError
 from pod.engine import finish
 from pod.engine.client import Client, kill_run, send
@@ -43,6 +43,7 @@ def stop_locked(
     config = container.config
     timeout = config.stop_timeout if timeout_seconds is None else timeout_seconds
     containers.set_outcome(engine.database, container.id, {"stopped_by_user": True})
+    faults.step("stop: said")
     run = finish.read_run(engine, container)
     client = Client(engine, container)
     try:
@@ -50,6 +51,7 @@ def stop_locked(
         client.send(monitor.NO_RESTART)
         if timeout != 0:
             send(run, signals.parse(config.stop_signal or "SIGTERM"))
+            faults.step("stop: signalled")
         if timeout == 0 or not client.wait_for_exit(timeout if timeout > 0 else None):
             kill_run(run)
             if not client.wait_for_exit(_KILL_SECONDS):
@@ -57,6 +59,7 @@ def stop_locked(
                     f"container '{container.name}' does not end after SIGKILL (process {run.pid})",
                     hint=f"see what it waits for: cat /proc/{run.pid}/stack /proc/{run.pid}/wchan",
                 )
+        faults.step("stop: ended")
         row = containers.by_ids(engine.database, [container.id])[0]
         finish.settle(engine, row, lock)
         client.send(monitor.FINISHED)

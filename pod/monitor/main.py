@@ -33,7 +33,7 @@ import os
 import time
 
 from netns import release
-from pod.base import exits
+from pod.base import exits, faults
 from pod.base.errors import PodError
 from pod.linux import cgroups, processes, signals, sockets
 from pod.linux.loop import Loop
@@ -102,9 +102,12 @@ class Watch:
     def begin(self, nest: Nest | None, starter: attach.Client, fds: list[int]) -> None:
         """The first start; tells the command that asked for it. Raises what keeps the container from running."""
         self.passed_streams = fds
+        faults.step("monitor: ordered")
         self.files.claim()
+        faults.step("monitor: claimed")
         self.listener = sockets.Listener(self.order["run_directory"], protocol.SOCKET)
         self.start(nest)
+        faults.step("monitor: started")
         starter.send(
             protocol.STARTED,
             self.started["pid"],
@@ -211,6 +214,7 @@ class Watch:
 
     def finish(self, status: int, out_of_memory: bool, message: str) -> None:
         """Record the end: a file first, so that nothing that happens from here on can lose it."""
+        faults.step("monitor: ended")
         ended_ns = time.time_ns()
         self.files.write_exit(
             {
@@ -223,9 +227,11 @@ class Watch:
                 "error": message,
             }
         )
+        faults.step("monitor: exit file")
         for client in self.clients:
             client.send(protocol.EXITED, status, out_of_memory, ended_ns)
         self.flush_clients()
+        faults.step("monitor: told")
         if not self.somebody_finished():
             from pod.engine import finish  # heavy, and not needed before
 

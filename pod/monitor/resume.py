@@ -11,6 +11,7 @@ import marshal
 import os
 import sys
 
+from pod.base import faults
 from pod.linux import fresh, sockets
 from pod.monitor import logs
 from pod.monitor.main import Watch
@@ -115,4 +116,5 @@ def resume(memory: int) -> NoReturn:
     watch.watch_container(shrinks=False)
     if state["seconds_to_timeout"] is not None:
         watch.loop.set_timer("timeout", state["seconds_to_timeout"], watch.on_timeout)
+    faults.step("monitor: shrunk")
     watch.run()

@@ -6,7 +6,7 @@ import os
 import time
 
 from netns import attach as network
-from pod.base import log
+from pod.base import faults, log
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.linux import cgroups
@@ -128,8 +128,10 @@ def _connect_and_start(
 ) -> Started:
     """The steps from the namespaces to execve; the network helper works while init mounts."""
 
+    faults.step("monitor: container placed")
     attachment = network.begin(order["network"], container.pid)
     try:
+        faults.step("monitor: network begun")
         started = Started(
             container.pid,
             container.started,
@@ -141,7 +143,9 @@ def _connect_and_start(
         ready = container if container.helper else create.wait_until_ready(container)
         if ready.terminal_fd >= 0:
             streams.use_terminal(ready.terminal_fd)
+        faults.step("monitor: container ready")
         attachment.wait()
+        faults.step("monitor: network up")
         started = started.replace(started_ns=time.time_ns(), network=attachment.plan())
         files.write_state(state_of(order, started.__dict__, restarts))
         if container.helper:

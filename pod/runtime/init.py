@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from pod.base import exits, log
+from pod.base import exits, faults, log
 from pod.base.errors import PodError
 from pod.linux import (
     capabilities,
@@ -56,6 +56,7 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
         protocol.expect(channel, protocol.MAPPED)
     idmap.become_root()
 
+    faults.step("init: mapped")
     # 2. What to build. It comes so late because the user namespace is often prepared before it is known.
     (bundle,), fds = protocol.expect(channel, protocol.BUNDLE)
     config: dict[str, Any] = bundle["config"]
@@ -88,6 +89,7 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
     pid = processes.fork_raw()
     if pid:
         channel.send(protocol.PID, pid)
+        faults.step("init: forked")
         os._exit(0)
 
     # 6. The cgroup that we are in at this unshare becomes the root we see inside, so the monitor places us first.
@@ -111,6 +113,8 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
             syscalls.setdomainname(config["domainname"])
     if "network" in wanted and wanted["network"] is None:
         devices.bring_up_loopback()
+
+    faults.step("init: placed")
 
     # 9. Mounts. Ours follow the host's (slave), so that a mount made there later reaches a bind that asked for it.
     mounts.set_propagation("/", linux.get("rootfsPropagation") or "rslave")
@@ -140,6 +144,8 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
     user.add_passwd_entry(identity, bundle["passwd_entry"])
     environment = user.with_home(process.get("env", []), identity)
 
+    faults.step("init: mounted")
+
     # 14. The terminal exists in the container's own devpts; its other end goes to the monitor.
     master_fd = None
     if process.get("terminal"):
@@ -156,6 +162,7 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
 
     # 15. Wait for the network; `pod init` stops here and `pod start` goes on.
     protocol.expect(channel, protocol.START)
+    faults.step("init: started")
 
     # 16. Nobody outside needs our /proc files any more.
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)

@@ -85,7 +85,10 @@ class Container(Record):
 
 
 def insert(database: Database, container: Container) -> None:
-    """Add the row, its volumes' users and its dependencies. Raises NameTaken."""
+    """Add the row, its volumes' users and its dependencies.
+
+    Raises NameTaken; NoSuchVolume, NoSuchContainer for what was removed since it was looked up.
+    """
     config = plainjson.dumps(container.config.to_json())
     with database.transaction() as transaction:
         try:
@@ -107,14 +110,27 @@ def insert(database: Database, container: Container) -> None:
             rows = database.query("SELECT id FROM containers WHERE name = ?", container.name)
             raise NameTaken(container.name, rows[0][0] if rows else container.id) from error
         for volume in container.config.volumes:
-            transaction.execute("INSERT INTO volume_users VALUES (?, ?)", volume, container.id)
+            try:
+                transaction.execute("INSERT INTO volume_users VALUES (?, ?)", volume, container.id)
+            except IntegrityError as error:
+                from pod.state.volumes import NoSuchVolume
+
+                raise NoSuchVolume(volume) from error
         for needed in container.config.needs:
-            transaction.execute("INSERT INTO dependencies VALUES (?, ?)", container.id, needed)
+            try:
+                transaction.execute("INSERT INTO dependencies VALUES (?, ?)", container.id, needed)
+            except IntegrityError as error:
+                raise NoSuchContainer(needed) from error
 
 
 def find(database: Database, text: str) -> Container:
     """The container with this name, id, or unique beginning of an id. Names win, as in podman."""
-    rows = database.query(f"SELECT {_COLUMNS} FROM containers WHERE name = ? OR id = ?", text, text)
+    rows = database.query(
+        f"SELECT {_COLUMNS} FROM containers WHERE name = ? OR id = ? ORDER BY name = ? DESC",
+        text,
+        text,
+        text,
+    )
     if not rows and ids.looks_like_id(text):
         rows = database.query(
             f"SELECT {_COLUMNS} FROM containers WHERE id >= ? AND id < ?", text, text + "g"
@@ -137,6 +153,11 @@ def by_ids(database: Database, wanted: list[str]) -> list[Container]:
     marks = ",".join("?" * len(wanted))
     rows = database.query(f"SELECT {_COLUMNS} FROM containers WHERE id IN ({marks})", *wanted)
     return [_from_row(row) for row in rows]
+
+
+def ids_by_status(database: Database) -> dict[str, str]:
+    """The status of every container by its full id."""
+    return dict(database.query("SELECT id, status FROM containers"))
 
 
 def latest(database: Database) -> Container:

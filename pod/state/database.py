@@ -3,8 +3,7 @@
 It uses the C half of the `sqlite3` module, which lacks nothing but the conversions of dates, whose import costs 2 ms.
 
 Write-ahead log, foreign keys, `BEGIN IMMEDIATE` for writes: see https://www.sqlite.org/wal.html. Synchronous is NORMAL:
-a power cut can lose the last transactions, never the order of them; commands whose result must outlast a power cut call
-`sync`. A connection never crosses a fork.
+a power cut can lose the last transactions, never the order of them. A connection never crosses a fork.
 """
 
 from __future__ import annotations
@@ -73,7 +72,13 @@ class Transaction:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
-        self.execute("COMMIT" if kind is None else "ROLLBACK")
+        try:
+            if kind is None:
+                self.execute("COMMIT")
+        finally:
+            # After some errors, a full disk for one, SQLite has rolled back of its own accord.
+            if self._connection.in_transaction:
+                self.execute("ROLLBACK")
 
     def execute(self, statement: str, *values: Any) -> int:
         """Run one statement; the number of rows that it changed. A broken constraint raises sqlite3.IntegrityError."""
@@ -117,10 +122,10 @@ def migrate(connection: sqlite3.Connection, path: str, upto: int = SCHEMA_VERSIO
             for statement in _statements(number):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {upto}")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def _statements(number: int) -> list[str]:

@@ -88,7 +88,7 @@ def find_exactly(database: Database, name: str) -> Volume:
 def find(database: Database, text: str) -> Volume:
     """The volume with this name, or with a name that alone begins so, as podman has it."""
     rows = database.query(f"SELECT {_COLUMNS} FROM volumes WHERE name = ?", text)
-    if not rows:
+    if not rows and text:
         rows = [
             row
             for row in database.query(f"SELECT {_COLUMNS} FROM volumes")
@@ -96,7 +96,7 @@ def find(database: Database, text: str) -> Volume:
         ]
     if len(rows) > 1:
         raise PodError(f"'{text}' is the beginning of several volume names", hint="pod volume ls")
-    if not rows or not text:
+    if not rows:
         raise NoSuchVolume(text)
     return _from_row(rows[0])
 
