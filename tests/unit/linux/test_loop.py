@@ -2,10 +2,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from typing import Any
 
 import pytest
 
 from pod.linux.loop import READ, WRITE, Loop
+
+
+def last(calls: list[Any], loop: Loop, call: Any) -> None:
+    """Note a call and end the loop."""
+    calls.append(call)
+    loop.stop()
 
 
 @pytest.fixture
@@ -41,24 +48,24 @@ def test_a_ready_descriptor_is_served_until_stop(loop: Loop, pipe: tuple[int, in
 
 
 def test_the_end_of_a_pipe_is_readable(loop: Loop, pipe: tuple[int, int]) -> None:
-    events = []
-    loop.watch(pipe[0], lambda given: (events.append(given), loop.stop())[0])
+    events: list[int] = []
+    loop.watch(pipe[0], lambda given: last(events, loop, given))
     os.close(pipe[1])
     loop.run()
     assert events[0] & READ
 
 
 def test_watching_again_changes_what_is_watched(loop: Loop, pipe: tuple[int, int]) -> None:
-    calls = []
+    calls: list[Any] = []
     loop.watch(pipe[1], lambda _: calls.append("first"), READ)
-    loop.watch(pipe[1], lambda _: (calls.append("second"), loop.stop())[0], WRITE)
+    loop.watch(pipe[1], lambda _: last(calls, loop, "second"), WRITE)
     loop.run()
     assert calls == ["second"]
 
 
 def test_a_callback_may_forget_another_that_is_ready_too(loop: Loop) -> None:
     pipes = [os.pipe() for _ in range(2)]
-    calls = []
+    calls: list[Any] = []
 
     def serve(number: int) -> None:
         calls.append(number)
@@ -90,24 +97,24 @@ def test_a_regular_file_cannot_be_watched(loop: Loop) -> None:
 
 
 def test_timers_come_in_the_order_of_their_times(loop: Loop) -> None:
-    calls = []
-    loop.set_timer("late", 0.02, lambda: (calls.append("late"), loop.stop())[0])
+    calls: list[Any] = []
+    loop.set_timer("late", 0.02, lambda: last(calls, loop, "late"))
     loop.set_timer("early", 0, lambda: calls.append("early"))
     loop.run()
     assert calls == ["early", "late"]
 
 
 def test_a_replaced_timer_comes_once_and_as_it_was_set_last(loop: Loop) -> None:
-    calls = []
+    calls: list[Any] = []
     loop.set_timer("it", 0, lambda: calls.append("old"))
-    loop.set_timer("it", 0, lambda: (calls.append("new"), loop.stop())[0])
+    loop.set_timer("it", 0, lambda: last(calls, loop, "new"))
     loop.run()
     loop.turn(0)
     assert calls == ["new"]
 
 
 def test_a_timer_can_set_itself_again(loop: Loop) -> None:
-    calls = []
+    calls: list[Any] = []
 
     def tick() -> None:
         calls.append(1)
@@ -122,7 +129,7 @@ def test_a_timer_can_set_itself_again(loop: Loop) -> None:
 
 
 def test_a_timer_that_another_cancels_or_replaces_does_not_come(loop: Loop) -> None:
-    calls = []
+    calls: list[Any] = []
 
     def first() -> None:
         calls.append("first")
@@ -145,10 +152,10 @@ def test_seconds_left(loop: Loop) -> None:
 
 
 def test_run_can_be_called_again_and_inside_a_callback(loop: Loop) -> None:
-    calls = []
+    calls: list[Any] = []
 
     def outer() -> None:
-        loop.set_timer("inner", 0, lambda: (calls.append("inner"), loop.stop())[0])
+        loop.set_timer("inner", 0, lambda: last(calls, loop, "inner"))
         loop.run()
         calls.append("outer")
         loop.stop()

@@ -273,7 +273,7 @@ def test_what_is_no_profile_is_an_error_for_people(profile: Any, words: str) -> 
         if use is seccomp.as_oci and "defaultAction" in (profile or {}):
             continue  # the runtime that gets it checks the words
         with pytest.raises(PodError) as caught:
-            use(profile, DEFAULT, "it.json")  # type: ignore[operator]
+            use(profile, DEFAULT, "it.json")
         assert words in str(caught.value)
 
 
