@@ -107,6 +107,8 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
         if found:
             execution = found
     config = merge.with_image_defaults(config, execution, default_environment(engine))
+    if config.userns.mode == "keep-id" and not config.user:
+        config = config.replace(user=_kept_user(config))  # podman-run(1), --userns
     if image is not None:
         config = config.replace(image_id=image.id, layers=tuple(image.diff_ids))
     if not config.arguments:
@@ -134,6 +136,12 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
     )
     config = engine_volumes.take_from_others(engine, config)
     return _with_ids(engine, config)
+
+
+def _kept_user(config: ContainerConfig) -> str:
+    """Who the caller is in a container with --userns=keep-id."""
+    uid, gid = config.userns.uid, config.userns.gid
+    return f"{os.geteuid() if uid is None else uid}:{os.getegid() if gid is None else gid}"
 
 
 def default_environment(engine: Engine) -> dict[str, str]:

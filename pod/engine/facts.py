@@ -65,6 +65,7 @@ def collect(
         cgroup=placement.path,
         has_cgroup_tree=os.path.exists(f"{cgroups.MOUNT}/cgroup.controllers")
         or is_own(config.cgroupns),
+        ipc_directories=tuple(path for path in ("/dev/shm", "/dev/mqueue") if os.path.isdir(path)),
         init_program=init_program(engine, config),
         window=window,
     )

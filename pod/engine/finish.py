@@ -35,6 +35,8 @@ def after_monitor(settings: dict[str, Any], container_id: str) -> None:
         rows = containers.by_ids(engine.database, [container_id])
         if rows:
             settle(engine, rows[0], lock)
+        else:
+            lock.remove()  # it was removed while we waited, and taking the lock made its file again
 
 
 def refresh(engine: Engine, container: Container) -> tuple[Container, reconcile.Run | None]:
@@ -56,6 +58,7 @@ def refresh(engine: Engine, container: Container) -> tuple[Container, reconcile.
     try:
         rows = containers.by_ids(engine.database, [container.id])
         if not rows:
+            lock.remove()
             return container.replace(status="exited"), None
         return settle(engine, rows[0], lock), None
     finally:

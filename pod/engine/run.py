@@ -7,7 +7,7 @@ import os
 from pod.base import files
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.engine import create, finish, images, launch, remove, terminal
+from pod.engine import create, finish, images, launch, remove, start, terminal
 from pod.engine.client import send
 from pod.spec import monitor
 from pod.state import containers
@@ -53,6 +53,7 @@ def run(
     attach = not options.detach and config.log.driver != "passthrough"
     try:
         _write_cid_file(container)
+        start.start_needed(engine, container.config)
         channel = launch.launch(
             engine,
             container,

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.engine.context import Engine
     from pod.linux.sockets import Channel
+    from pod.spec.container import ContainerConfig
     from pod.state.containers import Container
 
 
@@ -19,19 +20,38 @@ def start(
 ) -> Channel | None:
     """Start the container; None when it runs already. The caller closes the channel that it gets.
 
-    Containers whose namespaces it joins are started first. Takes the container's lock.
+    What it needs is started first. Takes the container's lock.
     """
-    for needed in containers.by_ids(engine.database, list(container.config.needs)):
-        other = start(engine, needed)
-        if other is not None:
-            other.close()
+    start_needed(engine, container.config)
     lock = locks.FileLock(engine.paths.container_lock(container.id))
     with lock:
         rows = containers.by_ids(engine.database, [container.id])
         if not rows:
+            lock.remove()
             raise containers.NoSuchContainer(container.name)
         current = finish.settle(engine, rows[0], lock)
         if current.status == "active":
             return None
         containers.set_active(engine.database, container.id, processes.boot_id())
         return launch.launch(engine, current, attach=attach, window=window)
+
+
+def start_needed(engine: Engine, config: ContainerConfig) -> None:
+    """Start the containers without which one with this configuration cannot run: those that --requires names, and
+    those whose namespaces it joins. One whose volumes it uses need not run.
+    """
+    joined = (
+        config.pid,
+        config.ipc,
+        config.uts,
+        config.cgroupns,
+        config.userns,
+        config.networking.network,
+    )
+    wanted = [*config.requires, *(it.joined for it in joined if it.mode == "container")]
+    if not wanted:
+        return
+    for needed in containers.by_ids(engine.database, list(dict.fromkeys(wanted))):
+        channel = start(engine, needed)
+        if channel is not None:
+            channel.close()

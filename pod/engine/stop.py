@@ -30,7 +30,10 @@ def stop(engine: Engine, container: Container, timeout_seconds: int | None = Non
     lock = locks.FileLock(engine.paths.container_lock(container.id))
     with lock:
         rows = containers.by_ids(engine.database, [container.id])
-        return bool(rows) and stop_locked(engine, rows[0], lock, timeout_seconds)
+        if not rows:
+            lock.remove()  # it is gone, and taking the lock made its file again
+            return False
+        return stop_locked(engine, rows[0], lock, timeout_seconds)
 
 
 def stop_locked(

@@ -51,6 +51,10 @@ class Facts(Record):
     ] = ()  # (on the host, in the container) of --device and --privileged
     cgroup: str = ""  # directory of the container's cgroup; "" for none
     has_cgroup_tree: bool = True
+    ipc_directories: tuple[str, ...] = (
+        "/dev/shm",
+        "/dev/mqueue",
+    )  # those of the host, for --ipc=host
     apparmor: str = ""  # default profile; "" where the host has no AppArmor
     init_program: str = ""  # for --init: path on the host
     window: tuple[int, int] = (0, 0)  # rows and columns of the caller's terminal
@@ -239,6 +243,8 @@ def _system_mounts(config: ContainerConfig, facts: Facts) -> list[RuntimeMount]:
         elif mount.target == "/dev/pts" and not _is_mapped(5, facts.gid_maps):
             options = [word for word in options if word != "gid=5"]
         elif mount.target in {"/dev/shm", "/dev/mqueue"} and config.ipc.mode == "host":
+            if mount.target not in facts.ipc_directories:
+                continue
             kind, source, options = "bind", mount.target, ["rbind", "nosuid", "noexec", "nodev"]
         elif mount.target == "/dev/shm" and config.ipc.mode == "none":
             continue

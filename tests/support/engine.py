@@ -188,7 +188,7 @@ class Engine:
                 f"{name}/{entry} in the root directory" for entry in _entries(self.root, name)
             ]
         for name in _entries(self.root, "locks"):
-            if name.removesuffix(".lock") not in ("images", "store"):
+            if name.removesuffix(".lock") not in _STORE_LOCKS:
                 found.append(f"lock file {name}")
         for directory, _, files in os.walk(self.runroot):
             shown = os.path.relpath(directory, self.runroot)
@@ -279,6 +279,9 @@ def engine_in(
         engine.options += ["--tmpdir", os.path.join(runtime_directory, f"{name}.libpod")]
     return engine
 
+
+# Lock files that belong to the store and not to a container or volume, so that they may stay.
+_STORE_LOCKS = ("images", "store", "layers", "trash-waiting", "trash-working")
 
 _PODMAN_CONF = """[containers]
 log_driver = "k8s-file"

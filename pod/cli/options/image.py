@@ -55,10 +55,9 @@ REGISTRY_OPTIONS = (
 QUIET = Option(("-q", "--quiet"), "flag", "Show no progress of the pull")
 PULL = Option(
     ("--pull",),
-    "optional",
+    "text",
     "When to pull the image: missing, always, newer, never",
     metavar="POLICY",
-    no_value="always",
 )
 OPTIONS = (PULL, QUIET, *PLATFORM_OPTIONS, *REGISTRY_OPTIONS)
 

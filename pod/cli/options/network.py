@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from pod.cli.declare import Arguments
     from pod.spec.container import Networking
     from pod.spec.namespaces import Network
-    from pod.spec.ports import PortMapping
 
 OPTIONS = (
     Option(
@@ -93,7 +92,7 @@ def networking_of(arguments: Arguments, base: Networking) -> Networking:
         return base
     networking = base.replace(**changes)
     _check(arguments, networking)
-    return networking.replace(ports=_usable_ports(networking))
+    return _without_useless_ports(networking)
 
 
 def _network(arguments: Arguments) -> Network:
@@ -150,10 +149,11 @@ def _check(arguments: Arguments, networking: Networking) -> None:
                 )
 
 
-def _usable_ports(networking: Networking) -> tuple[PortMapping, ...]:
+def _without_useless_ports(networking: Networking) -> Networking:
     """Nothing is published where the container has no network of its own; it is said, as podman and docker do."""
     mode = networking.network.mode
-    if networking.ports and mode in {"host", "none", "container", "ns"}:
+    wants_ports = networking.ports or networking.publish_all
+    if wants_ports and mode in {"host", "none", "container", "ns"}:
         log.warning(f"ports are not published with --network={networking.network}")
-        return ()
-    return networking.ports
+        return networking.replace(ports=(), publish_all=False)
+    return networking

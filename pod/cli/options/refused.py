@@ -8,6 +8,7 @@ _HEALTH = "health checks come with a later version of pod"
 _NETWORKS = "networks made by 'pod network create' come with a later version of pod"
 _PODS = "pods come with a later version of pod"
 _SECRETS = "secrets come with a later version of pod"
+_DESCRIPTORS = "only the command of `pod exec` can inherit descriptors"
 _GPUS = "this version of pod does not read CDI files; add the devices with --device"
 _LATER = "this version of pod does not have it yet"
 _VERSION_1 = "it belongs to version 1 of control groups"
@@ -62,7 +63,8 @@ _TEXTS = {
     "--personality": _LATER,
     "--pod": _PODS,
     "--pod-id-file": _PODS,
-    "--preserve-fd": "use --preserve-fds with a number",
+    "--preserve-fd": _DESCRIPTORS,
+    "--preserve-fds": _DESCRIPTORS,
     "--rdt-class": "only root can assign cache and memory bandwidth",
     "--sdnotify": _LATER,
     "--seccomp-policy": "pod takes the filter from --security-opt seccomp=FILE alone",

@@ -1,0 +1,656 @@
+"""`pod run`: what the container gets from each option, exit statuses, streams, signals; and what is refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine import Engine, Result
+from tests.support.waiting import until
+
+QUICK = ("--rm", "--network", "none")
+
+
+def run(pod: Engine, *words: str, **more: object) -> Result:
+    """A container without a network that is gone afterwards."""
+    return pod("run", *QUICK, *words, **more)  # type: ignore[arg-type]
+
+
+# Exit statuses
+
+
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [
+        ("true", 0),
+        ("exit 3", 3),
+        ("exit 255", 255),
+        # Process 1 cannot be killed from inside, so a child is.
+        pytest.param("sh -c 'kill -9 $$'; exit $?", 137, id="killed"),
+        pytest.param("kill -15 $$; exit 0", 0, id="process-1-ignores-signals-by-default"),
+    ],
+)
+def test_exit_status_is_that_of_the_command(pod: Engine, script: str, status: int) -> None:
+    run(pod, "busybox", "sh", "-c", script, status=status)
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        ("nosuchcommand", 127),
+        ("/no/such/file", 127),
+        ("/etc", 126),
+        pytest.param("/etc/passwd", 126, id="not-executable"),
+    ],
+)
+def test_command_that_cannot_run(pod: Engine, command: str, status: int) -> None:
+    result = run(pod, "busybox", command, status=status)
+    assert command in result.stderr
+    assert pod("ps", "-a", "-q").out == ""
+
+
+def test_pod_itself_failing_is_125(pod: Engine) -> None:
+    assert "bogus" in run(pod, "--bogus", "busybox", "true", status=125).stderr
+    run(pod, "--pull", "never", "localhost/no/such:image", "true", status=125)
+    run(pod, status=125)
+
+
+# Streams
+
+
+def test_streams_are_separate_and_binary(pod: Engine) -> None:
+    result = run(pod, "busybox", "sh", "-c", "printf 'a\\200b'; printf 'c\\377' >&2")
+    assert result.stdout == "a\udc80b"
+    assert result.stderr == "c\udcff"
+
+
+def test_stdin_reaches_the_command_only_with_interactive(pod: Engine) -> None:
+    assert run(pod, "-i", "busybox", "cat", stdin="hello").stdout == "hello"
+    assert run(pod, "busybox", "cat", stdin="hello").stdout == ""
+
+
+def test_much_data_passes_both_ways(pod: Engine) -> None:
+    data = os.urandom(3_000_000)
+    with pod.spawn("run", *QUICK, "-i", "busybox", "cat") as process:
+        out, _ = process.communicate(data, timeout=60)
+    assert out == data
+
+
+def test_stdin_may_be_a_file(pod: Engine, tmp_path: Path) -> None:
+    path = tmp_path / "input"
+    path.write_bytes(b"x" * 100_000 + b"\n")
+    with (
+        path.open("rb") as file,
+        pod.spawn("run", *QUICK, "-i", "busybox", "wc", "-c", stdin=file) as process,
+    ):
+        assert process.communicate(timeout=60)[0].strip() == b"100001"
+
+
+def test_closed_reader_ends_the_command(pod: Engine) -> None:
+    with pod.spawn("run", *QUICK, "busybox", "yes") as process:
+        assert process.stdout is not None and process.stdout.readline() == b"y\n"
+        process.stdout.close()
+        process.wait(timeout=60)
+    until(lambda: pod("ps", "-a", "-q").out == "", "removing the container whose reader went away")
+
+
+def test_attach_chooses_streams(pod: Engine) -> None:
+    script = "echo out; echo err >&2"
+    result = run(pod, "-a", "stderr", "busybox", "sh", "-c", script)
+    assert (result.stdout, result.stderr) == ("", "err\n")
+    result = run(pod, "--attach", "stdout", "busybox", "sh", "-c", script)
+    assert (result.stdout, result.stderr) == ("out\n", "")
+
+
+# In the background
+
+
+def test_detach_prints_the_id_and_leaves_it_running(pod: Engine) -> None:
+    number = pod("run", "-d", "--network", "none", "--name", "bg", "busybox", "sleep", "1000").out
+    assert len(number) == 64
+    assert pod("ps", "--no-trunc", "-q").out == number
+    pod("rm", "-f", "-t", "0", "bg")
+
+
+def test_detached_container_outlives_the_closed_streams_of_the_command(pod: Engine) -> None:
+    # A pipe that the container's monitor had inherited would keep this from ending.
+    done = subprocess.run(
+        pod.full_command("run", "-d", "--network", "none", "busybox", "sleep", "1000"),
+        env=pod.environment,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert len(done.stdout.strip()) == 64
+
+
+def test_rm_removes_after_the_end_in_the_background(pod: Engine) -> None:
+    pod("run", "-d", *QUICK, "busybox", "true")
+    until(lambda: pod("ps", "-a", "-q").out == "", "removing the container")
+
+
+def test_without_rm_the_container_stays(pod: Engine) -> None:
+    pod("run", "--network", "none", "--name", "kept", "busybox", "sh", "-c", "exit 4", status=4)
+    assert pod("ps", "-a", "--format", "{{.Names}} {{.ExitCode}} {{.State}}").out == (
+        "kept 4 exited"
+    )
+
+
+# Signals
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_signals_are_passed_on(pod: Engine, number: signal.Signals) -> None:
+    name = number.name.removeprefix("SIG")
+    script = f"trap 'echo got {name}; exit 5' {name}; echo ready; while true; do sleep 0.1; done"
+    with pod.spawn("run", *QUICK, "busybox", "sh", "-c", script) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(number)
+        assert process.stdout.read() == f"got {name}\n".encode()
+        assert process.wait(timeout=60) == 5
+
+
+def test_signals_are_not_passed_on_without_sig_proxy(pod: Engine) -> None:
+    with pod.spawn(
+        "run", "--network", "none", "--name", "s", "--sig-proxy=false", "busybox",
+        "sh", "-c", "trap 'exit 5' TERM; echo ready; while true; do sleep 0.1; done",
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+    assert pod("ps", "--format", "{{.Names}}").out == "s"
+    pod("rm", "-f", "-t", "0", "s")
+
+
+# The process
+
+
+def test_environment(pod: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_text("# comment\nFILE=from file\nBOTH=file\nHOSTVAR\n\n")
+    result = run(
+        pod, "-e", "A=1", "--env", "BOTH=option", "-e", "HOSTVAR2", "--env-file", str(file), "-e", "EMPTY=",
+        "-e", "PRE_*", "--hostname", "h1", "busybox", "env",
+        env={"HOSTVAR": "x", "HOSTVAR2": "y z", "PRE_A": "1", "PRE_B": "2", "OTHER": "no"},
+    )  # fmt: skip
+    variables = dict(line.split("=", 1) for line in result.lines)
+    assert variables["A"] == "1"
+    assert variables["FILE"] == "from file"
+    assert variables["BOTH"] == "option"
+    assert variables["HOSTVAR"] == "x"
+    assert variables["HOSTVAR2"] == "y z"
+    assert variables["EMPTY"] == ""
+    assert (variables["PRE_A"], variables["PRE_B"]) == ("1", "2")
+    assert variables["HOSTNAME"] == "h1"
+    assert variables["HOME"] == "/root"
+    assert "/bin" in variables["PATH"]
+    assert "OTHER" not in variables
+
+
+def test_environment_of_the_host_and_unsetting(pod: Engine) -> None:
+    out = run(pod, "--env-host", "--unsetenv", "PATH", "busybox", "/bin/env", env={"MINE": "1"})
+    assert "MINE=1" in out.lines
+    out = run(pod, "--unsetenv-all", "-e", "ONLY=1", "busybox", "/bin/env")
+    assert "ONLY=1" in out.lines
+    assert not any(line.startswith("PATH=") for line in out.lines)
+
+
+def test_environment_merged_with_the_images(pod: Engine) -> None:
+    out = run(pod, "--env-merge", "PATH=${PATH}:/extra", "busybox", "sh", "-c", "echo $PATH").out
+    assert out.endswith(":/extra") and out.startswith("/")
+
+
+def test_proxies_of_the_caller_are_passed_on(pod: Engine) -> None:
+    proxy = {"http_proxy": "http://proxy:3128"}
+    assert "http_proxy=http://proxy:3128" in run(pod, "busybox", "env", env=proxy).lines
+    assert "http_proxy" not in run(pod, "--http-proxy=false", "busybox", "env", env=proxy).stdout
+
+
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        ("0", "0 0"),
+        ("1000", "1000 0"),
+        ("1000:33", "1000 33"),
+        ("root", "0 0"),
+    ],
+)
+def test_user(pod: Engine, user: str, expected: str) -> None:
+    words = ("busybox", "sh", "-c", "echo $(id -u) $(id -g)")
+    assert run(pod, "--user", user, *words).out == expected
+
+
+def test_group_add(pod: Engine) -> None:
+    assert "1234" in run(pod, "--group-add", "1234", "busybox", "id", "-G").out.split()
+
+
+def test_workdir_is_made_and_entered(pod: Engine) -> None:
+    assert run(pod, "-w", "/a/b c", "busybox", "pwd").out == "/a/b c"
+
+
+def test_entrypoint(pod: Engine) -> None:
+    assert run(pod, "--entrypoint", "echo", "busybox", "x", "y").out == "x y"
+    assert run(pod, "--entrypoint", '["echo","one two"]', "busybox", "z").out == "one two z"
+    assert run(pod, "--entrypoint", "", "busybox", "echo", "a").out == "a"
+
+
+def test_hostname_umask_timezone(pod: Engine) -> None:
+    script = "hostname; umask; cat /etc/hostname"
+    out = run(pod, "--hostname", "my-host", "--umask", "0077", "busybox", "sh", "-c", script)
+    assert out.lines == ["my-host", "0077", "my-host"]
+    zone = run(pod, "--tz", "Asia/Tokyo", "busybox", "ls", "/etc/localtime")
+    assert zone.out == "/etc/localtime"
+
+
+def test_init_is_process_1_and_reaps(pod: Engine) -> None:
+    assert run(pod, "--init", "busybox", "sh", "-c", "echo $$").out != "1"
+    assert run(pod, "busybox", "sh", "-c", "echo $$").out == "1"
+
+
+def test_unknown_user_gets_a_line_in_passwd(pod: Engine) -> None:
+    script = "grep :1717: /etc/passwd || echo none"
+    words = ("busybox", "sh", "-c", script)
+    assert ":1717:" in run(pod, "-u", "1717", *words).out
+    assert run(pod, "-u", "1717", "--passwd=false", *words).out == "none"
+    entry = "special:x:$UID:0::/home:/bin/sh"
+    assert run(pod, "-u", "1717", "--passwd-entry", entry, *words).out == (
+        "special:x:1717:0::/home:/bin/sh"
+    )
+
+
+# Files and devices
+
+
+def test_bind_mounts(pod: Engine, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content\n")
+    script = "cat /data/file; echo new > /data/new; touch /ro/x"
+    result = run(
+        pod, "-v", f"{tmp_path}:/data", "-v", f"{tmp_path}:/ro:ro", "busybox", "sh", "-c", script,
+        status=1,
+    )  # fmt: skip
+    assert result.out == "content"
+    assert "Read-only" in result.stderr
+    assert (tmp_path / "new").read_text() == "new\n"
+    assert (tmp_path / "new").stat().st_uid == os.getuid()
+
+
+def test_relative_source_is_below_the_current_directory(pod: Engine, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "f").write_text("x")
+    out = run(pod, "-v", "./sub:/s", "busybox", "cat", "/s/f", cwd=str(tmp_path))
+    assert out.stdout == "x"
+
+
+def test_mount_option(pod: Engine, tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("bound")
+    out = run(
+        pod, "--mount", f"type=bind,src={tmp_path},dst=/b,ro", "--mount", "type=tmpfs,dst=/t,tmpfs-size=1m",
+        "busybox", "sh", "-c", "cat /b/f; df -k /t | tail -1",
+    )  # fmt: skip
+    assert out.stdout.startswith("bound")
+    assert "1024" in out.stdout
+
+
+def test_volumes_keep_their_content(pod: Engine) -> None:
+    run(pod, "-v", "keep:/v", "busybox", "sh", "-c", "echo kept > /v/file")
+    assert run(pod, "-v", "keep:/v:ro", "busybox", "cat", "/v/file").out == "kept"
+
+
+def test_new_volume_has_what_the_image_has_there(pod: Engine) -> None:
+    assert "passwd" in run(pod, "-v", "filled:/etc", "busybox", "ls", "/etc").out
+    assert "passwd" in run(pod, "-v", "filled:/elsewhere", "busybox", "ls", "/elsewhere").out
+
+
+def test_anonymous_volumes_go_with_the_container(pod: Engine) -> None:
+    run(pod, "-v", "/anon", "busybox", "touch", "/anon/x")
+    assert pod("volume", "ls", "-q").out == ""
+
+
+def test_overlay_volume_leaves_the_source_as_it_is(pod: Engine, tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("old")
+    script = "echo new > /o/f; cat /o/f"
+    assert run(pod, "-v", f"{tmp_path}:/o:O", "busybox", "sh", "-c", script).out == "new"
+    assert (tmp_path / "f").read_text() == "old"
+
+
+def test_volumes_from_another_container(pod: Engine) -> None:
+    pod("create", "--name", "donor", "-v", "shared:/s", "busybox")
+    run(pod, "--volumes-from", "donor", "busybox", "sh", "-c", "echo 1 > /s/x")
+    assert run(pod, "-v", "shared:/t", "busybox", "cat", "/t/x").out == "1"
+
+
+def test_tmpfs(pod: Engine) -> None:
+    out = run(pod, "--tmpfs", "/x:size=64k,mode=700", "busybox", "sh", "-c", "mount; stat -c %a /x")
+    assert any(" /x type tmpfs" in line for line in out.lines)
+    assert out.lines[-1] == "700"
+
+
+def test_read_only_root(pod: Engine) -> None:
+    script = "touch /x 2>/dev/null || echo refused; touch /tmp/x && echo fine"
+    assert run(pod, "--read-only", "busybox", "sh", "-c", script).lines == ["refused", "fine"]
+    out = run(
+        pod,
+        "--read-only",
+        "--read-only-tmpfs=false",
+        "busybox",
+        "sh",
+        "-c",
+        "touch /tmp/x",
+        status=1,
+    )
+    assert "Read-only" in out.stderr
+
+
+def test_shm_size(pod: Engine) -> None:
+    out = run(pod, "--shm-size", "8m", "busybox", "df", "-k", "/dev/shm")
+    assert "8192" in out.lines[-1].split()
+
+
+def test_device(pod: Engine) -> None:
+    out = run(pod, "--device", "/dev/null:/dev/mynull", "busybox", "ls", "-l", "/dev/mynull")
+    assert out.out.startswith("c")
+
+
+def test_rootfs_instead_of_an_image(pod: Engine, tmp_path: Path) -> None:
+    from tests.support.images import busybox_program
+
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "busybox"
+    program.write_bytes(Path(busybox_program()).read_bytes())
+    program.chmod(0o755)
+    tmp_path.chmod(0o755)
+    out = run(pod, "--rootfs", str(tmp_path), "/bin/busybox", "echo", "from directory")
+    assert out.out == "from directory"
+
+
+# What it may do
+
+
+def test_capabilities(pod: Engine) -> None:
+    words = ("busybox", "grep", "CapEff", "/proc/self/status")
+    none = run(pod, "--cap-drop", "all", *words).out.split()[1]
+    assert int(none, 16) == 0
+    one = run(pod, "--cap-drop", "all", "--cap-add", "net_raw", *words).out.split()[1]
+    assert int(one, 16) == 1 << 13
+    everything = int(run(pod, "--privileged", *words).out.split()[1], 16)
+    assert everything > int(run(pod, *words).out.split()[1], 16)
+
+
+def test_no_new_privileges(pod: Engine) -> None:
+    words = ("busybox", "grep", "NoNewPrivs", "/proc/self/status")
+    assert run(pod, "--security-opt", "no-new-privileges", *words).out.split()[1] == "1"
+    assert run(pod, *words).out.split()[1] == "0"
+
+
+def test_seccomp_can_be_switched_off(pod: Engine) -> None:
+    words = ("busybox", "grep", "Seccomp:", "/proc/self/status")
+    assert run(pod, *words).out.split()[1] == "2"
+    assert run(pod, "--security-opt", "seccomp=unconfined", *words).out.split()[1] == "0"
+
+
+def test_ulimit(pod: Engine) -> None:
+    assert run(pod, "--ulimit", "nofile=100:200", "busybox", "sh", "-c", "ulimit -n").out == "100"
+
+
+def test_sysctl(pod: Engine) -> None:
+    out = run(
+        pod, "--sysctl", "net.ipv4.ip_forward=1", "busybox", "cat", "/proc/sys/net/ipv4/ip_forward"
+    )
+    assert out.out == "1"
+
+
+def test_oom_score_adj(pod: Engine) -> None:
+    words = ("busybox", "cat", "/proc/self/oom_score_adj")
+    assert run(pod, "--oom-score-adj", "500", *words).out == "500"
+
+
+# Namespaces
+
+
+def test_host_namespaces(pod: Engine) -> None:
+    links = {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in ("pid", "net", "uts", "ipc")}
+    for kind, option in (("pid", "--pid"), ("uts", "--uts"), ("ipc", "--ipc")):
+        out = run(pod, option, "host", "busybox", "readlink", f"/proc/self/ns/{kind}")
+        assert out.out == links[kind], kind
+    out = pod("run", "--rm", "--network", "host", "busybox", "readlink", "/proc/self/ns/net")
+    assert out.out == links["net"]
+    assert run(pod, "busybox", "readlink", "/proc/self/ns/pid").out != links["pid"]
+
+
+def test_namespaces_of_another_container(pod: Engine) -> None:
+    pod("run", "-d", "--name", "owner", "--network", "none", "busybox", "sleep", "1000")
+    script = "readlink /proc/self/ns/pid; readlink /proc/self/ns/net"
+    inside = pod("exec", "owner", "sh", "-c", script).lines
+    joined = pod(
+        "run", "--rm", "--pid", "container:owner", "--network", "container:owner", "busybox",
+        "sh", "-c", script,
+    ).lines  # fmt: skip
+    assert joined == inside
+    pod("rm", "-f", "-t", "0", "owner")
+
+
+def test_userns_keep_id(pod: Engine) -> None:
+    out = run(pod, "--userns", "keep-id", "busybox", "id", "-u").out
+    assert out == str(os.getuid())
+
+
+# Network
+
+
+def test_hosts_and_resolvers(pod: Engine) -> None:
+    script = "cat /etc/hosts; echo --; cat /etc/resolv.conf"
+    out = pod(
+        "run", "--rm", "--add-host", "one;two:10.1.2.3", "--dns", "192.0.2.53", "--dns-search", "example.org",
+        "--dns-option", "ndots:3", "busybox", "sh", "-c", script,
+    ).stdout  # fmt: skip
+    hosts, _, resolvers = out.partition("--\n")
+    assert "10.1.2.3" in hosts and "one" in hosts and "two" in hosts
+    assert "nameserver 192.0.2.53" in resolvers
+    assert "search example.org" in resolvers
+    assert "ndots:3" in resolvers
+
+
+def test_no_hosts_leaves_the_images_file(pod: Engine) -> None:
+    assert (
+        "localhost"
+        not in run(pod, "--no-hosts", "busybox", "sh", "-c", "cat /etc/hosts || true").out
+    )
+
+
+def test_ports_without_a_network_are_told(pod: Engine) -> None:
+    result = run(pod, "-p", "18080:80", "busybox", "true")
+    assert "discarded" in result.stderr or "not published" in result.stderr
+
+
+# Names and files
+
+
+def test_cidfile_and_pidfile(pod: Engine, tmp_path: Path) -> None:
+    cid, pid = tmp_path / "cid", tmp_path / "pid"
+    number = pod(
+        "run", "-d", "--network", "none", "--cidfile", str(cid), "--pidfile", str(pid), "--name", "files",
+        "busybox", "sleep", "1000",
+    ).out  # fmt: skip
+    assert cid.read_text() == number
+    assert pod("inspect", "-f", "{{.State.Pid}}", "files").out == pid.read_text().strip()
+    assert "exists" in pod("run", "--cidfile", str(cid), "busybox", "true", status=125).stderr
+    pod("rm", "-f", "-t", "0", "files")
+
+
+def test_names_are_unique_and_replaced_on_request(pod: Engine) -> None:
+    first = pod("create", "--name", "same", "busybox").out
+    taken = pod("run", "--name", "same", "busybox", "true", status=125)
+    assert "same" in taken.stderr and "in use" in taken.stderr
+    pod("run", "--network", "none", "--name", "same", "--replace", "busybox", "true")
+    assert pod("ps", "-a", "--no-trunc", "-q").out != first
+
+
+def test_labels_and_annotations(pod: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "labels"
+    file.write_text("from=file\n")
+    pod(
+        "create", "--name", "l", "-l", "a=1", "--label", "b", "--label-file", str(file), "--annotation", "note=x",
+        "busybox",
+    )  # fmt: skip
+    assert pod("inspect", "-f", "{{json .Config.Labels}}", "l").json() == {
+        "a": "1",
+        "b": "",
+        "from": "file",
+    }
+    assert pod("inspect", "-f", '{{index .Config.Annotations "note"}}', "l").out == "x"
+
+
+def test_log_driver_none_keeps_nothing(pod: Engine) -> None:
+    pod(
+        "run",
+        "--network",
+        "none",
+        "--name",
+        "quiet",
+        "--log-driver",
+        "none",
+        "busybox",
+        "echo",
+        "x",
+    )
+    assert pod("logs", "quiet", status=125).stdout == ""
+
+
+def test_timeout_ends_the_container(pod: Engine) -> None:
+    result = run(pod, "--timeout", "1", "busybox", "sleep", "1000", status=None)
+    assert result.status in (137, 255)  # podman's conmon says 255
+
+
+def test_restart_on_failure_counts(pod: Engine) -> None:
+    pod(
+        "run", "-d", "--network", "none", "--name", "again", "--restart", "on-failure:2", "busybox",
+        "sh", "-c", "echo try; exit 3",
+    )  # fmt: skip
+    assert pod("wait", "again").out == "3"
+    until(lambda: pod("logs", "again").lines == ["try"] * 3, "trying three times")
+    assert pod("inspect", "-f", "{{.RestartCount}}", "again").out == "2"
+
+
+def test_requires_starts_the_other_first(pod: Engine) -> None:
+    pod("create", "--name", "first", "--network", "none", "busybox", "sleep", "1000")
+    pod(
+        "run",
+        "-d",
+        "--requires",
+        "first",
+        "--network",
+        "none",
+        "--name",
+        "second",
+        "busybox",
+        "sleep",
+        "1000",
+    )
+    assert sorted(pod("ps", "--format", "{{.Names}}").lines) == ["first", "second"]
+    pod("rm", "-f", "-t", "0", "second", "first")
+
+
+def test_options_end_at_the_image(pod: Engine) -> None:
+    assert run(pod, "busybox", "echo", "-e", "--rm", "--name").out == "--rm --name"
+
+
+def test_several_at_once_get_different_names(pod: Engine) -> None:
+    failures: list[str] = []
+
+    def start() -> None:
+        result = pod("run", "-d", "--network", "none", "busybox", "sleep", "1000", status=None)
+        if result.status:
+            failures.append(str(result))
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    names = pod("ps", "--format", "{{.Names}}").lines
+    assert len(set(names)) == 8
+    pod("rm", "-f", "-a", "-t", "0")
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["-p", "99999:80"], "99999:80"),
+        (["-v", "a:b:c:d"], "a:b:c:d"),
+        (["--memory", "12x"], "12x"),
+        (["--name", "a b"], "a b"),
+        (["-w", "relative"], "relative"),
+        (["--env-file", "/no/such/file"], "/no/such/file"),
+        (["--add-host", "nonsense"], "nonsense"),
+        (["--cap-add", "NONSENSE"], "NONSENSE"),
+        (["--ulimit", "nonsense=1"], "nonsense=1"),
+        (["--security-opt", "nonsense"], "nonsense"),
+        (["--log-driver", "nonsense"], "nonsense"),
+        (["--stop-signal", "NONSENSE"], "NONSENSE"),
+        (["--restart", "sometimes"], "sometimes"),
+        (["--shm-size", "much"], "much"),
+        (["--pull", "sometimes"], "sometimes"),
+        (["--pid", "nonsense"], "nonsense"),
+        (["--volumes-from", "no-such-container"], "no-such-container"),
+        (["--network", "container:no-such-container"], "no-such-container"),
+        (["--timeout", "-1"], "-1"),
+        (["--user", "no-such-user"], "no-such-user"),
+        (["--rootfs"], "busybox"),
+    ],
+)
+def test_wrong_value_is_named(pod: Engine, words: list[str], named: str) -> None:
+    result = pod("run", "--rm", "--network=none", *words, "busybox", "true", status=None)
+    assert result.status in (125, 126)  # podman finds some only when it starts the container
+    assert result.stdout == ""
+    assert named in result.stderr
+    assert "Traceback" not in result.stderr
+    assert pod("ps", "-a", "-q").out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "one", "other"),
+    [
+        (["--rm", "--restart", "always"], "--rm", "--restart"),
+        (["--replace"], "--replace", "--name"),
+        (["--userns", "keep-id", "--uidmap", "0:0:1"], "--userns", "--uidmap"),
+        (["--no-hosts", "--add-host", "a:10.1.1.1"], "--no-hosts", "--add-host"),
+        (["--uts", "host", "--hostname", "x"], "--uts", "--hostname"),
+        (["-d", "-a", "stdout"], "--detach", "--attach"),
+        (["--cpus", "1", "--cpu-quota", "10000"], "--cpus", "--cpu-quota"),
+        (["--platform", "linux/amd64", "--arch", "amd64"], "--platform", "--arch"),
+        (["-t", "--log-driver", "passthrough"], "--tty", "--log-driver"),
+    ],
+)
+@pytest.mark.not_podman("its messages name the options in other words, or not at all")
+def test_conflict_names_both_options(pod: Engine, words: list[str], one: str, other: str) -> None:
+    result = pod("run", *words, "busybox", "true", status=125)
+    assert one in result.stderr and other in result.stderr
+    assert len(result.stderr.splitlines()) <= 2
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--pod=x",
+        "--secret=x",
+        "--health-cmd=x",
+        "--ip=10.1.1.1",
+        "--gpus=all",
+        "--oom-kill-disable",
+    ],
+)
+@pytest.mark.not_podman("it has them, or refuses them in its own words")
+def test_option_of_others_is_refused_with_a_reason(pod: Engine, option: str) -> None:
+    result = pod("run", option, "busybox", "true", status=125)
+    assert result.stderr.startswith(f"Error: flag '{option.partition('=')[0]}' is not supported: ")
