@@ -63,9 +63,18 @@ class Paths:
         return f"{self.runroot}/containers/{container_id}"
 
 
+UNSHARED_ROOT, UNSHARED_RUNROOT = "_POD_ROOT", "_POD_RUNROOT"
+"""Variables in which `pod unshare` tells the pods inside of it which directories it was called with."""
+
+
+def is_rootless() -> bool:
+    """Whether the caller is an ordinary user, also one who is root of a namespace made by `pod unshare`."""
+    return os.geteuid() != 0 or UNSHARED_ROOT in os.environ
+
+
 def default_root() -> str:
     """Where images and containers are kept unless `--root` or storage.conf says otherwise."""
-    if os.geteuid() == 0:
+    if not is_rootless():
         return "/var/lib/pod"
     data = os.environ.get("XDG_DATA_HOME") or os.path.join(home(), ".local/share")
     return os.path.join(data, "pod")
@@ -73,7 +82,7 @@ def default_root() -> str:
 
 def default_runroot() -> str:
     """Where the state of running containers is kept unless `--runroot` or storage.conf says otherwise."""
-    if os.geteuid() == 0:
+    if not is_rootless():
         return "/run/pod"
     directory = os.environ.get("XDG_RUNTIME_DIR")
     if directory and os.access(directory, os.W_OK):

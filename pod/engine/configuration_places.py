@@ -119,7 +119,7 @@ def find_places(
     """The places for the caller; `config_dir` (--config) stands for the caller's own ~/.config/containers."""
     own = environ.get("XDG_CONFIG_HOME") or os.path.join(paths.home(), ".config")
     cached = environ.get("XDG_CACHE_HOME") or os.path.join(paths.home(), ".cache")
-    rootless = os.geteuid() != 0
+    rootless = paths.is_rootless()
     return Places(
         shipped=shipped_directory(),
         user=config_dir or os.path.join(own, "containers"),

@@ -93,9 +93,11 @@ class Engine:
     def paths(self) -> paths.Paths:
         if self._paths is None:
             given, storage = self._given, self.settings.storage
+            root = given["root"] or os.environ.get(paths.UNSHARED_ROOT)
+            runroot = given["runroot"] or os.environ.get(paths.UNSHARED_RUNROOT)
             self._paths = paths.Paths(
-                given["root"] or storage.root_directory() or paths.default_root(),
-                given["runroot"] or storage.run_directory() or paths.default_runroot(),
+                root or storage.root_directory() or paths.default_root(),
+                runroot or storage.run_directory() or paths.default_runroot(),
                 given["volume_path"] or self.settings.engine.volume_path,
             )
         return self._paths

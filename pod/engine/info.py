@@ -10,6 +10,7 @@ import os
 
 from pod.base import log
 from pod.base.errors import PodError
+from pod.base.paths import is_rootless
 from pod.base.version import VERSION
 from pod.engine import info_host
 from pod.linux import cgroups, idmap, processes
@@ -168,7 +169,7 @@ def _security(engine: Engine) -> dict[str, Any]:
     return {
         "apparmorEnabled": info_host.has_apparmor(),
         "capabilities": ",".join(settings.default_capabilities),
-        "rootless": os.geteuid() != 0,
+        "rootless": is_rootless(),
         "seccompEnabled": info_host.has_seccomp(),
         "seccompProfilePath": settings.seccomp_profile or default_profile(),
         "selinuxEnabled": os.path.exists("/sys/fs/selinux/enforce"),

@@ -253,6 +253,35 @@ def start_inside(
     return child
 
 
+def enter(uids: IdMap, gids: IdMap, *, namespaces: int = CLONE_NEWNS) -> None:
+    """Make this very process root of a new user namespace with these maps, and of further `namespaces`.
+
+    As run_inside for a process that goes on, such as one that executes another program. Call with a single thread. As
+    the real root, when the maps are its own, no user namespace is made.
+    """
+    from pod.linux import syscalls
+
+    if not is_own_map(uids, gids):
+        ready_read, ready_write = os.pipe()
+        own_pid = os.getpid()
+
+        def map_parent() -> None:
+            # From outside, as newuidmap wants it. End of file: the parent has failed, and says why.
+            if os.read(ready_read, 1) == b"u":
+                map_ids(own_pid, uids, gids)
+
+        child = processes.fork(map_parent, what="map the ids", keep={ready_read})
+        os.close(ready_read)
+        try:
+            syscalls.unshare(CLONE_NEWUSER)
+            os.write(ready_write, b"u")
+        finally:
+            os.close(ready_write)
+            child.result()
+        become_root()
+    _unshare_and_call(namespaces, lambda: None)
+
+
 def is_own_map(uids: IdMap, gids: IdMap) -> bool:
     """Whether the maps are those of this process already, and it is root: then nothing needs to be mapped."""
     return os.geteuid() == 0 and (uids, gids) == (own_map("uid"), own_map("gid"))
