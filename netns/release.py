@@ -27,3 +27,23 @@ def release(plan: dict[str, Any]) -> None:
             os.unlink(path)
         except FileNotFoundError:
             continue
+
+
+def release_lost(run_directory: str, container_pid: int) -> None:
+    """End a helper that a killed monitor had started and not yet written down, by the file in which it says its pid.
+
+    The number may have been given to another process since; the helper's last argument is the container's process.
+    """
+    for name in os.listdir(run_directory):
+        if not name.endswith(".pid"):
+            continue
+        try:
+            with open(f"{run_directory}/{name}", encoding="utf-8") as file:
+                pid = int(file.read())
+            with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+                arguments = file.read().rstrip("\0").split("\0")
+        except (OSError, ValueError):
+            continue
+        started = processes.start_time(pid)
+        if started is not None and name in arguments and arguments[-1] == str(container_pid):
+            processes.send_signal(pid, started, signals.SIGKILL)

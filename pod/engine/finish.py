@@ -83,7 +83,7 @@ def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Contai
     if run.is_alive:
         return container
     if run.condition == "lost":
-        clean_up_after_lost_monitor(run.state)
+        clean_up_after_lost_monitor(engine.paths.run(container.id), run.state)
     ended = _end_of(engine, container, run)
     faults.step("finish: seen")
     settled = container.replace(status="exited", **ended)
@@ -130,10 +130,13 @@ def _end_of(engine: Engine, container: Container, run: reconcile.Run) -> dict[st
     }
 
 
-def clean_up_after_lost_monitor(state: dict[str, Any]) -> None:
+def clean_up_after_lost_monitor(run_directory: str, state: dict[str, Any]) -> None:
     """End what a killed monitor has left: the container, its network helper, its cgroup."""
+    from netns import release
     from pod.linux import cgroups, signals
 
+    if state.get("pid"):
+        release.release_lost(run_directory, state["pid"])
     if state.get("pid"):
         processes.send_signal(state["pid"], state["pid_started"], signals.SIGKILL)
     for pid, started in state.get("helpers", ()):

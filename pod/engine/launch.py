@@ -59,6 +59,9 @@ def launch(
     try:
         faults.step("launch: run directory")
         order = make_order(engine, container, attach=attach, window=window)
+        # Until the monitor writes its own: what there is to clean up when it is killed before that.
+        state = {"cgroup": order["bundle"]["cgroup"]}
+        files.write_json(f"{run_directory}/{monitor.STATE_FILE}", state, sync=False)
         channel = engine.take_monitor() or _spawn_monitor()
         try:
             channel.send(order, fds=streams or ())

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 20
 _TAIL_BYTES = 1 << 16
+_STREAMS = {b"stdout", b"stderr"}
+_TAGS = {b" F ", b" P "}
 
 
 class Line(Record):
@@ -58,24 +60,28 @@ def split_streams(chunk: bytes, format_name: str) -> list[tuple[bytes, bytes]]:
         return _joined(pieces)
     if b" stderr " not in chunk:
         return [(b"stdout", b"".join(_texts(chunk)))]
+    width = chunk.find(
+        b" "
+    )  # all times are as long as the first, so nearly every line needs no search
     pieces = []
     for line in chunk.split(b"\n"):
-        if line:
-            space = line.find(b" ")
-            text = line[space + 10 :]
-            if line[space + 8] == 70:  # "F"
-                text += b"\n"
-            pieces.append((line[space + 1 : space + 7], text))
+        tag = line[width + 7 : width + 10]
+        if tag == b" F ":
+            pieces.append((line[width + 1 : width + 7], line[width + 10 :] + b"\n"))
+        elif line:
+            pieces += [(one.stream, one.text) for one in parse(line, format_name)]
     return _joined(pieces)
 
 
 def _texts(chunk: bytes) -> list[bytes]:
     """The texts of CRI lines, all of the same stream: 'TIME stdout F TEXT'."""
     texts = []
+    width = chunk.find(b" ")  # as above
     for line in chunk.split(b"\n"):
-        if line:
-            start = line.find(b" ") + 8
-            texts.append(line[start + 2 :] + b"\n" if line[start] == 70 else line[start + 2 :])
+        if line[width : width + 10] == b" stdout F ":
+            texts.append(line[width + 10 :] + b"\n")
+        elif line:
+            texts += [one.text for one in parse(line, "k8s-file")]
     return texts
 
 
@@ -102,14 +108,17 @@ def parse(chunk: bytes, format_name: str) -> Iterator[Line]:
                 continue
         else:
             time, _, rest = line.partition(b" ")
-            if rest[6:7] == b" " and rest[8:9] == b" ":
+            if rest[:6] in _STREAMS and rest[6:9] in _TAGS:
                 yield Line(time, rest[:6], rest[9:] + b"\n" if rest[7:8] == b"F" else rest[9:])
 
 
-def offset_of_tail(fd: int, count: int, format_name: str) -> tuple[int, int]:
+def offset_of_tail(
+    fd: int, count: int, format_name: str, *, goes_on: bool = False
+) -> tuple[int, int]:
     """Where the last `count` lines of the file begin, and how many there are, at most `count`.
 
-    Looks at the end first, and four times further back each time that is not enough.
+    A last line that is not complete counts, unless it `goes_on` in the next file. Looks at the end first, and four
+    times further back each time that is not enough.
     """
     size = os.fstat(fd).st_size
     length = _TAIL_BYTES
@@ -118,11 +127,12 @@ def offset_of_tail(fd: int, count: int, format_name: str) -> tuple[int, int]:
         data = os.pread(fd, size - start, start)
         if start:
             data = data[data.find(b"\n") + 1 :]
-        lines = data.split(b"\n")[:-1]
-        found, kept_bytes = 0, 0
+        *lines, unread = data.split(b"\n")
+        kept_bytes = len(unread)
+        found = int(bool(lines) and not goes_on and not _ends_line(lines[-1], format_name))
         for line in reversed(lines):
             if _ends_line(line, format_name):
-                if found == count:
+                if found >= count:
                     return size - kept_bytes, found
                 found += 1
             kept_bytes += len(line) + 1
@@ -133,7 +143,10 @@ def offset_of_tail(fd: int, count: int, format_name: str) -> tuple[int, int]:
 
 def _ends_line(line: bytes, format_name: str) -> bool:
     if format_name == "json-file":
-        return b'\\n","stream"' in line
+        end = line.rfind(b'","stream":"')
+        text = line[:end].rstrip(b"n") if line[:end].endswith(b"n") else b""
+        # An odd number of backslashes: the last one and the n are a newline.
+        return line[:end].endswith(b"\\n") and (len(text) - len(text.rstrip(b"\\"))) % 2 == 1
     space = line.find(b" ")
     return line[space + 8 : space + 9] == b"F"
 

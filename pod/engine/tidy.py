@@ -65,7 +65,7 @@ def _remove_orphan(engine: Engine, container_id: str) -> None:
         if run.is_alive:
             return  # the monitor of a container that has just been removed says good-bye
         if run.condition == "lost":
-            finish.clean_up_after_lost_monitor(run.state)
+            finish.clean_up_after_lost_monitor(engine.paths.run(container_id), run.state)
         log.info(f"removing what was left of container {container_id[:12]}")
         finish.remove_run_directory(engine, container_id)
         engine.store.staging.discard(engine.paths.container(container_id))

@@ -66,7 +66,7 @@ def killed(pod: Engine, step: str, *command: str) -> None:
 def check_that_all_is_well(pod: Engine) -> None:
     """Whatever was killed: containers can be listed, made, started, stopped and removed, by the same name too."""
     for line in pod("ps", "-a", "--format", "{{.ID}} {{.Names}} {{.Status}}").lines:
-        pod("inspect", line.split()[0])
+        pod("inspect", line.split()[0], status=None)  # one with --rm may end at any moment
     pod("rm", "-f", "-t", "0", "killed", status=None)
     pod("run", "--name", "killed", "--network", "none", "busybox", "true")
     pod("start", "killed")
@@ -81,7 +81,8 @@ def test_every_step_is_taken_by_the_commands_below(pod: Engine) -> None:
     seen |= steps_of(pod, "start", "killed")
     seen |= steps_of(pod, "rm", "-f", "-t", "0", "killed")
     seen |= steps_of(pod, "run", "--rm", "--network", "none", "busybox", "true")
-    assert seen >= set(STEPS), f"not taken: {sorted(set(STEPS) - seen)}"
+    inside = {"init: mounted", "init: started"}  # the file is not seen from a container's root
+    assert seen >= set(STEPS) - inside, f"not taken: {sorted(set(STEPS) - seen)}"
     assert seen <= {*STEPS, "monitor: shrunk"}, f"not in the list: {sorted(seen - set(STEPS))}"
 
 
