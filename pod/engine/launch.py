@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 
-from pod.base import faults, files, log, paths
+from pod.base import faults, files, locks, log, paths
 from pod.base.errors import PodError
 from pod.engine import facts as host_facts
 from pod.engine import finish, namefiles
 from pod.linux import fresh, processes, sockets
 from pod.spec import bundle, monitor
 from pod.spec.security import effective_capabilities
-from pod.state import containers
+from pod.state import containers, reconcile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,11 +72,22 @@ def launch(
             channel.close()
             raise
     except BaseException as error:
+        if isinstance(error, MonitorFailed):
+            _clean_up_after_monitor(run_directory)
         outcome = {"error": str(error)} if isinstance(error, PodError) else {}
         containers.set_created(engine.database, container.id, outcome)
         finish.remove_run_directory(engine, container.id)
         raise
     return channel
+
+
+def _clean_up_after_monitor(run_directory: str) -> None:
+    """End what a monitor that was killed while it started the container has left."""
+    with locks.FileLock(
+        f"{run_directory}/{monitor.LOCK_FILE}"
+    ):  # its sockets close before its lock does
+        state = reconcile.read_state(run_directory)
+        finish.clean_up_after_lost_monitor(run_directory, state)
 
 
 def _await_report(channel: sockets.Channel, container: Container) -> None:

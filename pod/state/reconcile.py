@@ -52,6 +52,11 @@ def read_run(run_directory: str) -> Run:
     return Run("ended" if end else "lost", _read(f"{run_directory}/{STATE_FILE}"), end)
 
 
+def read_state(run_directory: str) -> dict[str, Any]:
+    """What a monitor has written about its container; {} when it has not come to that."""
+    return _read(f"{run_directory}/{STATE_FILE}")
+
+
 def _read(path: str) -> dict[str, Any]:
     try:
         document: dict[str, Any] = files.read_json(path)
