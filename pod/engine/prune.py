@@ -29,22 +29,9 @@ def filters(texts: Iterable[str]) -> Filters:
 
 
 def stopped(engine: Engine, chosen: Filters) -> list[str]:
-    """The ids of the containers that do not run and that the filters let through.
-
-    Those that others need come after those others, so that one pass removes them all.
-    """
+    """The ids of the containers that do not run and that the filters let through."""
     found = listing.containers(engine, everything=True, filters=chosen)
-    left = {
-        it.summary.id: it for it in found if it.state in {"created", "exited"} and it.run is None
-    }
-    ordered: list[str] = []
-    while left:
-        needed = {one for it in left.values() for one in it.config.get("needs", ())}
-        free = [container_id for container_id in left if container_id not in needed] or list(left)
-        for container_id in free:
-            del left[container_id]
-        ordered += free
-    return ordered
+    return [it.summary.id for it in found if it.state in {"created", "exited"} and it.run is None]
 
 
 def remove_if_stopped(engine: Engine, container_id: str) -> bool:

@@ -87,3 +87,8 @@ def one(database: Database, container_id: str) -> Summary | None:
     """The container with this full id."""
     rows = database.query(f"SELECT {_COLUMNS} FROM containers WHERE id = ?", container_id)
     return Summary(rows[0]) if rows else None
+
+
+def dependencies(database: Database) -> list[tuple[str, str]]:
+    """(container, one that it needs), by full ids."""
+    return [(row[0], row[1]) for row in database.query("SELECT container, needs FROM dependencies")]

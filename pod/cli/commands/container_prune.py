@@ -14,6 +14,7 @@ def prune_containers(arguments: Arguments, engine: Engine) -> int:
     from pod.cli.ask import confirmed
     from pod.cli.several import at_once
     from pod.engine import prune
+    from pod.engine.order import waves
 
     filters = prune.filters(arguments.texts("filter"))
     if not arguments.flag("force") and not confirmed(
@@ -24,7 +25,11 @@ def prune_containers(arguments: Arguments, engine: Engine) -> int:
     def do(name: str) -> str | None:
         return name if prune.remove_if_stopped(engine, name) else None
 
-    return at_once(engine, prune.stopped(engine, filters), do, "remove a container")
+    statuses = [
+        at_once(engine, group, do, "remove a container")
+        for group in waves(engine, prune.stopped(engine, filters))
+    ]
+    return max(statuses)
 
 
 COMMAND = Command(

@@ -218,8 +218,6 @@ def _value(
         return _namespaces(it)[name]
     if name == "Namespaces":
         return _namespaces(it)
-    if name == "Mounts":
-        return ",".join(mount["target"] for mount in it.config.get("mounts", ()))
     return document(it, now, sizes.get(row.id))[name]
 
 

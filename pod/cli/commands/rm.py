@@ -17,6 +17,7 @@ _RUNNING = 2
 def remove_containers(arguments: Arguments, engine: Engine) -> int:
     from pod.cli.several import at_once
     from pod.engine import remove
+    from pod.engine.order import waves
     from pod.state import containers
 
     force, ignore = arguments.flag("force"), arguments.flag("ignore")
@@ -51,7 +52,10 @@ def remove_containers(arguments: Arguments, engine: Engine) -> int:
         dependents = removed[:-1] if found.name in removed else removed
         return "\n".join([*dependents, name])
 
-    return at_once(engine, names, do, "remove a container")
+    status = 0
+    for group in waves(engine, names):
+        status = at_once(engine, group, do, "remove a container") or status
+    return status
 
 
 COMMAND = Command(
