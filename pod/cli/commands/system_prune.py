@@ -1,0 +1,82 @@
+"""`pod system prune`: remove everything that is not in use."""
+
+from __future__ import annotations
+
+from pod.base.errors import UsageError
+from pod.cli.declare import Command, Option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.cli.declare import Arguments
+    from pod.engine.context import Engine
+    from pod.engine.system_prune import Choice
+
+
+def prune_system(arguments: Arguments, engine: Engine) -> None:
+    from pod.cli import human
+    from pod.engine.system_prune import Choice, system_prune
+
+    choice = Choice(
+        all_images=arguments.flag("all"),
+        with_volumes=arguments.flag("volumes"),
+        only_leftovers=arguments.flag("external"),
+        filters=tuple(arguments.texts("filter")),
+    )
+    if choice.only_leftovers and choice != Choice(only_leftovers=True):
+        raise UsageError("--external excludes --all, --volumes and --filter")
+    if not arguments.flag("force"):
+        from pod.cli.ask import confirmed
+
+        if not confirmed(_warning(choice)):
+            return
+    pruned = system_prune(engine, choice)
+    for heading, names in (
+        ("Deleted Containers", pruned.containers),
+        ("Deleted Volumes", pruned.volumes),
+        ("Deleted Images", [image_id.partition(":")[2] for image_id in pruned.images]),
+        ("Deleted Leftovers", pruned.leftovers),
+    ):
+        if names:
+            print(heading, *names, sep="\n")
+    size = human.size(pruned.reclaimed_bytes, digits=4, space=False)
+    print(f"Total reclaimed space: {size}")
+
+
+def _warning(choice: Choice) -> str:
+    what = ["what killed commands have left, and interrupted downloads"]
+    if not choice.only_leftovers:
+        images = "all images" if choice.all_images else "all images without a name"
+        what = ["all stopped containers", f"{images} that no container uses", *what]
+        if choice.with_volumes:
+            what.insert(1, "all volumes that no container uses")
+    return "This removes:\n" + "".join(f"  - {line}\n" for line in what)
+
+
+COMMAND = Command(
+    prune_system,
+    "[OPTIONS]",
+    description=(
+        "Removes stopped containers, images without a name that no container uses, what killed commands have left, "
+        "and interrupted downloads, and tells how much space that gave back. Asks before."
+    ),
+    options=(
+        Option(
+            ("-a", "--all"), "flag", "Remove images with names, too, when no container uses them"
+        ),
+        Option(("--build",), refused="pod does not build images yet"),
+        Option(
+            ("--external",),
+            "flag",
+            "Remove only what killed commands have left, and interrupted downloads",
+        ),
+        Option(
+            ("--filter",),
+            "list",
+            "Only what it lets through: label=, label!= or until=",
+            metavar="KEY=VALUE",
+        ),
+        Option(("-f", "--force"), "flag", "Do not ask"),
+        Option(("--volumes",), "flag", "Remove the volumes that no container uses, too"),
+    ),
+    examples=("pod system prune", "pod system prune --all --volumes --force"),
+)

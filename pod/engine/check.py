@@ -1,0 +1,242 @@
+"""`pod system check`: is everything consistent? And making it so where it is not.
+
+`storage/check.py` looks at images, layers and root file systems; here are the database against the directories, and
+what outlives a killed monitor: run directories, processes, cgroups, lock files. Other commands may be working
+meanwhile, so what is found counts only when it is found again a moment later.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import locks, log
+from pod.base.errors import PodError
+from pod.engine import finish, leftovers, lookup
+from pod.linux import cgroups, processes
+from pod.state import containers, reconcile, volumes
+from storage import check as storage_check
+from storage.check import BLOB, CONTAINER, INDEX, LEFTOVER, Problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pod.engine.context import Engine
+
+ROW = "row without files"
+DIRECTORY = "directory without row"
+RUN = "run without container"
+CGROUP = "cgroup without container"
+LOCK = "lock file without object"
+
+_CGROUP_PREFIX = "pod-"
+_LOCK_PREFIXES = ("container-", "volume-")
+_BACKGROUND = ("trash-working", "trash-waiting")
+
+
+def find_problems(engine: Engine, *, quick: bool = False, max_age_ns: int = 0) -> list[Problem]:
+    """Everything that is not as it should be. `quick` does not read the content of blobs.
+
+    Blobs and layers that no image needs are left out when they are younger than `max_age_ns`: an interrupted pull has
+    left them, and the next one goes on with them. Call with a single thread.
+    """
+    if not os.path.isdir(engine.paths.root):
+        return []
+    _record_ends(engine)
+    first = list(_look(engine, quick=quick))
+    if not first:
+        return []
+    again = {(problem.kind, problem.subject) for problem in _look(engine, quick=True)}
+    return [
+        problem
+        for problem in first
+        if (problem.kind in (BLOB, INDEX) or (problem.kind, problem.subject) in again)
+        and not _is_young(engine, problem, max_age_ns)
+    ]
+
+
+def repair(engine: Engine, problems: list[Problem], *, force: bool = False) -> list[Problem]:
+    """Do what can be done; what is left. Containers that are damaged are removed only with `force`.
+
+    Layers are unpacked again from their blobs; images with a damaged blob are removed, and can be pulled again.
+    """
+    ours = {ROW, DIRECTORY, RUN, CGROUP, LOCK, CONTAINER}
+    left = []
+    for problem in problems:
+        if problem.kind == CGROUP:
+            cgroups.remove_with_processes(problem.subject)
+        elif problem.kind == RUN:
+            _remove_run(engine, problem.subject)
+        elif problem.kind == LOCK:
+            _remove_lock(engine, problem.subject)
+        elif problem.kind in (ROW, CONTAINER):
+            left += _remove_damaged(engine, problem, force=force)
+    engine.close()
+    of_store = [it for it in problems if it.kind not in ours]
+    if of_store:
+        left += storage_check.repair(engine.store, of_store)
+    leftovers.remove(engine)
+    engine.close()
+    engine.store.staging.empty_trash()
+    return left
+
+
+def _look(engine: Engine, *, quick: bool) -> Iterator[Problem]:
+    trash = f"{engine.paths.root}/trash/"
+    deleting = any(locks.is_held(f"{engine.paths.locks}/{name}") for name in _BACKGROUND)
+    for problem in storage_check.find_problems(engine.store, quick=quick):
+        if deleting and problem.subject.startswith(trash):
+            continue  # a process behind another command's back is at it
+        yield problem
+    yield from _rows_without_files(engine)
+    for leftover in leftovers.without_row(engine):
+        yield Problem(DIRECTORY, leftover.path, f"'{leftover.path}' is {leftover.what}")
+    yield from _stale_runs(engine)
+    yield from _stale_cgroups(engine)
+    yield from _stale_locks(engine)
+
+
+def _record_ends(engine: Engine) -> None:
+    """Containers whose monitor was killed, or that ended with the machine, get their end recorded."""
+    for container in containers.all_of(engine.database):
+        try:
+            finish.refresh(engine, container)
+        except (PodError, OSError) as error:
+            log.debug(f"container {container.name}: {error}")
+
+
+def _rows_without_files(engine: Engine) -> Iterator[Problem]:
+    for container in containers.all_of(engine.database):
+        directory = engine.paths.container(container.id)
+        if not os.path.isdir(directory):
+            what = f"container '{container.name}' has lost its directory '{directory}'"
+            yield Problem(ROW, container.id, what)
+    for volume in volumes.all_of(engine.database):
+        if not engine.store.volumes.has(volume.name):
+            path = engine.store.volumes.path(volume.name)
+            what = f"volume '{volume.name}' has lost its directory '{path}'"
+            yield Problem(ROW, f"volume {volume.name}", what)
+
+
+def _stale_runs(engine: Engine) -> Iterator[Problem]:
+    """Run directories that belong to no active container."""
+    known = {container.id: container for container in containers.all_of(engine.database)}
+    for name in _names(engine.paths.run_containers):
+        container = known.get(name)
+        if container is not None and container.status == "active":
+            continue
+        run = reconcile.read_run(engine.paths.run(name))
+        whose = f"container '{container.name}'" if container else f"a container '{name[:12]}'"
+        if run.is_alive and container is None:
+            what = f"a monitor runs for {whose} that does not exist"
+        elif run.is_alive:
+            continue  # it is being started
+        else:
+            what = f"'{engine.paths.run(name)}' is what a run of {whose} has left"
+        if not locks.is_held(engine.paths.container_lock(name)):
+            yield Problem(RUN, name, what)
+
+
+def _stale_cgroups(engine: Engine) -> Iterator[Problem]:
+    """Cgroups of containers of this root directory that have no monitor any more."""
+    root = cgroups.delegated_root()
+    if root is None:
+        return
+    known = {container.id: container for container in containers.all_of(engine.database)}
+    for name in _names(root):
+        container_id = name.removeprefix(_CGROUP_PREFIX)
+        container = known.get(container_id)
+        if container_id == name or container is None:
+            continue  # nobody's, or of another root directory
+        is_idle = not finish.read_run(engine, container).is_alive
+        if is_idle and not locks.is_held(engine.paths.container_lock(container_id)):
+            what = f"cgroup '{root}/{name}' is left of container '{container.name}'"
+            yield Problem(CGROUP, f"{root}/{name}", what)
+
+
+def _stale_locks(engine: Engine) -> Iterator[Problem]:
+    objects = {f"container-{container.id}" for container in containers.all_of(engine.database)}
+    objects |= {f"volume-{volume.name}" for volume in volumes.all_of(engine.database)}
+    for name in _names(engine.paths.locks):
+        path = f"{engine.paths.locks}/{name}"
+        if name.startswith(_LOCK_PREFIXES) and name not in objects and not locks.is_held(path):
+            yield Problem(LOCK, path, f"'{path}' is the lock of something that does not exist")
+
+
+def _is_young(engine: Engine, problem: Problem, max_age_ns: int) -> bool:
+    if problem.kind != LEFTOVER or problem.subject.startswith("/"):
+        return False
+    import time
+
+    store, digest = engine.store, problem.subject
+    path = store.blobs.path(digest) if store.blobs.has(digest) else store.layers.path(digest)
+    try:
+        return time.time_ns() - os.lstat(path).st_ctime_ns < max_age_ns
+    except FileNotFoundError:
+        return True  # it has just gone
+
+
+def _remove_run(engine: Engine, container_id: str) -> None:
+    run = reconcile.read_run(engine.paths.run(container_id))
+    if run.is_alive:
+        _end_monitor(engine, container_id)
+        run = reconcile.read_run(engine.paths.run(container_id))
+    finish.clean_up_after_lost_monitor(engine.paths.run(container_id), run.state)
+    finish.remove_run_directory(engine, container_id)
+
+
+def _end_monitor(engine: Engine, container_id: str) -> None:
+    """Kill the process that holds the monitor's lock, found by /proc/locks."""
+    from pod.linux import signals
+    from pod.spec.monitor import LOCK_FILE
+
+    status = os.stat(f"{engine.paths.run(container_id)}/{LOCK_FILE}")
+    device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    with open("/proc/locks", encoding="ascii") as file:
+        holders = [int(words[4]) for words in map(str.split, file) if words[5] == device]
+    for pid in holders:
+        started = processes.start_time(pid)
+        if started is not None:
+            processes.send_signal(pid, started, signals.SIGKILL)
+            processes.wait_until_gone(pid, started)
+
+
+def _remove_lock(engine: Engine, path: str) -> None:
+    lock = locks.FileLock(path)
+    try:
+        lock.acquire(wait=False)
+    except locks.Busy:
+        return
+    lock.remove()
+
+
+def _remove_damaged(engine: Engine, problem: Problem, *, force: bool) -> list[Problem]:
+    """A container or volume that has lost files; the problem again when it is left."""
+    if problem.subject.startswith("volume "):
+        _remake_volume(engine, problem.subject.removeprefix("volume "))
+        return []
+    if not force:
+        return [problem]
+    from pod.engine import remove
+
+    try:
+        remove.remove(engine, lookup.container(engine, problem.subject), force=True)
+    except PodError as error:
+        return [problem.replace(what=f"{problem.what}, and cannot be removed: {error.message}")]
+    return []
+
+
+def _remake_volume(engine: Engine, name: str) -> None:
+    """Give a volume an empty directory, since containers need one."""
+    from pod.engine import volumes as engine_volumes
+
+    with engine_volumes.locked(engine, name):
+        if volumes.get(engine.database, name) is not None and not engine.store.volumes.has(name):
+            engine.store.volumes.create(name)
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return sorted(os.listdir(directory))
+    except FileNotFoundError:
+        return []
