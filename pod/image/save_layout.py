@@ -94,7 +94,7 @@ def save_directory(
     *,
     compress: bool = False,
 ) -> None:
-    """One image into the directory `path`; `kind` is "oci-dir", or "docker-dir", which can have its layers compressed."""
+    """One image into the directory `path`; `kind` is "oci-dir", or "docker-dir", whose layers can be compressed."""
     try:
         os.makedirs(path, exist_ok=True)
         present = os.listdir(path)

@@ -88,8 +88,8 @@ COMMAND = Command(
     show_history,
     "[OPTIONS] IMAGE",
     description=(
-        "Shows the steps by which an image was made, the last one first. Sizes are those of unpacked layers; a step of 0 B "
-        "has changed only the configuration."
+        "Shows the steps by which an image was made, the last one first. Sizes are those of unpacked layers; a step "
+        "of 0 B has changed only the configuration."
     ),
     options=(
         Option(("--format",), "text", "Show it as JSON, or by a Go template", metavar="FORMAT"),

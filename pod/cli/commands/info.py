@@ -73,8 +73,8 @@ COMMAND = Command(
     show_info,
     "[OPTIONS]",
     description=(
-        "Shows what pod found on this machine: ids and cgroups delegated to you, programs that connect containers to the "
-        "network, storage drivers and why some cannot be used, registries, the places of files."
+        "Shows what pod found on this machine: ids and cgroups delegated to you, programs that connect containers "
+        "to the network, storage drivers and why some cannot be used, registries, the places of files."
     ),
     options=(
         Option(

@@ -36,8 +36,8 @@ COMMAND = Command(
     load_images,
     "[OPTIONS]",
     description=(
-        "Loads all images of an archive that `save` has written, here or by docker or podman, compressed or not, and "
-        "prints their names. A directory with an OCI image layout can be given, too."
+        "Loads all images of an archive that `save` has written, here or by docker or podman, compressed or not, "
+        "and prints their names. A directory with an OCI image layout can be given, too."
     ),
     options=(
         Option(

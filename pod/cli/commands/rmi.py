@@ -62,8 +62,8 @@ COMMAND = Command(
     remove_images,
     "[OPTIONS] [IMAGE...]",
     description=(
-        "Takes names of images away. With its last name, or when it is given by its id, an image is removed, unless a "
-        "container uses it. The disk space follows behind the command's back."
+        "Takes names of images away. With its last name, or when it is given by its id, an image is removed, unless "
+        "a container uses it. The disk space follows behind the command's back."
     ),
     options=(
         Option(("-a", "--all"), "flag", "Remove all images"),

@@ -49,9 +49,9 @@ COMMAND = Command(
     save_images,
     "[OPTIONS] IMAGE [NAME...]",
     description=(
-        "Writes an image with all its layers to standard output or to a file, so that `load` of pod, podman or docker "
-        "can read it. Further names are given to the image in the archive; with --multi-image-archive they are images, "
-        "too, and layers that they share are written once."
+        "Writes an image with all its layers to standard output or to a file, so that `load` of pod, podman or "
+        "docker can read it. Further names are given to the image in the archive; with --multi-image-archive they "
+        "are images, too, and layers that they share are written once."
     ),
     options=(
         Option(

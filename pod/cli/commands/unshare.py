@@ -20,9 +20,10 @@ COMMAND = Command(
     run_unshared,
     "[OPTIONS] [COMMAND [ARG...]]",
     description=(
-        "Runs a command, or your shell, where you are root and the ids that containers use for their files are yours: "
-        "to look at volumes, or to remove what a container has left in a directory of yours. Mounts made there are seen "
-        "only there. The exit status is that of the command; 126 when it cannot be executed, 127 when there is none."
+        "Runs a command, or your shell, where you are root and the ids of your containers' files are yours: to look "
+        "at volumes, or to remove what a container has left in a directory of yours. Mounts made there are seen "
+        "only there. The exit status is that of the command; 126 when it cannot be executed, 127 when there is "
+        "none."
     ),
     options=(
         Option(

@@ -42,8 +42,8 @@ COMMAND = Command(
     create_volume,
     "[OPTIONS] [NAME]",
     description=(
-        "Creates a volume and prints its name, which is a random one when none is given. Containers that mount it keep "
-        "their files there; the first one fills it with what its image has at that place."
+        "Creates a volume and prints its name, which is a random one when none is given. Containers that mount it "
+        "keep their files there; the first one fills it with what its image has at that place."
     ),
     options=(
         Option(("-d", "--driver"), "text", "Driver of the volume: local", metavar="DRIVER"),

@@ -21,8 +21,8 @@ COMMAND = Command(
     mount_volumes,
     "VOLUME [VOLUME...]",
     description=(
-        "Prints the directories in which the files of volumes are. Only inside of `pod unshare`, where the owners of "
-        "these files are yours."
+        "Prints the directories in which the files of volumes are. Only inside of `pod unshare`, where the owners "
+        "of these files are yours."
     ),
     minimum=1,
     maximum=None,

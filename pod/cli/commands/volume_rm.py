@@ -73,7 +73,8 @@ COMMAND = Command(
     remove_volumes,
     "[OPTIONS] [VOLUME...]",
     description=(
-        "Removes volumes with all their files. A name may be cut short as long as it is the beginning of one name only."
+        "Removes volumes with all their files. A name may be cut short as long as it is the beginning of one name "
+        "only."
     ),
     options=(
         Option(("-a", "--all"), "flag", "Remove all volumes"),
