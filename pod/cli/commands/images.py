@@ -201,7 +201,7 @@ COMMAND = Command(
         Option(
             ("--sort",),
             "text",
-            "Sort by: created, id, repository, size, tag",
+            "Sort by this",
             metavar="KEY",
             default="created",
             choices=_SORT_KEYS,

@@ -60,7 +60,7 @@ COMMAND = Command(
         Option(
             ("--format",),
             "text",
-            "What to write: docker-archive, oci-archive, oci-dir, docker-dir",
+            "What to write",
             metavar="FORMAT",
             default="docker-archive",
             choices=_FORMATS,
