@@ -44,7 +44,7 @@ COMMAND = Command(
         Option(
             ("--filter",),
             "list",
-            "Only those that it lets through: label=, label!=, until=, ...",
+            "Only those that it lets through, such as until=24h",
             metavar="KEY=VALUE",
         ),
         Option(("-f", "--force"), "flag", "Do not ask"),
