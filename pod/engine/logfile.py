@@ -6,6 +6,7 @@ loop. `pod/monitor/logs.py` writes what is read here.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 
@@ -29,14 +30,25 @@ class Line(Record):
     text: bytes
 
 
-def files_of(path: str) -> list[str]:
-    """The log file and what it was before rotations, the oldest first."""
-    rotated = []
-    number = 1
-    while os.path.exists(f"{path}.{number}"):
-        rotated.append(f"{path}.{number}")
-        number += 1
-    return [*reversed(rotated), path]
+def open_files(path: str) -> list[int]:
+    """Descriptors of the log file and of what it was before rotations, the oldest first; the caller closes them.
+
+    They are opened from the newest to the oldest: one that is renamed meanwhile is met twice instead of never.
+    """
+    opened: list[int] = []
+    names = itertools.chain((path,), (f"{path}.{number}" for number in itertools.count(1)))
+    for name in names:
+        try:
+            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            if name == path:
+                continue  # a rotation is just making it, or nothing was ever written
+            break
+        if any(os.path.samestat(os.fstat(fd), os.fstat(other)) for other in opened):
+            os.close(fd)
+        else:
+            opened.insert(0, fd)
+    return opened
 
 
 def read_chunks(fd: int) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 
-from pod.base.errors import PodError, Unsupported
+from pod.base.errors import Unsupported
 from pod.base.records import Record
 from pod.engine import finish, logfile
 from pod.linux import processes, sockets
@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pod.engine.context import Engine
+    from pod.linux import inotify
     from pod.state.containers import Container
 
     Sink = Callable[[bytes, bytes, bytes], None]  # stream, time (b"" where nobody asked), text
+
+_ABSENT_MILLISECONDS = 20
 
 
 class Selection(Record):
@@ -45,7 +48,7 @@ def show(engine: Engine, container: Container, selection: Selection, sink: Sink)
         journal.show(container, selection, sink)
         return
     path = log_path(engine, container)
-    reader = _Reader(path, driver, selection, sink)
+    reader = Reader(path, driver, selection, sink)
     container, run = finish.refresh(engine, container)
     channel = None
     if selection.follow and run is not None:
@@ -53,11 +56,13 @@ def show(engine: Engine, container: Container, selection: Selection, sink: Sink)
             channel = sockets.connect(engine.paths.run(container.id), monitor.SOCKET)
         except OSError:
             channel = None  # it has just ended
-    reader.read_all()
-    if channel is not None:
-        try:
+    try:
+        reader.read_all()
+        if channel is not None:
             reader.follow(channel)
-        finally:
+    finally:
+        reader.close()
+        if channel is not None:
             channel.close()
 
 
@@ -87,83 +92,123 @@ def log_path(engine: Engine, container: Container) -> str:
     return container.config.log.path or f"{engine.paths.container(container.id)}/ctr.log"
 
 
-class _Reader:
+class Reader:
+    """Gives the selected lines of a log file, and of those that it was rotated into, to `sink`. The holder closes it."""
+
     def __init__(self, path: str, driver: str, selection: Selection, sink: Sink) -> None:
         self.path = path
         self.driver = driver
         self.selection = selection
         self.sink = sink
         self.fd = -1
+        self._taken = 0  # how often another file was taken
         self.is_over = False  # a line later than `until` was seen
 
     def read_all(self) -> None:
-        """What is there now."""
-        names = [name for name in logfile.files_of(self.path) if os.path.exists(name)]
+        """What is there now. The newest file stays open, for `follow`."""
+        opened = logfile.open_files(self.path)
         offset = 0
         if self.selection.tail >= 0:
-            names, offset = self._find_tail(names)
-        for name in names:
-            self._open(name)
-            os.lseek(self.fd, offset, os.SEEK_SET)
+            opened, offset = self._find_tail(opened)
+        for fd in opened:
+            self._take(fd)
+            if offset >= 0:
+                os.lseek(fd, offset, os.SEEK_SET)
+                self._read_on()
+            else:
+                os.lseek(fd, 0, os.SEEK_END)
             offset = 0
-            self._read_on()
-        if self.fd < 0 and os.path.exists(self.path):
-            self._open(self.path)
-            os.lseek(self.fd, 0, os.SEEK_END)
 
-    def _find_tail(self, names: list[str]) -> tuple[list[str], int]:
-        """The files that hold the last lines, and where they begin in the first of them."""
-        kept: list[str] = []
-        left, offset = self.selection.tail, 0
-        while names and left > 0:
-            name = names.pop()
-            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                offset, found = logfile.offset_of_tail(fd, left, self.driver)
-            finally:
+    def close(self) -> None:
+        """Close what is open; twice does no harm."""
+        self._take(-1)
+
+    def _find_tail(self, opened: list[int]) -> tuple[list[int], int]:
+        """Those files that hold the last lines, and where they begin in the first of them; -1 for none of them."""
+        kept: list[int] = []
+        left, offset = self.selection.tail, -1
+        for fd in reversed(opened):
+            if kept and left <= 0:
                 os.close(fd)
-            kept.insert(0, name)
-            left -= found
+                continue
+            kept.insert(0, fd)
+            if left > 0:
+                offset, found = logfile.offset_of_tail(fd, left, self.driver, goes_on=len(kept) > 1)
+                left -= found
         return kept, offset
 
     def follow(self, channel: sockets.Channel) -> None:
-        """Read on whenever the file grows, until the monitor tells of the end."""
-        from pod.linux import inotify
+        """Read on whenever the file grows or another takes its place, until the monitor tells of the end."""
+        ended = False
+        while not (ended or self.is_over):
+            watch = None if self.fd < 0 else _watch(self.fd)
+            try:
+                ended = self._follow_file(channel, watch)
+            finally:
+                if watch is not None:
+                    watch.close()
+        self._read_to_newest()
 
+    def _follow_file(self, channel: sockets.Channel, watch: inotify.Watch | None) -> bool:
+        """Read on until another file takes the place of the one that is open; True when the monitor tells of the end."""
         poll = select.poll()
         poll.register(channel.fileno(), select.POLLIN)
-        ended = False
-        while not ended and not self.is_over:
-            if self.fd < 0:
-                self._open(self.path)
-            watch = inotify.Watch(
-                self.path, inotify.IN_MODIFY | inotify.IN_MOVE_SELF | inotify.IN_DELETE_SELF
-            )
+        if watch is not None:
             poll.register(watch.fileno(), select.POLLIN)
-            try:
-                while not self.is_over and not self._was_rotated():
-                    self._read_on()
-                    ready = {fd for fd, _ in poll.poll()}
-                    watch.take()
-                    if channel.fileno() in ready:
-                        kind, value, _ = channel.receive()
-                        if not kind or (kind == sockets.MESSAGE and value[0] == monitor.EXITED):
-                            ended = True
-                            break
-                self._read_on()
-                if self._was_rotated():
-                    self._close()
-            except FileNotFoundError:
-                ended = True  # removed together with its container
-            finally:
-                poll.unregister(watch.fileno())
-                watch.close()
+        taken = self._taken
+        while True:
+            self._read_to_newest()
+            if self._taken != taken or self.is_over:
+                return False
+            # Nothing tells of a file that a rotation is just making.
+            ready = {fd for fd, _ in poll.poll(None if self._is_newest() else _ABSENT_MILLISECONDS)}
+            if channel.fileno() in ready and _tells_end(channel):
+                return True
+            if watch is not None:
+                watch.take()
 
-    def _was_rotated(self) -> bool:
-        ours, there = os.fstat(self.fd), os.stat(self.path)
-        return (ours.st_dev, ours.st_ino) != (there.st_dev, there.st_ino)
+    def _read_to_newest(self) -> None:
+        """Read to the end of the file that is open, and of those that have taken its place since."""
+        while not self.is_over:
+            self._read_on()
+            newer = self._newer_files()
+            if not newer:
+                return
+            self._read_on()  # now that it is known to be complete
+            for fd in newer[:-1]:
+                self._take(fd)
+                self._read_on()
+            self._take(newer[-1])
+
+    def _is_newest(self) -> bool:
+        """Whether the file that is open is the one that is written; not so while a rotation is between two files."""
+        try:
+            return self.fd >= 0 and os.path.samestat(os.fstat(self.fd), os.stat(self.path))
+        except FileNotFoundError:
+            return False
+
+    def _newer_files(self) -> list[int]:
+        """Descriptors of the files that came after the one that is open, the oldest first."""
+        if self._is_newest():
+            return []
+        ours = None if self.fd < 0 else os.fstat(self.fd)
+        newer = logfile.open_files(self.path)
+        for index, fd in enumerate(newer):
+            if ours is not None and os.path.samestat(ours, os.fstat(fd)):
+                for older in newer[: index + 1]:
+                    os.close(older)
+                return newer[index + 1 :]
+        return newer
+
+    def _take(self, fd: int) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = fd
+        self._taken += 1
 
     def _read_on(self) -> None:
+        if self.fd < 0:
+            return
         for chunk in logfile.read_chunks(self.fd):
             self._deliver(chunk)
             if self.is_over:
@@ -185,14 +230,16 @@ class _Reader:
                     return
             self.sink(line.stream, line.time if chosen.times else b"", line.text)
 
-    def _open(self, path: str) -> None:
-        self._close()
-        try:
-            self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError as error:
-            raise PodError(f"the log file '{path}' is missing", hint="pod system check") from error
 
-    def _close(self) -> None:
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+def _tells_end(channel: sockets.Channel) -> bool:
+    kind, value, _ = channel.receive()
+    return not kind or (kind == sockets.MESSAGE and value[0] == monitor.EXITED)
+
+
+def _watch(fd: int) -> inotify.Watch:
+    """Be told of growth, of a rename, and of a removal: IN_ATTRIB, since the file is there as long as it is open."""
+    from pod.linux import inotify
+
+    return inotify.Watch(
+        f"/proc/self/fd/{fd}", inotify.IN_MODIFY | inotify.IN_MOVE_SELF | inotify.IN_ATTRIB
+    )

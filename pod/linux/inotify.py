@@ -6,8 +6,8 @@ import ctypes
 import os
 
 IN_MODIFY = 0x2
+IN_ATTRIB = 0x4
 IN_MOVE_SELF = 0x800
-IN_DELETE_SELF = 0x400
 _IN_CLOEXEC = 0o2000000
 _IN_NONBLOCK = 0o4000
 

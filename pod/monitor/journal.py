@@ -7,8 +7,10 @@ CONTAINER_ID_FULL, CONTAINER_NAME, CONTAINER_TAG, IMAGE_NAME; PRIORITY is 6 for 
 from __future__ import annotations
 
 import _socket
+import errno
 
 from pod.base import ids, log
+from pod.base.errors import PodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +20,18 @@ SOCKET = "/run/systemd/journal/socket"
 _MAX_LINE = (
     48 * 1024
 )  # a longer entry would need a memfd; longer lines are split, as the driver's peers do
+
+_GONE = {errno.ECONNREFUSED, errno.ECONNRESET, errno.ENOTCONN}
+
+
+class NoJournal(PodError):
+    """Nobody takes entries for the journal here."""
+
+    def __init__(self, path: str, error: OSError) -> None:
+        super().__init__(
+            f"the journal cannot be reached at '{path}': {error.strerror}",
+            hint="use another log driver, such as --log-driver k8s-file",
+        )
 
 
 class Journal:
@@ -33,11 +47,16 @@ class Journal:
             "SYSLOG_IDENTIFIER": settings.get("tag") or settings["name"],
         }
         self._common = b"".join(
-            _field(name, value.encode()) for name, value in fields.items() if value
+            _field(name, value.encode("utf-8", "surrogateescape")) for name, value in fields.items() if value
         )
         self._rest = {"stdout": b"", "stderr": b""}
+        self._path = settings.get("socket", SOCKET)
         self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
-        self._socket.connect(settings.get("socket", SOCKET))
+        try:
+            self._socket.connect(self._path)
+        except OSError as error:
+            self._socket.close()
+            raise NoJournal(self._path, error) from error
         self._failed = False
 
     def write(self, stream: str, data: bytes) -> None:
@@ -56,11 +75,21 @@ class Journal:
                 "PRIORITY", priority
             )
             try:
-                self._socket.send(self._common + entry)
+                self._send_entry(self._common + entry)
             except OSError as error:
                 if not self._failed:
                     log.warning(f"journald does not take the container's output: {error.strerror}")
                 self._failed = True
+
+    def _send_entry(self, entry: bytes) -> None:
+        try:
+            self._socket.send(entry)
+        except OSError as error:
+            if error.errno not in _GONE:
+                raise
+            # journald may have a new socket by now
+            self._socket.connect(self._path)
+            self._socket.send(entry)
 
     def is_idle(self) -> bool:
         return not any(self._rest.values())

@@ -115,7 +115,7 @@ class RotatedFile:
         self._path = path
         self._max_size = max_size
         self._max_files = max(1, max_files)
-        self._lost_bytes = 0
+        self._has_failed = False
         self._fd = -1
         self._size = 0
         self._open()
@@ -125,39 +125,38 @@ class RotatedFile:
         self._size = os.fstat(self._fd).st_size
 
     def write(self, data: bytes) -> None:
-        if self._max_size and self._size and self._size + len(data) > self._max_size:
-            self._rotate()
-        view = memoryview(data)
+        """Append whole lines. Never raises."""
+        written = 0
         try:
-            while view:
-                written = os.write(self._fd, view)
-                self._size += written
-                view = view[written:]
+            if self._max_size and self._size and self._size + len(data) > self._max_size:
+                self._rotate()
+            if self._fd < 0:
+                self._open()
+            while written < len(data):
+                written += os.write(self._fd, memoryview(data)[written:])
+            self._size += written
         except OSError as error:
-            if not self._lost_bytes:
+            if not self._has_failed:
                 log.warning(f"output of the container is lost, '{self._path}': {error.strerror}")
-            self._lost_bytes += len(view)
-            self._end_line()
+            self._has_failed = True
+            self._cut(written, data)
 
-    def _end_line(self) -> None:
-        """A piece that was cut off must not swallow the line that comes next: take the cut line out again."""
+    def _cut(self, written: int, data: bytes) -> None:
+        """Take the line that was only half written out again, or it would swallow the one that comes next."""
+        if self._fd < 0:
+            return
         try:
-            size = os.fstat(self._fd).st_size
-            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                start = max(0, size - 65536)
-                tail = os.pread(fd, 65536, start)
-            finally:
-                os.close(fd)
-            end = tail.rfind(b"\n")
-            if end >= 0:
-                os.ftruncate(self._fd, start + end + 1)
-            self._size = os.fstat(self._fd).st_size
+            whole = data.rfind(b"\n", 0, written) + 1
+            size = os.fstat(self._fd).st_size - (written - whole)
+            if written > whole:
+                os.ftruncate(self._fd, size)
+            self._size = size
         except OSError as error:
             log.debug(f"'{self._path}' could not be cut at a line: {error}")
 
     def _rotate(self) -> None:
-        os.close(self._fd)
+        """Begin a new file. Where the old one cannot be renamed, it goes on to grow."""
+        self.close()
         try:
             if self._max_files == 1:
                 os.unlink(self._path)
@@ -171,4 +170,6 @@ class RotatedFile:
         self._open()
 
     def close(self) -> None:
-        os.close(self._fd)
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
