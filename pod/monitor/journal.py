@@ -47,7 +47,9 @@ class Journal:
             "SYSLOG_IDENTIFIER": settings.get("tag") or settings["name"],
         }
         self._common = b"".join(
-            _field(name, value.encode("utf-8", "surrogateescape")) for name, value in fields.items() if value
+            _field(name, value.encode("utf-8", "surrogateescape"))
+            for name, value in fields.items()
+            if value
         )
         self._rest = {"stdout": b"", "stderr": b""}
         self._path = settings.get("socket", SOCKET)

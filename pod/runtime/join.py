@@ -65,14 +65,15 @@ def start(order: dict[str, Any], streams: tuple[int, int, int]) -> Joined:
     theirs.close()
     try:
         (inner_pid,), _ = protocol.expect(ours, protocol.PID)
+        ours.send(protocol.PLACED)
         _, fds = protocol.expect(ours, protocol.READY)
         ours.send(protocol.START)
         protocol.wait_for_exec(ours)
     except BaseException:
+        ours.close()  # before the wait: the end of the channel is what ends a process that waits for us
         os.waitpid(pid, 0)
         raise
-    finally:
-        ours.close()
+    ours.close()
     return Joined(pid, inner_pid, fds[0] if fds else -1)
 
 
@@ -155,6 +156,8 @@ def _join(
     else:
         for number, fd in enumerate(_out_of_the_way(streams)):
             os.dup2(fd, number)
+    # Both of us write to one channel: what our parent has to say of us comes first.
+    protocol.expect(channel, protocol.PLACED)
     channel.send(protocol.READY, fds=() if master_fd is None else (master_fd,))
     if master_fd is not None:
         os.close(master_fd)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,15 @@ def test_detached(box: Engine) -> None:
     until(lambda: box("exec", "box", "cat", "/tmp/flag", status=None).out == "done", "the flag")
 
 
+@pytest.mark.not_podman("its parts are not ours to delay")
+def test_parent_may_be_slower_than_the_process_it_forked(box: Engine, tmp_path: Path) -> None:
+    delayed = ["strace", "-f", "-o", str(tmp_path / "trace")]
+    delayed += ["-e", "trace=clone,clone3", "-e", "inject=clone,clone3:delay_exit=50000"]
+    slow = replace(box, command=[*delayed, *box.command])
+    assert slow("exec", "box", "echo", "hi", timeout=20).out == "hi"
+    assert slow("exec", "box", "nosuchcommand", status=127, timeout=20)
+
+
 def test_latest_and_cidfile(pod: Engine, tmp_path: Path) -> None:
     path = tmp_path / "cid"
     pod(
@@ -120,17 +130,10 @@ def test_wrong_usage(box: Engine) -> None:
 def test_preserved_descriptor(box: Engine, tmp_path: Path) -> None:
     file = tmp_path / "f"
     file.write_text("through descriptor 3")
-    fd = os.open(file, os.O_RDONLY)
-    try:
-        os.dup2(fd, 3)
-        with box.spawn(
-            "exec", "--preserve-fds", "1", "box", "sh", "-c", "cat <&3", pass_fds=(3,)
-        ) as process:
-            assert process.communicate(timeout=60)[0] == b"through descriptor 3"
-    finally:
-        os.close(3)
-        if fd != 3:
-            os.close(fd)
+    with_descriptor = ["sh", "-c", 'f=$1; shift; exec "$@" 3<"$f"', "sh", str(file)]
+    given = replace(box, command=[*with_descriptor, *box.command])
+    result = given("exec", "--preserve-fds", "1", "box", "sh", "-c", "cat <&3")
+    assert result.out == "through descriptor 3"
 
 
 def test_interrupt_reaches_the_command(box: Engine) -> None:

@@ -619,9 +619,9 @@ def test_a_hit_loads_no_parser_and_no_grammar(cached: Machine) -> None:
 
 
 def test_the_manual_page_names_every_key() -> None:
-    page = (
-        Path(configuration_cache.__file__).parents[2] / "man/pod-configuration.5.md"
-    ).read_text(encoding="utf-8")
+    page = (Path(configuration_cache.__file__).parents[2] / "man/pod-configuration.5.md").read_text(
+        encoding="utf-8"
+    )
     words = set(
         page.replace(",", " ").replace(".", " ").replace("]", " ").replace("[", " ").split()
     )

@@ -35,7 +35,15 @@ def numbered(*numbers: int) -> bytes:
 
 @pytest.mark.parametrize(
     ("tail", "expected"),
-    [(-1, range(9)), (0, ()), (1, (8,)), (2, (7, 8)), (3, (6, 7, 8)), (8, range(1, 9)), (99, range(9))],
+    [
+        (-1, range(9)),
+        (0, ()),
+        (1, (8,)),
+        (2, (7, 8)),
+        (3, (6, 7, 8)),
+        (8, range(1, 9)),
+        (99, range(9)),
+    ],
 )
 def test_the_tail_may_lie_in_several_files(tmp_path: Path, tail: int, expected: range) -> None:
     path = str(tmp_path / "ctr.log")
