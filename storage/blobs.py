@@ -38,7 +38,10 @@ class DigestMismatch(PodError):
     """Content is not what its digest says. `resumed`: its beginning came from an earlier attempt, so try once more."""
 
     def __init__(self, digest: str, actual: str, *, resumed: bool = False) -> None:
-        super().__init__(f"the content of blob '{digest}' is damaged: its digest is {actual}")
+        super().__init__(
+            f"the content of blob '{digest}' is damaged: its digest is {actual}",
+            hint="get the image again; when that does not help, its source is damaged",
+        )
         self.digest = digest
         self.actual = actual
         self.resumed = resumed
@@ -49,7 +52,10 @@ class WrongSize(PodError):
 
     def __init__(self, digest: str, expected: int, actual: int) -> None:
         words = "only " if actual < expected else "at least "
-        super().__init__(f"blob '{digest}' should have {expected} bytes and has {words}{actual}")
+        super().__init__(
+            f"blob '{digest}' should have {expected} bytes and has {words}{actual}",
+            hint="get the image again; when that does not help, its source is damaged",
+        )
         self.digest = digest
 
 

@@ -46,7 +46,10 @@ class LayerError(PodError):
     """A layer that cannot be unpacked. The message names the layer and, where there is one, the entry."""
 
     def __init__(self, layer: str, why: str, *, hint: str | None = None) -> None:
-        super().__init__(f"layer '{layer}' cannot be unpacked: {why}", hint=hint)
+        super().__init__(
+            f"layer '{layer}' cannot be unpacked: {why}",
+            hint=hint or "ask whoever made the image to make it again",
+        )
         self.layer = layer
 
 

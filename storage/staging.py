@@ -83,6 +83,15 @@ class Staging:
                 lock.remove()
         return swept
 
+    def tidy(self) -> None:
+        """Sweep, and delete what is in the trash behind the command's back. Call with a single thread.
+
+        Two directory listings when there is nothing to do.
+        """
+        if names(self._staging):
+            self.sweep()
+        self.empty_trash_behind()
+
     def trash(self) -> list[str]:
         """The paths of what waits to be deleted."""
         return [f"{self._trash}/{name}" for name in names(self._trash)]

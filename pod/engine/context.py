@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 
-from pod.base import paths
+from pod.base import log, paths
+from pod.base.errors import PodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -133,11 +134,16 @@ class Engine:
         return channel
 
     def tidy(self) -> None:
-        """Clean up after commands that were killed, if this one has looked at the database at all."""
+        """Clean up after commands that were killed, as far as this one has looked there. Never raises."""
         if self._database is not None:
             from pod.engine.tidy import tidy
 
             tidy(self)
+        elif self._store is not None:
+            try:
+                self._store.staging.tidy()
+            except (PodError, OSError) as error:
+                log.debug(f"not everything that was left behind could be removed: {error}")
 
     def close(self) -> None:
         """Let go of the database; in programs that use pod as a library, and before a fork."""

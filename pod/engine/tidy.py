@@ -44,11 +44,9 @@ def _tidy(engine: Engine) -> None:
     }
     for container_id in orphans - known.keys():
         _remove_orphan(engine, container_id)
-    if _names(f"{paths.root}/staging"):
-        engine.store.staging.sweep()
-    if _names(f"{paths.root}/trash"):
+    if _names(f"{paths.root}/staging") or _names(f"{paths.root}/trash"):
         engine.close()  # the process that deletes is a fork
-        engine.store.staging.empty_trash_behind()
+        engine.store.staging.tidy()
 
 
 def _remove_orphan(engine: Engine, container_id: str) -> None:

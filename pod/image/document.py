@@ -22,7 +22,9 @@ class InvalidImage(PodError):
     """An image's own description contradicts itself or the specification. `what` is the document."""
 
     def __init__(self, what: str, why: str) -> None:
-        super().__init__(f"the {what} is not valid: {why}")
+        super().__init__(
+            f"the {what} is not valid: {why}", hint="ask whoever made the image to make it again"
+        )
 
 
 def parse_object(data: bytes, what: str) -> dict[str, Any]:

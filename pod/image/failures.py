@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import ssl
 
 _SHOWN = 200  # characters of a server's own words that are worth showing
+_AGAIN = "try again in a while; what has arrived is kept"
+_PUSH_AGAIN = "ask the image's owner to push it again"
 
 # X509_verify_cert_error(3)
 _EXPIRED = (9, 10)
@@ -38,7 +40,10 @@ class UnknownHost(RegistryError):
 
 class ConnectionRefused(RegistryError):
     def __init__(self, host: str, why: str) -> None:
-        super().__init__(f"registry '{host}' cannot be reached: {why}")
+        super().__init__(
+            f"registry '{host}' cannot be reached: {why}",
+            hint="check the name, the port and the network",
+        )
 
 
 class ConnectionLost(RegistryError):
@@ -47,14 +52,14 @@ class ConnectionLost(RegistryError):
     transient = True
 
     def __init__(self, host: str, why: str) -> None:
-        super().__init__(f"the connection to registry '{host}' was lost: {why}")
+        super().__init__(f"the connection to registry '{host}' was lost: {why}", hint=_AGAIN)
 
 
 class TimedOut(RegistryError):
     transient = True
 
     def __init__(self, host: str, what: str) -> None:
-        super().__init__(f"registry '{host}' did not {what} in time")
+        super().__init__(f"registry '{host}' did not {what} in time", hint=_AGAIN)
 
 
 class ProxyFailed(RegistryError):
@@ -69,7 +74,10 @@ class TlsFailed(RegistryError):
     """No secure connection; the subclasses are the reasons that have a name."""
 
     def __init__(self, host: str, why: str, *, hint: str | None = None) -> None:
-        super().__init__(f"registry '{host}' cannot be trusted: {why}", hint=hint)
+        super().__init__(
+            f"registry '{host}' cannot be trusted: {why}",
+            hint=hint or "--tls-verify=false, if you trust the network",
+        )
 
 
 class CertificateExpired(TlsFailed):
@@ -99,9 +107,7 @@ class NoTls(TlsFailed):
     """The server speaks plain HTTP, or something else."""
 
     def __init__(self, host: str) -> None:
-        super().__init__(
-            host, "it does not speak TLS", hint="--tls-verify=false, if you trust the network"
-        )
+        super().__init__(host, "it does not speak TLS")
 
 
 class Unauthorized(RegistryError):
@@ -128,17 +134,23 @@ class LoginRefused(RegistryError):
 
 class ManifestUnknown(RegistryError):
     def __init__(self, name: str, registry: str) -> None:
-        super().__init__(f"image '{name}' is not in registry '{registry}'")
+        super().__init__(
+            f"image '{name}' is not in registry '{registry}'",
+            hint="check the spelling of the name and the tag",
+        )
 
 
 class RepositoryUnknown(RegistryError):
     def __init__(self, repository: str, registry: str) -> None:
-        super().__init__(f"repository '{repository}' is not in registry '{registry}'")
+        super().__init__(
+            f"repository '{repository}' is not in registry '{registry}'",
+            hint="check the spelling of the name",
+        )
 
 
 class BlobUnknown(RegistryError):
     def __init__(self, digest: str, name: str) -> None:
-        super().__init__(f"blob '{digest}' of '{name}' is not in its registry")
+        super().__init__(f"blob '{digest}' of '{name}' is not in its registry", hint=_PUSH_AGAIN)
 
 
 class TooManyRequests(RegistryError):
@@ -158,26 +170,33 @@ class ServerFailed(RegistryError):
     transient = True
 
     def __init__(self, registry: str, status: int, words: str) -> None:
-        super().__init__(f"registry '{registry}' failed with status {status}{said(words)}")
+        super().__init__(
+            f"registry '{registry}' failed with status {status}{said(words)}", hint=_AGAIN
+        )
 
 
 class UnexpectedAnswer(RegistryError):
     """A status or a header that the protocol does not have at this place."""
 
     def __init__(self, registry: str, why: str) -> None:
-        super().__init__(f"registry '{registry}' gave an answer that makes no sense: {why}")
+        super().__init__(
+            f"registry '{registry}' gave an answer that makes no sense: {why}", hint=_see(registry)
+        )
 
 
 class AnswerTooLarge(RegistryError):
     def __init__(self, registry: str, what: str, limit: int) -> None:
-        super().__init__(f"the {what} from registry '{registry}' is larger than {limit} bytes")
+        super().__init__(
+            f"the {what} from registry '{registry}' is larger than {limit} bytes",
+            hint=_see(registry),
+        )
 
 
 class WrongManifestDigest(RegistryError):
     """What came is not what was asked for."""
 
     def __init__(self, what: str, expected: str, actual: str) -> None:
-        super().__init__(f"the {what} should have digest {expected} and has {actual}")
+        super().__init__(f"the {what} should have digest {expected} and has {actual}", hint=_AGAIN)
 
 
 class Cancelled(RegistryError):
@@ -185,6 +204,10 @@ class Cancelled(RegistryError):
 
     def __init__(self) -> None:
         super().__init__("the transfer was given up")
+
+
+def _see(registry: str) -> str:
+    return f"see what answers there: curl -i https://{registry}/v2/"
 
 
 def said(words: str) -> str:

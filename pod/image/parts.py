@@ -30,7 +30,10 @@ class BadArchive(PodError):
     """A file or directory that should hold images and does not, or holds something broken."""
 
     def __init__(self, path: str, why: str) -> None:
-        super().__init__(f"'{path}' cannot be read as an image: {why}")
+        super().__init__(
+            f"'{path}' cannot be read as an image: {why}",
+            hint="make it again, as by: pod save --output FILE IMAGE",
+        )
 
 
 class Span(Record):
