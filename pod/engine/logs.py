@@ -93,7 +93,7 @@ def log_path(engine: Engine, container: Container) -> str:
 
 
 class Reader:
-    """Gives the selected lines of a log file, and of those that it was rotated into, to `sink`. The holder closes it."""
+    """Gives the selected lines of a log file, and of those it was rotated into, to `sink`. The holder closes it."""
 
     def __init__(self, path: str, driver: str, selection: Selection, sink: Sink) -> None:
         self.path = path
@@ -150,7 +150,7 @@ class Reader:
         self._read_to_newest()
 
     def _follow_file(self, channel: sockets.Channel, watch: inotify.Watch | None) -> bool:
-        """Read on until another file takes the place of the one that is open; True when the monitor tells of the end."""
+        """Read on until another file takes the open one's place; True when the monitor tells of the end."""
         poll = select.poll()
         poll.register(channel.fileno(), select.POLLIN)
         if watch is not None:

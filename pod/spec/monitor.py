@@ -1,7 +1,7 @@
 """What commands and monitors say to each other, and the files through which they know of each other.
 
-A client connects to `SOCKET` in the container's run directory; the command that starts a container has a connection from
-the beginning. Streams travel as packets of `linux/sockets.py`, everything else as these messages:
+A client connects to `SOCKET` in the container's run directory; the command that starts a container has a connection
+from the beginning. Streams travel as packets of `linux/sockets.py`, everything else as these messages:
 
     client -> monitor    ATTACH                     from now on, send me output
                          RESIZE, rows, columns

@@ -7,6 +7,9 @@ import pytest
 from tests.support.engine import chosen_kind
 from tests.vm import machine
 
+# Everything is emulated, and the system may have to be built first.
+pytestmark = pytest.mark.timeout(2 * machine.BOOT_SECONDS)
+
 
 @pytest.fixture(autouse=True)
 def host_can_run_it() -> None:
