@@ -302,6 +302,9 @@ class Unpacker:
             try:
                 os.setxattr(fd, name, _without_root_id(value) if capability else value)
             except OSError as error:
+                if error.errno == errno.EINVAL:
+                    why = f"its extended attribute '{_shown(name)}' has a value that makes no sense"
+                    raise BadEntry(_shown(entry.name), why) from error
                 if error.errno not in {errno.ENOTSUP, errno.EPERM}:
                     raise
                 self._skip_xattr(entry, name)
