@@ -11,7 +11,7 @@ import sys
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def command(module: str, function: str, argument: int) -> list[str]:
-    """The arguments, the program first, that call `module.function(argument)`. Nothing of the environment is heeded."""
-    code = f"import sys; sys.path.insert(0, {_ROOT!r}); from {module} import {function}; {function}({argument})"
+def command(module: str, function: str, *arguments: int) -> list[str]:
+    """The words, the program first, that call `module.function(*arguments)`. Nothing of the environment is heeded."""
+    code = f"import sys; sys.path.insert(0, {_ROOT!r}); from {module} import {function}; {function}{arguments}"
     return [sys.executable or "python3", "-I", "-S", "-c", code]

@@ -178,7 +178,8 @@ def pair() -> tuple[Channel, Channel]:
 
 
 def from_fd(fd: int) -> Channel:
-    """The channel on an inherited descriptor, which it owns from now on."""
+    """The channel on an inherited descriptor, which it owns from now on; no program executed later gets it."""
+    os.set_inheritable(fd, False)
     return Channel(_socket.socket(fileno=fd))
 
 

@@ -31,9 +31,6 @@ def _become_monitor(channel: sockets.Channel) -> None:
     try:
         os.setsid()
         _leave_streams()
-        executable = _path_of_own_program()
-        if os.access(executable, os.W_OK):
-            _reexecute(executable, channel.fileno())
         run(channel)
     finally:
         os._exit(1)
@@ -55,24 +52,6 @@ def _leave_streams() -> None:
         os.dup2(null, number)
     if null > 2:
         os.close(null)
-
-
-def _path_of_own_program() -> str:
-    return os.readlink("/proc/self/exe")
-
-
-def _reexecute(executable: str, channel_fd: int) -> None:
-    """Go on in a sealed copy of the interpreter in memory.
-
-    A container's init is a fork of the monitor, so for a moment the container's own files are opened by a process whose
-    /proc/self/exe is the interpreter, and an image can have its command be "#!/proc/self/exe" (CVE-2019-5736). When the
-    interpreter's file belongs to the caller, who is root in the container, it could be overwritten from there; the copy
-    cannot.
-    """
-    from pod.linux import fresh, sealed
-
-    os.set_inheritable(channel_fd, True)
-    sealed.execute(executable, fresh.command("pod.monitor.prefork", "resume", channel_fd)[1:])
 
 
 def resume(channel_fd: int) -> None:

@@ -84,7 +84,7 @@ def _fork_init(maps: tuple[IdMap, IdMap] | None, user_namespace: str | None) -> 
     if pid == 0:
         ours.close()
         processes.close_descriptors({0, 1, 2, theirs.fileno(), *(() if fd is None else (fd,))})
-        init.init(theirs, fd)
+        init.begin(theirs, fd)
     theirs.close()
     if fd is not None:
         os.close(fd)

@@ -13,10 +13,12 @@ from pod.base import exits, faults, log
 from pod.base.errors import PodError
 from pod.linux import (
     capabilities,
+    fresh,
     idmap,
     mounts,
     namespaces,
     processes,
+    sealed,
     signals,
     sockets,
     syscalls,
@@ -29,6 +31,26 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 
+def begin(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
+    """As `init`, from a sealed copy of the interpreter where its own file could be changed by the container's root."""
+    try:
+        if sealed.is_needed():
+            fds = [channel.fileno(), *([] if user_namespace_fd is None else [user_namespace_fd])]
+            for fd in fds:
+                os.set_inheritable(fd, True)
+            sealed.execute(fresh.command("pod.runtime.init", "resume", *fds))
+    except BaseException as error:  # noqa: BLE001  the process ends here
+        _report(channel, error)
+    init(channel, user_namespace_fd)
+
+
+def resume(channel_fd: int, user_namespace_fd: int | None = None) -> NoReturn:
+    """Go on in a fresh interpreter, on inherited descriptors; never returns."""
+    if user_namespace_fd is not None:
+        os.set_inheritable(user_namespace_fd, False)
+    init(sockets.from_fd(channel_fd), user_namespace_fd)
+
+
 def init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
     """Become process 1 of a container; never returns. `user_namespace_fd` joins a user namespace instead of a new one.
 
@@ -37,14 +59,18 @@ def init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
     try:
         _init(channel, user_namespace_fd)
     except BaseException as error:  # noqa: BLE001  the process ends here
-        try:
-            channel.send(protocol.ERROR, *processes.describe_error(error))
-        except OSError:
-            pass  # nobody is left to be told
+        _report(channel, error)
+
+
+def _report(channel: sockets.Channel, error: BaseException) -> NoReturn:
+    try:
+        channel.send(protocol.ERROR, *processes.describe_error(error))
+    except OSError:
+        pass  # nobody is left to be told
     processes.leave(exits.FAILED)
 
 
-def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> None:
+def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
     # 1. The user namespace comes first: it owns every other namespace made below.
     if user_namespace_fd is None:
         syscalls.unshare(namespaces.CLONE_NEWUSER)

@@ -81,12 +81,9 @@ def _begin(channel: sockets.Channel, preserve_fds: int) -> NoReturn:
     """The forked child, before it knows what to do; never returns."""
     try:
         processes.close_descriptors({0, 1, 2, channel.fileno(), *range(3, 3 + preserve_fds)})
-        executable = os.readlink("/proc/self/exe")
-        if os.access(executable, os.W_OK):
-            # Whoever is root in the container could overwrite it through our /proc files; see prefork.py.
+        if sealed.is_needed():
             os.set_inheritable(channel.fileno(), True)
-            arguments = fresh.command("pod.runtime.join", "resume", channel.fileno())
-            sealed.execute(executable, arguments[1:])
+            sealed.execute(fresh.command("pod.runtime.join", "resume", channel.fileno()))
         run(channel)
     except BaseException as error:  # noqa: BLE001  the process ends here
         _report(channel, error)
