@@ -109,6 +109,7 @@ def _image_problems(
 
 def _container_problems(store: Store) -> Iterator[Problem]:
     present = {hex_of(record.diff_id)[:NAME_LENGTH] for record in store.layers.list()}
+    present.update(store.layers.forms())
     containers = f"{store.root}/containers"
     for name in names(containers):
         directory = f"{containers}/{name}"
@@ -134,6 +135,9 @@ def _leftovers(store: Store) -> Iterator[Problem]:
         yield Problem(LEFTOVER, digest, f"no image needs blob '{digest}'")
     for diff_id in garbage.layers:
         yield Problem(LEFTOVER, diff_id, f"no image or container needs layer '{diff_id}'")
+    for form in garbage.forms:
+        path = f"{store.layers.directory}/{form}"
+        yield Problem(LEFTOVER, path, f"no image or container needs '{path}'")
     for path in garbage.debris:
         yield Problem(LEFTOVER, path, f"'{path}' is what a killed command has left")
     for path in (*store.staging.abandoned(), *store.staging.trash()):

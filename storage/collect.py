@@ -30,6 +30,8 @@ class Garbage(Record):
     layers: tuple[str, ...]
     debris: tuple[str, ...]
     bytes: int
+    forms: tuple[str, ...] = ()
+    """Copies of layers for other id maps, by name (mapped.py), whose layers are gone or go."""
 
 
 class Hold:
@@ -76,8 +78,15 @@ def find_garbage(store: Store) -> Garbage:
             size += store.blobs.size(digest)
         except PodError:
             continue  # removed meanwhile
+    stray_forms = [
+        name
+        for name, diff_id in store.layers.forms().items()
+        if name not in layers
+        and hex_of(diff_id)[:NAME_LENGTH] not in layers
+        and diff_id not in held
+    ]
     debris = (*store.layers.debris(), *_temporaries(store))
-    return Garbage(tuple(stray_blobs), tuple(stray_layers), debris, size)
+    return Garbage(tuple(stray_blobs), tuple(stray_layers), debris, size, forms=tuple(stray_forms))
 
 
 def delete_garbage(store: Store) -> Garbage:
@@ -86,6 +95,8 @@ def delete_garbage(store: Store) -> Garbage:
         garbage = find_garbage(store)
         for diff_id in garbage.layers:
             store.layers.remove(diff_id)
+        for name in garbage.forms:
+            store.layers.remove_form(name)
         with FileLock(
             f"{store.root}/locks/layers.lock"
         ):  # a tree whose record is about to be written is none

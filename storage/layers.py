@@ -84,6 +84,9 @@ class LayerRecord(Record):
     """Its "/" hides all layers below. Overlay does not look for that mark at the root, so they are left out instead."""
     single_id: bool = False
     """True owners are in extended attributes; see overlayfs.OWNER_XATTR."""
+    uids: tuple[int, ...] = ()
+    """The owners of its files, and in `gids` their groups; empty when nobody has looked."""
+    gids: tuple[int, ...] = ()
 
 
 class LayerStore:
@@ -113,15 +116,42 @@ class LayerStore:
     def list(self) -> Iterator[LayerRecord]:
         """The records of all layers, in no order."""
         for name in names(self.directory):
-            if name.endswith(".json"):
+            if name.endswith(".json") and name.count(".") == 1:
                 record = self._read(f"{self.directory}/{name}")
                 if record is not None:
                     yield record
+
+    def forms(self) -> dict[str, str]:
+        """The layers that were copied for other id maps (mapped.py): name of the directory -> diff id."""
+        found = {}
+        for file in names(self.directory):
+            if file.endswith(".json") and file.count(".") == 2:
+                record = self._read_form(file)
+                if record is not None:
+                    found[file.removesuffix(".json")] = str(record["diff_id"])
+        return found
+
+    def has_form(self, name: str) -> bool:
+        """Whether that copy is here, complete."""
+        return self._read_form(f"{name}.json") is not None
+
+    def owners(self, record: LayerRecord) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The uids and gids of a layer's files, as its image has them."""
+        if record.uids:
+            return record.uids, record.gids
+        from storage import usage
+
+        path = self.path(record.diff_id)
+        found: tuple[tuple[int, ...], tuple[int, ...]] = removal.run_as_owner(
+            lambda: usage.owners(path), what="look at the owners of a layer"
+        )
+        return found
 
     def debris(self) -> Sequence[str]:
         """The paths below the layers that are no layer: trees without a record that counts, leftovers of a crash."""
         present = set(names(self.directory))
         good = {hex_of(record.diff_id)[:NAME_LENGTH] for record in self.list()}
+        good.update(self.forms())
         return [
             f"{self.directory}/{name}"
             for name in sorted(present)
@@ -130,11 +160,16 @@ class LayerStore:
 
     def remove(self, diff_id: str) -> None:
         """Take a layer away, under the image store's lock; its tree goes to the trash."""
-        path = self.path(diff_id)
+        self._remove(self.path(diff_id))
+
+    def remove_form(self, name: str) -> None:
+        """As `remove`, a copy for another id map."""
+        self._remove(f"{self.directory}/{name}")
+
+    def _remove(self, path: str) -> None:
         try:
-            os.unlink(
-                f"{path}.json"
-            )  # first: without it, the tree is garbage whatever happens next
+            # First: without it, the tree is garbage whatever happens next.
+            os.unlink(f"{path}.json")
         except FileNotFoundError:
             pass
         self._staging.discard(path)
@@ -204,7 +239,8 @@ class LayerStore:
     def settle(self) -> None:
         """Write all layers to the disk, and say so in their records."""
         unsettled = [record for record in self.list() if record.boot]
-        if not unsettled:
+        forms = [name for name in self.forms() if self._is_unsettled(name)]
+        if not unsettled and not forms:
             return
         from pod.linux import syscalls  # heavy (ctypes)
 
@@ -218,6 +254,24 @@ class LayerStore:
                 if self.has(record.diff_id):
                     path = f"{self.path(record.diff_id)}.json"
                     files.write_json(path, record.replace(boot="").to_json(), sync=False)
+            for name in forms:
+                if form := self._read_form(f"{name}.json"):
+                    path = f"{self.directory}/{name}.json"
+                    files.write_json(path, {**form, "boot": ""}, sync=False)
+
+    def _is_unsettled(self, name: str) -> bool:
+        form = self._read_form(f"{name}.json")
+        return form is not None and bool(form["boot"])
+
+    def _read_form(self, file: str) -> dict[str, str] | None:
+        """The record of a copy; None when there is none that counts."""
+        try:
+            record = files.read_json(f"{self.directory}/{file}")
+        except (FileNotFoundError, files.DamagedFile):
+            return None
+        if not isinstance(record, dict) or not {"diff_id", "boot"} <= record.keys():
+            return None
+        return record if record["boot"] in {"", processes.boot_id()} else None
 
     def _read(self, path: str) -> LayerRecord | None:
         """The record in a file; None when there is none that counts."""

@@ -19,6 +19,7 @@ from storage.layers import NAME_LENGTH
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any
 
     from pod.linux.idmap import IdMap
     from pod.linux.processes import Child
@@ -63,13 +64,22 @@ class RootFileSystems:
         """
         return table.choose(self._store.root, self._store.forced_driver)
 
-    def create(self, directory: str, diff_ids: Iterable[str]) -> RootMount:
+    def create(
+        self,
+        directory: str,
+        diff_ids: Iterable[str],
+        *,
+        maps: tuple[IdMap, IdMap] | None = None,
+    ) -> RootMount:
         """Make a root file system in the container directory `directory`, which exists, on these layers, base first.
 
-        Takes the store's lock while it takes hold of the layers; from then on they are not collected until the
-        directory is gone. Raises LayerNotFound.
+        `maps` is the container's id map where it is not the default one; then layers with other owners may have to be
+        made first (mapped.py). Takes the store's lock while it takes hold of the layers; from then on they are not
+        collected until the directory is gone. Call with a single thread. Raises LayerNotFound.
         """
         driver = self.driver()
+        if maps is not None:
+            return self._create_mapped(driver, directory, list(diff_ids), maps)
         names: list[str] = []
         hidden = False
         with self._store.lock():
@@ -83,8 +93,43 @@ class RootFileSystems:
             )
         return driver.create(directory, self._lowers(names))
 
+    def _create_mapped(
+        self, driver: Driver, directory: str, diff_ids: list[str], maps: tuple[IdMap, IdMap]
+    ) -> RootMount:
+        from storage import mapped
+
+        document: dict[str, Any] = {"driver": driver.name, "diff_ids": diff_ids, "maps": maps}
+        with self._store.hold(diff_ids):
+            names = mapped.lowers(self._store, diff_ids, maps)
+            document["layers"] = names
+            with self._store.lock():
+                files.write_json(f"{directory}/{_FILE}", document, sync=False)
+        # Between the copies and the line above nobody collects them: their layers were held.
+        root = driver.create(directory, self._lowers(names))
+        # What a layer's top directory does not decide belongs to the caller so far, who may not exist in the container.
+        mapped.give_to_root(
+            [f"{directory}/{name}" for name in ("work", *(() if names else ("upper", "root")))],
+            maps,
+        )
+        return root
+
+    def mapped_layers(self, diff_ids: Iterable[str], maps: tuple[IdMap, IdMap]) -> tuple[str, ...]:
+        """The directories, topmost first, that show these layers, base first, in a container with this id map.
+
+        Those that are missing are made. Call with a single thread.
+        """
+        from storage import mapped
+
+        return tuple(self._lowers(mapped.lowers(self._store, diff_ids, maps)))
+
     def describe(self, directory: str) -> RootMount:
-        """How to mount what `create` made in `directory`. Raises NoRootFileSystem."""
+        """How to mount what `create` made in `directory`. Raises NoRootFileSystem.
+
+        Copies of layers for the container's id map that a power cut took are made again. Call with a single thread.
+        """
+        document = self._document(directory)
+        if "maps" in document and not all(map(self._is_here, document["layers"])):
+            self.mapped_layers(document["diff_ids"], maps_of(document))
         driver, lowers = self._load(directory)
         return driver.describe(directory, lowers)
 
@@ -182,15 +227,28 @@ class RootFileSystems:
                 continue
         return used
 
-    def _load(self, directory: str) -> tuple[Driver, list[str]]:
+    def _is_here(self, name: str) -> bool:
+        return "." not in name or self._store.layers.has_form(name)
+
+    def _document(self, directory: str) -> dict[str, Any]:
         try:
-            document = files.read_json(f"{directory}/{_FILE}")
+            document: dict[str, Any] = files.read_json(f"{directory}/{_FILE}")
         except FileNotFoundError:
             raise NoRootFileSystem(directory) from None
+        return document
+
+    def _load(self, directory: str) -> tuple[Driver, list[str]]:
+        document = self._document(directory)
         return table.by_name(document["driver"]), self._lowers(document["layers"])
 
     def _lowers(self, names: Iterable[str]) -> list[str]:
         return [f"{self._store.layers.directory}/{name}" for name in names]
+
+
+def maps_of(document: dict[str, Any]) -> tuple[IdMap, IdMap]:
+    """The id map in what is kept of a container."""
+    uids, gids = (tuple((a, b, c) for a, b, c in extents) for extents in document["maps"])
+    return uids, gids
 
 
 def measure_inside(paths: Sequence[str]) -> Sequence[Usage]:

@@ -154,5 +154,10 @@ class StagedTree:
         self._staging.discard(self.path)
         self._unlock()
 
+    def remove(self) -> None:
+        """Delete what is left of it on the spot, with the privileges that this process has."""
+        removal.remove_as_caller(self.path)
+        self._unlock()
+
     def _unlock(self) -> None:
         self._lock.remove()

@@ -140,6 +140,8 @@ class UnpackJob:
             skipped_xattrs=outcome["skipped_xattrs"],
             opaque=outcome["opaque"],
             single_id=self._single_id,
+            uids=tuple(outcome["uids"]),
+            gids=tuple(outcome["gids"]),
         )
         return record, layers.RootDirectory(*outcome["root"])
 
@@ -222,6 +224,8 @@ class _Work:
             "skipped_devices": unpacker.skipped_devices,
             "skipped_xattrs": unpacker.skipped_xattrs,
             "opaque": unpacker.root_opaque,
+            "uids": sorted({uid for uid, _ in unpacker.owners}),
+            "gids": sorted({gid for _, gid in unpacker.owners}),
             "root": (unpacker.root_mode, *unpacker.root_owner, unpacker.root_mtime_ns),
         }
 

@@ -34,6 +34,26 @@ def measure(path: str) -> Usage:
     return Usage(counter.allocated, counter.entries, counter.size)
 
 
+def owners(path: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The uids and gids of everything at and below `path`, sorted. Run it inside the id map."""
+    uids, gids = set(), set()
+    pending = [path]
+    while pending:
+        directory = pending.pop()
+        status = os.lstat(directory)
+        uids.add(status.st_uid)
+        gids.add(status.st_gid)
+        with os.scandir(directory) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(entry.path)
+                    continue
+                status = entry.stat(follow_symlinks=False)
+                uids.add(status.st_uid)
+                gids.add(status.st_gid)
+    return tuple(sorted(uids)), tuple(sorted(gids))
+
+
 class _Counter:
     def __init__(self) -> None:
         self.allocated = self.entries = self.size = 0

@@ -8,6 +8,7 @@ import time
 from pod.base import faults, ids, locks, paths
 from pod.base.errors import InvalidValue, PodError
 from pod.base.undo import Undo
+from pod.engine import facts as host_facts
 from pod.engine import lookup, network
 from pod.engine import volumes as engine_volumes
 from pod.engine.namefiles import check_timezone, hostname_of
@@ -65,7 +66,8 @@ def create(
         os.mkdir(f"{directory}/{ROOT}", 0o700)
         faults.step("create: directory")
         if not config.rootfs:
-            engine.rootfs.create(directory, image.diff_ids if image else ())
+            maps = host_facts.special_maps(engine, config)
+            engine.rootfs.create(directory, image.diff_ids if image else (), maps=maps)
         faults.step("create: root file system")
         config = engine_volumes.prepare(engine, config, directory, undo)
         faults.step("create: volumes")

@@ -15,7 +15,7 @@ from pod.state import volumes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Mapping
 
     from pod.engine.context import Engine
     from pod.engine.leftovers import Leftover
@@ -122,7 +122,8 @@ def measure(engine: Engine) -> DiskUsage:
 
     container_paths = {it.summary.id: engine.paths.container(it.summary.id) for it in containers}
     volume_paths = {row.name: os.path.dirname(store.volumes.path(row.name)) for row in volume_rows}
-    image_paths = {image.digest: _paths_of(engine, image) for image in images}
+    forms = store.layers.forms()
+    image_paths = {image.digest: _paths_of(engine, image, forms) for image in images}
     stood_on = {f"{store.layers.directory}/{name}" for name in store.rootfs.used_layers()}
     partial_paths = [
         *(path for path, _ in store.blobs.partials()),
@@ -172,11 +173,13 @@ def measure(engine: Engine) -> DiskUsage:
     )
 
 
-def _paths_of(engine: Engine, image: ImageRecord) -> set[str]:
-    """The blobs and layers of an image."""
+def _paths_of(engine: Engine, image: ImageRecord, forms: Mapping[str, str]) -> set[str]:
+    """The blobs and layers of an image, and the copies of those that `forms` names, with their diff ids."""
     blobs = {image.digest, image.id, *(layer.digest for layer in image.layers)}
     paths = {engine.store.blobs.path(digest) for digest in blobs}
-    return paths.union(engine.store.layers.path(diff_id) for diff_id in image.diff_ids)
+    paths.update(engine.store.layers.path(diff_id) for diff_id in image.diff_ids)
+    directory = engine.store.layers.directory
+    return paths.union(f"{directory}/{name}" for name in forms if forms[name] in image.diff_ids)
 
 
 def _measure_all(paths: Iterable[str]) -> dict[str, int]:

@@ -79,6 +79,29 @@ def maps_of(config: ContainerConfig) -> tuple[IdMap, IdMap]:
     return effective_maps(config.userns, idmap.default_maps(), (os.geteuid(), os.getegid()))
 
 
+def special_maps(engine: Engine, config: ContainerConfig) -> tuple[IdMap, IdMap] | None:
+    """The id maps of a container whose layers need other owners than usual; None for the usual maps.
+
+    A container that joins another one's namespaces is in the user namespace of that one.
+    """
+    joined: tuple[Any, ...] = (
+        config.userns,
+        config.networking.network,
+        config.pid,
+        config.ipc,
+        config.uts,
+        config.cgroupns,
+    )
+    for namespace in joined:
+        if namespace.mode == "container":
+            from pod.engine import lookup
+
+            return special_maps(engine, lookup.container(engine, namespace.joined).config)
+    if config.userns.mode in {"", "host", "private", "ns"}:
+        return None
+    return maps_of(config)
+
+
 def own_limits() -> dict[str, tuple[int, int]]:
     """The caller's resource limits, (soft, hard) by name; -1 for none."""
     return {name: _limit(number) for name, number in _LIMITS.items()}
@@ -178,6 +201,10 @@ def _image_layers(engine: Engine, config: ContainerConfig) -> dict[str, tuple[st
     for mount in config.mounts:
         if mount.kind == "image" and mount.source not in found:
             image = engine.store.images.lookup(mount.source)
+            maps = special_maps(engine, config)
+            if maps is not None:
+                found[mount.source] = engine.rootfs.mapped_layers(image.diff_ids, maps)
+                continue
             found[mount.source] = tuple(
                 engine.store.layers.path(diff_id) for diff_id in reversed(image.diff_ids)
             )

@@ -144,6 +144,7 @@ def make_order(
             "groups": list(config.groups),
             "passwd_entry": config.passwd_entry,
             "make_cwd": True,
+            "closed_sources": is_caller_absent(facts),
             "reaper": config.init and not facts.init_program,
             "seccomp": None if runtime else seccomp_program(engine, config, facts),
             "seccomp_profile": seccomp_document(engine, config, facts) if runtime else None,
@@ -186,6 +187,14 @@ def root_mount(engine: Engine, container: Container) -> dict[str, Any]:
         # What is thrown away afterwards need not be synced when it is unmounted (overlayfs.rst, "Volatile mount").
         options.append("volatile")
     return {**description.to_json(), "kind": description.kind, "options": options}
+
+
+def is_caller_absent(facts: Facts) -> bool:
+    """Whether the caller is nobody in the container, so that its root may not pass through the caller's directories."""
+    own = os.geteuid()
+    return "user" not in facts.joined and not any(
+        host <= own < host + count for _, host, count in facts.uid_maps
+    )
 
 
 def runtime_command(engine: Engine, name: str) -> list[str]:

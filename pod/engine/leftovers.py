@@ -38,6 +38,10 @@ def find(engine: Engine) -> list[Leftover]:
         Leftover(store.layers.path(diff_id), "a layer that no image or container needs")
         for diff_id in garbage.layers
     ]
+    found += [
+        Leftover(f"{store.layers.directory}/{name}", "a layer that no image or container needs")
+        for name in garbage.forms
+    ]
     found += [Leftover(path, "what a killed command has left") for path in garbage.debris]
     found += [
         Leftover(path, "what a killed command was making") for path in store.staging.abandoned()

@@ -168,7 +168,7 @@ def mount_overlay_options(target: str, options: Iterable[str]) -> None:
     for word in options:
         key, _, value = word.partition("=")
         if key == "lowerdir":
-            lowers = [part.replace("\0", ":") for part in value.replace("\\:", "\0").split(":")]
+            lowers = split_lowers(value)
         elif key == "upperdir":
             upper = value
         elif key == "workdir":
@@ -176,6 +176,11 @@ def mount_overlay_options(target: str, options: Iterable[str]) -> None:
         else:
             rest.append(word)
     mount_overlay(lowers, upper, work, target, rest)
+
+
+def split_lowers(value: str) -> list[str]:
+    """The directories of an option "lowerdir=A:B"."""
+    return [part.replace("\0", ":") for part in value.replace("\\:", "\0").split(":")]
 
 
 def _mount_overlay_stepwise(lowers: list[str], words: list[str], target_fd: int) -> None:

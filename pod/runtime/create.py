@@ -15,6 +15,7 @@ What `create` gets, the *bundle*, is plain data:
     passwd_entry    line to add to /etc/passwd for an unknown uid; "" for the usual one, None for none
     make_cwd        make the working directory when the image lacks it
     reaper          be process 1 ourselves (`--init` without a program for it)
+    closed_sources  whether the container's root is nobody to whom the caller's directories are open
     seccomp         path of the compiled filter, or None
     preserve_fds    how many descriptors from 3 on to pass
     cgroup          directory of the container's cgroup, made here; "" for none

@@ -80,7 +80,6 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
         syscalls.setns(user_namespace_fd, namespaces.CLONE_NEWUSER)
         channel.send(protocol.UNSHARED)
         protocol.expect(channel, protocol.MAPPED)
-    idmap.become_root()
 
     faults.step("init: mapped")
     # 2. What to build. It comes so late because the user namespace is often prepared before it is known.
@@ -111,14 +110,24 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
         )
     )
 
-    # 5. A new PID namespace begins with the next child. Its parent leaves; the monitor, a subreaper, inherits it.
+    # 5. Root of the namespace from here on. It is another user for the host than the caller, whose directories may be
+    #    closed to it, where the id maps say so; then what is in them is opened before.
+    if bundle["closed_sources"]:
+        rootfs.hold_sources(bundle["rootfs"], config)
+    seccomp_program = security.read_program(bundle["seccomp"])
+    idmap.become_root()
+    if not shares_pids:
+        # The change of user has cleared it, and the monitor and the network helper still open our /proc files.
+        syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
+
+    # 6. A new PID namespace begins with the next child. Its parent leaves; the monitor, a subreaper, inherits it.
     pid = processes.fork_raw()
     if pid:
         channel.send(protocol.PID, pid)
         faults.step("init: forked")
         os._exit(0)
 
-    # 6. The cgroup that we are in at this unshare becomes the root we see inside, so the monitor places us first.
+    # 7. The cgroup that we are in at this unshare becomes the root we see inside, so the monitor places us first.
     protocol.expect(channel, protocol.PLACED)
     if "cgroup" in wanted:
         if wanted["cgroup"] is not None:
@@ -126,12 +135,12 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
         else:
             syscalls.unshare(namespaces.CLONE_NEWCGROUP)
 
-    # 7. A session of our own, a keyring of our own, and no signal disposition of whoever started pod.
+    # 8. A session of our own, a keyring of our own, and no signal disposition of whoever started pod.
     os.setsid()
     security.new_keyring(bundle["id"])
     signals.restore_defaults()
 
-    # 8. Names and sysctls belong to namespaces, so they are set before the paths to set them become read-only.
+    # 9. Names and sysctls belong to namespaces, so they are set before the paths to set them become read-only.
     if "uts" in wanted and wanted["uts"] is None:
         if config.get("hostname"):
             syscalls.sethostname(config["hostname"])
@@ -142,37 +151,36 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
 
     faults.step("init: placed")
 
-    # 9. Mounts. Ours follow the host's (slave), so that a mount made there later reaches a bind that asked for it.
+    # 10. Mounts. Ours follow the host's (slave), so that a mount made there later reaches a bind that asked for it.
     mounts.set_propagation("/", linux.get("rootfsPropagation") or "rslave")
     root_fd = rootfs.mount_root(bundle["rootfs"], config["root"]["path"])
     rootfs.mount_all(root_fd, config["mounts"], linux.get("mountLabel", ""))
     devices.create(root_fd, linux.get("devices", []))
     devices.create_links(root_fd)
 
-    # 10. Programs that later steps need from the host are read now.
-    seccomp_program = security.read_program(bundle["seccomp"])
+    # 11. What a later step needs from the host's /proc.
     last_capability = capabilities.last_known()
 
-    # 11. The container's root becomes ours. From here no module can be imported: it would be one of the container's.
+    # 12. The container's root becomes ours. From here no module can be imported: it would be one of the container's.
     mounts.pivot_into(mounts.fd_path(root_fd))
     os.close(root_fd)
     security.forget_imports()
 
-    # 12. Settings in /proc, then hide and protect what must not be seen or changed, then the root itself.
+    # 13. Settings in /proc, then hide and protect what must not be seen or changed, then the root itself.
     security.write_sysctls(linux.get("sysctl", {}))
     rootfs.mask(linux.get("maskedPaths", []))
     rootfs.protect(linux.get("readonlyPaths", []))
     if config["root"].get("readonly"):
         mounts.restrict("/", syscalls.MS_RDONLY)
 
-    # 13. Who we will be: names are looked up in the container's own files.
+    # 14. Who we will be: names are looked up in the container's own files.
     identity = user.resolve(bundle["user"], bundle["groups"], process["user"])
     user.add_passwd_entry(identity, bundle["passwd_entry"])
     environment = user.with_home(process.get("env", []), identity)
 
     faults.step("init: mounted")
 
-    # 14. The terminal exists in the container's own devpts; its other end goes to the monitor.
+    # 15. The terminal exists in the container's own devpts; its other end goes to the monitor.
     master_fd = None
     if process.get("terminal"):
         master_fd, slave = terminal.open_pair()
@@ -186,21 +194,21 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
     if master_fd is not None:
         os.close(master_fd)
 
-    # 15. Wait for the network; `pod init` stops here and `pod start` goes on.
+    # 16. Wait for the network; `pod init` stops here and `pod start` goes on.
     protocol.expect(channel, protocol.START)
     faults.step("init: started")
 
-    # 16. Nobody outside needs our /proc files any more.
+    # 17. Nobody outside needs our /proc files any more.
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     security.set_limits(process.get("rlimits", []))
     rootfs.enter_directory(process["cwd"], identity, make=bundle["make_cwd"])
     os.umask(process["user"].get("umask", 0o022))
 
-    # 17. A built-in process 1, when asked for and no program for it was found on the host.
+    # 18. A built-in process 1, when asked for and no program for it was found on the host.
     if bundle["reaper"]:
         reaper.become_parent_of_command(channel)
 
-    # 18. Give up privileges, in the only order that works: the filter needs CAP_SYS_ADMIN unless no_new_privs is set;
+    # 19. Give up privileges, in the only order that works: the filter needs CAP_SYS_ADMIN unless no_new_privs is set;
     #     the bounding set needs CAP_SETPCAP; the change of user needs CAP_SETUID; what remains is set last.
     if process.get("noNewPrivileges"):
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)

@@ -94,10 +94,44 @@ def parse_options(words: list[str]) -> Options:
     return Options(flags, propagation, recursive, copy_up, tuple(data))
 
 
+def hold_sources(description: dict[str, Any], config: dict[str, Any]) -> None:
+    """Replace the paths of what will be mounted by open descriptors, for a process that is about to lose its way there.
+
+    As the caller, in the container's mount namespace: the kernel mounts nothing out of another one. The container's
+    root is moved to a file system of its own, which covers the directory that it had.
+    """
+    syscalls.mount("tmpfs", config["root"]["path"], "tmpfs", 0, "mode=0755,uid=0,gid=0,size=64k")
+    config["root"]["path"] = f"{_held(config['root']['path'])}/root"
+    for name in ("upper", "work", "path"):
+        if description.get(name):
+            description[name] = _held(description[name])
+    description["lowers"] = [_held(lower) for lower in description.get("lowers", ())]
+    for entry in config["mounts"]:
+        words = entry.get("options") or []
+        if entry.get("type") == "overlay":
+            entry["options"] = [_held_word(word) for word in words]
+        elif entry.get("source", "").startswith("/"):
+            entry["source"] = _held(entry["source"])
+
+
+def _held(path: str) -> str:
+    """A path that leads to the same file as long as this process and its children live."""
+    return mounts.fd_path(os.open(path, os.O_PATH | os.O_CLOEXEC))
+
+
+def _held_word(word: str) -> str:
+    key, _, value = word.partition("=")
+    if key == "lowerdir":
+        return f"{key}={':'.join(map(_held, mounts.split_lowers(value)))}"
+    return f"{key}={_held(value)}" if key in {"upperdir", "workdir"} else word
+
+
 def mount_root(description: dict[str, Any], target: str) -> int:
     """Mount the container's root file system on the directory `target`; a descriptor of it, which the caller closes."""
     kind = description["kind"]
     try:
+        if not os.path.isdir(target):
+            os.mkdir(target, 0o755)  # as hold_sources has left it
         if kind == "overlay":
             mounts.mount_overlay(
                 description["lowers"],

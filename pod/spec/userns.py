@@ -205,6 +205,20 @@ def effective_maps(
     )
 
 
+def relative_map(ids: IdMap, base: IdMap) -> IdMap:
+    """The extents of `ids` with intermediate ids, those of the map `base`, in the place of the host's.
+
+    Ids of the host that `base` does not have are left out.
+    """
+    found = []
+    for inside, host, count in ids:
+        for intermediate, start, length in base:
+            first, end = max(host, start), min(host + count, start + length)
+            if first < end:
+                found.append((inside + first - host, intermediate + first - start, end - first))
+    return _tidy(found)
+
+
 def _keep(base: IdMap, own: int, size: int) -> IdMap:
     """The caller as `own`; the ids below and above it are subordinate ones, in order, as far as they go."""
     available = sum(count for _, _, count in base) - 1
