@@ -9,3 +9,9 @@ PREFIX_LENGTH = 24
 CONTAINER = "10.0.2.100"
 GATEWAY = "10.0.2.2"
 RESOLVER = "10.0.2.3"
+
+
+def in_network(cidr: str) -> tuple[str, str]:
+    """The container's address and the resolver in another network, where slirp4netns(1) has them: .100 and .3."""
+    base = cidr.partition("/")[0].rpartition(".")[0]
+    return f"{base}.100", f"{base}.3"

@@ -21,9 +21,9 @@ PROGRAM = "pasta"
 _PID_FILE = "pasta.pid"
 
 
-def probe() -> str:
-    """Why pasta cannot be used here; empty when it can."""
-    if processes.find_program(PROGRAM) is None:
+def probe(program: str = "") -> str:
+    """Why pasta cannot be used here; empty when it can. `program` is where it is, if that is known."""
+    if not (program or processes.find_program(PROGRAM)):
         return "pasta is not installed (package passt)"
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         return "/dev/net/tun cannot be opened by this user"

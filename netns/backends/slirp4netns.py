@@ -24,9 +24,9 @@ _API_SOCKET = "slirp4netns.sock"
 _API_SECONDS = 5.0
 
 
-def probe() -> str:
-    """Why slirp4netns cannot be used here; empty when it can."""
-    if processes.find_program(PROGRAM) is None:
+def probe(program: str = "") -> str:
+    """Why slirp4netns cannot be used here; empty when it can. `program` is where it is, if that is known."""
+    if not (program or processes.find_program(PROGRAM)):
         return "slirp4netns is not installed"
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         return "/dev/net/tun cannot be opened by this user"
@@ -38,6 +38,22 @@ def begin(settings: dict[str, Any], pid: int) -> Slirp:
     return Slirp(settings, pid)
 
 
+def words_of(options: list[str], *, ipv6: bool) -> list[str]:
+    """slirp4netns's own words for "KEY=VALUE" options (spec/namespaces.py checks them); the later of two holds."""
+    given = dict(option.partition("=")[::2] for option in options)
+    given.pop("port_handler", None)
+    words = [
+        f"--mtu={given.pop('mtu', '65520')}",
+        f"--cidr={given.pop('cidr', addresses.NETWORK)}",
+    ]
+    if given.pop("allow_host_loopback", "false") == "false":
+        words.append("--disable-host-loopback")
+    if given.pop("enable_ipv6", "true" if ipv6 else "false") == "true":
+        words.append("--enable-ipv6")
+    # "outbound_addr6" is --outbound-addr6
+    return words + [f"--{key.replace('_', '-')}={value}" for key, value in given.items()]
+
+
 class Slirp:
     def __init__(self, settings: dict[str, Any], pid: int) -> None:
         self._directory: str = settings["run_directory"]
@@ -47,14 +63,10 @@ class Slirp:
         arguments = [
             settings["program"],
             "--configure",
-            "--disable-host-loopback",
-            "--mtu=65520",
-            f"--cidr={addresses.NETWORK}",
             f"--ready-fd={ready}",
             f"--exit-fd={exit_end}",
             f"--api-socket={_API_SOCKET}",
-            *(["--enable-ipv6"] if settings["ipv6"] else []),
-            *settings["options"],
+            *words_of(settings["options"], ipv6=settings["ipv6"]),
             str(pid),
             "tap0",
         ]

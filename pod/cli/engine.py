@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+from pod.base.errors import UsageError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.cli.declare import Arguments
@@ -12,6 +16,16 @@ def open_engine(options: Arguments) -> Engine:
     """The engine that `options` describe. It opens its database and stores on first use."""
     from pod.engine.context import Engine
 
+    if options.text("cgroup_manager") == "systemd":
+        from pod.base.errors import Unsupported
+
+        raise Unsupported(
+            "--cgroup-manager=systemd",
+            "pod makes cgroups itself, below the one that is delegated to you",
+        )
+    credentials = options.text("config")
+    if credentials is not None and not os.path.isdir(credentials):
+        raise UsageError(f"'{credentials}' of --config is not a directory")
     return Engine(
         root=options.text("root"),
         runroot=options.text("runroot"),
@@ -20,8 +34,7 @@ def open_engine(options: Arguments) -> Engine:
         storage_options=options.texts("storage_opt"),
         runtime=options.text("runtime"),
         runtime_flags=options.texts("runtime_flag"),
-        cgroup_manager=options.text("cgroup_manager"),
         network_command=options.text("network_cmd_path"),
         modules=options.texts("module"),
-        credentials_directory=options.text("config"),
+        credentials_directory=credentials,
     )

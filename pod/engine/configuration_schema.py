@@ -113,7 +113,7 @@ KEYS: dict[str, dict[str, Declared]] = {
         "base_hosts_file": ("text", keep),
         "cgroup_conf": ("list", _by(lambda text: resources.parse_resources(cgroup_conf=[text]))),
         "cgroupns": ("text", _by(namespaces.parse_cgroupns)),
-        "cgroups": ("text", one_of("enabled", "disabled", "no-conmon", "split")),
+        "cgroups": ("text", lambda value, _: resources.parse_cgroups(value)),
         "default_capabilities": ("list", _capability),
         "default_sysctls": ("list", _by(resources.parse_sysctl)),
         "default_ulimits": ("list", _by(resources.parse_ulimit)),
@@ -208,6 +208,17 @@ WITHOUT_EFFECT: dict[str, frozenset[str]] = {
         "network_config_dir".split()
     ),
 }
+# Keys that are checked, and that a later version uses.
+_NOT_YET: dict[str, frozenset[str]] = {
+    "containers": frozenset(),
+    "engine": frozenset(
+        "cdi_spec_dirs cgroup_manager compression_format compression_level events_logger hooks_dir "
+        "image_copy_tmp_dir image_parallel_copies".split()
+    ),
+    "network": frozenset(
+        "default_network default_subnet default_subnet_pools dns_bind_port".split()
+    ),
+}
 _TABLES_WITHOUT_EFFECT = frozenset("farms machine podmansh secrets".split())
 
 
@@ -292,12 +303,17 @@ def _take_containers_conf(merge: Merge, path: str, document: dict[str, Any], tex
         for key, value in content.items():
             if declared := KEYS[table].get(key):
                 merge.take(path, text, table, key, value, declared)
+                if key in _NOT_YET[table]:
+                    _tell_key(path, text, table, key)
             else:
                 _tell_key(path, text, table, key)
 
 
 def _tell_key(path: str, text: str, table: str, key: str) -> None:
-    why = "has no effect in pod" if key in WITHOUT_EFFECT.get(table, ()) else "is unknown"
+    if key in _NOT_YET[table]:
+        why = "has no effect in this version of pod"
+    else:
+        why = "has no effect in pod" if key in WITHOUT_EFFECT.get(table, ()) else "is unknown"
     tell(path, line_of(text, table, key), f"{table}.{key}", why)
 
 

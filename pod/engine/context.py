@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from pod.base import log, paths
-from pod.base.errors import PodError
+from pod.base.errors import PodError, Unsupported
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ class Engine:
         storage_options: Sequence[str] = (),
         runtime: str | None = None,
         runtime_flags: Sequence[str] = (),
-        cgroup_manager: str | None = None,
         network_command: str | None = None,
         modules: Sequence[str] = (),
         credentials_directory: str | None = None,
@@ -53,7 +52,6 @@ class Engine:
             "storage_options": list(storage_options),
             "runtime": runtime,
             "runtime_flags": list(runtime_flags),
-            "cgroup_manager": cgroup_manager,
             "network_command": network_command,
             "modules": list(modules),
             "credentials_directory": _absolute(credentials_directory),
@@ -61,6 +59,7 @@ class Engine:
         self.credentials_directory: str | None = self._given["credentials_directory"]
         self.runtime_flags = list(runtime_flags)
         self.given_runtime = runtime or ""
+        self.network_command = network_command or ""
         self._settings: Settings | None = None
         self._places: Places | None = None
         self._paths: paths.Paths | None = None
@@ -79,6 +78,9 @@ class Engine:
             from pod.engine.configuration import load_settings
 
             self._settings = load_settings(self.places)
+            for entry in self._settings.engine.env:
+                name, _, value = entry.partition("=")
+                os.environ.setdefault(name, value)  # containers.conf(5), [engine] env
         return self._settings
 
     @property
@@ -116,9 +118,26 @@ class Engine:
         if self._store is None:
             from storage.store import Store
 
-            driver = self._given["storage_driver"] or self.settings.storage.driver
-            self._store = Store(self.paths.root, driver=driver, volumes=self.paths.volumes)
+            self._store = Store(
+                self.paths.root, driver=self._storage_driver(), volumes=self.paths.volumes
+            )
         return self._store
+
+    def _storage_driver(self) -> str:
+        """The driver that was asked for by name, or by a program that mounts; "" for the best one."""
+        driver: str = self._given["storage_driver"] or self.settings.storage.driver
+        program = self.settings.storage.mount_program
+        for option in self._given["storage_options"]:
+            key, _, program = option.partition("=")
+            if key not in {"overlay.mount_program", "mount_program"}:
+                raise Unsupported(
+                    f"--storage-opt {option}", "the only one is overlay.mount_program=PATH"
+                )
+        if not program or driver not in {"", "overlay"}:
+            return driver
+        if os.path.basename(program) != "fuse-overlayfs":
+            raise Unsupported(f"mount_program '{program}'", "pod knows fuse-overlayfs alone")
+        return "fuse-overlayfs"
 
     @property
     def rootfs(self) -> RootFileSystems:

@@ -122,6 +122,7 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
         runtime=config.runtime or engine.given_runtime or engine.settings.engine.runtime
     )
     check_timezone(config.timezone)
+    _check_apparmor(config)
     networking = config.networking
     if networking.network.mode == "host" and not config.hostname:
         config = config.replace(hostname=os.uname().nodename)  # podman-run(1), --hostname
@@ -138,6 +139,19 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
     )
     config = engine_volumes.take_from_others(engine, config)
     return _with_ids(engine, config)
+
+
+def _check_apparmor(config: ContainerConfig) -> None:
+    profile = config.security.apparmor
+    if profile in {"", "unconfined"} or config.privileged:
+        return
+    from pod.engine.info_host import has_apparmor
+
+    if not has_apparmor():
+        raise PodError(
+            f"AppArmor profile '{profile}' cannot be used: this machine has no AppArmor",
+            hint="leave it out, or use --security-opt apparmor=unconfined",
+        )
 
 
 def _kept_user(config: ContainerConfig) -> str:

@@ -89,10 +89,11 @@ def make_order(
         "cgroup": run.state.get("cgroup") or "",
         "namespaces": ["user", "mount", "pid", "network", "ipc", "uts", "cgroup"],
         "process": process,
-        "user": config.user if options.user is None else options.user,
+        "user": (config.user if options.user is None else options.user) or "0",
         "groups": list(config.groups),
         "seccomp": None if options.privileged else launch.seccomp_program(engine, config, facts),
         "make_cwd": False,
+        "keyring": engine.settings.containers.keyring,
         "preserve_fds": options.preserve_fds,
         "detach": options.detach,
     }

@@ -148,13 +148,15 @@ def _joined_namespaces(engine: Engine, config: ContainerConfig) -> dict[str, str
 
 def _placement(engine: Engine, container: Container) -> Placement:
     config = container.config
+    if config.cgroups == "disabled":
+        return Placement("", {})
     limits = config.resources
     if not limits.pids_limit:
         limits = limits.replace(pids_limit=engine.settings.containers.pids_limit)
     files = cgroup_files(limits, _device_numbers(limits))
     root = cgroups.delegated_root()
     if root is None:
-        asked = {name for name in files if name != "pids.max" or config.resources.pids_limit}
+        asked = {name for name in files if name != "pids.max" or config.resources.pids_limit > 0}
         if asked:
             log.warning(
                 f"limits of container '{container.name}' are not applied ({', '.join(sorted(asked))}): "

@@ -12,7 +12,7 @@ from pod.base import log
 from pod.base.errors import PodError
 from pod.base.paths import is_rootless
 from pod.base.version import VERSION
-from pod.engine import info_host
+from pod.engine import info_host, network
 from pod.linux import cgroups, idmap, processes
 
 TYPE_CHECKING = False
@@ -73,7 +73,7 @@ def _host(engine: Engine) -> dict[str, Any]:
     found: dict[str, Any] = {
         "arch": host.architecture,
         "cgroupControllers": [] if delegated is None else cgroups.controllers(delegated),
-        "cgroupManager": settings.engine.cgroup_manager if delegated is None else "cgroupfs",
+        "cgroupManager": "cgroupfs",
         "cgroupPath": delegated or "",
         "cgroupVersion": "v2" if os.path.exists(f"{cgroups.MOUNT}/cgroup.controllers") else "v1",
         "cpuUtilization": info_host.cpu_utilization(),
@@ -128,13 +128,13 @@ def _network_helpers(engine: Engine) -> list[dict[str, str]]:
         if name not in _HELPERS:
             continue
         probe = __import__(f"netns.backends.{name}", fromlist=["probe"]).probe
-        path = processes.find_program(name, *engine.settings.engine.helper_binaries_dir) or ""
+        path = network.find_backend(engine, name)
         helpers.append(
             {
                 "name": name,
                 "executable": path,
                 "version": info_host.version_of(path),
-                "reason": probe(),
+                "reason": probe(path),
             }
         )
     return helpers

@@ -97,7 +97,7 @@ def _await_report(channel: sockets.Channel, container: Container) -> None:
     if message[0] == monitor.ERROR:
         raise processes.rebuild_error(message[1], message[2])
     for name, why in message[3].items():
-        if name != "pids.max" or container.config.resources.pids_limit:
+        if name != "pids.max" or container.config.resources.pids_limit > 0:
             log.warning(f"limit {name} of container '{container.name}' is not applied: {why}")
 
 
@@ -140,11 +140,13 @@ def make_order(
             "id": container.id,
             "config": document,
             "rootfs": root_mount(engine, container),
-            "user": config.user,
+            "user": config.user or "0",
             "groups": list(config.groups),
             "passwd_entry": config.passwd_entry,
             "make_cwd": True,
             "closed_sources": is_caller_absent(facts),
+            "keyring": engine.settings.containers.keyring,
+            "no_pivot": engine.settings.engine.no_pivot_root,
             "reaper": config.init and not facts.init_program,
             "seccomp": None if runtime else seccomp_program(engine, config, facts),
             "seccomp_profile": seccomp_document(engine, config, facts) if runtime else None,

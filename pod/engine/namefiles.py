@@ -92,7 +92,10 @@ def _hosts(engine: Engine, container: Container, hostname: str) -> str:
     networking = container.config.networking
     mode = networking.network.mode
     added = [tuple(entry.partition(":")[::2]) for entry in networking.hosts]
-    host_address = interfaces.outgoing_address() or ""
+    configured = engine.settings.containers.host_containers_internal_ip
+    host_address = configured or interfaces.outgoing_address() or ""
+    if configured == "none":
+        host_address = ""
     resolved = []
     for name, given in added:
         address = host_address if given == "host-gateway" else given
@@ -102,12 +105,19 @@ def _hosts(engine: Engine, container: Container, hostname: str) -> str:
     if mode in _USER_MODE:
         if host_address:
             own.append((host_address, list(names.HOST_NAMES)))
-        own.append((addresses.CONTAINER, [hostname, container.name]))
+        own.append((_addresses(container)[0], [hostname, container.name]))
     elif mode == "host":
         own.append(("127.0.0.1", list(names.HOST_NAMES)))
     else:
         own.append(("127.0.1.1", [hostname, container.name]))
     return names.hosts_file(_base_hosts(engine, container), own=own, added=resolved)
+
+
+def _addresses(container: Container) -> tuple[str, str]:
+    """The container's address on a user-mode network, and its resolver."""
+    network = container.config.networking.network
+    cidrs = network.values("cidr") if network.mode == "slirp4netns" else []
+    return addresses.in_network(cidrs[-1]) if cidrs else (addresses.CONTAINER, addresses.RESOLVER)
 
 
 def _base_hosts(engine: Engine, container: Container) -> str:
@@ -138,7 +148,7 @@ def _resolv_conf(engine: Engine, container: Container) -> str:
         servers=servers,
         search=networking.dns_search or settings.dns_searches,
         options=networking.dns_options or settings.dns_options,
-        forwarder=addresses.RESOLVER if networking.network.mode in _USER_MODE else "",
+        forwarder=_addresses(container)[1] if networking.network.mode in _USER_MODE else "",
     )
 
 

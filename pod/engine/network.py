@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 
 from pod.base import ids
 from pod.base.errors import PodError
@@ -53,8 +54,11 @@ def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
     name, program = choose_backend(engine, mode)
     for port in networking.ports:
         _check_port(engine, container, port)
-    if name == "pasta":
-        settings["options"] = [*engine.settings.network.pasta_options, *settings["options"]]
+    more = {
+        "pasta": engine.settings.network.pasta_options,
+        "slirp4netns": engine.settings.engine.network_cmd_options,
+    }
+    settings["options"] = [*more[name], *settings["options"]]
     return settings | {
         "backend": name,
         "program": program,
@@ -73,18 +77,37 @@ def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
 
 def choose_backend(engine: Engine, mode: str) -> tuple[str, str]:
     """The backend that was asked for, or the first that works here; its name and program."""
+    given = given_program(engine)
     configured = engine.settings.network.default_rootless_network_cmd
-    wanted = (mode,) if mode in _BACKENDS else tuple(dict.fromkeys([configured, *_BACKENDS]))
+    first = backend_of(given) if given else configured
+    wanted = (mode,) if mode in _BACKENDS else tuple(dict.fromkeys([first, *_BACKENDS]))
     reasons = []
     for name in wanted:
-        if name not in _BACKENDS:
-            continue
-        reason = __import__(f"netns.backends.{name}", fromlist=["probe"]).probe()
+        program = given if given and backend_of(given) == name else ""
+        program = program or find_backend(engine, name)
+        reason = __import__(f"netns.backends.{name}", fromlist=["probe"]).probe(program)
         if not reason:
-            program = processes.find_program(name, *engine.settings.engine.helper_binaries_dir)
-            return name, program or name
+            return name, program
         reasons.append(reason)
     raise NoNetworkHelper(reasons)
+
+
+def find_backend(engine: Engine, name: str) -> str:
+    """The path of a backend's program, in helper_binaries_dir or PATH; "" when it is not installed."""
+    return processes.find_program(name, *engine.settings.engine.helper_binaries_dir) or ""
+
+
+def given_program(engine: Engine) -> str:
+    """The program of --network-cmd-path or of containers.conf; "" for none. Raises PodError."""
+    path = engine.network_command or engine.settings.engine.network_cmd_path
+    if path and not os.access(path, os.X_OK):
+        raise PodError(f"the network program '{path}' cannot be executed")
+    return path
+
+
+def backend_of(path: str) -> str:
+    """Which backend a program is, by its name; podman knows only slirp4netns here."""
+    return "pasta" if os.path.basename(path).startswith(("pasta", "passt")) else "slirp4netns"
 
 
 def with_host_ports(ports: tuple[PortMapping, ...]) -> tuple[PortMapping, ...]:

@@ -47,6 +47,7 @@ def container_preset(settings: Settings) -> ContainerConfig:
     return ContainerConfig(
         **changes,
         cgroupns=namespaces.parse_cgroupns(given.cgroupns),
+        cgroups=given.cgroups,
         ipc=namespaces.parse_ipc(given.ipcns),
         pid=namespaces.parse_pid(given.pidns),
         uts=namespaces.parse_uts(given.utsns),

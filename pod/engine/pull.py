@@ -43,6 +43,8 @@ def pull(engine: Engine, text: str, options: PullOptions) -> Pulled:
     """
     location = images.location_of(text)
     progress = progress_of(options)
+    if location is None:
+        location = _default_location(engine, text)
     if location is not None and location.path:
         return _load(engine, location, options, progress)
     if location is not None:
@@ -51,6 +53,14 @@ def pull(engine: Engine, text: str, options: PullOptions) -> Pulled:
             return Pulled(found.id, found.digest)
         text = location.reference
     return _pull(engine, references.parse(text), options, progress)
+
+
+def _default_location(engine: Engine, text: str) -> transport.Location | None:
+    """Where a name without a transport is by image_default_transport of containers.conf; None for a registry."""
+    prefix = engine.settings.engine.image_default_transport
+    if prefix in {"", "docker", "docker:", "docker://"}:
+        return None
+    return images.location_of(f"{prefix if ':' in prefix else f'{prefix}:'}{text}")
 
 
 def refresh(

@@ -43,8 +43,8 @@ def run(
 ) -> int:
     """Run a container; its exit status, or 0 when it is left in the background.
 
-    `on_created` gets the id of a container that is left in the background, once it runs. A container with --rm that
-    cannot be started is removed, another one stays to be looked at.
+    `on_created` gets the id of a container whose output is not shown, once it runs. A container with --rm that cannot
+    be started is removed, another one stays to be looked at.
     """
     config, image = _with_image(engine, config, pull)
     container, lock = create.create(
@@ -71,6 +71,8 @@ def run(
         channel.close()
         on_created(container.id)
         return 0
+    if config.attach == ("stdin",):
+        on_created(container.id)  # as podman and docker do for those who will not see the output
     return see_through(
         engine,
         container,
@@ -131,7 +133,7 @@ def see_through(
         terminal.send_message(channel, monitor.FINISHING)
         outcome = terminal.Attachment(
             channel,
-            read_stdin=read_stdin and "stdin" in streams,
+            read_stdin=read_stdin,
             raw=config.terminal,
             detach_keys=detach_keys,
             outputs=("stdout" in streams, "stderr" in streams or config.terminal),
@@ -174,5 +176,11 @@ def _check_cid_file(config: ContainerConfig) -> None:
 
 
 def _write_cid_file(container: Container) -> None:
-    if container.config.cid_file:
-        files.write_atomic(container.config.cid_file, container.id.encode(), mode=0o644, sync=False)
+    path = container.config.cid_file
+    if path:
+        try:
+            files.write_atomic(path, container.id.encode(), mode=0o644, sync=False)
+        except OSError as error:
+            raise PodError(
+                f"the file '{path}' of --cidfile cannot be written: {error.strerror}"
+            ) from error

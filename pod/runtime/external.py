@@ -174,6 +174,8 @@ class _Helper:
     def _create(self, directory: str) -> int | None:
         """Run the runtime's `create`; the master of the container's terminal, if it has one."""
         words = ["create", "--bundle", directory, "--pid-file", f"{self._directory}/{_PID_FILE}"]
+        if self._bundle.get("no_pivot"):
+            words.append("--no-pivot")
         if not self._bundle["config"]["process"].get("terminal"):
             self._call(*words, self._bundle["id"])
             return None

@@ -137,7 +137,8 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
 
     # 8. A session of our own, a keyring of our own, and no signal disposition of whoever started pod.
     os.setsid()
-    security.new_keyring(bundle["id"])
+    if bundle.get("keyring", True):
+        security.new_keyring(bundle["id"])
     signals.restore_defaults()
 
     # 9. Names and sysctls belong to namespaces, so they are set before the paths to set them become read-only.

@@ -141,7 +141,8 @@ def _join(
             os._exit(0)
         _pass_status_on(pid)
     os.setsid()
-    security.new_keyring(order["id"])
+    if order["keyring"]:
+        security.new_keyring(order["id"])
 
     # 4. Who we will be, and the streams.
     identity = user.resolve(order["user"], order["groups"], process["user"])

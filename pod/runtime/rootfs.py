@@ -173,13 +173,19 @@ def _mount_one(root_fd: int, entry: dict[str, Any], label: str) -> None:
         return
     if kind == "cgroup":
         kind, source = "cgroup2", "cgroup"
+    is_new_tmpfs = kind == "tmpfs" and options.copy_up and not _exists(root_fd, destination)
     target_fd = inroot.make_directory(root_fd, destination)
     try:
         target = mounts.fd_path(target_fd)
+        if is_new_tmpfs:
+            # The mode that a tmpfs has by itself, which it takes over from here, also when the container starts again.
+            os.chmod(target, 0o1777)
         if kind == "tmpfs":
             _mount_tmpfs(root_fd, target_fd, destination, options)
         elif kind == "overlay":
             mounts.mount_overlay_options(target, options.data)
+            if entry.get("pod_subpath"):
+                _narrow(root_fd, destination, entry["pod_subpath"])
         else:
             data = ",".join([*options.data, f'context="{label}"'] if label else options.data)
             try:
@@ -191,6 +197,27 @@ def _mount_one(root_fd: int, entry: dict[str, Any], label: str) -> None:
             _set_propagation(root_fd, destination, options.propagation)
     finally:
         os.close(target_fd)
+
+
+def _exists(root_fd: int, path: str) -> bool:
+    try:
+        os.close(inroot.open_path(root_fd, path))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _narrow(root_fd: int, destination: str, subpath: str) -> None:
+    """Cover what is mounted on the directory `destination` with one directory of it."""
+    mounted_fd = inroot.open_path(root_fd, destination)
+    try:
+        part_fd = inroot.open_at(mounted_fd, subpath, os.O_PATH | os.O_DIRECTORY)
+        try:
+            mounts.bind(mounts.fd_path(part_fd), mounts.fd_path(mounted_fd))
+        finally:
+            os.close(part_fd)
+    finally:
+        os.close(mounted_fd)
 
 
 def _mount_from_host(kind: str, target: str, error: OSError) -> bool:

@@ -55,7 +55,6 @@ class Facts(Record):
         "/dev/shm",
         "/dev/mqueue",
     )  # those of the host, for --ipc=host
-    apparmor: str = ""  # default profile; "" where the host has no AppArmor
     init_program: str = ""  # for --init: path on the host
     window: tuple[int, int] = (0, 0)  # rows and columns of the caller's terminal
 
@@ -97,7 +96,7 @@ def process(
 ) -> Process:
     """The `process` object, of the container or of `pod exec`. `user` None is the container's own."""
     entries = list(environment)
-    if terminal and not any(entry.startswith("TERM=") for entry in entries):
+    if terminal and _wants_term(config, entries):
         entries.append(f"TERM={defaults.TERM}")
     capabilities = effective_capabilities(
         facts.default_capabilities,
@@ -120,13 +119,20 @@ def process(
         "rlimits": oci_rlimits(limits),
         "noNewPrivileges": config.security.no_new_privileges,
     }
-    if facts.apparmor and not config.privileged and config.security.apparmor != "unconfined":
-        document["apparmorProfile"] = config.security.apparmor or facts.apparmor
+    profile = config.security.apparmor
+    if profile not in {"", "unconfined"} and not config.privileged:
+        document["apparmorProfile"] = profile
     if config.oom_score_adj is not None:
         document["oomScoreAdj"] = config.oom_score_adj
     if terminal and all(facts.window):
         document["consoleSize"] = {"height": facts.window[0], "width": facts.window[1]}
     return document
+
+
+def _wants_term(config: ContainerConfig, entries: Iterable[str]) -> bool:
+    if config.unset_all_environment or "TERM" in config.unset_environment:
+        return False
+    return not any(entry.startswith("TERM=") for entry in entries)
 
 
 def is_root(user: str) -> bool:
@@ -328,8 +334,12 @@ def _image_mount(mount: Mount, number: int, facts: Facts) -> RuntimeMount:
     directory = overlay_directory(facts.directory, number)
     if mount.read_only:
         # An overlay without an upper directory wants two lower ones; an empty one does no harm.
-        return _overlay(mount.target, (*lowers, f"{directory}/empty"), "", "")
-    return _overlay(mount.target, lowers, f"{directory}/upper", f"{directory}/work")
+        entry = _overlay(mount.target, (*lowers, f"{directory}/empty"), "", "")
+    else:
+        entry = _overlay(mount.target, lowers, f"{directory}/upper", f"{directory}/work")
+    if mount.subpath:
+        entry["pod_subpath"] = mount.subpath  # type: ignore[typeddict-unknown-key]
+    return entry
 
 
 def _overlay(target: str, lowers: tuple[str, ...], upper: str, work: str) -> RuntimeMount:

@@ -103,6 +103,7 @@ class ContainerConfig(Record):
     oom_score_adj: int | None = None
     resources: Resources = Resources()
     cgroup_parent: str = ""
+    cgroups: str = "enabled"  # "disabled" for a container that has no cgroup of its own
 
     # How it lives and ends
     log: LogConfig = LogConfig()

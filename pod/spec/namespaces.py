@@ -247,8 +247,12 @@ def _cidr4(option: str, text: str, value: str) -> str:
 
 
 def _port_handler(option: str, text: str, value: str) -> str:
-    if value not in {"rootlesskit", "slirp4netns"}:
-        raise InvalidValue(option, text, "port_handler is slirp4netns or rootlesskit")
+    if value == "rootlesskit":
+        raise Unsupported(
+            f"{option} port_handler={value}", "slirp4netns itself publishes the ports"
+        )
+    if value != "slirp4netns":
+        raise InvalidValue(option, text, "port_handler is slirp4netns")
     return value
 
 

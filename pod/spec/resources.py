@@ -324,6 +324,17 @@ def check_sysctls(sysctls: Mapping[str, str], *, has_own_network: bool, has_own_
             )
 
 
+def parse_cgroups(text: str) -> str:
+    """`--cgroups`: "enabled" or "disabled". No monitor of pod's gets a cgroup, so no-conmon is what is always done."""
+    if text == "split":
+        from pod.base.errors import Unsupported
+
+        raise Unsupported("--cgroups=split", "pod makes no cgroups in those of systemd")
+    if text not in {"enabled", "no-conmon", "disabled"}:
+        raise InvalidValue("--cgroups", text, "enabled, no-conmon or disabled")
+    return "disabled" if text == "disabled" else "enabled"
+
+
 def parse_oom_score_adj(text: str) -> int:
     """`--oom-score-adj`, from -1000 (never) to 1000 (first)."""
     return parse_integer(text, "--oom-score-adj", -1000, 1000)

@@ -27,6 +27,12 @@ OPTIONS = (
     Option(
         ("--cgroup-conf",), "list", "Write a file of the container's cgroup", metavar="FILE=VALUE"
     ),
+    Option(
+        ("--cgroups",),
+        "text",
+        "Whether the container gets a cgroup of its own: enabled, no-conmon, disabled",
+        metavar="MODE",
+    ),
     Option(("--cgroup-parent",), "text", "Cgroup in which the container's is made", metavar="PATH"),
     Option(
         ("--cpu-period",), "text", "Length of the period of --cpu-quota", metavar="MICROSECONDS"
@@ -149,4 +155,20 @@ def limit_changes(
         changes["oom_score_adj"] = parse_oom_score_adj(arguments.text("oom_score_adj") or "")
     if arguments.given("cgroup_parent"):
         changes["cgroup_parent"] = arguments.text("cgroup_parent") or ""
+    if arguments.given("cgroups"):
+        from pod.spec.resources import parse_cgroups
+
+        changes["cgroups"] = parse_cgroups(arguments.text("cgroups") or "")
+    if changes.get("cgroups", base.cgroups) == "disabled":
+        _refuse_limits(given, changes)
     return changes
+
+
+def _refuse_limits(given: dict[str, Any], changes: dict[str, Any]) -> None:
+    """A container without a cgroup has no limits of one."""
+    from pod.base.errors import UsageError
+
+    options = [*given, *(name for name in ("cgroup_parent",) if name in changes)]
+    options = [name for name in options if given.get(name, True)]
+    if options:
+        raise UsageError(f"--cgroups=disabled excludes --{options[0].replace('_', '-')}")

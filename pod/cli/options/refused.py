@@ -22,7 +22,6 @@ _FLAGS = {
     "--use-api-socket": "pod has no daemon whose socket could be passed on",
 }
 _TEXTS = {
-    "--cgroups": "whether a container gets a control group follows from what is delegated to you",
     "--chrootdirs": _LATER,
     "--cpu-count": _WINDOWS,
     "--cpu-percent": _WINDOWS,

@@ -217,7 +217,7 @@ default_subnet_pools = [{"base" = "10.0.0.0/8", "size" = 20}]
         ("[containers]\nvolumes = ['/a:b']\n", 2, "absolute path"),
         ("[containers]\nlog_driver = 'files'\n", 2, "one of k8s-file"),
         ("[containers]\nnetns = 'ns:x'\n", 2, "absolute"),
-        ("[containers]\ncgroups = 'some'\n", 2, "must be one of enabled"),
+        ("[containers]\ncgroups = 'some'\n", 2, "enabled, no-conmon or disabled"),
         ("containers = 5\n", 1, "key 'containers' must be a table"),
         ("[engine]\n# pull_policy = 1\npull_policy = 'sometimes'\n", 3, "must be one of always"),
         ("[engine.runtimes]\ncrun = '/usr/bin/crun'\n", 1, "list of paths"),
