@@ -145,6 +145,8 @@ def clean_up_after_lost_monitor(run_directory: str, state: dict[str, Any]) -> No
         cgroups.remove_with_processes(state["cgroup"])
     if state.get("pid"):
         processes.wait_until_gone(state["pid"], state["pid_started"])
+    # What serves the root file system first writes what the container had not written yet, and then leaves.
+    processes.end_servers(state.get("servers", ()))
 
 
 def remove_run_directory(engine: Engine, container_id: str) -> None:
@@ -160,7 +162,7 @@ def remove_run_directory(engine: Engine, container_id: str) -> None:
         except FileNotFoundError:
             continue
         except IsADirectoryError:  # an external runtime's
-            removal.remove_as_caller(f"{directory}/{name}")
+            removal.remove_tree(f"{directory}/{name}")
     try:
         os.rmdir(directory)
     except FileNotFoundError:

@@ -287,6 +287,17 @@ def reap_all() -> list[tuple[int, int]]:
     return reaped
 
 
+def end_servers(servers: Iterable[tuple[int, int]]) -> None:
+    """See the end of processes that leave by themselves when nobody needs them any more; the late ones are killed."""
+    for pid, started in servers:
+        if not wait_until_gone(pid, started):
+            send_signal(pid, started, signals.SIGKILL)
+        try:
+            os.waitpid(pid, 0)
+        except ChildProcessError:
+            continue  # somebody else's, or collected already
+
+
 def wait_until_gone(pid: int, started: int, *, timeout_seconds: float = 10.0) -> bool:
     """Wait for the end of a process that is no child; False when it is still there after the time."""
     try:

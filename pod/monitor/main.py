@@ -186,6 +186,7 @@ class Watch:
         if cgroup:
             # A PID namespace that is shared has kept processes of this container alive.
             cgroups.remove_with_processes(cgroup)
+        processes.end_servers(self.started["servers"])
         return status, out_of_memory
 
     def wants_restart(self, status: int) -> bool:

@@ -65,6 +65,7 @@ def state_of(
         "pid": started["pid"],
         "pid_started": started["pid_started"],
         "helpers": started["network"]["processes"],
+        "servers": started["servers"],
         "cgroup": order["bundle"]["cgroup"],
         "started_ns": started["started_ns"],
         "restarts": restarts,

@@ -32,6 +32,7 @@ class Started(Record):
     started_ns: int
     network: dict[str, Any]
     refused_limits: dict[str, str]
+    servers: list[tuple[int, int]]
 
 
 def prepare(maps: tuple[IdMap, IdMap]) -> create.Nest | None:
@@ -138,6 +139,7 @@ def _connect_and_start(
             0,
             {"processes": [], "fds": [], "files": []},
             container.refused_limits,
+            container.servers,
         )
         files.write_state(state_of(order, started.__dict__, restarts))
         ready = container if container.helper else create.wait_until_ready(container)

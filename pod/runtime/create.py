@@ -65,6 +65,9 @@ class Container(Record):
     channel: sockets.Channel
     terminal_fd: int
     refused_limits: dict[str, str]
+    servers: list[
+        tuple[int, int]
+    ]  # processes, with their start times, that serve its root file system
     helper: processes.Child | None = None  # of an external runtime
 
 
@@ -118,7 +121,7 @@ def create(nest: Nest, bundle: dict[str, Any], streams: tuple[int, int, int]) ->
                 names.append(f"namespace:{entry['type']}")
                 opened.append(_open_namespace(entry["type"], entry["path"]))
         channel.send(protocol.BUNDLE, {**bundle, "fd_names": names}, fds=(*streams, *opened))
-        (pid,), _ = protocol.expect(channel, protocol.PID)
+        (pid, servers), _ = protocol.expect(channel, protocol.PID)
         os.waitpid(nest.pid, 0)
         started = processes.start_time(pid)
         if started is None:
@@ -134,7 +137,7 @@ def create(nest: Nest, bundle: dict[str, Any], streams: tuple[int, int, int]) ->
     finally:
         for fd in opened:
             os.close(fd)
-    return Container(pid, started, channel, -1, refused)
+    return Container(pid, started, channel, -1, refused, servers)
 
 
 def wait_until_ready(container: Container) -> Container:
@@ -162,6 +165,7 @@ def start(container: Container) -> None:
 def kill(container: Container) -> None:
     """End a container that has not become its command, and reap it."""
     processes.kill_and_reap(container.pid)
+    processes.end_servers(container.servers)
 
 
 def make_cgroup(path: str, files: dict[str, str]) -> dict[str, str]:

@@ -17,7 +17,7 @@ import os
 from pod.base.errors import PodError
 from pod.linux import cgroups, idmap, processes, sockets
 from pod.linux.namespaces import CLONE_NEWNS
-from pod.runtime import create, execute, protocol, rootfs, user
+from pod.runtime import create, execute, fuse, protocol, rootfs, user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +54,11 @@ def make_container(
             f"namespaces of other containers cannot be joined with the runtime '{runtime[0]}'",
             hint="leave --runtime out",
         )
+    if bundle["closed_sources"]:
+        raise PodError(
+            f"the runtime '{runtime[0]}' cannot run a container in which the caller does not exist",
+            hint="leave --runtime out, or use --userns=keep-id",
+        )
     ours, theirs = sockets.pair()
     helper = _Helper(bundle, runtime, run_directory, theirs, streams)
     refused = create.make_cgroup(bundle["cgroup"], bundle["cgroup_files"])
@@ -66,7 +71,7 @@ def make_container(
     )
     theirs.close()
     try:
-        (pid,), fds = protocol.expect(ours, protocol.PID)
+        (pid, servers), fds = protocol.expect(ours, protocol.PID)
     except BaseException:
         ours.close()
         child.result()  # raises the helper's own error, if it has one
@@ -76,7 +81,8 @@ def make_container(
         raise protocol.Disconnected(protocol.START)
     if bundle["cgroup"]:
         cgroups.enter(bundle["cgroup"], pid)
-    return create.Container(pid, started, ours, fds[0] if fds else -1, refused, helper=child)
+    terminal_fd = fds[0] if fds else -1
+    return create.Container(pid, started, ours, terminal_fd, refused, servers, helper=child)
 
 
 def start(container: create.Container) -> None:
@@ -118,7 +124,8 @@ class _Helper:
         directory = f"{self._directory}/{_BUNDLE}"
         os.makedirs(directory, 0o700, exist_ok=True)
         root = config["root"]["path"]
-        os.close(rootfs.mount_root(self._bundle["rootfs"], root))
+        server = fuse.start(self._bundle["rootfs"], closed_sources=False)
+        os.close(rootfs.mount_root(self._bundle["rootfs"], root, server))
         with open(
             f"{directory}/config.json", "w", encoding="utf-8", errors="surrogateescape"
         ) as file:
@@ -126,7 +133,8 @@ class _Helper:
         master = self._create(directory)
         with open(f"{self._directory}/{_PID_FILE}", encoding="ascii") as file:
             pid = int(file.read())
-        self._channel.send(protocol.PID, pid, fds=() if master is None else (master,))
+        servers = [] if server is None else [(server.pid, server.started)]
+        self._channel.send(protocol.PID, pid, servers, fds=() if master is None else (master,))
         protocol.expect(self._channel, protocol.START)
         self._call("start", self._bundle["id"])
 

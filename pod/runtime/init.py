@@ -24,7 +24,7 @@ from pod.linux import (
     syscalls,
     terminal,
 )
-from pod.runtime import devices, execute, protocol, reaper, rootfs, security, user
+from pod.runtime import devices, execute, fuse, protocol, reaper, rootfs, security, user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
     if shares_pids:
         # From here on other processes can see us, so they must not be able to trace us or open /proc/PID/exe.
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+    server = fuse.start(bundle["rootfs"], closed_sources=bundle["closed_sources"])
     for kind, path in wanted.items():
         if path is not None and kind not in {"user", "cgroup"}:
             syscalls.setns(named_fds[f"namespace:{kind}"], namespaces.FLAGS[kind])
@@ -123,7 +124,7 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
     # 6. A new PID namespace begins with the next child. Its parent leaves; the monitor, a subreaper, inherits it.
     pid = processes.fork_raw()
     if pid:
-        channel.send(protocol.PID, pid)
+        channel.send(protocol.PID, pid, [] if server is None else [(server.pid, server.started)])
         faults.step("init: forked")
         os._exit(0)
 
@@ -154,7 +155,7 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
 
     # 10. Mounts. Ours follow the host's (slave), so that a mount made there later reaches a bind that asked for it.
     mounts.set_propagation("/", linux.get("rootfsPropagation") or "rslave")
-    root_fd = rootfs.mount_root(bundle["rootfs"], config["root"]["path"])
+    root_fd = rootfs.mount_root(bundle["rootfs"], config["root"]["path"], server)
     rootfs.mount_all(root_fd, config["mounts"], linux.get("mountLabel", ""))
     devices.create(root_fd, linux.get("devices", []))
     devices.create_links(root_fd)

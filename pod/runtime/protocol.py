@@ -8,7 +8,8 @@ before `start`, is an error with a name: nothing is skipped and nothing is guess
                                       <-     UNSHARED          it is in its new user namespace
     MAPPED                            ->                       the id maps are written
     BUNDLE, bundle                    ->                       what to build (runtime/create.py says what is in it)
-                                      <-     PID, pid          process 1 of the container, as the monitor sees it
+                                      <-     PID, pid, servers process 1 of the container, as the monitor sees it, and
+                                                               what serves its root file system (fuse.py)
     PLACED                            ->                       it is in its cgroup
                                       <-     READY + terminal  everything is in place; the master end of its terminal
     START                             ->                       the network is up: become the container's command

@@ -14,7 +14,7 @@ from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.linux import inroot, mounts, syscalls
 from pod.linux.syscalls import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC
-from pod.runtime import copyup
+from pod.runtime import copyup, fuse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,8 +126,11 @@ def _held_word(word: str) -> str:
     return f"{key}={_held(value)}" if key in {"upperdir", "workdir"} else word
 
 
-def mount_root(description: dict[str, Any], target: str) -> int:
-    """Mount the container's root file system on the directory `target`; a descriptor of it, which the caller closes."""
+def mount_root(description: dict[str, Any], target: str, server: fuse.Server | None) -> int:
+    """Mount the container's root file system on the directory `target`; a descriptor of it, which the caller closes.
+
+    `server` is what fuse.start has returned for it.
+    """
     kind = description["kind"]
     try:
         if not os.path.isdir(target):
@@ -140,6 +143,8 @@ def mount_root(description: dict[str, Any], target: str) -> int:
                 target,
                 description["options"],
             )
+        elif server is not None:
+            server.mount(target)
         else:  # a plain directory: a copied root, or --rootfs
             mounts.bind(description["path"], target)
     except OSError as error:

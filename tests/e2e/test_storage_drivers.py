@@ -1,0 +1,161 @@
+"""`--storage-driver`: each of them runs containers, keeps what they wrote, and leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine import Engine
+from tests.support.keeper import descendants
+from tests.support.waiting import until
+
+DRIVERS = ["overlay", "fuse-overlayfs", "copy"]
+pytestmark = pytest.mark.not_podman(
+    "its drivers have other names, and each wants a root of its own"
+)
+
+
+class Driver:
+    """The program with one storage driver, with the images that all drivers share."""
+
+    def __init__(self, pod: Engine, name: str) -> None:
+        self.name = name
+        self._pod = pod
+
+    def __call__(self, *words: str, **more: object):  # type: ignore[no-untyped-def]
+        return self._pod("--storage-driver", self.name, *words, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=DRIVERS)
+def driver(pod: Engine, request: pytest.FixtureRequest) -> Driver:
+    return Driver(pod, request.param)
+
+
+def servers() -> list[int]:
+    """The processes of fuse-overlayfs that this test run has."""
+    return [it.pid for it in descendants() if it.command()[:1] == ["/usr/bin/fuse-overlayfs"]]
+
+
+def test_container_reads_and_changes_its_image(driver: Driver) -> None:
+    script = (
+        "echo new > /new; echo more >> /etc/group; rm /bin/cat; ls /bin/cat; tail -1 /etc/group"
+    )
+    result = driver("run", "--rm", "--network", "none", "busybox", "sh", "-c", script)
+    assert result.lines == ["more"]
+    assert "/bin/cat" in result.stderr
+    assert driver("run", "--rm", "--network", "none", "busybox", "cat", "/etc/hostname").out
+
+
+def test_changes_stay_from_start_to_start(driver: Driver) -> None:
+    count = "echo x >> /count; grep -c x /count"
+    driver("create", "--name", "kept", "--network", "none", "busybox", "sh", "-c", count)
+    assert [driver("start", "-a", "kept").out for _ in range(3)] == ["1", "2", "3"]
+    driver("rm", "kept")
+
+
+def test_much_is_written_before_the_container_counts_as_ended(driver: Driver) -> None:
+    driver(
+        "run", "--name", "kept", "--network", "none", "busybox",
+        "dd", "if=/dev/zero", "of=/data", "bs=1M", "count=20",
+    )  # fmt: skip
+    driver("start", "-a", "kept")
+    again = driver("inspect", "--format", "{{.State.ExitCode}}", "kept")
+    assert again.out == "0"
+    driver("rm", "kept")
+
+
+def test_another_driver_runs_what_one_has_made(pod: Engine) -> None:
+    for name in DRIVERS:
+        made = Driver(pod, name)
+        made("create", "--name", name, "--network", "none", "busybox", "echo", name)
+    for name, other in zip(DRIVERS, reversed(DRIVERS), strict=True):
+        assert Driver(pod, other)("start", "-a", name).out == name
+
+
+def test_volumes_and_bind_mounts(driver: Driver, tmp_path: Path) -> None:
+    (tmp_path / "from-host").write_text("host")
+    words = ("run", "--rm", "--network", "none", "-v", f"{tmp_path}:/mnt", "-v", "data:/etc")
+    assert (
+        driver(*words, "busybox", "sh", "-c", "cat /mnt/from-host; echo x >/mnt/new").out == "host"
+    )
+    assert (tmp_path / "new").read_text() == "x\n"
+    assert driver(*words, "busybox", "grep", "-c", "^root:", "/etc/passwd").out == "1"  # copied up
+
+
+@pytest.mark.parametrize("userns", ["keep-id", "nomap"])
+def test_id_maps(driver: Driver, userns: str) -> None:
+    script = "stat -c %u:%g /bin/busybox / && touch /tmp/mine && stat -c %u /tmp/mine"
+    lines = driver(
+        "run", "--rm", "--network", "none", "--userns", userns, "busybox", "sh", "-c", script
+    ).lines
+    assert lines == ["0:0", "0:0", str(os.getuid()) if userns == "keep-id" else "0"]
+
+
+def test_unknown_driver_is_refused(pod: Engine) -> None:
+    result = pod("--storage-driver", "zfs", "run", "--rm", "busybox", "true", status=125)
+    assert "storage driver 'zfs' cannot be used" in result.stderr
+    assert "overlay, fuse-overlayfs, copy" in result.stderr
+
+
+# fuse-overlayfs is a process
+
+
+@pytest.fixture
+def fuse(pod: Engine) -> Driver:
+    return Driver(pod, "fuse-overlayfs")
+
+
+def test_program_ends_with_its_container(fuse: Driver) -> None:
+    fuse("run", "-d", "--name", "served", "--network", "none", "busybox", "sleep", "60")
+    assert len(servers()) == 1
+    assert fuse("exec", "served", "ls", "/bin/busybox").out == "/bin/busybox"
+    fuse("stop", "-t", "0", "served")
+    assert servers() == []
+
+
+def test_program_is_not_seen_in_the_container(fuse: Driver) -> None:
+    result = fuse("run", "--rm", "--network", "none", "busybox", "ps", "-o", "args")
+    assert "fuse" not in result.stdout
+
+
+def test_death_of_the_program_ends_nothing_but_the_files(fuse: Driver) -> None:
+    fuse("run", "-d", "--name", "served", "--network", "none", "busybox", "sleep", "60")
+    os.kill(servers()[0], signal.SIGKILL)
+    until(lambda: not servers(), "killed")
+    assert fuse("exec", "served", "ls", "/", status=None).status != 0
+    fuse("rm", "-f", "-t", "0", "served")
+    assert fuse("ps", "-a", "-q").out == ""
+
+
+@pytest.mark.parametrize("also_container", [False, True])
+def test_killed_monitor(fuse: Driver, *, also_container: bool) -> None:
+    fuse("run", "-d", "--name", "served", "--network", "none", "busybox", "sleep", "60")
+    form = "{{.State.ConmonPid}} {{.State.Pid}}"
+    monitor, container = map(int, fuse("inspect", "--format", form, "served").out.split())
+    os.kill(monitor, signal.SIGKILL)
+    if also_container:
+        os.kill(container, signal.SIGKILL)
+        until(lambda: not servers(), "ended by itself")
+    assert fuse("ps", "-a", "--format", "{{.Status}}").out.startswith("Exited (137)")
+    assert servers() == []
+    fuse("start", "served")
+    fuse("rm", "-f", "-t", "0", "served")
+    assert fuse("system", "check").status == 0
+
+
+@pytest.mark.parametrize(
+    "step", ["init: mapped", "init: forked", "init: placed", "monitor: started"]
+)
+def test_start_that_is_killed(fuse: Driver, step: str) -> None:
+    fuse("run", "--name", "served", "--network", "none", "busybox", "true",
+         status=None, env={"POD_TEST_KILL_AT": step})  # fmt: skip
+    fuse("rm", "-f", "served", status=None)
+    assert fuse("run", "--rm", "--network", "none", "busybox", "echo", "well").out == "well"
+
+
+def test_other_runtimes_use_it_too(fuse: Driver) -> None:
+    words = ("--runtime", "crun", "run", "--rm", "--network", "none", "busybox", "echo", "hello")
+    assert fuse(*words).out == "hello"
