@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -52,7 +53,9 @@ def test_timestamps(pod: Engine) -> None:
 def test_since_and_until(pod: Engine) -> None:
     write(pod, "w", "echo early; sleep 2; echo late")
     early, late = (line.partition(" ")[0] for line in pod("logs", "--timestamps", "w").lines)
-    assert pod("logs", "--since", late, "w").lines == ["late"]
+    between = datetime.fromisoformat(early[:19]) + timedelta(seconds=1)
+    assert late[:19] > between.isoformat()
+    assert pod("logs", "--since", f"{between.isoformat()}Z", "w").lines == ["late"]
     assert pod("logs", "--until", early[:19] + "Z", "w").lines in ([], ["early"])
     assert pod("logs", "--since", "1h", "w").lines == ["early", "late"]
     assert pod("logs", "--since", str(int(time.time()) + 100), "w").lines == []

@@ -152,12 +152,11 @@ def test_unknown_field_is_an_error_that_names_it(three: Engine) -> None:
         (["label=app"], ["runs", "ended"]),
         (["label=app=shop", "label=tier=web"], ["runs"]),
         (["label=app=other"], []),
-        (["ancestor=busybox"], ["runs", "ended", "fresh"]),
+        (["ancestor=docker.io/library/busybox:latest"], ["runs", "ended", "fresh"]),
         (["ancestor=nosuchimage"], []),
         (["before=ended"], ["runs"]),
         (["since=ended"], ["fresh"]),
         (["volume=data"], ["runs"]),
-        (["volume=/data"], ["runs"]),
         (["until=1h"], []),
         (["label=app", "status=exited"], ["ended"]),
     ],
@@ -171,6 +170,8 @@ def test_filters(three: Engine, filters: list[str], expected: list[str]) -> None
     ("text", "expected"),
     [
         ("label!=tier", ["ended", "fresh"]),
+        ("ancestor=busybox", ["runs", "ended", "fresh"]),
+        ("volume=/data", ["runs"]),
         ("restart-policy=always", ["fresh"]),
         ("command=sleep", ["runs"]),
         ("should-start-on-boot=true", ["fresh"]),
@@ -191,12 +192,20 @@ def test_filter_by_id(three: Engine) -> None:
     assert names(three, "-a", "--filter", f"id={number[:8]}") == ["ended"]
 
 
-@pytest.mark.parametrize("text", ["nonsense", "nonsense=1", "status=nonsense", "name=["])
-def test_wrong_filter_is_named(three: Engine, text: str) -> None:
-    if three.kind == "podman" and text == "name=[":
-        pytest.skip("allowed: podman finds nothing")
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("nonsense", "nonsense"),
+        ("nonsense=1", "nonsense"),
+        ("status=nonsense", "nonsense"),
+        pytest.param(
+            "name=[", "name '['", marks=pytest.mark.not_podman("it takes it for nobody's name")
+        ),
+    ],
+)
+def test_wrong_filter_is_named(three: Engine, text: str, named: str) -> None:
     result = three("ps", "-a", "--filter", text, status=125)
-    assert text.partition("=")[2].strip("[") in result.stderr and result.stdout == ""
+    assert named in result.stderr and result.stdout == ""
 
 
 @pytest.mark.parametrize(
@@ -283,7 +292,7 @@ def test_watch_shows_the_list_again(pod: Engine) -> None:
 def test_container_that_ended_behind_our_back_is_shown_as_it_is(pod: Engine) -> None:
     pod("run", "-d", "--network", "none", "--name", "b", "busybox", "sh", "-c", "sleep 0.2; exit 7")
     until(
-        lambda: pod("ps", "-a", "--format", "{{.State}} {{.ExitCode}}").out == "exited 7",
+        lambda: pod("ps", "-a", "--format", "{{.Exited}} {{.ExitCode}}").out == "true 7",
         "seeing its end",
     )
 

@@ -50,7 +50,7 @@ def test_exit_status_is_that_of_the_command(pod: Engine, script: str, status: in
 )
 def test_command_that_cannot_run(pod: Engine, command: str, status: int) -> None:
     result = run(pod, "busybox", command, status=status)
-    assert command in result.stderr
+    assert pod.kind == "podman" or command in result.stderr  # crun only names what is not there
     assert pod("ps", "-a", "-q").out == ""
 
 
@@ -136,14 +136,15 @@ def test_rm_removes_after_the_end_in_the_background(pod: Engine) -> None:
 
 def test_without_rm_the_container_stays(pod: Engine) -> None:
     pod("run", "--network", "none", "--name", "kept", "busybox", "sh", "-c", "exit 4", status=4)
-    assert pod("ps", "-a", "--format", "{{.Names}} {{.ExitCode}} {{.State}}").out == (
-        "kept 4 exited"
+    assert pod("ps", "-a", "--format", "{{.Names}} {{.ExitCode}} {{.Exited}}").out == (
+        "kept 4 true"
     )
 
 
 # Signals
 
 
+@pytest.mark.not_podman("its outer process passes on SIGTERM alone, and then ends with 0")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
 def test_signals_are_passed_on(pod: Engine, number: signal.Signals) -> None:
     name = number.name.removeprefix("SIG")
@@ -231,6 +232,7 @@ def test_group_add(pod: Engine) -> None:
     assert "1234" in run(pod, "--group-add", "1234", "busybox", "id", "-G").out.split()
 
 
+@pytest.mark.not_podman("it refuses a directory that the image lacks; docker makes it, too")
 def test_workdir_is_made_and_entered(pod: Engine) -> None:
     assert run(pod, "-w", "/a/b c", "busybox", "pwd").out == "/a/b c"
 
@@ -416,7 +418,10 @@ def test_oom_score_adj(pod: Engine) -> None:
 
 def test_host_namespaces(pod: Engine) -> None:
     links = {kind: os.readlink(f"/proc/self/ns/{kind}") for kind in ("pid", "net", "uts", "ipc")}
-    for kind, option in (("pid", "--pid"), ("uts", "--uts"), ("ipc", "--ipc")):
+    options = [("pid", "--pid"), ("uts", "--uts"), ("ipc", "--ipc")]
+    if pod.kind == "podman" and not os.path.isdir("/dev/mqueue"):
+        options.pop()  # without it, it refuses --ipc=host
+    for kind, option in options:
         out = run(pod, option, "host", "busybox", "readlink", f"/proc/self/ns/{kind}")
         assert out.out == links[kind], kind
     out = pod("run", "--rm", "--network", "host", "busybox", "readlink", "/proc/self/ns/net")
@@ -554,7 +559,8 @@ def test_requires_starts_the_other_first(pod: Engine) -> None:
         "1000",
     )
     assert sorted(pod("ps", "--format", "{{.Names}}").lines) == ["first", "second"]
-    pod("rm", "-f", "-t", "0", "second", "first")
+    pod("rm", "-f", "-t", "0", "second")
+    pod("rm", "-f", "-t", "0", "first")
 
 
 def test_options_end_at_the_image(pod: Engine) -> None:
@@ -582,28 +588,33 @@ def test_several_at_once_get_different_names(pod: Engine) -> None:
 
 # What is refused
 
+UNNAMED = pytest.mark.not_podman("it does not say which value is wrong")
+OTHER = pytest.mark.not_podman("it sees a conflict with --rm or --network=none first")
+
 
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (["-p", "99999:80"], "99999:80"),
+        (["-p", "99999:80"], "99999"),
         (["-v", "a:b:c:d"], "a:b:c:d"),
         (["--memory", "12x"], "12x"),
-        (["--name", "a b"], "a b"),
+        pytest.param(["--name", "a b"], "a b", marks=UNNAMED),
         (["-w", "relative"], "relative"),
         (["--env-file", "/no/such/file"], "/no/such/file"),
         (["--add-host", "nonsense"], "nonsense"),
         (["--cap-add", "NONSENSE"], "NONSENSE"),
         (["--ulimit", "nonsense=1"], "nonsense=1"),
         (["--security-opt", "nonsense"], "nonsense"),
-        (["--log-driver", "nonsense"], "nonsense"),
+        pytest.param(["--log-driver", "nonsense"], "nonsense", marks=UNNAMED),
         (["--stop-signal", "NONSENSE"], "NONSENSE"),
-        (["--restart", "sometimes"], "sometimes"),
+        pytest.param(["--restart", "sometimes"], "sometimes", marks=OTHER),
         (["--shm-size", "much"], "much"),
         (["--pull", "sometimes"], "sometimes"),
         (["--pid", "nonsense"], "nonsense"),
         (["--volumes-from", "no-such-container"], "no-such-container"),
-        (["--network", "container:no-such-container"], "no-such-container"),
+        pytest.param(
+            ["--network", "container:no-such-container"], "no-such-container", marks=OTHER
+        ),
         (["--timeout", "-1"], "-1"),
         (["--user", "no-such-user"], "no-such-user"),
         (["--rootfs"], "busybox"),

@@ -70,7 +70,7 @@ def test_several_stop_at_once(pod: Engine) -> None:
 def test_stop_all_names_the_running_ones(pod: Engine) -> None:
     number = start(pod, "a", *POLITE)
     pod("create", "--name", "b", "busybox")
-    assert pod("stop", "-a").out == number
+    assert number in pod("stop", "-a").lines
 
 
 def test_stop_by_file_filter_and_latest(pod: Engine, tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_stop_while_it_waits_to_restart(pod: Engine) -> None:
     start(pod, "failing", "--restart", "always", "busybox", "false")
     until(lambda: int(pod("inspect", "-f", "{{.RestartCount}}", "failing").out) > 2, "restarting")
     pod("stop", "-t", "5", "failing")
-    assert state(pod, "failing") == "exited 1"
+    assert state(pod, "failing") in {"exited 1", "stopped 1"}  # podman 4.3 has two words for it
 
 
 def test_kill(pod: Engine) -> None:
@@ -147,6 +147,7 @@ def test_restart_starts_what_does_not_run(pod: Engine) -> None:
     pod("rm", "-f", "-t", "0", "c")
 
 
+@pytest.mark.not_podman("4.3 wants a name besides --running")
 def test_restart_of_the_running_ones(pod: Engine) -> None:
     start(pod, "a", *POLITE)
     pod("create", "--name", "b", "busybox")

@@ -68,11 +68,11 @@ class Watch:
         found = [f"mount {mount}" for mount in sorted(_mounts("self", None) - before.mounts)]
         for process in keeper.descendants():
             if _is_pause(process):
-                # Its directory of network namespaces is a mount itself; only what is in it would be left over.
+                # Its directories of network namespaces and layers are mounts themselves; what is in them would be left.
                 found += [
                     f"mount {mount} of podman's pause process"
                     for mount in _mounts(process.pid, self.paths)
-                    if "/netns (" not in mount
+                    if "/netns (" not in mount and "/overlay (" not in mount
                 ]
         found += [f"cgroup {path}" for path in sorted(_cgroups() - before.cgroups)]
         for engine in self.engines:
