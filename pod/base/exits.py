@@ -10,6 +10,7 @@ import os
 FAILED = 125
 NOT_EXECUTABLE = 126
 NOT_FOUND = 127
+PIPE_CLOSED = 141  # 128 + SIGPIPE: what a reader such as `head` does to every other program
 
 
 def from_wait_status(status: int) -> int:

@@ -1,6 +1,7 @@
 """Named steps at which a test can kill the process, to prove that nothing is lost and nothing stays behind.
 
-POD_TEST_KILL_AT=NAME ends the process that comes to the step NAME with SIGKILL; POD_TEST_STEPS=FILE appends the name of
+POD_TEST_KILL_AT=NAME ends the process that comes to the step NAME with SIGKILL, or with the signal of the number
+POD_TEST_KILL_WITH; POD_TEST_STEPS=FILE appends the name of
 each step to FILE, so that a test finds out which steps a command takes. Without them a step costs one comparison.
 """
 
@@ -10,6 +11,7 @@ import os
 
 _KILL_AT = os.environ.get("POD_TEST_KILL_AT")
 _STEPS_FILE = os.environ.get("POD_TEST_STEPS")
+_SIGNAL = int(os.environ.get("POD_TEST_KILL_WITH", "9"))
 _IS_ARMED = bool(_KILL_AT or _STEPS_FILE)
 
 
@@ -31,4 +33,4 @@ def _arrive(name: str) -> None:
     if name == _KILL_AT:
         if os.getpid() == 1:
             os._exit(137)  # process 1 of a PID namespace cannot kill itself
-        os.kill(os.getpid(), 9)
+        os.kill(os.getpid(), _SIGNAL)

@@ -171,10 +171,10 @@ def _finish_output(status: int) -> int:
     try:
         sys.stdout.flush()
     except (OSError, ValueError) as error:
-        from pod.cli.report import PIPE_CLOSED, complain
+        from pod.cli.report import complain
 
         if isinstance(error, BrokenPipeError):
-            status = status or PIPE_CLOSED
+            status = status or exits.PIPE_CLOSED
         else:
             reason = getattr(error, "strerror", None) or str(error)
             complain(f"cannot write to standard output: {reason.lower()}")

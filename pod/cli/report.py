@@ -9,7 +9,6 @@ from pod.base import exits, log
 from pod.base.errors import PodError
 
 INTERRUPTED = 130  # 128 + SIGINT
-PIPE_CLOSED = 141  # 128 + SIGPIPE: what a reader such as `head` does to every other program
 
 
 def report(error: BaseException) -> int:
@@ -18,7 +17,7 @@ def report(error: BaseException) -> int:
     A PodError and what the operating system refuses are told as they are. Anything else is a defect of pod.
     """
     if isinstance(error, BrokenPipeError):
-        return PIPE_CLOSED
+        return exits.PIPE_CLOSED
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED
     if isinstance(error, SystemExit):

@@ -8,6 +8,7 @@ import time
 from pod.engine import terminal
 from pod.linux import processes, signals, sockets
 from pod.spec import monitor
+from pod.state import reconcile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,17 +16,16 @@ if TYPE_CHECKING:
     from pod.state.containers import Container
     from pod.state.reconcile import Run
 
+PAUSE_SECONDS = 0.01  # between two looks at what tells nobody of a change
+
 
 class Client:
     """Holds the connection until `close`. Everything here works, more slowly, when the monitor has just died."""
 
     def __init__(self, engine: Engine, container: Container) -> None:
         self.exit_status: int | None = None  # what the monitor said, once it has
-        self._channel: sockets.Channel | None
-        try:
-            self._channel = sockets.connect(engine.paths.run(container.id), monitor.SOCKET)
-        except OSError:
-            self._channel = None
+        self._run_directory = engine.paths.run(container.id)
+        self._channel = connect(self._run_directory)
 
     def send(self, *message: object) -> None:
         """Send a message; to a monitor that is gone it is lost."""
@@ -34,25 +34,63 @@ class Client:
 
     def wait_for_exit(self, timeout_seconds: float | None) -> bool:
         """Wait until the monitor tells of the end, or is gone; False when the time is over first."""
-        if self._channel is None:
-            return True
-        deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+        deadline = float("inf") if timeout_seconds is None else time.monotonic() + timeout_seconds
+        while self._channel is not None and self.exit_status is None:
+            if not self._receive(deadline):
+                return False
+        # A monitor that does not listen any more may still have to write down how the container ended.
+        while self.exit_status is None and reconcile.read_run(self._run_directory).is_alive:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(PAUSE_SECONDS)
+        return True
+
+    def stop_restarts(self, timeout_seconds: float) -> None:
+        """End the restart policy and wait until the monitor has noted it: from then on its state file holds."""
+        self.send(monitor.NO_RESTART)
+        deadline = time.monotonic() + timeout_seconds
+        while self._channel is not None and self.exit_status is None:
+            message = self._receive(deadline)
+            if not message or message[0] == monitor.NOTED:
+                return
+
+    def _receive(self, deadline: float) -> tuple[object, ...]:
+        """The next message; () when the time is over first. At the end of the connection ("",), and it is closed."""
+        assert self._channel is not None
         poll = select.poll()
         poll.register(self._channel.fileno(), select.POLLIN)
-        while True:
-            left = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not poll.poll(None if left is None else left * 1000):
-                return False
-            kind, value, _ = self._channel.receive()
-            if kind == sockets.MESSAGE and value[0] == monitor.EXITED:
-                self.exit_status = value[1]
-            if not kind or self.exit_status is not None:
-                return True
+        left = deadline - time.monotonic()
+        if not poll.poll(None if left == float("inf") else max(0.0, left * 1000)):
+            return ()
+        kind, value, _ = self._channel.receive()
+        if not kind:
+            self.close()
+            return ("",)
+        if kind != sockets.MESSAGE:
+            return ("",)
+        message: tuple[object, ...] = value
+        if message[0] == monitor.EXITED:
+            self.exit_status = value[1]
+        return message
 
     def close(self) -> None:
         if self._channel is not None:
             self._channel.close()
             self._channel = None
+
+
+def connect(run_directory: str) -> sockets.Channel | None:
+    """Connect to the monitor of a container, waiting for one that begins; None when none listens any more.
+
+    The caller closes the channel.
+    """
+    while True:
+        try:
+            return sockets.connect(run_directory, monitor.SOCKET)
+        except OSError:
+            if reconcile.read_run(run_directory).condition != "starting":
+                return None
+        time.sleep(PAUSE_SECONDS)
 
 
 def kill_run(run: Run) -> None:

@@ -29,7 +29,11 @@ def after_monitor(settings: dict[str, Any], container_id: str) -> None:
     """What a monitor does last, with the engine that its order describes."""
     from pod.engine.context import Engine
 
-    engine = Engine(**settings)
+    record_end(Engine(**settings), container_id)
+
+
+def record_end(engine: Engine, container_id: str) -> None:
+    """Make the row of a container true that has just ended. Takes its lock, and waits for it."""
     lock = locks.FileLock(engine.paths.container_lock(container_id))
     with lock:
         rows = containers.by_ids(engine.database, [container_id])

@@ -8,7 +8,7 @@ from pod.base import faults, files, locks, log, paths
 from pod.base.errors import PodError
 from pod.engine import facts as host_facts
 from pod.engine import finish, namefiles
-from pod.linux import fresh, processes, sockets
+from pod.linux import fresh, processes, signals, sockets
 from pod.spec import bundle, monitor
 from pod.spec.security import effective_capabilities
 from pod.state import containers, reconcile
@@ -62,18 +62,8 @@ def launch(
         # Until the monitor writes its own: what there is to clean up when it is killed before that.
         state = {"cgroup": order["bundle"]["cgroup"]}
         files.write_json(f"{run_directory}/{monitor.STATE_FILE}", state, sync=False)
-        channel = engine.take_monitor() or _spawn_monitor()
-        try:
-            channel.send(order, fds=streams or ())
-            faults.step("launch: ordered")
-            _await_report(channel, container)
-            faults.step("launch: reported")
-        except BaseException:
-            channel.close()
-            raise
+        channel = _start_monitor(engine, container, order, streams)
     except BaseException as error:
-        if isinstance(error, MonitorFailed):
-            _clean_up_after_monitor(run_directory)
         outcome = {"error": str(error)} if isinstance(error, PodError) else {}
         containers.set_created(engine.database, container.id, outcome)
         finish.remove_run_directory(engine, container.id)
@@ -81,17 +71,63 @@ def launch(
     return channel
 
 
-def _clean_up_after_monitor(run_directory: str) -> None:
-    """End what a monitor that was killed while it started the container has left."""
-    with locks.FileLock(
-        f"{run_directory}/{monitor.LOCK_FILE}"
-    ):  # its sockets close before its lock does
+def _start_monitor(
+    engine: Engine,
+    container: Container,
+    order: dict[str, Any],
+    streams: tuple[int, int, int] | None,
+) -> sockets.Channel:
+    """Give the order to a monitor and wait until the container runs; if that fails, nothing is left of either."""
+    channel = engine.take_monitor() or _spawn_monitor()
+    has_failed = False
+    try:
+        _send_order(channel, container, order, streams)
+        faults.step("launch: ordered")
+        report = channel.receive()
+        has_failed = _is_error(report)
+        _check_report(report, container)
+        faults.step("launch: reported")
+    except BaseException:
+        channel.close()
+        if not has_failed:
+            # It was killed, or we are being interrupted while it works, or has just succeeded.
+            _end_monitor(order["run_directory"])
+        raise
+    return channel
+
+
+def _send_order(
+    channel: sockets.Channel,
+    container: Container,
+    order: dict[str, Any],
+    streams: tuple[int, int, int] | None,
+) -> None:
+    try:
+        channel.send(order, fds=streams or ())
+    except (BrokenPipeError, ConnectionResetError) as error:
+        raise MonitorFailed(container) from error
+
+
+def _end_monitor(run_directory: str) -> None:
+    """End the monitor, if it is still there, and what it has started."""
+    path = f"{run_directory}/{monitor.LOCK_FILE}"
+    if locks.is_held(path):
+        pid = int(files.read_text(path) or 0)
+        started = processes.start_time(pid) if pid else None
+        if started is not None and locks.is_held(path):
+            processes.send_signal(pid, started, signals.SIGKILL)
+    with locks.FileLock(path):  # its sockets close before its lock does
         state = reconcile.read_state(run_directory)
         finish.clean_up_after_lost_monitor(run_directory, state)
 
 
-def _await_report(channel: sockets.Channel, container: Container) -> None:
-    kind, message, _ = channel.receive()
+def _is_error(report: tuple[bytes, Any, list[int]]) -> bool:
+    kind, message, _ = report
+    return bool(kind) and message[0] == monitor.ERROR
+
+
+def _check_report(report: tuple[bytes, Any, list[int]], container: Container) -> None:
+    kind, message, _ = report
     if not kind:
         raise MonitorFailed(container)
     if message[0] == monitor.ERROR:

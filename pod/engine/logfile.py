@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 20
 _TAIL_BYTES = 1 << 16
+_TRIES = 1000  # against a container that fills a small log faster than we open its files
 _STREAMS = {b"stdout", b"stderr"}
 _TAGS = {b" F ", b" P "}
 
@@ -33,8 +34,31 @@ class Line(Record):
 def open_files(path: str) -> list[int]:
     """Descriptors of the log file and of what it was before rotations, the oldest first; the caller closes them.
 
-    They are opened from the newest to the oldest: one that is renamed meanwhile is met twice instead of never.
+    They are opened from the newest to the oldest: one that is renamed meanwhile is met twice instead of never. After
+    two rotations meanwhile the order would be wrong, so then it is done again.
     """
+    for _ in range(_TRIES):
+        opened = _open_once(path)
+        if _inode_of(path) == opened[0]:
+            break
+        for fd in opened[1]:
+            os.close(fd)
+    else:
+        opened = _open_once(path)
+    return opened[1]
+
+
+def _inode_of(file: str | int) -> int:
+    """0 when there is no such file."""
+    try:
+        return os.stat(file).st_ino
+    except FileNotFoundError:
+        return 0
+
+
+def _open_once(path: str) -> tuple[int, list[int]]:
+    """The inode of the newest file, 0 if there is none, and the descriptors."""
+    newest = 0
     opened: list[int] = []
     names = itertools.chain((path,), (f"{path}.{number}" for number in itertools.count(1)))
     for name in names:
@@ -48,7 +72,9 @@ def open_files(path: str) -> list[int]:
             os.close(fd)
         else:
             opened.insert(0, fd)
-    return opened
+        if name == path:
+            newest = _inode_of(fd)
+    return newest, opened
 
 
 def read_chunks(fd: int) -> Iterator[bytes]:

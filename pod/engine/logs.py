@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
+import time
 
 from pod.base.errors import Unsupported
 from pod.base.records import Record
-from pod.engine import finish, logfile
-from pod.linux import processes, sockets
+from pod.engine import client, finish, logfile
+from pod.linux import processes, signals, sockets
 from pod.spec import monitor
+from pod.state import containers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ class Selection(Record):
     tail: int = -1
     follow: bool = False
     times: bool = False
+    outputs: tuple[int, ...] = ()  # descriptors; following ends when nobody reads them any more
 
 
 def show(engine: Engine, container: Container, selection: Selection, sink: Sink) -> None:
@@ -45,17 +49,12 @@ def show(engine: Engine, container: Container, selection: Selection, sink: Sink)
     if driver == "journald":
         from pod.engine import journal
 
-        journal.show(container, selection, sink)
+        channel = _connect(engine, container) if selection.follow else None
+        journal.show(container, selection, sink, channel)
         return
     path = log_path(engine, container)
     reader = Reader(path, driver, selection, sink)
-    container, run = finish.refresh(engine, container)
-    channel = None
-    if selection.follow and run is not None:
-        try:
-            channel = sockets.connect(engine.paths.run(container.id), monitor.SOCKET)
-        except OSError:
-            channel = None  # it has just ended
+    channel = _connect(engine, container) if selection.follow else None
     try:
         reader.read_all()
         if channel is not None:
@@ -64,6 +63,22 @@ def show(engine: Engine, container: Container, selection: Selection, sink: Sink)
         reader.close()
         if channel is not None:
             channel.close()
+
+
+def _connect(engine: Engine, container: Container) -> sockets.Channel | None:
+    """A connection to the monitor, which tells of the container's end; None when it does not run."""
+    while True:
+        container, run = finish.refresh(engine, container)
+        if run is None or run.end:
+            return None
+        channel = client.connect(engine.paths.run(container.id))
+        if channel is not None:
+            return channel
+        rows = containers.by_ids(engine.database, [container.id])
+        if not rows:
+            return None
+        container = rows[0]
+        time.sleep(client.PAUSE_SECONDS)  # it is being started, or its end is being written down
 
 
 def show_several(engine: Engine, found: list[tuple[Container, Sink]], selection: Selection) -> None:
@@ -78,13 +93,22 @@ def show_several(engine: Engine, found: list[tuple[Container, Sink]], selection:
     engine.close()  # a connection must not cross the fork
     children = [
         processes.fork(
-            lambda container=container, sink=sink: show(engine, container, selection, sink),  # type: ignore[misc]
+            lambda container=container, sink=sink: _show_in_child(  # type: ignore[misc]
+                engine, container, selection, sink
+            ),
             what=f"show the logs of container '{container.name}'",
         )
         for container, sink in found
     ]
     for child in children:
         child.result()
+
+
+def _show_in_child(engine: Engine, container: Container, selection: Selection, sink: Sink) -> None:
+    from pod.linux import syscalls  # heavy
+
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signals.SIGKILL)  # whoever ends the command means all
+    show(engine, container, selection, sink)
 
 
 def log_path(engine: Engine, container: Container) -> str:
@@ -155,6 +179,8 @@ class Reader:
         poll.register(channel.fileno(), select.POLLIN)
         if watch is not None:
             poll.register(watch.fileno(), select.POLLIN)
+        for fd in self.selection.outputs:
+            poll.register(fd, 0)
         taken = self._taken
         while True:
             self._read_to_newest()
@@ -162,8 +188,10 @@ class Reader:
                 return False
             # Nothing tells of a file that a rotation is just making.
             ready = {fd for fd, _ in poll.poll(None if self._is_newest() else _ABSENT_MILLISECONDS)}
-            if channel.fileno() in ready and _tells_end(channel):
+            if channel.fileno() in ready and tells_end(channel):
                 return True
+            if not ready.isdisjoint(self.selection.outputs):
+                raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
             if watch is not None:
                 watch.take()
 
@@ -231,7 +259,8 @@ class Reader:
             self.sink(line.stream, line.time if chosen.times else b"", line.text)
 
 
-def _tells_end(channel: sockets.Channel) -> bool:
+def tells_end(channel: sockets.Channel) -> bool:
+    """Take what the monitor sends; whether it is the container's end, or its own."""
     kind, value, _ = channel.receive()
     return not kind or (kind == sockets.MESSAGE and value[0] == monitor.EXITED)
 

@@ -178,7 +178,7 @@ def _owner(engine: Engine, container: Container, number: int, protocol: str) -> 
             continue
         if _publishes(other, number, protocol) and finish.refresh(engine, other)[1] is not None:
             return f"container '{other.name}' ({ids.short(other.id)})"
-    found = _listening_process(number)
+    found = _listening_process(number, protocol)
     return f"process {found[0]} ({found[1]})" if found else "another process"
 
 
@@ -189,12 +189,12 @@ def _publishes(container: Container, number: int, protocol: str) -> bool:
     )
 
 
-def _listening_process(number: int) -> tuple[int, str] | None:
-    """The caller's process that listens on a TCP port, from /proc (proc(5), net/tcp)."""
+def _listening_process(number: int, protocol: str) -> tuple[int, str] | None:
+    """The caller's process that has a port, from /proc (proc(5), net/tcp)."""
     import os
 
     inodes = set()
-    for table in ("tcp", "tcp6", "udp", "udp6"):
+    for table in (protocol, f"{protocol}6"):
         try:
             with open(f"/proc/net/{table}", encoding="ascii") as file:
                 for line in list(file)[1:]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 
-from pod.base import files
+from pod.base import exits, files
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.engine import create, finish, images, launch, remove, start, terminal
 from pod.engine.client import send
 from pod.spec import monitor
-from pod.state import containers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +31,18 @@ class RunOptions(Record):
     detach: bool = False
     detach_keys: bytes = b""
     sig_proxy: bool = True
+
+
+class GoesOn(PodError):
+    """Nobody reads the output of a container any more, which runs all the same."""
+
+    exit_status = exits.PIPE_CLOSED
+
+    def __init__(self, container: Container) -> None:
+        super().__init__(
+            f"the output was closed, and container '{container.name}' goes on running",
+            hint=f"pod attach {container.name}, or pod stop {container.name}",
+        )
 
 
 def run(
@@ -141,21 +152,16 @@ def see_through(
         ).run()
         if outcome.detached:
             return 0
-        record_end(engine, container)
+        finish.record_end(engine, container.id)
         terminal.send_message(channel, monitor.FINISHED)
         return outcome.exit_status
     except terminal.Lost:
-        record_end(engine, container)
+        finish.record_end(engine, container.id)
         raise
+    except terminal.OutputClosed as error:
+        raise GoesOn(container) from error
     finally:
         channel.close()
-
-
-def record_end(engine: Engine, container: Container) -> None:
-    """Make the row of a container true that has just ended."""
-    rows = containers.by_ids(engine.database, [container.id])
-    if rows:
-        finish.refresh(engine, rows[0])
 
 
 def _passing_on(engine: Engine, container: Container) -> Callable[[int], None]:

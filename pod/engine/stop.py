@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pod.state.containers import Container
 
 _KILL_SECONDS = 20.0
+_NOTE_SECONDS = (
+    10.0  # that a monitor may need to answer: it may just be starting the container again
+)
 
 
 class CannotKill(PodError):
@@ -47,11 +50,11 @@ def stop_locked(
     timeout = config.stop_timeout if timeout_seconds is None else timeout_seconds
     containers.set_outcome(engine.database, container.id, {"stopped_by_user": True})
     faults.step("stop: said")
-    run = finish.read_run(engine, container)
     client = Client(engine, container)
     try:
         client.send(monitor.FINISHING)
-        client.send(monitor.NO_RESTART)
+        client.stop_restarts(_NOTE_SECONDS)
+        run = finish.read_run(engine, container)
         if timeout != 0:
             send(run, signals.parse(config.stop_signal or "SIGTERM"))
             faults.step("stop: signalled")
@@ -78,7 +81,8 @@ def kill(engine: Engine, container: Container, number: int) -> None:
     container, run = lookup.running(engine, container.id)
     if number == signals.SIGKILL:
         client = Client(engine, container)
-        client.send(monitor.NO_RESTART)
+        client.stop_restarts(_NOTE_SECONDS)
         client.close()
+        run = finish.read_run(engine, container)
     if not send(run, number):
         raise lookup.NotRunning(container)

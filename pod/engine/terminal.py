@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 
+from pod.base import exits
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.linux import signals, sockets, terminal
-from pod.linux.loop import Loop
+from pod.linux.loop import READ, WRITE, Loop
 from pod.spec import monitor
 
 TYPE_CHECKING = False
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 _READ_BYTES = 32 * 1024
+_CLOSED_SECONDS = (
+    0.5  # within which a container whose output nobody reads any more often ends by itself
+)
 _PROXIED = [  # podman-run(1), --sig-proxy: everything that can be caught and means something to the container
     number
     for name, number in signals.NUMBERS.items()
@@ -47,6 +51,10 @@ class Lost(PodError):
         super().__init__(
             "the container's monitor has died; its output can no longer be seen", hint="pod ps -a"
         )
+
+
+class OutputClosed(PodError):
+    """Nobody reads our standard output or error any more, and the container does not end."""
 
 
 class Outcome(Record):
@@ -126,20 +134,28 @@ class Attachment:
         self._read_stdin = read_stdin
         self._is_terminal = raw and os.isatty(0)
         self._keys = DetachKeys(detach_keys if raw else b"")
-        self._outputs = outputs
+        self._outputs = list(outputs)
         self._on_signal = on_signal
         self._loop = Loop()
         self._outcome: Outcome | None = None
+        self._is_closed = False  # our output
         self._stdin_is_pollable = True
+        # What the monitor does not take yet. Input is only read when there is nothing: a container that does not read
+        # must not make us, or the monitor, hold all of it.
+        self._unsent: list[tuple[bytes, Any]] = []
 
     def run(self) -> Outcome:
-        """Serve until the container ends or the user detaches. Raises Lost when the monitor dies."""
+        """Serve until the container ends or the user detaches.
+
+        Raises Lost when the monitor dies, OutputClosed when nobody reads what the container writes.
+        """
         watched = [signals.SIGWINCH] if self._is_terminal else []
         if self._on_signal is not None:
             watched += _PROXIED
         wakeup = signals.Wakeup(watched)
         self._loop.watch(wakeup.fileno(), lambda _: self._take_signals(wakeup))
-        self._loop.watch(self._channel.fileno(), lambda _: self._receive())
+        self._channel.set_blocking(False)
+        self._loop.watch(self._channel.fileno(), self._channel_ready)
         if self._read_stdin:
             self._watch_stdin()
         self._send_size()
@@ -152,56 +168,109 @@ class Attachment:
         finally:
             wakeup.close()
             self._loop.close()
-        if self._outcome is None:
-            raise Lost
-        return self._outcome
+            self._channel.set_blocking(True)
+        if self._outcome is not None:
+            if self._is_closed and not self._outcome.exit_status:
+                return Outcome(exits.PIPE_CLOSED)  # some of the output was lost
+            return self._outcome
+        if self._is_closed:
+            raise OutputClosed("nobody reads the container's output any more")
+        raise Lost
 
     def _watch_stdin(self) -> None:
+        """Read input when there is some, and when the monitor takes it."""
+        if not self._read_stdin or self._unsent:
+            return
         try:
-            self._loop.watch(0, self._input_ready)
+            self._loop.watch(0, lambda _: self._forward_input())
         except PermissionError:  # epoll(7) refuses regular files, which are always ready
             self._stdin_is_pollable = False
-            self._loop.set_timer("stdin", 0, self._forward_file)
+            self._loop.set_timer("stdin", 0, self._forward_input)
 
-    def _input_ready(self, events: int) -> None:
-        self._forward_input()
+    def _leave_stdin(self) -> None:
+        if self._stdin_is_pollable:
+            self._loop.forget(0)
 
-    def _forward_file(self) -> None:
-        if self._forward_input():
-            self._loop.set_timer("stdin", 0, self._forward_file)
-
-    def _forward_input(self) -> bool:
-        """Pass one piece of input on; False at its end."""
+    def _forward_input(self) -> None:
+        """Pass one piece of input on."""
         try:
             data = os.read(0, _READ_BYTES)
+        except BlockingIOError:  # somebody else who has it open was quicker
+            return
         except OSError:
             data = b""
         passed, detach = self._keys.feed(data)
-        try:
-            if passed:
-                self._channel.send_data(sockets.STDIN, passed)
-            if not data:
-                self._channel.send(monitor.INPUT_ENDS)
-        except OSError:
-            data = b""  # the monitor is gone, which the other direction notices
         if detach:
             self._outcome = Outcome(-1, detached=True)
             self._loop.stop()
-        if not data and self._stdin_is_pollable:
-            self._loop.forget(0)
-        return bool(data)
+        if not data:
+            self._read_stdin = False
+            self._leave_stdin()
+        elif not self._stdin_is_pollable:
+            self._loop.set_timer("stdin", 0, self._forward_input)
+        if passed:
+            self._send(sockets.STDIN, passed)
+        if not data:
+            self._send(sockets.MESSAGE, (monitor.INPUT_ENDS,))
+
+    def _send(self, kind: bytes, value: Any) -> None:
+        """Send, or keep it for when the monitor takes it; input waits meanwhile."""
+        self._unsent.append((kind, value))
+        if len(self._unsent) == 1:
+            self._send_unsent()
+
+    def _send_unsent(self) -> None:
+        try:
+            while self._unsent:
+                kind, value = self._unsent[0]
+                if kind == sockets.MESSAGE:
+                    self._channel.send(*value)
+                else:
+                    self._channel.send_data(kind, value)
+                self._unsent.pop(0)
+        except BlockingIOError:
+            self._leave_stdin()
+            self._loop.cancel_timer("stdin")
+            self._loop.watch(self._channel.fileno(), self._channel_ready, READ | WRITE)
+        except OSError:  # the monitor is gone, which the other direction notices
+            self._unsent.clear()
+            self._read_stdin = False
+            self._leave_stdin()
+            self._loop.cancel_timer("stdin")
+
+    def _channel_ready(self, events: int) -> None:
+        if events & WRITE and self._unsent:
+            self._send_unsent()
+            if not self._unsent:
+                self._loop.watch(self._channel.fileno(), self._channel_ready)
+                self._watch_stdin()
+        if events & READ:
+            self._receive()
 
     def _receive(self) -> None:
-        kind, value, _ = self._channel.receive()
+        try:
+            kind, value, _ = self._channel.receive()
+        except BlockingIOError:
+            return
         if kind in {sockets.STDOUT, sockets.STDERR}:
-            fd = 1 if kind == sockets.STDOUT else 2
-            if self._outputs[fd - 1]:
-                write_out(fd, value)
+            self._show(1 if kind == sockets.STDOUT else 2, value)
         elif kind == sockets.MESSAGE and value[0] == monitor.EXITED:
             self._outcome = Outcome(value[1])
             self._loop.stop()
         elif not kind:
+            self._is_closed = False
             self._loop.stop()
+
+    def _show(self, fd: int, data: bytes) -> None:
+        if not self._outputs[fd - 1]:
+            return
+        try:
+            write_out(fd, data)
+        except BrokenPipeError:
+            # Go on without: the signals that we pass on, and the exit status, are still wanted if it ends soon.
+            self._outputs[fd - 1] = False
+            self._is_closed = True
+            self._loop.set_timer("closed", _CLOSED_SECONDS, self._loop.stop)
 
     def _take_signals(self, wakeup: signals.Wakeup) -> None:
         for number in wakeup.take():
@@ -214,7 +283,7 @@ class Attachment:
         if self._is_terminal:
             rows, columns = terminal.window_size(0)
             if rows and columns:
-                self._channel.send(monitor.RESIZE, rows, columns)
+                self._send(sockets.MESSAGE, (monitor.RESIZE, rows, columns))
 
 
 def write_out(fd: int, data: bytes) -> None:

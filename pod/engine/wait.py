@@ -7,7 +7,7 @@ import time
 from pod.base.errors import InvalidValue
 from pod.engine import finish
 from pod.engine import list as listing
-from pod.engine.client import Client
+from pod.engine.client import PAUSE_SECONDS, Client
 from pod.state import containers
 
 TYPE_CHECKING = False
@@ -36,6 +36,8 @@ def wait(engine: Engine, container: Container) -> int:
         container, run = finish.refresh(engine, container)
         if run is None:
             return container.exit_status
+        if run.end:
+            return int(run.end["status"])
         client = Client(engine, container)
         try:
             client.wait_for_exit(None)
@@ -47,6 +49,7 @@ def wait(engine: Engine, container: Container) -> int:
         if not rows:
             return container.exit_status
         container = rows[0]
+        time.sleep(PAUSE_SECONDS)  # another command is starting it, or clears up after its monitor
 
 
 def wait_for(

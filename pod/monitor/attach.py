@@ -14,7 +14,10 @@ _MAX_QUEUED = 64  # packets; a client that lets more pile up slows the container
 
 
 class Client:
-    """One connection, never blocking. `on_packet(client, kind, value)` is called for what it sends."""
+    """One connection, never blocking. `on_packet(client, kind, value)` is called for what it sends.
+
+    It is called with the kind b"" when the connection has ended, once, whoever noticed it.
+    """
 
     def __init__(
         self,
@@ -31,8 +34,10 @@ class Client:
         self._on_packet = on_packet
         self._on_drained = on_drained
         self._queue: list[tuple[bytes, Any]] = []
+        self._is_read = True
+        self._watched = -1  # for which events; -1 before the first
         channel.set_blocking(False)
-        loop.watch(channel.fileno(), self._ready)
+        self._watch()
 
     def fileno(self) -> int:
         return self._channel.fileno()
@@ -66,12 +71,28 @@ class Client:
                     self._channel.send_data(kind, value)
                 self._queue.pop(0)
         except BlockingIOError:
-            self._loop.watch(self._channel.fileno(), self._ready, READ | WRITE)
-            return
+            pass
         except OSError:
             self.disconnect()
             return
-        self._loop.watch(self._channel.fileno(), self._ready, READ)
+        self._watch()
+
+    def _watch(self) -> None:
+        events = (READ if self._is_read else 0) | (WRITE if self._queue else 0)
+        if events != self._watched:
+            self._watched = events
+            self._loop.watch(self._channel.fileno(), self._ready, events)
+
+    def stop_reading(self) -> None:
+        """Take nothing more from this client until `read_on`; it waits, as a writer to a full pipe does."""
+        self._is_read = False
+        self._watch()
+
+    def read_on(self) -> None:
+        """Take what the client sends again."""
+        if self.is_connected and not self._is_read:
+            self._is_read = True
+            self._watch()
 
     def _ready(self, events: int) -> None:
         if events & WRITE and self._queue:
@@ -85,12 +106,13 @@ class Client:
             kind, value, fds = self._channel.receive()
         except BlockingIOError:
             return
-        except (OSError, ValueError, EOFError):
-            kind, value, fds = b"", (), []
+        except (OSError, ValueError, EOFError, TypeError, IndexError):
+            kind, value, fds = b"", (), []  # no packet of ours
         _close_all(fds)
-        if not kind:
+        if kind:
+            self._on_packet(self, kind, value)
+        else:
             self.disconnect()
-        self._on_packet(self, kind, value)
 
     def has_unsent(self) -> bool:
         return self.is_connected and bool(self._queue)
@@ -103,6 +125,7 @@ class Client:
             self._queue.clear()
             self._loop.forget(self._channel.fileno())
             self._channel.close()
+            self._on_packet(self, b"", ())
             if was_slow:
                 self._on_drained()
 

@@ -33,7 +33,7 @@ import os
 import time
 
 from netns import release
-from pod.base import exits, faults
+from pod.base import exits, faults, log
 from pod.base.errors import PodError
 from pod.linux import cgroups, processes, signals, sockets
 from pod.linux.loop import Loop
@@ -49,7 +49,8 @@ if TYPE_CHECKING:
     from pod.monitor.streams import Streams
     from pod.runtime.create import Nest
 
-_FINISH_SECONDS = 60.0
+_FINISH_SECONDS = 60.0  # that the command at a terminal may take to show the rest of the output
+_RETRY_SECONDS = 1.0
 _SETTLED_SECONDS = 10.0  # a container that ran this long has not failed "at once"
 _SHRINK_SECONDS = 4.0  # most containers that live longer live long
 
@@ -96,6 +97,7 @@ class Watch:
         self.failures_in_a_row = 0
         self.is_waiting = False
         self.timed_out = False
+        self.has_ended = False  # its exit status has not been looked at yet
         self.is_ending = False
         self.is_finished = False
 
@@ -114,22 +116,27 @@ class Watch:
             self.started["started_ns"],
             self.started["refused_limits"],
         )
-        starter.wants_output = self.order["attach"]
-        if not self.order["attach"]:
+        if not starter.is_connected:
+            self.abandon()
+            raise PodError("the command that started the container has gone before it was told")
+        if self.order["attach"]:
+            starter.wants_output = starter.is_finishing = True
+        else:
             self.flush_clients()
             starter.disconnect()
-            self.clients.remove(starter)
 
     def run(self) -> NoReturn:
         """Watch the running container to its end, as often as its restart policy starts it again; never returns."""
         signals.ignore([signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT])
         wakeup = signals.Wakeup([signals.SIGCHLD])
         self.loop.watch(wakeup.fileno(), lambda _: self.reap(wakeup))
-        self.loop.watch(self.listener.fileno(), lambda _: self.accept())
+        self.reap(wakeup)  # what ended before
+        self.listen()
         end = self.watch_to_the_end()
         self.loop.forget(self.listener.fileno())
         self.listener.close()
         self.finish(*end)
+        self.flush_clients(None)
         processes.leave(0)
 
     def watch_to_the_end(self) -> tuple[int, bool, str]:
@@ -158,14 +165,24 @@ class Watch:
             order, self.files, self.loop, self.passed_streams, nest, self.restarts
         )
         self.started = dict(started.__dict__)
-        self.streams.clients = self.clients
+        self.serve_clients()
         self.watch_container()
         if self.order["timeout"]:
             self.loop.set_timer("timeout", self.order["timeout"], self.on_timeout)
-        self.files.write_pid_files(self.started["pid"])
+
+    def abandon(self) -> None:
+        """End the container that has just been started."""
+        processes.send_signal(self.started["pid"], self.started["pid_started"], signals.SIGKILL)
+        self.after_exit()
+
+    def serve_clients(self) -> None:
+        """Connect the clients with the streams of this run."""
+        self.streams.clients = self.clients
+        self.streams.on_input_taken = self.read_on
 
     def watch_container(self, *, shrinks: bool = True) -> None:
         """Be called when process 1 of the container ends, and, if `shrinks`, when it has run for a while."""
+        self.has_ended = False
         exit_fd = os.pidfd_open(self.started["pid"])
         self.loop.watch(exit_fd, lambda _: self.on_exit(exit_fd))
         if shrinks:
@@ -180,6 +197,7 @@ class Watch:
         status, self.wait_status = exits.from_wait_status(self.wait_status), None
         self.streams.drain()
         self.streams.close()
+        self.read_on()
         cgroup = self.order["bundle"]["cgroup"]
         out_of_memory = bool(cgroup) and cgroups.out_of_memory_kills(cgroup) > 0
         release.release(self.started["network"])
@@ -203,7 +221,10 @@ class Watch:
         if lasted_seconds > _SETTLED_SECONDS:
             self.failures_in_a_row = 0
         state = record.state_of(self.order, self.started, self.restarts, restarting=True)
-        self.files.write_state(state)
+        try:
+            self.files.write_state(state)
+        except OSError as error:
+            log.warning(f"that the container is being restarted cannot be said: {error}")
         self.loop.set_timer(
             "restart", restart.delay_seconds(self.failures_in_a_row), self.loop.stop
         )
@@ -217,21 +238,22 @@ class Watch:
         """Record the end: a file first, so that nothing that happens from here on can lose it."""
         faults.step("monitor: ended")
         ended_ns = time.time_ns()
-        self.files.write_exit(
-            {
-                "status": status,
-                "out_of_memory": out_of_memory,
-                "timed_out": self.timed_out,
-                "started_ns": self.started["started_ns"],
-                "ended_ns": ended_ns,
-                "restarts": self.restarts,
-                "error": message,
-            }
-        )
+        end = {
+            "status": status,
+            "out_of_memory": out_of_memory,
+            "timed_out": self.timed_out,
+            "started_ns": self.started["started_ns"],
+            "ended_ns": ended_ns,
+            "restarts": self.restarts,
+            "error": message,
+        }
+        try:
+            self.files.write_exit(end)
+        except OSError as error:
+            log.error(f"how the container ended cannot be written: {error}")
         faults.step("monitor: exit file")
-        for client in self.clients:
+        for client in tuple(self.clients):
             client.send(protocol.EXITED, status, out_of_memory, ended_ns)
-        self.flush_clients()
         faults.step("monitor: told")
         if not self.somebody_finished():
             from pod.engine import finish  # heavy, and not needed before
@@ -240,7 +262,10 @@ class Watch:
             finish.after_monitor(self.order["engine"], self.order["id"])
 
     def somebody_finished(self) -> bool:
-        """Whether a client that promised to record the end has done so; its death or silence counts as no."""
+        """Whether a client that promised to record the end has done so; its death or silence counts as no.
+
+        Clients are served meanwhile: what the container wrote last may still be on its way to a slow one.
+        """
         self.is_ending = True
         if self.is_finished or not self.has_finisher():
             return self.is_finished
@@ -251,21 +276,29 @@ class Watch:
     def has_finisher(self) -> bool:
         return any(client.is_finishing for client in self.clients)
 
+    def listen(self) -> None:
+        self.loop.watch(self.listener.fileno(), lambda _: self.accept())
+
     def add_client(self, channel: sockets.Channel) -> attach.Client:
         client = attach.Client(self.loop, channel, self.on_packet, self.on_drained)
         self.clients.append(client)
         return client
 
-    def flush_clients(self) -> None:
-        """Give clients a second to take what is queued for them."""
-        deadline = time.monotonic() + 1
+    def flush_clients(self, seconds: float | None = 1.0) -> None:
+        """Give clients time to take what is queued for them; None: as long as they are there."""
+        deadline = float("inf") if seconds is None else time.monotonic() + seconds
         while any(client.has_unsent() for client in self.clients) and time.monotonic() < deadline:
-            self.loop.turn(0.05)
+            self.loop.turn(None if seconds is None else 0.05)
 
     # What the loop calls
 
     def shrink(self) -> None:
-        """Go on in a fresh interpreter, unless something is under way; then try later."""
+        """Go on in a fresh interpreter, unless something is under way; then try later.
+
+        Not when the container has ended in the same turn of the loop: its exit status would be lost.
+        """
+        if self.has_ended or self.wait_status is not None:
+            return
         from pod.monitor import resume
 
         if resume.is_possible(self):
@@ -277,6 +310,11 @@ class Watch:
             channel = self.listener.accept()
         except BlockingIOError:
             return
+        except OSError as error:  # no descriptor is left
+            log.warning(f"a client cannot be served: {error}")
+            self.loop.forget(self.listener.fileno())
+            self.loop.set_timer("listen", _RETRY_SECONDS, self.listen)
+            return
         self.add_client(channel)
 
     def on_packet(self, client: attach.Client, kind: bytes, value: Any) -> None:
@@ -286,6 +324,8 @@ class Watch:
                 self.loop.stop()
         elif kind == sockets.STDIN:
             self.streams.feed(value)
+            if not self.streams.takes_input:
+                client.stop_reading()
         elif kind == sockets.MESSAGE:
             self.on_message(client, *value)
 
@@ -299,6 +339,7 @@ class Watch:
                 self.streams.end_input()
         elif name == protocol.NO_RESTART:
             self.may_restart = False
+            client.send(protocol.NOTED)
             if self.is_waiting:
                 self.loop.stop()
         elif name == protocol.FINISHING:
@@ -310,7 +351,12 @@ class Watch:
     def on_drained(self) -> None:
         self.streams.resume()
 
+    def read_on(self) -> None:
+        for client in tuple(self.clients):
+            client.read_on()
+
     def on_exit(self, exit_fd: int) -> None:
+        self.has_ended = True
         self.loop.forget(exit_fd)
         os.close(exit_fd)
         self.loop.stop()

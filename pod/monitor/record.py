@@ -43,14 +43,25 @@ class Files:
 
     def write_exit(self, end: dict[str, Any]) -> None:
         """Say how the container ended; from then on it counts as ended."""
-        self._write(EXIT_FILE, end)
+        try:
+            self._write(EXIT_FILE, end)
+        except OSError:
+            # A full file system: the state is worth less now, and makes room.
+            os.unlink(f"{self._directory}/{STATE_FILE}")
+            self._write(EXIT_FILE, end)
 
     def write_pid_files(self, container_pid: int) -> None:
         """The files of --pidfile and --conmon-pidfile."""
         for role, pid in (("monitor", os.getpid()), ("container", container_pid)):
             if self._pid_files[role]:
                 data = f"{pid}\n".encode()
-                files.write_atomic(self._pid_files[role], data, mode=0o644, sync=False)
+                try:
+                    files.write_atomic(self._pid_files[role], data, mode=0o644, sync=False)
+                except OSError as error:
+                    raise PodError(
+                        f"the process id of the {role} cannot be written to '{self._pid_files[role]}': "
+                        f"{error.strerror}"
+                    ) from error
 
     def _write(self, name: str, document: dict[str, Any]) -> None:
         data = plainjson.dumps(document).encode() + b"\n"

@@ -35,6 +35,8 @@ def execute(watch: Watch) -> None:
     memory = os.memfd_create("pod-monitor", 0)  # not close-on-exec
     kept = [*state["fds"].values(), *watch.streams.descriptors(), *state["client_fds"]]
     kept += state["started"]["network"]["fds"]
+    if watch.order["restart"]:
+        kept += watch.passed_streams
     try:
         data = memoryview(marshal.dumps(state))
         while data:
@@ -53,6 +55,7 @@ def _state_of(watch: Watch) -> dict[str, Any]:
         "order": _kept_of(watch.order),
         "started": watch.started,
         "may_restart": watch.may_restart,
+        "timed_out": watch.timed_out,
         "restarts": watch.restarts,
         "failures_in_a_row": watch.failures_in_a_row,
         "seconds_to_timeout": watch.loop.seconds_left("timeout"),
@@ -101,6 +104,7 @@ def resume(memory: int) -> NoReturn:
     watch = Watch(state["order"])
     watch.started = state["started"]
     watch.may_restart = state["may_restart"]
+    watch.timed_out = state["timed_out"]
     watch.restarts = state["restarts"]
     watch.failures_in_a_row = state["failures_in_a_row"]
     watch.passed_streams = state["passed_streams"]
@@ -108,7 +112,7 @@ def resume(memory: int) -> NoReturn:
     watch.listener = sockets.Listener.from_fd(state["fds"]["listener"])
     watch.streams = Streams(watch.loop, logs.open_driver(watch.order["log"]))
     watch.streams.load(state["streams"])
-    watch.streams.clients = watch.clients
+    watch.serve_clients()
     for fd, (wants_output, is_finishing) in zip(state["client_fds"], state["clients"], strict=True):
         client = watch.add_client(sockets.from_fd(fd))
         client.wants_output, client.is_finishing = wants_output, is_finishing

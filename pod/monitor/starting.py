@@ -150,6 +150,7 @@ def _connect_and_start(
         faults.step("monitor: network up")
         started = started.replace(started_ns=time.time_ns(), network=attachment.plan())
         files.write_state(state_of(order, started.__dict__, restarts))
+        files.write_pid_files(started.pid)
         if container.helper:
             from pod.runtime import external
 

@@ -11,6 +11,7 @@ from pod.linux.loop import READ, WRITE, Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from pod.monitor.attach import Client
@@ -20,6 +21,7 @@ _READ_BYTES = 64 * 1024  # more would stay with the process as memory, for no mo
 _PIPE_BYTES = 256 * 1024
 _PACKET_BYTES = 32 * 1024
 _MAX_PENDING_INPUT = 1 << 20
+_MAX_LEFT = 1 << 20  # bytes: what a pipe may hold at most (pipe(7), pipe-max-size)
 _F_SETPIPE_SZ = (
     1031  # fcntl(2); the fcntl module names it from Python 3.10 on only where glibc does
 )
@@ -30,6 +32,7 @@ class Streams:
 
     def __init__(self, loop: Loop, log: Driver) -> None:
         self.clients: list[Client] = []
+        self.on_input_taken: Callable[[], None] = lambda: None  # there is room for more input again
         self._loop = loop
         self._log = log
         self._outputs: dict[
@@ -121,10 +124,16 @@ class Streams:
 
     @property
     def takes_input(self) -> bool:
-        """Whether more input can be taken now without piling up."""
+        """Whether more input can be taken now without piling up; if not, `on_input_taken` tells when it can."""
         return len(self._pending_input) < _MAX_PENDING_INPUT
 
     def _write_input(self) -> None:
+        was_full = not self.takes_input
+        self._write_pending()
+        if was_full and self.takes_input:
+            self.on_input_taken()
+
+    def _write_pending(self) -> None:
         try:
             while self._pending_input:
                 written = os.write(self._input_fd, self._pending_input[:_PACKET_BYTES])
@@ -177,7 +186,7 @@ class Streams:
 
     def _deliver(self, name: str, kind: bytes, data: bytes) -> None:
         self._log.write(name, data)
-        for client in self.clients:
+        for client in tuple(self.clients):  # sending may end a connection
             if client.wants_output:
                 for start in range(0, len(data), _PACKET_BYTES):
                     client.send_data(kind, data[start : start + _PACKET_BYTES])
@@ -195,7 +204,10 @@ class Streams:
             self.begin()
 
     def drain(self) -> None:
-        """Take what is left after the container's end. Does not wait for processes outside it that hold a pipe."""
+        """Take what is left after the container's end.
+
+        Not more than a pipe holds, and without waiting: processes outside it may hold a pipe and go on writing.
+        """
         if self._terminal_peer >= 0:
             os.close(
                 self._terminal_peer
@@ -207,13 +219,15 @@ class Streams:
 
     def _drain_one(self, fd: int) -> None:
         name, kind = self._outputs[fd]
-        while True:
+        left = _MAX_LEFT
+        while left > 0:
             try:
                 data = os.read(fd, _READ_BYTES)
             except OSError:  # nothing left, or the end of a terminal
                 return
             if not data:
                 return
+            left -= len(data)
             self._deliver(name, kind, data)
 
     def _close_output(self, fd: int) -> None:

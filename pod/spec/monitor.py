@@ -6,11 +6,13 @@ from the beginning. Streams travel as packets of `linux/sockets.py`, everything 
     client -> monitor    ATTACH                     from now on, send me output
                          RESIZE, rows, columns
                          INPUT_ENDS                 no more input from me
-                         NO_RESTART                 the container is being stopped: the restart policy ends here
+                         NO_RESTART                 the container is being stopped: the restart policy ends here;
+                                                    answered with NOTED, and from then on the state file holds
                          FINISHING                  I will record the end myself; wait for me
                          FINISHED                   it is recorded
     monitor -> client    STARTED, pid, time, limits that were refused     (to the command that started the container)
                          ERROR, kind, value                               (to the same, instead)
+                         NOTED
                          EXITED, status, out_of_memory, time
 """
 
@@ -22,6 +24,7 @@ FINISHING = "finishing"
 FINISHED = "finished"
 STARTED = "started"
 ERROR = "error"
+NOTED = "noted"
 EXITED = "exited"
 
 SOCKET = "attach"

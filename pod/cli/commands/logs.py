@@ -64,6 +64,7 @@ def _selection(arguments: Arguments) -> Selection:
         tail=_tail(arguments),
         follow=arguments.flag("follow"),
         times=arguments.flag("timestamps"),
+        outputs=(1,),
     )
 
 
