@@ -287,13 +287,14 @@ def is_own_map(uids: IdMap, gids: IdMap) -> bool:
     return os.geteuid() == 0 and (uids, gids) == (own_map("uid"), own_map("gid"))
 
 
-def become_root() -> None:
-    """Take id 0 of the user namespace; groups too, where the map allows it."""
+def become_root(*, keep_groups: bool = False) -> None:
+    """Take id 0 of the user namespace. Supplementary groups go, where the map allows it, unless `keep_groups`."""
     os.setresgid(0, 0, 0)
-    try:
-        os.setgroups([])
-    except PermissionError:
-        pass  # single-id mode: setgroups is denied for good, user_namespaces(7)
+    if not keep_groups:
+        try:
+            os.setgroups([])
+        except PermissionError:
+            pass  # single-id mode: setgroups is denied for good, user_namespaces(7)
     os.setresuid(0, 0, 0)
 
 

@@ -57,11 +57,22 @@ def command(arguments: list[str], environment: list[str], directory: str) -> NoR
 def check(arguments: list[str], environment: list[str], directory: str) -> None:
     """Raise what `command` would raise for a command that is missing or not executable, as far as can be told."""
     name = arguments[0]
-    found = [path for path in _candidates(name, environment, directory) if os.path.exists(path)]
-    if not found:
-        raise _not_found(name, _path_of(environment))
-    if not any(os.access(path, os.X_OK) and os.path.isfile(path) for path in found):
-        raise _refused(name, OSError(errno.EACCES, os.strerror(errno.EACCES)))
+    refusal: OSError | None = None
+    for candidate in _candidates(name, environment, directory):
+        try:
+            with open(candidate, "rb") as file:
+                start = file.read(256)
+            if not os.access(candidate, os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ENOTDIR}:
+                refusal = refusal or error
+            continue
+        interpreter = start.partition(b"\n")[0][2:].split() if start.startswith(b"#!") else []
+        if interpreter and not os.path.exists(interpreter[0]):
+            raise _missing_interpreter(name, candidate)
+        return
+    raise _refused(name, refusal) if refusal else _not_found(name, _path_of(environment))
 
 
 def _candidates(name: str, environment: list[str], directory: str) -> list[str]:

@@ -61,7 +61,8 @@ def make_container(
         )
     ours, theirs = sockets.pair()
     helper = _Helper(bundle, runtime, run_directory, theirs, streams)
-    refused = create.make_cgroup(bundle["cgroup"], bundle["cgroup_files"])
+    cgroup = bundle["cgroup"]
+    refused = create.make_cgroup(cgroup, bundle["cgroup_files"]) if cgroup else {}
     child = idmap.start_inside(
         helper.run,
         what="run the OCI runtime",
@@ -79,8 +80,8 @@ def make_container(
     started = processes.start_time(pid)
     if started is None:
         raise protocol.Disconnected(protocol.START)
-    if bundle["cgroup"]:
-        cgroups.enter(bundle["cgroup"], pid)
+    if cgroup:
+        cgroups.enter(cgroup, pid)
     terminal_fd = fds[0] if fds else -1
     return create.Container(pid, started, ours, terminal_fd, refused, servers, helper=child)
 
@@ -145,6 +146,9 @@ class _Helper:
             for name, value in config["linux"].items()
             if name not in {"uidMappings", "gidMappings", "cgroupsPath", "resources", "devices"}
         }
+        if self._bundle["cgroup"]:
+            # runc makes one in any case; told where, it uses ours, which the monitor removes.
+            linux["cgroupsPath"] = self._bundle["cgroup"].removeprefix(cgroups.MOUNT)
         linux["namespaces"] = [entry for entry in linux["namespaces"] if entry["type"] != "user"]
         if self._bundle["seccomp_profile"] is not None:
             linux["seccomp"] = self._bundle["seccomp_profile"]

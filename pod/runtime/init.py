@@ -116,7 +116,8 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
     if bundle["closed_sources"]:
         rootfs.hold_sources(bundle["rootfs"], config)
     seccomp_program = security.read_program(bundle["seccomp"])
-    idmap.become_root()
+    # Supplementary groups stay until it is known with which ones the container runs.
+    idmap.become_root(keep_groups=True)
     if not shares_pids:
         # The change of user has cleared it, and the monitor and the network helper still open our /proc files.
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)

@@ -130,7 +130,7 @@ def _join(
     security.forget_imports()
     syscalls.setns(pidfd, flags)
     if flags & namespaces.CLONE_NEWUSER:
-        idmap.become_root()
+        idmap.become_root(keep_groups=True)  # until we know who we will be
 
     # 3. A PID namespace is entered by the next child. We stay outside as its parent and pass its status on.
     pid = processes.fork_raw()

@@ -76,14 +76,15 @@ def adjust_oom_score(score: int | None) -> None:
     """Set /proc/self/oom_score_adj; without privileges it can only rise, so a lower value becomes the present one."""
     if score is None:
         return
-    with open("/proc/self/oom_score_adj", "r+", encoding="ascii") as file:
-        present = int(file.read())
-        try:
-            file.write(str(score))
-            file.flush()
-        except PermissionError:
-            if score > present:
-                raise
+    fd = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        present = int(os.read(fd, 16))
+        os.write(fd, str(score).encode())
+    except PermissionError:
+        if score > present:
+            raise
+    finally:
+        os.close(fd)
 
 
 def set_profile(name: str | None) -> None:
@@ -147,11 +148,11 @@ def become(identity: Identity) -> None:
     """Take the container user's ids, keeping permitted capabilities over the change for the caller to reduce."""
     syscalls.prctl(syscalls.PR_SET_KEEPCAPS, 1)
     os.setresgid(identity.gid, identity.gid, identity.gid)
-    if identity.groups is not None:
+    if identity.groups is not None:  # else those of the caller, which become_root has kept
         try:
             os.setgroups(identity.groups)
         except PermissionError:
-            if identity.groups:
+            if identity.asked_for_groups:
                 raise PodError(
                     "supplementary groups cannot be set without subordinate ids",
                     hint="leave --group-add out, or add ranges to /etc/subuid and /etc/subgid",

@@ -29,6 +29,7 @@ class Identity(Record):
     gid: int
     groups: tuple[int, ...] | None
     user: users.User
+    asked_for_groups: bool = False  # by --group-add, not by the image
 
 
 def resolve(text: str, extra_groups: list[str], fallback: dict[str, Any]) -> Identity:
@@ -42,7 +43,7 @@ def resolve(text: str, extra_groups: list[str], fallback: dict[str, Any]) -> Ide
     if users.KEEP_GROUPS not in extra_groups:
         added = [users.lookup_group(name, group) for name in extra_groups]
         groups = tuple(dict.fromkeys([*found.groups, *added, *fallback.get("additionalGids", ())]))
-    return Identity(found.uid, found.gid, groups, found)
+    return Identity(found.uid, found.gid, groups, found, bool(extra_groups))
 
 
 def with_home(environment: list[str], identity: Identity) -> list[str]:

@@ -217,15 +217,16 @@ def test_proxies_of_the_caller_are_passed_on(pod: Engine) -> None:
 @pytest.mark.parametrize(
     ("user", "expected"),
     [
-        ("0", "0 0"),
-        ("1000", "1000 0"),
-        ("1000:33", "1000 33"),
-        ("root", "0 0"),
+        ("", "0 0 0 10"),
+        ("0", "0 0 0 10"),
+        ("1000", "1000 0 0"),
+        ("1000:33", "1000 33 33"),
+        ("root", "0 0 0 10"),
     ],
 )
 def test_user(pod: Engine, user: str, expected: str) -> None:
-    words = ("busybox", "sh", "-c", "echo $(id -u) $(id -g)")
-    assert run(pod, "--user", user, *words).out == expected
+    words = ("busybox", "sh", "-c", "echo $(id -u) $(id -g) $(id -G)")
+    assert run(pod, *(["--user", user] if user else []), *words).out == expected
 
 
 def test_group_add(pod: Engine) -> None:
