@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pod.base import files
+from pod.base import faults, files
 from pod.base.errors import PodError
 from pod.spec.digest import algorithm_of, hex_of, is_digest
 from storage.directories import make_private, names
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 READ_BYTES = 1 << 20
+_NAMELESS = "new-"
 MOST_IN_MEMORY = (
     4 << 20
 )  # manifests and configurations; the limit that registries have for manifests
@@ -143,7 +144,7 @@ class BlobStore:
 
     def new(self) -> Partial:
         """A place for content whose digest and size are known only at its end; nothing of it is kept on failure."""
-        name = f"new-{os.urandom(8).hex()}"
+        name = f"{_NAMELESS}{os.urandom(8).hex()}"
         return Partial(self, f"{self._partial}/{name}", None, None)
 
     def partials(self) -> Iterator[tuple[str, int]]:
@@ -155,12 +156,17 @@ class BlobStore:
             except FileNotFoundError:
                 continue
 
-    def sweep(self, *, older_than_seconds: float = 0) -> int:
-        """Remove interrupted downloads that nobody works on and that were last written so long ago; bytes set free."""
+    def sweep(self, *, older_than_seconds: float = 0, only_nameless: bool = False) -> int:
+        """Remove interrupted downloads that nobody works on and that were last written so long ago; bytes set free.
+
+        `only_nameless`: those whose digest was not known, so that nobody can go on with them.
+        """
         import time  # heavy
 
         freed = 0
         for path, _ in self.partials():
+            if only_nameless and not os.path.basename(path).startswith(_NAMELESS):
+                continue
             lock = FileLock(path)
             if not lock.try_acquire():
                 continue
@@ -264,8 +270,10 @@ class Partial:
         make_private(os.path.dirname(path))
         os.fchmod(self._lock.fd, 0o644)
         os.fsync(self._lock.fd)
+        faults.step("blob: complete")
         os.rename(self._lock.path, path)
         files.sync_directory(os.path.dirname(path))
+        faults.step("blob: named")
         self._lock.release()
         self.digest, self.already_here = actual, True
         return actual

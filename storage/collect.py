@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from pod.base import files
+from pod.base import faults, files, locks
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.spec.digest import hex_of
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from storage.store import Store
+
+
+_HOLD_PREFIX = "hold-"
 
 
 class Garbage(Record):
@@ -40,7 +43,7 @@ class Hold:
     def __init__(self, store: Store, digests: Iterable[str]) -> None:
         self._store = store
         self._digests = tuple(digests)
-        self._lock = FileLock(f"{store.root}/locks/hold-{os.urandom(8).hex()}")
+        self._lock = FileLock(f"{store.root}/locks/{_HOLD_PREFIX}{os.urandom(8).hex()}")
 
     def __enter__(self) -> Hold:
         with self._store.lock():
@@ -91,21 +94,45 @@ def find_garbage(store: Store) -> Garbage:
 
 def delete_garbage(store: Store) -> Garbage:
     """See Store.delete_unreferenced."""
-    with store.lock():
+    with Hold(store, ()), store.lock():  # the hold tells the next command when this one is killed
         garbage = find_garbage(store)
         for diff_id in garbage.layers:
             store.layers.remove(diff_id)
         for name in garbage.forms:
             store.layers.remove_form(name)
-        with FileLock(
-            f"{store.root}/locks/layers.lock"
-        ):  # a tree whose record is about to be written is none
-            debris = (*store.layers.debris(), *_temporaries(store))
-            for path in debris:
-                store.staging.discard(path)
+        debris = _discard_debris(store)
+        faults.step("collect: layers")
         for digest in garbage.blobs:
             store.blobs.remove(digest)
+        faults.step("collect: blobs")
     return garbage.replace(debris=debris)
+
+
+def clear_up(store: Store) -> None:
+    """See Store.tidy. What tells of a command that was killed while it changed the store is the hold it has left."""
+    abandoned = []
+    directory = f"{store.root}/locks"
+    for name in names(directory):
+        if name.startswith(_HOLD_PREFIX):
+            lock = FileLock(f"{directory}/{name}")
+            if lock.try_acquire():
+                abandoned.append(lock)
+    if not abandoned:
+        return
+    _discard_debris(store)
+    store.blobs.sweep(only_nameless=True)
+    for lock in abandoned:
+        lock.remove()
+
+
+def _discard_debris(store: Store) -> tuple[str, ...]:
+    with FileLock(
+        f"{store.root}/locks/layers.lock"
+    ):  # a tree whose record is about to be written is none
+        debris = (*store.layers.debris(), *_temporaries(store))
+        for path in debris:
+            store.staging.discard(path)
+    return debris
 
 
 def _temporaries(store: Store) -> list[str]:
@@ -128,18 +155,14 @@ def _wanted(store: Store) -> tuple[set[str], set[str]]:
 
 
 def _held(store: Store) -> set[str]:
-    """The digests that running commands hold; files of commands that have died are removed."""
+    """The digests that running commands hold."""
     held: set[str] = set()
     directory = f"{store.root}/locks"
     for name in names(directory):
-        if not name.startswith("hold-"):
-            continue
-        lock = FileLock(f"{directory}/{name}")
-        if lock.try_acquire():
-            lock.remove()
-            continue
-        try:
-            held.update(files.read_text(lock.path).split())
-        except FileNotFoundError:
-            continue
+        path = f"{directory}/{name}"
+        if name.startswith(_HOLD_PREFIX) and locks.is_held(path):
+            try:
+                held.update(files.read_text(path).split())
+            except FileNotFoundError:
+                continue
     return held

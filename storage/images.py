@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from pod.base import files, plainjson
+from pod.base import faults, files, plainjson
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.spec.digest import hex_of, is_digest
@@ -349,7 +349,9 @@ class ImageStore:
         if not os.path.exists(layout):
             files.write_atomic(layout, _LAYOUT, mode=0o644)
         index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": entries}
+        faults.step("image: ready")
         files.write_json(f"{self.directory}/index.json", index, mode=0o644)
+        faults.step("image: index")
 
     def _release_name(self, entries: Descriptors, name: str) -> bool:
         """Remove the entry of a name; a manifest that has no other entry gets a nameless one in its place."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from pod.base import files
+from pod.base import faults, files
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.linux import processes
@@ -172,6 +172,7 @@ class LayerStore:
             os.unlink(f"{path}.json")
         except FileNotFoundError:
             pass
+        faults.step("layer: without record")
         self._staging.discard(path)
 
     def unpack(
@@ -230,10 +231,12 @@ class LayerStore:
                 return self.record(record.diff_id)
             self._staging.discard(path)  # a tree without a record is from a crash
             tree.promote(path, sync=False)
+            faults.step("layer: placed")
             if root is not None:
                 root.apply(path)
             record = record.replace(boot=processes.boot_id())
             files.write_json(f"{path}.json", record.to_json(), sync=False)
+            faults.step("layer: recorded")
         return record
 
     def settle(self) -> None:
@@ -249,6 +252,7 @@ class LayerStore:
             syscalls.syncfs(fd)
         finally:
             os.close(fd)
+        faults.step("layer: synced")
         with self._lock():
             for record in unsettled:
                 if self.has(record.diff_id):

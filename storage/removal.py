@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from pod.base import faults
 from pod.linux import idmap
 from storage import behind
 from storage.locks import FileLock
@@ -121,6 +122,7 @@ def empty_behind(trash: str, working: str, waiting_fd: int) -> None:
     def work() -> None:
         with FileLock(working):
             os.close(waiting_fd)  # from here on a later discard needs a process of its own
+            faults.step("trash: begun")
             present = os.listdir(trash)
             idmap.run_inside(
                 lambda: _remove_names(trash, present), what="empty the trash", namespaces=0

@@ -107,6 +107,16 @@ class Store:
 
         return Hold(self, digests)
 
+    def tidy(self) -> None:
+        """Clear up after commands that were killed, and delete the trash behind this one. Call with a single thread.
+
+        Three directory listings when there is nothing to do.
+        """
+        from storage.collect import clear_up
+
+        clear_up(self)
+        self.staging.tidy()
+
     def garbage(self) -> Garbage:
         """The blobs and layers that no image, no container and no running command needs."""
         from storage.collect import find_garbage

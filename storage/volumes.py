@@ -80,6 +80,35 @@ class VolumeStore:
             raise VolumeNotFound(name)
         self._staging.discard(f"{self.directory}/{name}")
 
+    def mark(self, name: str) -> None:
+        """Say that the volume is being removed, for the case that whoever does it is killed."""
+        try:
+            os.close(os.open(self._mark(name), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except FileNotFoundError:
+            pass  # it has lost its directory
+
+    def unmark(self, name: str) -> None:
+        """It stays after all."""
+        try:
+            os.unlink(self._mark(name))
+        except FileNotFoundError:
+            pass
+
+    def is_abandoned(self, name: str) -> bool:
+        """Whether a directory that belongs to no volume is one that was being removed, or made and never used."""
+        directory = f"{self.directory}/{name}"
+        if not os.path.isdir(directory):
+            return False
+        try:
+            if os.path.exists(self._mark(name)):
+                return True
+            return set(names(directory)) <= {"_data"} and not names(f"{directory}/_data")
+        except PermissionError:
+            return False
+
+    def _mark(self, name: str) -> str:
+        return f"{self.directory}/{name}/removing"
+
     def list(self) -> Sequence[str]:
         """The names of all volumes, sorted."""
         return sorted(names(self.directory))

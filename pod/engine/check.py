@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 
-from pod.base import locks, log
+from pod.base import locks
 from pod.base.errors import PodError
-from pod.engine import finish, leftovers, lookup
+from pod.engine import finish, leftovers, lookup, tidy
 from pod.linux import cgroups, processes
 from pod.state import containers, reconcile, volumes
 from storage import check as storage_check
@@ -42,7 +42,7 @@ def find_problems(engine: Engine, *, quick: bool = False, max_age_ns: int = 0) -
     """
     if not os.path.isdir(engine.paths.root):
         return []
-    _record_ends(engine)
+    tidy.tidy(engine)  # what any command would clear up is no problem
     first = list(_look(engine, quick=quick))
     if not first:
         return []
@@ -94,15 +94,6 @@ def _look(engine: Engine, *, quick: bool) -> Iterator[Problem]:
     yield from _stale_runs(engine)
     yield from _stale_cgroups(engine)
     yield from _stale_locks(engine)
-
-
-def _record_ends(engine: Engine) -> None:
-    """Containers whose monitor was killed, or that ended with the machine, get their end recorded."""
-    for container in containers.all_of(engine.database):
-        try:
-            finish.refresh(engine, container)
-        except (PodError, OSError) as error:
-            log.debug(f"container {container.name}: {error}")
 
 
 def _rows_without_files(engine: Engine) -> Iterator[Problem]:

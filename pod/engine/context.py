@@ -160,7 +160,7 @@ class Engine:
             tidy(self)
         elif self._store is not None:
             try:
-                self._store.staging.tidy()
+                self._store.tidy()
             except (PodError, OSError) as error:
                 log.debug(f"not everything that was left behind could be removed: {error}")
 

@@ -12,13 +12,15 @@ from pod.base import locks, log
 from pod.base.errors import PodError
 from pod.engine import finish
 from pod.spec.monitor import LOCK_FILE
-from pod.state import containers, reconcile
+from pod.state import containers, reconcile, volumes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.engine.context import Engine
 
 _LOCK_PREFIX = "container-"
+_HOLD_PREFIX = "hold-"
+_VOLUME_PREFIX = "volume-"
 
 
 def tidy(engine: Engine) -> None:
@@ -36,17 +38,44 @@ def _tidy(engine: Engine) -> None:
         if not locks.is_held(f"{paths.run(container_id)}/{LOCK_FILE}"):
             for container in containers.by_ids(engine.database, [container_id]):
                 finish.refresh(engine, container)
-    orphans = _names(paths.containers) | _names(paths.run_containers)
+    lock_names = _names(paths.locks)
+    runs = _names(paths.run_containers)
+    for container_id in runs & {one for one, status in known.items() if status != "active"}:
+        _remove_old_run(engine, container_id)
+    orphans = _names(paths.containers) | runs
     orphans |= {
-        name.removeprefix(_LOCK_PREFIX)
-        for name in _names(paths.locks)
-        if name.startswith(_LOCK_PREFIX)
+        name.removeprefix(_LOCK_PREFIX) for name in lock_names if name.startswith(_LOCK_PREFIX)
     }
     for container_id in orphans - known.keys():
         _remove_orphan(engine, container_id)
-    if _names(f"{paths.root}/staging") or _names(f"{paths.root}/trash"):
+    # Whoever makes or removes a volume has its lock, so that directories of others are not looked at.
+    locked = {
+        name.removeprefix(_VOLUME_PREFIX) for name in lock_names if name.startswith(_VOLUME_PREFIX)
+    }
+    if locked:
+        for name in locked - volumes.names(engine.database):
+            _remove_volume(engine, name)
+    was_killed = any(name.startswith(_HOLD_PREFIX) for name in lock_names)
+    if was_killed or _names(f"{paths.root}/staging") or _names(f"{paths.root}/trash"):
         engine.close()  # the process that deletes is a fork
-        engine.store.staging.tidy()
+        engine.store.tidy()
+
+
+def _remove_old_run(engine: Engine, container_id: str) -> None:
+    """Remove the run directory of a container whose end is recorded, unless it is about to start again."""
+    lock = locks.FileLock(engine.paths.container_lock(container_id))
+    try:
+        lock.acquire(wait=False)
+    except locks.Busy:
+        return
+    try:
+        rows = containers.by_ids(engine.database, [container_id])
+        if not rows:
+            lock.remove()
+        elif rows[0].status != "active":
+            finish.remove_run_directory(engine, container_id)
+    finally:
+        lock.release()
 
 
 def _remove_orphan(engine: Engine, container_id: str) -> None:
@@ -70,6 +99,12 @@ def _remove_orphan(engine: Engine, container_id: str) -> None:
         lock.remove()
     finally:
         lock.release()
+
+
+def _remove_volume(engine: Engine, name: str) -> None:
+    from pod.engine import volumes as engine_volumes
+
+    engine_volumes.remove_abandoned(engine, name)
 
 
 def _names(directory: str) -> set[str]:

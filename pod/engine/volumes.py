@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from pod.base import ids, locks, paths
+from pod.base import faults, ids, locks, paths
 from pod.base.errors import InvalidValue, PodError
 from pod.linux import idmap
 from pod.state import volumes
@@ -52,7 +52,9 @@ def create(
             raise volumes.VolumeTaken(name)
         if engine.store.volumes.has(name):
             engine.store.volumes.remove(name)  # what a crash left between directory and row
+        faults.step("volume: locked")
         engine.store.volumes.create(name)
+        faults.step("volume: directory")
         volume = volumes.Volume(
             name,
             time.time_ns(),
@@ -71,6 +73,7 @@ def create(
         except BaseException:
             engine.store.volumes.remove(name)
             raise
+        faults.step("volume: row")
         return volume
 
 
@@ -114,14 +117,45 @@ def _give_to_owner(engine: Engine, volume: Volume) -> None:
 
 
 def remove(engine: Engine, name: str) -> None:
-    """Remove a volume: its row first, its directory last. Raises VolumeInUse, NoSuchVolume."""
+    """Remove a volume: its row first, its directory last. Raises VolumeInUse, NoSuchVolume.
+
+    In between the directory is marked, so that the next command may finish the work; one without row and mark stays.
+    """
     with locked(engine, name) as lock:
         if volumes.get(engine.database, name) is None:
             raise volumes.NoSuchVolume(name)
-        volumes.remove(engine.database, name)
+        engine.store.volumes.mark(name)
+        try:
+            volumes.remove(engine.database, name)
+        except BaseException:
+            engine.store.volumes.unmark(name)
+            raise
+        faults.step("volume: no row")
         if engine.store.volumes.has(name):
             engine.store.volumes.remove(name)
+        faults.step("volume: no directory")
         lock.remove()
+
+
+def remove_abandoned(engine: Engine, name: str) -> None:
+    """Finish what a killed command was doing with a volume that has no row: making it or removing it.
+
+    A directory with files that nobody has asked to remove stays, as that of a volume whose row was lost.
+    """
+    lock = locked(engine, name)
+    try:
+        lock.acquire(wait=False)
+    except locks.Busy:
+        return
+    try:
+        if volumes.get(engine.database, name) is not None:
+            return
+        if engine.store.volumes.is_abandoned(name):
+            engine.store.volumes.remove(name)
+        if not os.path.lexists(f"{engine.paths.volumes}/{name}"):
+            lock.remove()
+    finally:
+        lock.release()
 
 
 def check_name(name: str) -> None:
@@ -191,6 +225,7 @@ def _prepare_volume(
     if volume.needs_copy_up and mount.copy and not mount.subpath:
         with locked(engine, volume.name):
             engine.store.volumes.copy_up(volume.name, layers, mount.target)
+            faults.step("volume: filled")
             if volume.has_owner:
                 _give_to_owner(engine, volume)
             volumes.update(engine.database, volume.replace(needs_copy_up=False))

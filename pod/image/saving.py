@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
 
+from pod.base import faults
 from pod.base.errors import PodError, UsageError
 from pod.base.records import Record
 from storage import compression, stream
@@ -82,24 +84,44 @@ def _is_special(path: str) -> bool:
 
 
 def replace_file(path: str, write: Callable[[int], None]) -> None:
-    """Let `write` fill a new file, given by its descriptor, which then takes the place of `path`."""
+    """Let `write` fill a new file, given by its descriptor, which then takes the place of `path`.
+
+    Until then it has no name, where the file system knows such files, so that nothing is left of a killed command.
+    """
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
-        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        fd, is_named = _new_file(temporary)
     except OSError as error:
         raise CannotSave(path, error.strerror or "it cannot be written") from error
     try:
         try:
             write(fd)
+            faults.step("save: written")
+            if not is_named:
+                # With a directory descriptor, else link(2) is used, which does not follow the link; see open(2).
+                os.link(f"/proc/self/fd/{fd}", temporary, src_dir_fd=fd, follow_symlinks=True)
+                is_named = True
         finally:
             os.close(fd)
         os.rename(temporary, path)
-    except OSError as error:
-        os.unlink(temporary)
+        faults.step("save: named")
+    except BaseException as error:
+        if is_named:
+            os.unlink(temporary)
+        if not isinstance(error, OSError):
+            raise
         raise CannotSave(path, error.strerror or "it cannot be written") from error
-    except BaseException:
-        os.unlink(temporary)
-        raise
+
+
+def _new_file(path: str) -> tuple[int, bool]:
+    """A descriptor, and whether the file is at `path`; otherwise it has no name yet, and is in the same directory."""
+    flags = os.O_RDWR | os.O_CLOEXEC
+    try:
+        return os.open(os.path.dirname(path) or ".", flags | os.O_TMPFILE, 0o666), False
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL}:
+            raise
+    return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o666), True
 
 
 def plain_chunks(store: Store, digest: str) -> Iterator[bytes]:

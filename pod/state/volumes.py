@@ -101,6 +101,11 @@ def find(database: Database, text: str) -> Volume:
     return _from_row(rows[0])
 
 
+def names(database: Database) -> set[str]:
+    """Of all volumes."""
+    return {row[0] for row in database.query("SELECT name FROM volumes")}
+
+
 def all_of(database: Database) -> list[Volume]:
     """Every volume, by name."""
     return [

@@ -1,7 +1,8 @@
 """kill -9 of command, monitor and init at every step: afterwards every command works, and nothing is left.
 
-The steps have names (pod/base/faults.py). Each test finds out which of them its command takes, and then kills whichever
-process comes to it. The leak check after each test sees what the next command has not cleaned up.
+The steps have names (pod/base/faults.py). The first test finds out which of them the commands take; the others go
+through the steps of one part of the program in one root, kill whichever process comes to the step, and look after each
+whether all is well. Images and volumes have test_killed_storage.py.
 """
 
 from __future__ import annotations
@@ -11,43 +12,28 @@ import tempfile
 
 import pytest
 
+from tests.support.checks import nothing_wrong
 from tests.support.engine import Engine
 
 pytestmark = pytest.mark.not_podman("its steps have no names at which it could be killed")
 
-STEPS = [
-    "create: locked",
-    "create: directory",
-    "create: root file system",
-    "create: volumes",
-    "create: row",
-    "launch: run directory",
-    "launch: ordered",
-    "launch: reported",
-    "monitor: ordered",
-    "monitor: claimed",
-    "monitor: container placed",
-    "monitor: network begun",
-    "monitor: container ready",
-    "monitor: network up",
-    "monitor: started",
-    "monitor: ended",
-    "monitor: exit file",
-    "monitor: told",
-    "init: mapped",
-    "init: forked",
-    "init: placed",
-    "init: mounted",
-    "init: started",
-    "finish: seen",
-    "finish: row",
-    "stop: said",
-    "stop: signalled",
-    "stop: ended",
-    "remove: row",
-    "remove: files",
-]
-RUN_STEPS = [step for step in STEPS if step.partition(":")[0] not in {"stop", "remove", "finish"}]
+PARTS = {
+    "create": ["locked", "directory", "root file system", "volumes", "row"],
+    "launch": ["run directory", "ordered", "reported"],
+    "monitor before the container": ["ordered", "claimed", "container placed", "network begun"],
+    "monitor beside the container": ["container ready", "network up", "started"],
+    "monitor after the container": ["ended", "exit file", "told"],
+    "init": ["mapped", "forked", "placed", "mounted", "started"],
+    "finish": ["seen", "row"],
+    "stop": ["said", "signalled", "ended"],
+    "remove": ["row", "files"],
+}
+STEPS = [f"{part.split()[0]}: {step}" for part, steps in PARTS.items() for step in steps]
+STARTING = [part for part in PARTS if part.split()[0] in {"launch", "monitor", "init"}]
+
+
+def steps_in(part: str) -> list[str]:
+    return [f"{part.split(maxsplit=1)[0]}: {step}" for step in PARTS[part]]
 
 
 def steps_of(pod: Engine, *command: str) -> set[str]:
@@ -63,16 +49,14 @@ def killed(pod: Engine, step: str, *command: str) -> None:
     pod(*command, status=None, env={"POD_TEST_KILL_AT": step})
 
 
-def check_that_all_is_well(pod: Engine) -> None:
-    """Whatever was killed: containers can be listed, made, started, stopped and removed, by the same name too."""
-    for line in pod("ps", "-a", "--format", "{{.ID}} {{.Names}} {{.Status}}").lines:
-        pod("inspect", line.split()[0], status=None)  # one with --rm may end at any moment
+def is_well(pod: Engine, step: str = "") -> None:
+    """Whatever was killed: containers can be listed, removed and made, by the same name too, and nothing is left."""
+    for number in pod("ps", "-a", "-q").lines:
+        pod("inspect", number, status=None)  # one with --rm may end at any moment
     pod("rm", "-f", "-t", "0", "killed", status=None)
-    pod("run", "--name", "killed", "--network", "none", "busybox", "true")
-    pod("start", "killed")
-    pod("wait", "killed")
-    pod("rm", "killed")
-    assert pod("run", "--rm", "--network", "none", "busybox", "echo", "well").out == "well"
+    made = pod("run", "--rm", "--name", "killed", "--network", "none", "busybox", "echo", "well")
+    assert made.out == "well"
+    nothing_wrong(pod, max_age="24h", after=step)
 
 
 def test_every_step_is_taken_by_the_commands_below(pod: Engine) -> None:
@@ -83,76 +67,70 @@ def test_every_step_is_taken_by_the_commands_below(pod: Engine) -> None:
     seen |= steps_of(pod, "run", "--rm", "--network", "none", "busybox", "true")
     inside = {"init: mounted", "init: started"}  # the file is not seen from a container's root
     assert seen >= set(STEPS) - inside, f"not taken: {sorted(set(STEPS) - seen)}"
-    assert seen <= {*STEPS, "monitor: shrunk"}, f"not in the list: {sorted(seen - set(STEPS))}"
+    of_others = {"monitor: shrunk", "trash: begun"}
+    assert seen <= {*STEPS, *of_others}, f"not in the list: {sorted(seen - set(STEPS))}"
 
 
-@pytest.mark.parametrize("step", RUN_STEPS)
-def test_run_in_the_background(pod: Engine, step: str) -> None:
-    killed(pod, step, "run", "-d", "--name", "killed", "busybox", "sleep", "60")
-    check_that_all_is_well(pod)
+@pytest.mark.parametrize("part", ["create", *STARTING])
+def test_run_in_the_background(pod: Engine, part: str) -> None:
+    for step in steps_in(part):
+        killed(pod, step, "run", "-d", "--name", "killed", "busybox", "sleep", "60")
+        is_well(pod, step)
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_run_in_the_foreground_with_removal(pod: Engine, step: str) -> None:
-    killed(pod, step, "run", "--rm", "--name", "killed", "--network", "none", "busybox", "true")
-    check_that_all_is_well(pod)
+@pytest.mark.parametrize("part", [part for part in PARTS if part not in {"create", "stop"}])
+def test_run_in_the_foreground_with_removal(pod: Engine, part: str) -> None:
+    for step in steps_in(part):
+        killed(pod, step, "run", "--rm", "--name", "killed", "--network", "none", "busybox", "true")
+        is_well(pod, step)
 
 
-@pytest.mark.parametrize("step", [step for step in STEPS if step.startswith("create")])
-def test_create(pod: Engine, step: str) -> None:
-    killed(pod, step, "create", "--name", "killed", "-v", "/data", "busybox", "true")
-    check_that_all_is_well(pod)
+def test_create(pod: Engine) -> None:
+    pod("volume", "create", "kept")
+    for step in steps_in("create"):
+        killed(
+            pod, step, "create", "--name", "killed", "-v", "/data", "-v", "kept:/kept", "busybox"
+        )
+        is_well(pod, step)
+        assert "kept" in pod("volume", "ls", "-q").lines
     pod("volume", "prune", "-f")
 
 
-@pytest.mark.parametrize("step", [step for step in RUN_STEPS if not step.startswith("create")])
-def test_start(pod: Engine, step: str) -> None:
-    pod("create", "--name", "killed", "--network", "none", "busybox", "sleep", "60")
-    killed(pod, step, "start", "killed")
-    assert "killed" in pod("ps", "-a", "--format", "{{.Names}}").lines, (
-        "an acknowledged container is gone"
-    )
-    check_that_all_is_well(pod)
+@pytest.mark.parametrize("part", STARTING)
+def test_start(pod: Engine, part: str) -> None:
+    pod("create", "--name", "other", "--network", "none", "busybox", "sleep", "60")
+    for step in steps_in(part):
+        killed(pod, step, "start", "other")
+        state = pod("inspect", "--format", "{{.State.Status}}", "other").out
+        assert state in {"created", "exited", "running"}
+        is_well(pod, step)
+        pod("stop", "-t", "0", "other")
+    pod("start", "other")
+    assert pod("exec", "other", "echo", "in").out == "in"
 
 
-@pytest.mark.parametrize(
-    "step",
-    [
-        step
-        for step in STEPS
-        if step.partition(":")[0] in {"stop", "finish"} or "exit" in step or "ended" in step
-    ],
-)
-def test_stop(pod: Engine, step: str) -> None:
-    pod("run", "-d", "--name", "killed", "--network", "none", "busybox", "sleep", "60",
-        env={"POD_TEST_KILL_AT": step} if step.startswith("monitor") else None)  # fmt: skip
-    killed(pod, step, "stop", "-t", "0" if step != "stop: signalled" else "1", "killed")
-    assert pod("inspect", "--format", "{{.State.Running}}", "killed").out in {"true", "false"}
-    check_that_all_is_well(pod)
+STOPPING = ["stop: said", "stop: signalled", "stop: ended", "finish: seen", "finish: row"]
 
 
-@pytest.mark.parametrize(
-    "step", [step for step in STEPS if step.partition(":")[0] in {"stop", "finish", "remove"}]
-)
-@pytest.mark.parametrize(
-    "options", [("-f", "-t", "0"), ("-f", "-t", "1", "-v")], ids=["now", "gently"]
-)
-def test_rm(pod: Engine, step: str, options: tuple[str, ...]) -> None:
-    pod(
-        "run",
-        "-d",
-        "--name",
-        "killed",
-        "-v",
-        "/data",
-        "--network",
-        "none",
-        "busybox",
-        "sleep",
-        "60",
-    )
-    killed(pod, step, "rm", *options, "killed")
-    check_that_all_is_well(pod)
+def test_stop(pod: Engine) -> None:
+    pod("create", "--name", "other", "--network", "none", "busybox", "sleep", "60")
+    for step in [*STOPPING, *steps_in("monitor after the container")]:
+        of_monitor = step.startswith("monitor")
+        pod("start", "other", env={"POD_TEST_KILL_AT": step} if of_monitor else None)
+        killed(pod, step, "stop", "-t", "1" if step == "stop: signalled" else "0", "other")
+        running = pod("inspect", "--format", "{{.State.Running}}", "other").out
+        assert running in {"true", "false"}
+        is_well(pod, step)
+        pod("stop", "-t", "0", "other")
+
+
+def test_rm(pod: Engine) -> None:
+    for step in [*STOPPING, "remove: row", "remove: files"]:
+        seconds = "1" if step == "stop: signalled" else "0"
+        pod("run", "-d", "--name", "killed", "-v", "/data", "--network", "none", "busybox", "sleep",
+            "60")  # fmt: skip
+        killed(pod, step, "rm", "-f", "-t", seconds, "-v", "killed")
+        is_well(pod, step)
     pod("volume", "prune", "-f")
 
 
@@ -164,4 +142,4 @@ def test_death_of_a_running_container_is_noticed(pod: Engine, victim: str) -> No
     pod("wait", "killed")
     state = pod("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "killed").out
     assert state == "exited 137"
-    check_that_all_is_well(pod)
+    is_well(pod)

@@ -213,6 +213,7 @@ def test_a_killed_holder_holds_nothing(store: Store) -> None:
 
     killed_while(store, begin)
     assert store.delete_unreferenced().blobs == (digest,)
+    store.tidy()
     assert [name for name in names(f"{store.root}/locks") if name.startswith("hold-")] == []
 
 
