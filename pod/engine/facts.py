@@ -134,8 +134,9 @@ def _joined_namespaces(engine: Engine, config: ContainerConfig) -> dict[str, str
             paths[kind] = namespace.joined
         elif namespace.mode == "container":
             _, run = lookup.running(engine, namespace.joined)
-            paths[kind] = namespaces.file_of(run.pid, kind)
-            owners[namespaces.identity(run.pid, "user")] = run.pid
+            pid = namespaces.holder(run.pid)
+            paths[kind] = namespaces.file_of(pid, kind)
+            owners[namespaces.identity(pid, "user")] = pid
     if len(owners) > 1:
         raise UsageError(
             "namespaces of containers with different user namespaces cannot be joined together",

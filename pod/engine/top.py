@@ -12,6 +12,7 @@ from pod.base.errors import PodError, UsageError
 from pod.base.records import Record
 from pod.base.units import SECOND, format_duration_ns
 from pod.engine import lookup
+from pod.linux import namespaces
 from pod.linux.capabilities import NAMES, last_known
 from pod.spec import users
 from pod.spec.bundle import is_own
@@ -48,8 +49,9 @@ class View:
     def __init__(self, container: Container, run: Run) -> None:
         self.container = container
         self.pid = run.pid
-        self.passwd = _file_in(run.pid, "etc/passwd")
-        self.group = _file_in(run.pid, "etc/group")
+        holder = namespaces.holder(run.pid)
+        self.passwd = _file_in(holder, "etc/passwd")
+        self.group = _file_in(holder, "etc/group")
         self.uid_map = _id_map(run.pid, "uid")
         self.gid_map = _id_map(run.pid, "gid")
         self.uptime = time.clock_gettime(time.CLOCK_BOOTTIME)
@@ -113,7 +115,7 @@ def _find(container: Container, run: Run) -> list[Process]:
         own_numbers = set(numbers)
     else:
         own_numbers = {run.pid}
-    namespace = _namespace(run.pid)
+    namespace = _namespace(namespaces.holder(run.pid))
     if namespace is None:
         raise PodError(f"the processes of container '{container.name}' cannot be read")
     found = []

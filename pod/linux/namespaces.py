@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 # clone(2), unshare(2), setns(2)
@@ -39,6 +40,23 @@ _FILES = {
 def file_of(pid: int, kind: str) -> str:
     """The path of the namespace of `pid`; `kind` is a key of FLAGS."""
     return f"/proc/{pid}/ns/{_FILES[kind]}"
+
+
+def holder(pid: int) -> int:
+    """The process through which the namespaces of the container with process 1 `pid` can be reached.
+
+    That is process 1 itself, unless it is pod's own (runtime/reaper.py), into which nobody may look; then it is its
+    first child, the command. Raises ProcessLookupError when the container has ended.
+    """
+    try:
+        os.stat(file_of(pid, "user"))
+    except PermissionError:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            children = file.read().split()
+        if not children:
+            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH)) from None
+        return int(children[0])
+    return pid
 
 
 def identity(pid: int, kind: str) -> tuple[int, int]:

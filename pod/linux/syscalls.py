@@ -195,6 +195,18 @@ def set_process_name(name: str) -> None:
     _check(_prctl(PR_SET_NAME, ctypes.addressof(buffer), 0, 0, 0))
 
 
+def set_command_line(text: str) -> None:
+    """What /proc/PID/cmdline and comm show of this process, instead of the words that it was started with; proc(5)."""
+    set_process_name(text)
+    with open("/proc/self/stat", "rb") as file:
+        fields = file.read().rpartition(b") ")[2].split()
+    start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end, fields 48 and 49
+    if start < end:
+        ctypes.memset(start, 0, end - start)
+        data = text.encode()[: end - start - 1]
+        ctypes.memmove(start, data, len(data))
+
+
 def sethostname(name: str) -> None:
     """sethostname(2)."""
     data = name.encode()

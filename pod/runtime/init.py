@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 
-from pod.base import exits, faults, log
-from pod.base.errors import PodError
+from pod.base import exits, faults
 from pod.linux import (
     capabilities,
     fresh,
@@ -161,8 +160,11 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
     devices.create(root_fd, linux.get("devices", []))
     devices.create_links(root_fd)
 
-    # 11. What a later step needs from the host's /proc.
+    # 11. What a later step needs from the host's /proc. Directories of the host that are open end here: the container
+    #     could name them as /proc/self/fd/N, for its working directory for instance.
     last_capability = capabilities.last_known()
+    streams = tuple(named_fds[name] for name in ("stdin", "stdout", "stderr"))
+    processes.close_descriptors({0, 1, 2, channel.fileno(), root_fd, *streams})
 
     # 12. The container's root becomes ours. From here no module can be imported: it would be one of the container's.
     mounts.pivot_into(mounts.fd_path(root_fd))
@@ -189,8 +191,8 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
         master_fd, slave = terminal.open_pair()
         devices.attach_terminal(slave, identity.uid, process.get("consoleSize"))
     else:
-        for number, name in enumerate(("stdin", "stdout", "stderr")):
-            os.dup2(named_fds[name], number)
+        for number, fd in enumerate(streams):
+            os.dup2(fd, number)
         if identity.uid != 0:
             devices.give_streams(identity.uid)
     channel.send(protocol.READY, fds=() if master_fd is None else (master_fd,))
@@ -207,11 +209,7 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
     rootfs.enter_directory(process["cwd"], identity, make=bundle["make_cwd"])
     os.umask(process["user"].get("umask", 0o022))
 
-    # 18. A built-in process 1, when asked for and no program for it was found on the host.
-    if bundle["reaper"]:
-        reaper.become_parent_of_command(channel)
-
-    # 19. Give up privileges, in the only order that works: the filter needs CAP_SYS_ADMIN unless no_new_privs is set;
+    # 18. Give up privileges, in the only order that works: the filter needs CAP_SYS_ADMIN unless no_new_privs is set;
     #     the bounding set needs CAP_SETPCAP; the change of user needs CAP_SETUID; what remains is set last.
     if process.get("noNewPrivileges"):
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
@@ -224,14 +222,10 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
     if seccomp_program and process.get("noNewPrivileges"):
         syscalls.seccomp_set_filter(seccomp_program)
 
-    # 19. Every descriptor but the three streams and those passed on purpose closes in execve, the channel too.
+    # 19. A built-in process 1, when asked for and no program for it was found on the host: no more than the command.
+    if bundle["reaper"]:
+        reaper.become_parent_of_command(channel)
+
+    # 20. Every descriptor but the three streams and those passed on purpose closes in execve, the channel too.
     security.close_on_exec(3 + bundle["preserve_fds"])
     execute.command(process["args"], environment, process["cwd"])
-
-
-def set_name(container_id: str) -> None:
-    """What ps(1) shows until the command of the container takes over."""
-    try:
-        syscalls.set_process_name(f"pod-{container_id[:11]}")
-    except (OSError, PodError) as error:
-        log.debug(f"process name not set: {error}")

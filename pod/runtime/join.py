@@ -49,11 +49,13 @@ def start(order: dict[str, Any], streams: tuple[int, int, int]) -> Joined:
     has of its own), process (the OCI `process` object), user, groups, seccomp (path or None), make_cwd, preserve_fds,
     id. Without a terminal the process gets `streams` as they are.
     """
-    pidfd = os.pidfd_open(order["container_pid"])
+    joined_pid = namespaces.holder(order["container_pid"])
+    pidfd = os.pidfd_open(joined_pid)
     try:
+        # Looked at now, it also says that the number above was still that of the process in question.
         if not processes.is_alive(order["container_pid"], order["container_started"]):
             raise ProcessLookupError
-        flags = namespaces.differing(order["container_pid"], order["namespaces"])
+        flags = namespaces.differing(joined_pid, order["namespaces"])
         ours, theirs = sockets.pair()
         pid = processes.fork_raw()
         if pid == 0:

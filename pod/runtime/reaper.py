@@ -1,15 +1,21 @@
-"""A process 1 that adopts orphans and passes signals on, for `--init` where catatonit is not installed."""
+"""A process 1 that adopts orphans and passes signals on, for `--init` where catatonit is not installed.
+
+It stays what it was forked from, with the caller's environment and more in its memory. So it must stay undumpable: no
+process of the container can look into it then. Nor can we from outside: see `namespaces.holder`.
+"""
 
 from __future__ import annotations
 
 import os
 
 from pod.base import exits
-from pod.linux import processes, signals, sockets
+from pod.linux import processes, signals, sockets, syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
+
+_TITLE = "pod-init"
 
 
 def become_parent_of_command(channel: sockets.Channel) -> None:
@@ -27,6 +33,7 @@ def become_parent_of_command(channel: sockets.Channel) -> None:
     pid = processes.fork_raw()
     if pid:
         channel.close()
+        syscalls.set_command_line(_TITLE)
         _reap(pid, everything)
     # A group of its own, in the foreground: else Ctrl-C would come from the terminal and once more from us.
     os.setpgid(0, 0)

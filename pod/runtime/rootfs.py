@@ -338,6 +338,7 @@ def enter_directory(path: str, identity: Identity, *, make: bool) -> None:
             ) from error
     try:
         os.chdir(path)
+        os.getcwd()  # ENOENT outside of the container's root, where a descriptor may lead (CVE-2024-21626)
     except OSError as error:
         raise PodError(
             f"the working directory '{path}' cannot be entered: {error.strerror}",

@@ -72,12 +72,14 @@ class Bench:
         maps: tuple[Any, Any] | None = None,
         joins: Sequence[Exec] = (),
         meanwhile: Callable[[int], None] | None = None,
+        typed: Sequence[tuple[str, str]] = (),
         **config: Any,
     ) -> Outcome:
         """Run `arguments` in a new container to the end; a `sleep` after `joins` is killed.
 
         `config` are fields of ContainerConfig, `facts` of Facts, `changes` of the bundle; `edit` may change the OCI
-        document. `meanwhile` is called, in the process that plays the monitor, with the pid of the running container.
+        document. `meanwhile` is called, in the process that plays the monitor, with the pid of the running container;
+        `typed` is typed at its terminal, each when the words before it have appeared.
         Raises what kept the container from starting.
         """
         self._count += 1
@@ -90,7 +92,7 @@ class Bench:
         program = processes.find_program(runtime) if runtime else None
         assert bool(program) == bool(runtime), f"{runtime} is not installed"
         plain = processes.fork(
-            lambda: run.play_monitor([program] if program else [], joins, meanwhile),
+            lambda: run.play_monitor([program] if program else [], joins, meanwhile, typed),
             what="run a container",
         ).result()
         status, out, err, joined = plain
@@ -161,10 +163,11 @@ class _Run:
         runtime: list[str],
         joins: Sequence[Exec],
         meanwhile: Callable[[int], None] | None,
+        typed: Sequence[tuple[str, str]],
     ) -> tuple[int, str, str, list[tuple[int, str, str]]]:
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
         try:
-            return self._play_monitor(runtime, joins, meanwhile)
+            return self._play_monitor(runtime, joins, meanwhile, typed)
         finally:
             if self.bundle["cgroup"]:
                 cgroups.remove_with_processes(self.bundle["cgroup"])
@@ -178,6 +181,7 @@ class _Run:
         runtime: list[str],
         joins: Sequence[Exec],
         meanwhile: Callable[[int], None] | None,
+        typed: Sequence[tuple[str, str]],
     ) -> tuple[int, str, str, list[tuple[int, str, str]]]:
         ends, ours = _streams(self.config.terminal)
         if runtime:
@@ -207,7 +211,7 @@ class _Run:
             raise
         if joins:
             os.kill(container.pid, 9)
-        out, err = _read_all(ours)
+        out, err = _read_all(ours, typed)
         _, status = os.waitpid(container.pid, 0)
         return exits.from_wait_status(status), out, err, joined
 
@@ -266,8 +270,10 @@ def _streams(terminal: bool) -> tuple[tuple[int, int, int], list[int]]:
     return (null, out_end, err_end), [out, err]
 
 
-def _read_all(fds: list[int]) -> tuple[str, str]:
-    """What comes until the end of each, closing them."""
+def _read_all(fds: list[int], typed: Sequence[tuple[str, str]] = ()) -> tuple[str, str]:
+    """What comes until the end of each, closing them. `typed` are words to wait for and what to answer, in order."""
+    answers = list(typed)
+    answered_to = 0
     parts = dict.fromkeys(fds, b"")
     left = set(fds)
     deadline = time.monotonic() + NOBODY_COMES_SECONDS
@@ -280,6 +286,9 @@ def _read_all(fds: list[int]) -> tuple[str, str]:
             except OSError:  # a terminal that nobody has open any more
                 data = b""
             parts[fd] += data
+            while answers and (at := parts[fd].find(answers[0][0].encode(), answered_to)) >= 0:
+                answered_to = at + len(answers[0][0])
+                os.write(fd, answers.pop(0)[1].encode())
             if not data:
                 left.discard(fd)
                 os.close(fd)

@@ -198,3 +198,19 @@ def test_path_is_searched_past_what_cannot_be_executed(bench: Bench) -> None:
         joins=[Exec(["true"])],
     )
     assert done.joined[0].status == 0
+
+
+def test_working_directory_cannot_be_one_of_the_host(bench: Bench) -> None:
+    uids, gids = bench.maps
+    if len(uids) < 2:
+        pytest.skip("no subordinate ids")
+    nobody = ((0, *uids[1][1:]),), ((0, *gids[1][1:]),)  # as with --userns=nomap
+    for number in range(3, 14):
+        with pytest.raises(PodError, match="working directory"):
+            bench.run(
+                "ls",
+                "..",
+                working_directory=f"/proc/self/fd/{number}",
+                maps=nobody,
+                changes={"closed_sources": True},
+            )
