@@ -7,12 +7,14 @@ is on disk. The mount is made by the runtime, inside the container's namespaces,
 from __future__ import annotations
 
 import os
+import stat
 
 from pod.base import files
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.linux import idmap
 from pod.spec.digest import hex_of
+from storage import overlayfs
 from storage.drivers import table
 from storage.layers import NAME_LENGTH
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from storage.usage import Usage
 
 _FILE = "rootfs.json"
+_MOST_TEXT = 4 << 20
 
 
 class RootMount(Record):
@@ -123,6 +126,20 @@ class RootFileSystems:
         from storage import mapped
 
         return tuple(self._lowers(mapped.lowers(self._store, diff_ids, maps)))
+
+    def read_text(self, diff_ids: Iterable[str], directory: str, name: str) -> str:
+        """A file of an image, as text, with symbolic links followed on the way to it; "" when there is no such file."""
+        layers = self._lowers(hex_of(diff_id)[:NAME_LENGTH] for diff_id in reversed(list(diff_ids)))
+        marks = overlayfs.marks_here()
+        try:
+            return _read_text(layers, marks, directory, name)
+        except PermissionError:
+            found: str = idmap.run_inside(
+                lambda: _read_text(layers, marks, directory, name),
+                what=f"read '{directory}/{name}' of an image",
+                namespaces=0,
+            )
+            return found
 
     def describe(self, directory: str) -> RootMount:
         """How to mount what `create` made in `directory`. Raises NoRootFileSystem.
@@ -245,6 +262,24 @@ class RootFileSystems:
 
     def _lowers(self, names: Iterable[str]) -> list[str]:
         return [f"{self._store.layers.directory}/{name}" for name in names]
+
+
+def _read_text(layers: list[str], marks: overlayfs.Marks, directory: str, name: str) -> str:
+    from storage import merged
+
+    with merged.open_merged(layers, marks) as root:
+        found = merged.find_directory(root, directory)
+        if found is None:
+            return ""
+        with found:
+            item = found.find(name)
+            if item is None or not stat.S_ISREG(item.status.st_mode):
+                return ""
+            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=item.fd)
+            try:
+                return os.read(fd, _MOST_TEXT).decode("utf-8", "surrogateescape")
+            finally:
+                os.close(fd)
 
 
 def maps_of(document: dict[str, Any]) -> tuple[IdMap, IdMap]:

@@ -9,7 +9,7 @@ from pod.base import faults, ids, locks, paths
 from pod.base.errors import InvalidValue, PodError
 from pod.base.undo import Undo
 from pod.engine import facts as host_facts
-from pod.engine import lookup, network
+from pod.engine import lookup, network, userns
 from pod.engine import volumes as engine_volumes
 from pod.engine.namefiles import check_timezone, hostname_of
 from pod.linux import processes
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.engine.context import Engine
+    from pod.linux.idmap import IdMap
     from pod.spec.container import ContainerConfig
     from pod.spec.oci import ExecutionConfig
     from pod.state.containers import Container
@@ -51,7 +52,19 @@ def create(
         check_name(name)
         if replace:
             _remove_named(engine, name)
+    paths.make_private(engine.paths.locks)
     config = complete(engine, config, image)
+    if config.userns.mode == "auto":
+        # Until the row is there, nobody else sees which ids were taken.
+        with locks.FileLock(f"{engine.paths.locks}/userns.lock"):
+            config = userns.settle(engine, config, image)
+            return _create(engine, config, image, name=name, active=active)
+    return _create(engine, config, image, name=name, active=active)
+
+
+def _create(
+    engine: Engine, config: ContainerConfig, image: ImageRecord | None, *, name: str, active: bool
+) -> tuple[Container, locks.FileLock]:
     container_id = ids.new_id()
     directory = engine.paths.container(container_id)
     with Undo() as undo:
@@ -65,14 +78,14 @@ def create(
         undo.add(lambda: engine.store.staging.discard(directory))
         os.mkdir(f"{directory}/{ROOT}", 0o700)
         faults.step("create: directory")
+        maps = host_facts.special_maps(engine, config)
         if not config.rootfs:
-            maps = host_facts.special_maps(engine, config)
             engine.rootfs.create(directory, image.diff_ids if image else (), maps=maps)
         faults.step("create: root file system")
-        config = engine_volumes.prepare(engine, config, directory, undo)
+        config = engine_volumes.prepare(engine, config, directory, undo, maps)
         faults.step("create: volumes")
         config = _with_hostname(config, container_id)
-        _make_overlay_directories(config, directory)
+        _make_overlay_directories(config, directory, maps)
         container = containers.Container(
             id=container_id,
             name=name,
@@ -109,6 +122,8 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
         if found:
             execution = found
     config = merge.with_image_defaults(config, execution, default_environment(engine))
+    if config.userns.mode == "user":
+        config = userns.settle(engine, config, image)
     if config.userns.mode == "keep-id" and not config.user:
         config = config.replace(user=_kept_user(config))  # podman-run(1), --userns
     if image is not None:
@@ -199,14 +214,22 @@ def _with_ids(engine: Engine, config: ContainerConfig) -> ContainerConfig:
     return config.replace(**changes, needs=tuple(dict.fromkeys(needs)))
 
 
-def _make_overlay_directories(config: ContainerConfig, directory: str) -> None:
+def _make_overlay_directories(
+    config: ContainerConfig, directory: str, maps: tuple[IdMap, IdMap] | None
+) -> None:
     """Upper and work directories for mounts whose changes belong to the container."""
+    made = []
     for number, mount in enumerate(config.mounts):
         if mount.overlay or mount.kind == "image":
             top = overlay_directory(directory, number)
             os.mkdir(top, 0o700)
             for name in ("upper", "work", "empty"):
                 os.mkdir(f"{top}/{name}", 0o755)
+                made.append(f"{top}/{name}")
+    if made and maps is not None and host_facts.is_caller_absent(maps):
+        from storage import mapped
+
+        mapped.give_to_root(made, maps)
 
 
 def _insert(engine: Engine, container: Container) -> Container:

@@ -102,6 +102,12 @@ def special_maps(engine: Engine, config: ContainerConfig) -> tuple[IdMap, IdMap]
     return maps_of(config)
 
 
+def is_caller_absent(maps: tuple[IdMap, IdMap] | None) -> bool:
+    """Whether the caller is nobody in a container with these maps, so that its root cannot use the caller's files."""
+    own = os.geteuid()
+    return maps is not None and not any(host <= own < host + count for _, host, count in maps[0])
+
+
 def own_limits() -> dict[str, tuple[int, int]]:
     """The caller's resource limits, (soft, hard) by name; -1 for none."""
     return {name: _limit(number) for name, number in _LIMITS.items()}

@@ -7,7 +7,7 @@ import os
 from pod.base import faults, files, locks, log, paths
 from pod.base.errors import PodError
 from pod.engine import facts as host_facts
-from pod.engine import finish, namefiles
+from pod.engine import finish, namefiles, userns
 from pod.linux import fresh, processes, signals, sockets
 from pod.spec import bundle, monitor
 from pod.spec.security import effective_capabilities
@@ -179,8 +179,9 @@ def make_order(
             "user": config.user or "0",
             "groups": list(config.groups),
             "passwd_entry": config.passwd_entry,
+            "caller": userns.caller_entry(config),
             "make_cwd": True,
-            "closed_sources": is_caller_absent(facts),
+            "closed_sources": maps is not None and host_facts.is_caller_absent(maps),
             "keyring": engine.settings.containers.keyring,
             "no_pivot": engine.settings.engine.no_pivot_root,
             "reaper": config.init and not facts.init_program,
@@ -225,14 +226,6 @@ def root_mount(engine: Engine, container: Container) -> dict[str, Any]:
         # What is thrown away afterwards need not be synced when it is unmounted (overlayfs.rst, "Volatile mount").
         options.append("volatile")
     return {**description.to_json(), "kind": description.kind, "options": options}
-
-
-def is_caller_absent(facts: Facts) -> bool:
-    """Whether the caller is nobody in the container, so that its root may not pass through the caller's directories."""
-    own = os.geteuid()
-    return "user" not in facts.joined and not any(
-        host <= own < host + count for _, host, count in facts.uid_maps
-    )
 
 
 def runtime_command(engine: Engine, name: str) -> list[str]:

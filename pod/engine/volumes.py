@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from pod.base.undo import Undo
     from pod.engine.context import Engine
+    from pod.linux.idmap import IdMap
     from pod.spec.container import ContainerConfig
     from pod.spec.mounts import Mount
     from pod.state.volumes import Volume
@@ -116,6 +117,19 @@ def _give_to_owner(engine: Engine, volume: Volume) -> None:
         ) from error
 
 
+def _give_to_root(engine: Engine, volume: Volume, maps: tuple[IdMap, IdMap] | None) -> None:
+    """An empty volume belongs to the caller; where that is nobody in the container, its root gets it instead."""
+    from pod.engine import facts
+
+    if maps is None or not facts.is_caller_absent(maps):
+        return
+    from storage import mapped
+
+    path = engine.store.volumes.path(volume.name)
+    if os.stat(path).st_uid == os.geteuid() and not os.listdir(path):
+        mapped.give_to_root([path], maps)
+
+
 def remove(engine: Engine, name: str) -> None:
     """Remove a volume: its row first, its directory last. Raises VolumeInUse, NoSuchVolume.
 
@@ -174,10 +188,17 @@ def locked(engine: Engine, name: str) -> locks.FileLock:
     return locks.FileLock(engine.paths.volume_lock(name))
 
 
-def prepare(engine: Engine, config: ContainerConfig, directory: str, undo: Undo) -> ContainerConfig:
+def prepare(
+    engine: Engine,
+    config: ContainerConfig,
+    directory: str,
+    undo: Undo,
+    maps: tuple[IdMap, IdMap] | None,
+) -> ContainerConfig:
     """Make the volumes that the container's mounts need and check the other sources; names and paths filled in.
 
-    `directory` is the container's, with its root file system. What is made is taken back by `undo`.
+    `directory` is the container's, with its root file system, `maps` its id map where it is not the usual one. What is
+    made is taken back by `undo`.
     """
     mounts: list[Mount] = []
     used: list[str] = []
@@ -185,7 +206,7 @@ def prepare(engine: Engine, config: ContainerConfig, directory: str, undo: Undo)
     layers = (config.rootfs,) if config.rootfs else engine.rootfs.layers(directory)
     for mount in config.mounts:
         if mount.kind == "volume":
-            name, prepared = _prepare_volume(engine, mount, layers, undo)
+            name, prepared = _prepare_volume(engine, mount, layers, undo, maps)
             mounts.append(prepared)
             used.append(name)
             if not mount.source:
@@ -208,7 +229,11 @@ def prepare(engine: Engine, config: ContainerConfig, directory: str, undo: Undo)
 
 
 def _prepare_volume(
-    engine: Engine, mount: Mount, layers: tuple[str, ...], undo: Undo
+    engine: Engine,
+    mount: Mount,
+    layers: tuple[str, ...],
+    undo: Undo,
+    maps: tuple[IdMap, IdMap] | None,
 ) -> tuple[str, Mount]:
     """The volume's name, and how it is mounted. One that does not exist is made."""
     name = mount.source
@@ -224,8 +249,10 @@ def _prepare_volume(
             return volume.name, mount
     if volume.needs_copy_up and mount.copy and not mount.subpath:
         with locked(engine, volume.name):
-            engine.store.volumes.copy_up(volume.name, layers, mount.target)
+            filled = engine.store.volumes.copy_up(volume.name, layers, mount.target)
             faults.step("volume: filled")
+            if not filled:
+                _give_to_root(engine, volume, maps)
             if volume.has_owner:
                 _give_to_owner(engine, volume)
             volumes.update(engine.database, volume.replace(needs_copy_up=False))

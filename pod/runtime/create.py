@@ -13,6 +13,8 @@ What `create` gets, the *bundle*, is plain data:
     user            user as typed ("name", "1000:33", ""), looked up in the container; "" leaves config.process.user
     groups          names or numbers of --group-add
     passwd_entry    line to add to /etc/passwd for an unknown uid; "" for the usual one, None for none
+    caller          who the caller is in the container, to be added to its files of users: "name", "uid", "gid",
+                    "group", "home"; None when it is not to be there
     make_cwd        make the working directory when the image lacks it
     reaper          be process 1 ourselves (`--init` without a program for it)
     closed_sources  whether the container's root is nobody to whom the caller's directories are open

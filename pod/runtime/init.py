@@ -179,6 +179,7 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
         mounts.restrict("/", syscalls.MS_RDONLY)
 
     # 14. Who we will be: names are looked up in the container's own files.
+    user.add_caller(bundle["caller"])
     identity = user.resolve(bundle["user"], bundle["groups"], process["user"])
     user.add_passwd_entry(identity, bundle["passwd_entry"])
     environment = user.with_home(process.get("env", []), identity)

@@ -61,17 +61,37 @@ def add_passwd_entry(identity: Identity, entry: str | None) -> None:
     if entry is None or identity.user.is_known:
         return
     passwd = _read(_PASSWD)
-    if not passwd:
-        return  # nothing to show it over; a program that reads the file would find it missing anyway
+    _show(_PASSWD, passwd, users.with_user(passwd, identity.user, entry=entry))
+
+
+def add_caller(caller: dict[str, Any] | None) -> None:
+    """Show the caller (create.py, "caller") in the files of users, where the image has no such user and group.
+
+    A name that the image uses for somebody else is not given twice: then the number is the name.
+    """
+    if caller is None:
+        return
+    passwd, group = _read(_PASSWD), _read(_GROUP)
+    user = users.User(caller["uid"], caller["gid"], home=caller["home"])
+    name = "" if users.has_user_name(passwd, caller["name"]) else caller["name"]
+    _show(_PASSWD, passwd, users.with_user(passwd, user, name=name))
+    name = "" if users.has_group_name(group, caller["group"]) else caller["group"]
+    _show(_GROUP, group, users.with_group(group, caller["gid"], name=name, members=caller["name"]))
+
+
+def _show(path: str, before: str, now: str) -> None:
+    """Put another content over a file of the image. Where there is none, a program would find it missing anyway."""
+    if not before or now == before:
+        return
     # Any file system of our own serves: the mount keeps the file when its name is gone.
-    path = "/dev/.passwd"
-    with open(path, "x", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(users.with_user(passwd, identity.user, entry=entry))
+    shown = f"/dev/.{os.path.basename(path)}"
+    with open(shown, "x", encoding="utf-8", errors="surrogateescape") as file:
+        file.write(now)
         os.fchmod(file.fileno(), 0o644)
     try:
-        mounts.bind(path, _PASSWD, recursive=False)
+        mounts.bind(shown, path, recursive=False)
     finally:
-        os.unlink(path)
+        os.unlink(shown)
 
 
 def _read(path: str) -> str:

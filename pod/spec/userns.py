@@ -44,13 +44,16 @@ class IdMapping(Record):
 class UserNamespace(Record):
     """What --userns, --uidmap and --gidmap ask for."""
 
-    mode: str = ""  # "", "host", "private", "keep-id", "nomap", "auto", "container", "ns", "map" (explicit maps)
+    mode: str = ""  # as typed: "", "host", "private", "keep-id", "nomap", "auto", "user", "container", "ns"; or "map"
     joined: str = ""  # container or path, for "container" and "ns"
     uid: int | None = None  # keep-id: who the caller is inside
     gid: int | None = None
     size: int = 0  # keep-id, auto: how many ids; 0 for all, or for what is needed
     uid_maps: tuple[IdMapping, ...] = ()
     gid_maps: tuple[IdMapping, ...] = ()
+    start: int = (
+        0  # auto: the first of the intermediate ids that were chosen; 0 as long as none are
+    )
 
     nested: ClassVar = {"uid_maps": IdMapping, "gid_maps": IdMapping}
 
@@ -65,9 +68,11 @@ def parse_userns(text: str) -> UserNamespace:
     if joined := split_joined(option, text):
         return UserNamespace(joined.mode, joined.joined)
     mode, colon, rest = text.partition(":")
-    if mode not in {"", "host", "private", "keep-id", "nomap", "auto"}:
+    if mode not in {"", "host", "private", "keep-id", "nomap", "auto", "user"}:
         raise InvalidValue(
-            option, text, "one of host, keep-id, nomap, auto, private, container:NAME, ns:PATH"
+            option,
+            text,
+            "one of host, user, keep-id, nomap, auto, private, container:NAME, ns:PATH",
         )
     if not colon:
         return UserNamespace(mode)
@@ -193,7 +198,9 @@ def effective_maps(
         return all_but_caller[0], all_but_caller[1]
     if userns.mode == "auto":
         size = userns.size or auto_size
-        start = _free_range(min(_subordinates(base, size) for base in bases), size, used)
+        start = userns.start or _free_range(
+            min(_subordinates(base, size) for base in bases), size, used
+        )
         bases_auto = [_compose(base, 0, start, size) for base in bases]
         return (
             _apply(bases[0], bases_auto[0], userns.uid_maps),
@@ -203,6 +210,21 @@ def effective_maps(
         _apply(bases[0], list(bases[0]), userns.uid_maps),
         _apply(bases[1], list(bases[1]), userns.gid_maps),
     )
+
+
+def choose_range(
+    userns: UserNamespace,
+    bases: tuple[IdMap, IdMap],
+    used: Iterable[tuple[int, int]],
+    needed: int,
+) -> UserNamespace:
+    """The user namespace of --userns=auto with the ids that it gets; `needed` is how many, unless it says so itself.
+
+    `used` are the ranges (start, count) that other containers have. Raises IdsNotAvailable.
+    """
+    size = userns.size or needed
+    count = min(_subordinates(base, size) for base in bases)
+    return userns.replace(size=size, start=_free_range(count, size, used))
 
 
 def relative_map(ids: IdMap, base: IdMap) -> IdMap:

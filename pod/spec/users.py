@@ -108,6 +108,20 @@ def lookup_group(text: str, group: str) -> int:
     return number
 
 
+def numbers_in(passwd: str, group: str) -> list[int]:
+    """All ids in the contents of /etc/passwd and /etc/group."""
+    found = [number for _, uid, gid, *_ in _users(passwd) for number in (uid, gid)]
+    return found + [gid for _, gid, _ in _groups(group)]
+
+
+def has_user_name(passwd: str, name: str) -> bool:
+    return any(known == name for known, *_ in _users(passwd))
+
+
+def has_group_name(group: str, name: str) -> bool:
+    return any(known == name for known, *_ in _groups(group))
+
+
 def group_name(gid: int, group: str) -> str:
     """The name that `group` has for a number; the number itself when it has none."""
     return next((name for name, number, _ in _groups(group) if number == gid), str(gid))

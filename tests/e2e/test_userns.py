@@ -92,3 +92,248 @@ def test_files_of_images_have_their_owners(
         f"{UID}:{GID}",
         "33:33",
     ]
+
+
+@pytest.mark.parametrize("userns", ["", *KEEP_IDS, "nomap"])
+def test_modes_links_and_removed_files_are_those_of_the_image(
+    pod: Engine, owners: Callable[..., str], userns: str
+) -> None:
+    script = (
+        "stat -c '%a' /srv/setuid /srv /home/app; stat -c %h /srv/linked; ls /srv /gone; "
+        "[ /srv/setuid -ef /srv/linked ] && echo same"
+    )
+    options = ("--user", "0", *(("--userns", userns) if userns else ()))
+    assert pod("run", *QUICK, *options, owners(), "sh", "-c", script).lines == [
+        *("4755", "711", "700", "2"),
+        *("/gone:", "new", "", "/srv:", "linked", "setuid"),
+        "same",
+    ]
+
+
+# What the container writes
+
+
+@pytest.mark.parametrize(
+    ("userns", "inside"),
+    [
+        ("keep-id", f"{UID}:{GID}"),
+        ("keep-id:uid=33,gid=33", "33:33"),
+        ("keep-id:uid=1000,gid=999", "1000:999"),
+        ("host", "0:0"),
+    ],
+)
+def test_the_caller_owns_bind_mounted_files_on_both_sides(
+    pod: Engine, tmp_path: Path, userns: str, inside: str
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "from-host").write_text("x")
+    script = "stat -c %u:%g . from-host; echo y >> from-host; touch new; stat -c %u:%g new"
+    words = ("--userns", userns, "-v", f"{project}:/project", "-w", "/project")
+    assert pod("run", *QUICK, *words, "busybox", "sh", "-c", script).lines == [inside] * 3
+    for path in (project, *project.iterdir()):
+        assert (path.stat().st_uid, path.stat().st_gid) == (UID, GID)
+
+
+def test_nobody_in_a_container_with_nomap_is_the_caller(pod: Engine, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "file").write_text("x")
+    words = ("run", *QUICK, "--userns", "nomap", "-v", f"{tmp_path}:/mnt", "busybox")
+    assert pod(*words, "stat", "-c", "%u:%g", "/mnt/file").out == "65534:65534"
+    assert pod(*words, "touch", "/mnt/new", status=1).stderr
+    assert pod(*words, "cat", "/mnt/file").out == "x"
+
+
+@pytest.mark.parametrize("userns", ["keep-id", "keep-id:uid=33,gid=33", "nomap"])
+def test_files_of_the_container_keep_their_owners(pod: Engine, userns: str) -> None:
+    """Written in the image's directories and over its files, by root and by others, over a restart."""
+    script = (
+        "if [ ! -e /etc/mine ]; then echo x >> /etc/group; touch /etc/mine; chown 1:65534 /etc/mine; "
+        "mkdir /new; chown 33 /new; fi; stat -c %u:%g /etc/group /etc /etc/mine /new"
+    )
+    pod("create", "--name", "kept", "--network", "none", "--user", "0", "--userns", userns,
+        "busybox", "sh", "-c", script)  # fmt: skip
+    for _ in range(2):
+        assert pod("start", "-a", "kept").lines == ["0:0", "0:0", "1:65534", "33:0"]
+
+
+@pytest.mark.parametrize("userns", ["keep-id", "keep-id:uid=33,gid=33", "nomap"])
+def test_volumes_are_filled_with_the_owners_of_the_image(
+    pod: Engine, owners: Callable[..., str], userns: str
+) -> None:
+    words = ("run", *QUICK, "--user", "0", "--userns", userns)
+    image = owners()
+    for _ in range(2):
+        lines = pod(
+            *words, "-v", "data:/srv", image, "stat", "-c", "%u:%g", "/srv", "/srv/setuid"
+        ).lines
+        assert lines == ["33:33", "33:33"]
+
+
+@pytest.mark.parametrize("userns", ["keep-id", "nomap"])
+def test_new_volume_can_be_written(pod: Engine, userns: str) -> None:
+    words = ("run", *QUICK, "--userns", userns, "-v", "data:/not/in/the/image", "busybox")
+    pod(*words, "touch", "/not/in/the/image/file")
+    assert pod(*words, "ls", "/not/in/the/image").out == "file"
+
+
+# Who the caller is
+
+
+def test_caller_is_the_user_and_has_an_entry(pod: Engine) -> None:
+    script = "id -u; id -g; id -un; id -gn; echo $HOME; grep -c . /etc/passwd"
+    result = pod("run", *QUICK, "--userns", "keep-id", "-w", "/tmp", "busybox", "sh", "-c", script)
+    assert result.lines[:4] == [str(UID), str(GID), CALLER, CALLER]
+    assert result.lines[4] == "/tmp"
+
+
+def test_entry_has_the_home_that_is_mounted(pod: Engine, tmp_path: Path) -> None:
+    home = pwd.getpwuid(UID).pw_dir
+    words = ("--userns", "keep-id", "-v", f"{tmp_path}:{home}", "busybox")
+    assert pod("run", *QUICK, *words, "sh", "-c", "echo ~; echo $HOME").lines == [home, home]
+
+
+def test_entry_is_there_for_other_users_too(pod: Engine) -> None:
+    words = ("--userns", "keep-id", "--user", "0", "busybox")
+    assert pod("run", *QUICK, *words, "id", "-u", CALLER).out == str(UID)
+    pod("run", "-d", "--name", "with-entry", "--network", "none", "--userns", "keep-id", "busybox",
+        "sleep", "60")  # fmt: skip
+    assert pod("exec", "with-entry", "id", "-un").out == CALLER
+    assert pod("exec", "--user", "root", "with-entry", "id", "-u").out == "0"
+    pod("rm", "-f", "-t", "0", "with-entry")
+
+
+def test_user_of_the_image_comes_before_the_caller(pod: Engine, owners: Callable[..., str]) -> None:
+    words = ("run", *QUICK, "--userns", "keep-id")
+    assert pod(*words, owners("app"), "id", "-u").out == "1000"
+    assert pod(*words, owners(), "id", "-u").out == str(UID)
+
+
+@pytest.mark.not_podman("it has no --userns=user")
+@pytest.mark.parametrize(
+    ("user", "expected"),
+    [
+        ("", "0:0"),
+        ("33", "33:33"),
+        ("999", "999:0"),
+        ("app", "1000:1000"),
+        ("app:33", "1000:33"),
+        ("65534", "65534:65534"),
+        ("nobody", "65534:65534"),
+    ],
+)
+def test_userns_user_is_right_for_every_user(
+    pod: Engine, owners: Callable[..., str], tmp_path: Path, user: str, expected: str
+) -> None:
+    """The caller is whoever the image runs as: what either side writes belongs to both."""
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "from-host").write_text("x")
+    image = owners(user)
+    script = "echo y >> from-host; mkdir sub; touch sub/new; stat -c %u:%g . from-host sub/new"
+    words = (
+        "run",
+        *QUICK,
+        "--userns",
+        "user",
+        "-v",
+        f"{project}:/project",
+        "-w",
+        "/project",
+        image,
+    )
+    assert pod(*words, "sh", "-c", script).lines == [expected] * 3
+    strangers = [path for path in project.rglob("*") if path.stat().st_uid != UID]
+    assert strangers == []
+    assert owners_of(pod, image, "user", "/", "/srv", "/owners/999") == ["0:0", "33:33", "999:999"]
+
+
+# Maps of one's own, and ranges
+
+
+def test_explicit_maps(pod: Engine, owners: Callable[..., str]) -> None:
+    words = ("run", *QUICK, "--uidmap", "0:1:500", "--uidmap", "500:0:1", "--uidmap", "501:501:500")
+    lines = pod(
+        *words, owners(), "stat", "-c", "%u", "/", "/owners/33", "/owners/999", "/owners/65534"
+    ).lines
+    assert lines == ["0", "33", "999", "65534"]  # the last one by being nobody
+
+
+@pytest.mark.not_podman("it wants ranges of their own for a user 'containers'")
+def test_auto_gives_each_container_ids_of_its_own(pod: Engine, owners: Callable[..., str]) -> None:
+    image = owners()
+    maps = []
+    for name in ("first", "second"):
+        pod(
+            "run",
+            "-d",
+            "--name",
+            name,
+            "--network",
+            "none",
+            "--userns",
+            "auto",
+            image,
+            "sleep",
+            "60",
+        )
+        maps.append(pod("exec", name, "cat", "/proc/self/uid_map").out.split())
+        assert pod("exec", name, "stat", "-c", "%u", "/", "/owners/999").lines == ["0", "999"]
+    first, second = ((int(start), int(count)) for _, start, count in maps)
+    assert first[0] + first[1] <= second[0]
+    assert first[1] == 1024
+    pod("rm", "-f", "-t", "0", "first", "second")
+
+
+@pytest.mark.parametrize(
+    "userns", ["keep-id:uid=x", "keep-id:size=", "bogus", "nomap:uid=1", "auto:big"]
+)
+def test_what_is_no_mode_is_refused(pod: Engine, userns: str) -> None:
+    result = pod("run", *QUICK, "--userns", userns, "busybox", "true", status=125)
+    assert len(result.stderr.splitlines()) <= 2
+
+
+def test_containers_share_a_user_namespace(pod: Engine, owners: Callable[..., str]) -> None:
+    image = owners()
+    pod(
+        "run",
+        "-d",
+        "--name",
+        "owner",
+        "--network",
+        "none",
+        "--userns",
+        "keep-id",
+        image,
+        "sleep",
+        "60",
+    )
+    words = ("run", "--rm", "--network", "container:owner", "--user", "0", image)
+    assert pod(*words, "stat", "-c", "%u", "/", "/owners/33", "/owners/999").lines == [
+        "0",
+        "33",
+        "999",
+    ]
+    pod("rm", "-f", "-t", "0", "owner")
+
+
+@pytest.mark.parametrize("userns", ["keep-id", "nomap"])
+def test_overlays_of_a_directory(pod: Engine, tmp_path: Path, userns: str) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "file").write_text("x")
+    words = ("run", *QUICK, "--userns", userns, "-v", f"{tmp_path}:/mnt:O", "busybox", "sh", "-c")
+    assert pod(*words, "cat /mnt/file; touch /mnt/new; ls /mnt").out.split() == ["xfile", "new"]
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("userns", ["keep-id", "nomap"])
+def test_image_mounts(pod: Engine, owners: Callable[..., str], userns: str) -> None:
+    words = (
+        "--user",
+        "0",
+        "--userns",
+        userns,
+        "--mount",
+        f"type=image,source={owners()},target=/mnt",
+    )
+    assert pod("run", *QUICK, *words, "busybox", "stat", "-c", "%u", "/mnt/owners/33").out == "33"

@@ -86,7 +86,7 @@ OPTIONS = (
     Option(
         ("--userns",),
         "text",
-        "Who you are in the container: host (root), keep-id, nomap, container:NAME or ns:PATH",
+        "Who you are in the container: host (root), user, keep-id, nomap, auto, container:NAME or ns:PATH",
         metavar="MODE",
     ),
     Option(
