@@ -92,6 +92,7 @@ COMMAND = Command(
         "of 0 B has changed only the configuration."
     ),
     options=(
+        Option(("--platform",), "text", refused="an image of pod is for one platform"),
         Option(("--format",), "text", "Show it as JSON, or by a Go template", metavar="FORMAT"),
         Option(("-H", "--human"), "flag", "Show sizes and ages for people", default=True),
         Option(("--no-trunc",), "flag", "Show whole ids and commands"),

@@ -33,6 +33,7 @@ COMMAND = Command(
     "[OPTIONS] IMAGE [IMAGE...]",
     description="Shows everything about images as a JSON array, or by a Go template.",
     options=(
+        Option(("--platform",), "text", refused="an image of pod is for one platform"),
         Option(
             ("-f", "--format"), "text", "Show them by a Go template, or as JSON", metavar="FORMAT"
         ),

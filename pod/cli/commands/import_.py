@@ -47,6 +47,7 @@ COMMAND = Command(
         "SOURCE is a file, an http or https address, or - for standard input."
     ),
     options=(
+        Option(("--platform",), "text", refused="use --os, --arch and --variant"),
         Option(("--arch",), "text", "Architecture of the image", metavar="ARCH"),
         Option(
             ("-c", "--change"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.base.errors import UsageError
-from pod.cli.commands.stop import TIME
+from pod.cli.commands.stop import SIGNAL, TIME
 from pod.cli.declare import Command, Option
 from pod.cli.options import select
 
@@ -46,6 +46,7 @@ COMMAND = Command(
         select.FILTER,
         select.LATEST,
         Option(("--running",), "flag", "Restart all containers that run"),
+        SIGNAL,
         TIME,
     ),
     maximum=None,

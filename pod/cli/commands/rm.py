@@ -77,6 +77,7 @@ COMMAND = Command(
         ),
         select.IGNORE,
         select.LATEST,
+        Option(("--link",), "flag", refused="docker has given links up in favour of networks"),
         Option(
             ("-t", "--time"),
             "number",

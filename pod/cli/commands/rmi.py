@@ -66,6 +66,7 @@ COMMAND = Command(
         "a container uses it. The disk space follows behind the command's back."
     ),
     options=(
+        Option(("--platform",), "text", refused="an image of pod is for one platform"),
         Option(("-a", "--all"), "flag", "Remove all images"),
         Option(
             ("-f", "--force"),

@@ -54,6 +54,7 @@ COMMAND = Command(
         "are images, too, and layers that they share are written once."
     ),
     options=(
+        Option(("--platform",), "text", refused="an image of pod is for one platform"),
         Option(
             ("--compress",), "flag", "Compress the layers of a docker-dir that are not compressed"
         ),

@@ -64,6 +64,8 @@ COMMAND = Command(
         lifetime.DETACH_KEYS,
         select.FILTER,
         Option(("-i", "--interactive"), "flag", "Pass standard input on, too; implies --attach"),
+        Option(("--checkpoint",), "text", refused="the kernel allows checkpoints to root only"),
+        Option(("--checkpoint-dir",), "text", refused="the kernel allows checkpoints to root only"),
         select.LATEST,
         lifetime.SIG_PROXY,
     ),

@@ -18,6 +18,11 @@ TIME = Option(
     lowest=-1,
     aliases=("--timeout",),
 )
+SIGNAL = Option(
+    ("-s", "--signal"),
+    "text",
+    refused="a container is stopped with its --stop-signal; `pod kill` sends any other",
+)
 
 
 def stop_containers(arguments: Arguments, engine: Engine) -> int:
@@ -56,6 +61,7 @@ COMMAND = Command(
         select.FILTER,
         select.IGNORE,
         select.LATEST,
+        SIGNAL,
         TIME,
     ),
     maximum=None,

@@ -38,6 +38,14 @@ def _name(arguments: Arguments) -> str:
     return names[0] if names else ""
 
 
+_OF_A_CLUSTER = tuple(
+    Option((f"--{name}",), "text", refused="pod runs on this machine only")
+    for name in (
+        "availability group limit-bytes required-bytes scope secret sharing topology-preferred "
+        "topology-required type"
+    ).split()
+)
+
 COMMAND = Command(
     create_volume,
     "[OPTIONS] [NAME]",
@@ -46,6 +54,7 @@ COMMAND = Command(
         "keep their files there; the first one fills it with what its image has at that place."
     ),
     options=(
+        *_OF_A_CLUSTER,
         Option(("-d", "--driver"), "text", "Driver of the volume: local", metavar="DRIVER"),
         Option(
             ("--gid",),

@@ -55,6 +55,7 @@ COMMAND = Command(
     "[OPTIONS]",
     description="Lists volumes by name.",
     options=(
+        Option(("--cluster",), "flag", refused="pod runs on this machine only"),
         Option(
             ("-f", "--filter"),
             "list",

@@ -37,6 +37,12 @@ COMMAND = Command(
     description="Removes the volumes that no container uses, running or not, with all their files. Asks before.",
     options=(
         Option(
+            ("-a", "--all"),
+            "flag",
+            "Does nothing: volumes with a name are always meant",
+            hidden=True,
+        ),
+        Option(
             ("--filter",),
             "list",
             "Remove only those that are so, such as label=app=web",
