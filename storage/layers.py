@@ -43,11 +43,15 @@ class LayerNotFound(PodError):
 
 
 class LayerError(PodError):
-    """A layer that cannot be unpacked. The message names the layer and, where there is one, the entry."""
+    """A layer that cannot be unpacked. The message names the layer and, where there is one, the entry.
+
+    `layer` is its diff id, or "" for an archive that is to become one.
+    """
 
     def __init__(self, layer: str, why: str, *, hint: str | None = None) -> None:
+        what = f"layer '{layer}'" if layer else "the archive"
         super().__init__(
-            f"layer '{layer}' cannot be unpacked: {why}",
+            f"{what} cannot be unpacked: {why}",
             hint=hint or "ask whoever made the image to make it again",
         )
         self.layer = layer

@@ -124,7 +124,7 @@ class UnpackJob:
         self.close_sink()
         child, self._child = self._child, None
         assert child is not None, "a job is finished once"
-        layer = self._diff_id or "without a digest"
+        layer = self._diff_id or ""
         try:
             outcome: dict[str, Any] = child.result()
         except ChildFailed as error:

@@ -24,6 +24,7 @@ _OURS = (
     "staging",
     "trash",
     "pod.db",
+    "pod.db.reserve",
     "pod.db-shm",
     "pod.db-wal",
     "storage.json",

@@ -93,9 +93,9 @@ def _store_layer(
     try:
         with _Opened(source, settings, progress) as read, store.blobs.new() as partial:
             kind = _receive(read, partial, job, store, progress)
+            (record,) = store.layers.finish([job])  # first: of a bad archive no blob is kept
             digest = partial.commit()
             size = partial.offset
-        (record,) = store.layers.finish([job])
     except BaseException:
         job.abort()
         raise

@@ -217,7 +217,7 @@ def set_exited(
     outcome: dict[str, Any],
 ) -> None:
     """Record the end of a run."""
-    with database.transaction() as transaction:
+    with database.transaction(essential=True) as transaction:
         transaction.execute(
             "UPDATE containers SET status = 'exited', exit_status = ?, started_ns = ?, finished_ns = ?, "
             "outcome = ? WHERE id = ?",
@@ -231,7 +231,7 @@ def set_exited(
 
 def set_outcome(database: Database, container_id: str, outcome: dict[str, Any]) -> None:
     """Replace what is said about the container's end."""
-    with database.transaction() as transaction:
+    with database.transaction(essential=True) as transaction:
         transaction.execute(
             "UPDATE containers SET outcome = ? WHERE id = ?", plainjson.dumps(outcome), container_id
         )
@@ -259,7 +259,7 @@ def rename(database: Database, container: Container, name: str) -> None:
 
 def remove(database: Database, container: Container) -> bool:
     """Remove the row; False when it was gone already. Raises StillNeeded."""
-    with database.transaction() as transaction:
+    with database.transaction(essential=True) as transaction:
         users = database.query("SELECT container FROM dependencies WHERE needs = ?", container.id)
         if users:
             names = database.query(

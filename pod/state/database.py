@@ -4,6 +4,9 @@ It uses the C half of the `sqlite3` module, which lacks nothing but the conversi
 
 Write-ahead log, foreign keys, `BEGIN IMMEDIATE` for writes: see https://www.sqlite.org/wal.html. Synchronous is NORMAL:
 a power cut can lose the last transactions, never the order of them. A connection never crosses a fork.
+
+A container may fill the disk, and its end must be recorded and it must be removed nevertheless. So a small file beside
+the database takes space that is given back before such a transaction, and taken again when there is enough.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _BUSY_SECONDS = 30.0
+_RESERVE_BYTES = 128 << 10  # some transactions and their part of the log
+_ENOUGH_BYTES = 4 << 20
 SCHEMA_VERSION = 1  # the number of files in schema/; a test compares
 
 
@@ -43,9 +48,15 @@ class Database:
             self._connection = _open(self.path)
         return self._connection
 
-    def transaction(self) -> Transaction:
-        """A write transaction as a context: committed at its end, rolled back by an exception."""
-        return Transaction(self.connection)
+    def transaction(self, *, essential: bool = False) -> Transaction:
+        """A write transaction as a context: committed at its end, rolled back by an exception.
+
+        One that is `essential`, since it records what has happened or makes space, may use the reserve of a full disk.
+        """
+        connection = self.connection
+        if essential and _free_bytes(self.path) < _RESERVE_BYTES:
+            _release_reserve(self.path)
+        return Transaction(connection)
 
     def query(self, statement: str, *values: Any) -> list[Any]:
         """All rows of a SELECT, outside of a transaction or in the one that is open."""
@@ -104,7 +115,35 @@ def _open(path: str) -> sqlite3.Connection:
             migrate(connection, path)
     except sqlite3.Error as error:
         raise _explained(path, error) from error
+    _take_reserve(path)
     return connection
+
+
+def _take_reserve(path: str) -> None:
+    """Make the reserve when it is missing and there is enough space."""
+    reserve = f"{path}.reserve"
+    if os.path.exists(reserve) or _free_bytes(path) < _ENOUGH_BYTES:
+        return
+    try:
+        fd = os.open(reserve, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.posix_fallocate(fd, 0, _RESERVE_BYTES)
+        finally:
+            os.close(fd)
+    except OSError:
+        _release_reserve(path)  # a file system that is read-only, or full after all
+
+
+def _release_reserve(path: str) -> None:
+    try:
+        os.unlink(f"{path}.reserve")
+    except OSError:
+        pass
+
+
+def _free_bytes(path: str) -> int:
+    status = os.statvfs(os.path.dirname(path) or ".")
+    return status.f_bavail * status.f_frsize
 
 
 def migrate(connection: sqlite3.Connection, path: str, upto: int = SCHEMA_VERSION) -> None:

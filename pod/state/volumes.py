@@ -133,7 +133,7 @@ def users(database: Database) -> dict[str, list[str]]:
 
 def remove(database: Database, name: str) -> None:
     """Remove the row. Raises VolumeInUse."""
-    with database.transaction() as transaction:
+    with database.transaction(essential=True) as transaction:
         rows = database.query(
             "SELECT containers.name FROM volume_users JOIN containers ON id = container WHERE volume = ?",
             name,

@@ -27,7 +27,7 @@ OUTSIDE = (
 )
 SECRET = "the content of a file outside"
 OURS = {"images", "layers", "locks", "containers", "volumes", "staging", "trash", "storage.json", "cache",
-        "pod.db", "pod.db-wal", "pod.db-shm"}  # fmt: skip
+        "pod.db", "pod.db-wal", "pod.db-shm", "pod.db.reserve"}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

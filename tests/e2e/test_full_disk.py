@@ -1,0 +1,155 @@
+"""A root directory on a disk of a few megabytes that gets full: clear sentences, nothing half there, a way out.
+
+The disk is a tmpfs in a mount namespace of its own, which `pod unshare` makes and the commands of the test enter.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import subprocess
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.image.faulty import FaultyRegistry
+from tests.support import images
+from tests.support.checks import nothing_wrong, one_error
+from tests.support.engine import Engine, engine_in, program
+from tests.support.layout import Entry, layer_tar
+
+pytestmark = pytest.mark.not_podman("its pause process would have to be in the namespace, too")
+
+MEGABYTE = 1 << 20
+
+
+class Disk:
+    """The small disk: `pod` has its root there."""
+
+    def __init__(
+        self, pod: Engine, place: str, holder: subprocess.Popen[str], enter: list[str]
+    ) -> None:
+        self.pod = pod
+        self._holder = holder
+        self._enter = enter
+        self._filling = f"{place}/filling"
+
+    def fill(self) -> None:
+        """Use up all of it."""
+        self._run(f"cat /dev/zero >{self._filling} 2>/dev/null || true")
+
+    def free(self) -> None:
+        self._run(f"rm -f {self._filling}")
+
+    def _run(self, script: str) -> None:
+        subprocess.run([*self._enter, "sh", "-c", script], check=True)
+
+    def close(self) -> None:
+        self.pod("rm", "-f", "-a", "-t", "0")
+        assert self._holder.stdin is not None
+        self._holder.stdin.close()
+        self._holder.wait(timeout=20)
+
+
+@pytest.fixture
+def disk(fresh_pod: Engine, server: FaultyRegistry) -> Generator[Disk]:
+    """Twelve megabytes, with busybox as me/busybox."""
+    base, runtime = os.path.dirname(fresh_pod.root), fresh_pod.environment["XDG_RUNTIME_DIR"]
+    name = f"{os.path.basename(fresh_pod.root)}-small"
+    place = f"{base}/{name}"
+    os.mkdir(place)
+    script = f"mount -t tmpfs -o size=12m,mode=0700 none {place} && echo $$ && exec cat"
+    with fresh_pod.spawn("unshare", "sh", "-c", script, text=True) as holder:
+        assert holder.stdout is not None
+        pid = holder.stdout.readline().strip()
+        assert pid, holder.communicate()
+        enter = ["nsenter", "-t", pid, "-U", "-m", "--preserve-credentials", "--"]
+        pod = engine_in(base, runtime, f"{name}/root", None, [*enter, *program()])
+        # As in `pod unshare`: the caller's settings, not those of the machine's root.
+        pod.environment |= {"_POD_ROOT": pod.root, "_POD_RUNROOT": pod.runroot}
+        with images.image("busybox").open_layer(0) as stream:
+            server.add_image("me/busybox:latest", [stream.read()])
+        pod("pull", "-q", f"{server.host}/me/busybox")
+        disk = Disk(pod, place, holder, enter)
+        try:
+            yield disk
+        finally:
+            disk.close()
+            os.rmdir(place)
+
+
+def works(disk: Disk, server: FaultyRegistry) -> None:
+    run = ("run", "--rm", "--network", "none", f"{server.host}/me/busybox", "echo", "well")
+    assert disk.pod(*run).out == "well"
+    nothing_wrong(disk.pod)
+
+
+def test_pull(disk: Disk, server: FaultyRegistry) -> None:
+    """What has come of the layer stays for the next attempt, unless it is pruned."""
+    server.add_image("me/large:latest", [layer_tar([Entry("large", os.urandom(13 * MEGABYTE))])])
+    server.add_image("me/half:latest", [layer_tar([Entry("half", os.urandom(3 * MEGABYTE))])])
+    result = disk.pod("pull", "-q", f"{server.host}/me/large", status=125)
+    assert "No space left" in one_error(result)
+    assert "pod system prune" in result.stderr
+    assert disk.pod("images", "-q").out.count("\n") == 0
+    works(disk, server)
+    disk.pod("system", "prune", "--external", "-f")
+    disk.pod("pull", "-q", f"{server.host}/me/half")
+    works(disk, server)
+
+
+def test_load_and_import(disk: Disk, server: FaultyRegistry, tmp_path: Path) -> None:
+    """Also of an archive that is small until it is unpacked; nothing of it stays."""
+    bomb = tmp_path / "bomb.tar.gz"
+    bomb.write_bytes(gzip.compress(layer_tar([Entry("zeros", bytes(40 * MEGABYTE))])))
+    result = disk.pod("import", "-q", str(bomb), "localhost/bomb", status=125)
+    assert "would fill the disk" in one_error(result)
+    large = tmp_path / "large.tar"
+    large.write_bytes(layer_tar([Entry("large", os.urandom(13 * MEGABYTE))]))
+    one_error(disk.pod("import", "-q", str(large), "localhost/large", status=125))
+    nothing_wrong(disk.pod)
+    image = images.image("debian").docker_archive(str(tmp_path / "debian.tar"), ["localhost/d:1"])
+    one_error(disk.pod("load", "-q", "-i", image, status=125))
+    assert len(disk.pod("images", "-q").lines) == 1
+    disk.pod("system", "prune", "--external", "-f")
+    works(disk, server)
+
+
+def test_everything_else(disk: Disk, server: FaultyRegistry) -> None:
+    """On a full disk one can look and make space; what needs space says so, and changes nothing."""
+    image = f"{server.host}/me/busybox"
+    disk.pod("create", "--name", "before", image, "echo", "in")
+    disk.pod("volume", "create", "kept")
+    disk.fill()
+    for words in (["create", "--name", "after", image, "true"], ["run", "--rm", image, "true"],
+                  ["run", "-d", "--name", "after", image, "sleep", "9"], ["volume", "create", "new"],
+                  ["tag", image, "localhost/new"], ["pull", "-q", image]):  # fmt: skip
+        result = disk.pod(*words, status=None)
+        if result.status:  # a file system may have had some bytes left
+            message = one_error(result).lower()
+            assert "no space left" in message or "full" in message, result
+    assert "before" in disk.pod("ps", "-a", "--format", "{{.Names}}").lines
+    assert len(disk.pod("images", "-q").lines) == 1
+    disk.pod("inspect", "before")
+    disk.pod("volume", "inspect", "kept")
+    disk.pod("system", "df")
+    disk.pod("create", "--name", "x", image, "true", status=None)
+    disk.pod("rm", "before")
+    nothing_wrong(disk.pod, max_age="24h")
+    disk.free()
+    assert disk.pod("volume", "ls", "-q").lines[0] == "kept"
+    works(disk, server)
+
+
+def test_container_that_fills_the_disk(disk: Disk, server: FaultyRegistry) -> None:
+    """It gets ENOSPC, its log is cut, and it can be looked at, stopped and removed."""
+    script = "cat /dev/zero >/file; yes | head -c 200000; echo end; exit 7"
+    result = disk.pod("run", "--name", "filler", "--network", "none", f"{server.host}/me/busybox",
+                      "sh", "-c", script, status=7)  # fmt: skip
+    assert "No space left" in result.stderr
+    assert result.stdout.endswith("y\nend\n")
+    assert disk.pod("inspect", "--format", "{{.State.ExitCode}}", "filler").out == "7"
+    disk.pod("logs", "filler")
+    disk.pod("rm", "filler")
+    works(disk, server)
