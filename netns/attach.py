@@ -8,6 +8,7 @@ What a container gets, the *settings*, is plain data:
     options         words for the program that the user gave
     ipv6            whether to offer IPv6
     run_directory   where helpers may leave files
+    is_holder       whether the process whose namespaces are meant ends before the container does
 
 The work is begun as soon as the namespace exists and awaited last, since a helper takes tens of milliseconds.
 """

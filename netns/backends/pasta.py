@@ -58,6 +58,8 @@ def arguments(settings: dict[str, Any], pid: int) -> list[str]:
     for option, long in (("-T", "--tcp-ns"), ("-U", "--udp-ns")):
         if not _has(given, option, long):
             words += [option, "none"]
+    if settings["is_holder"]:
+        words.append("--no-netns-quit")
     words += [word for word in given if word != "--map-gw"]
     words.append(str(pid))
     return words

@@ -130,7 +130,8 @@ def _connect_and_start(
     """The steps from the namespaces to execve; the network helper works while init mounts."""
 
     faults.step("monitor: container placed")
-    attachment = network.begin(order["network"], container.pid)
+    settings = {**order["network"], "is_holder": bool(container.holder_pid)}
+    attachment = network.begin(settings, container.holder_pid or container.pid)
     try:
         faults.step("monitor: network begun")
         started = Started(

@@ -71,6 +71,7 @@ class Container(Record):
         tuple[int, int]
     ]  # processes, with their start times, that serve its root file system
     helper: processes.Child | None = None  # of an external runtime
+    holder_pid: int = 0  # until `start`, the process by which its namespaces can be reached; 0 for process 1 itself
 
 
 def begin(maps: tuple[IdMap, IdMap]) -> Nest:
@@ -124,7 +125,9 @@ def create(nest: Nest, bundle: dict[str, Any], streams: tuple[int, int, int]) ->
                 opened.append(_open_namespace(entry["type"], entry["path"]))
         channel.send(protocol.BUNDLE, {**bundle, "fd_names": names}, fds=(*streams, *opened))
         (pid, servers), _ = protocol.expect(channel, protocol.PID)
-        os.waitpid(nest.pid, 0)
+        holder_pid = nest.pid if init.shares_pids(bundle["config"]) else 0
+        if not holder_pid:
+            os.waitpid(nest.pid, 0)
         started = processes.start_time(pid)
         if started is None:
             raise protocol.Disconnected(protocol.PLACED)
@@ -139,7 +142,7 @@ def create(nest: Nest, bundle: dict[str, Any], streams: tuple[int, int, int]) ->
     finally:
         for fd in opened:
             os.close(fd)
-    return Container(pid, started, channel, -1, refused, servers)
+    return Container(pid, started, channel, -1, refused, servers, holder_pid=holder_pid)
 
 
 def wait_until_ready(container: Container) -> Container:
@@ -154,6 +157,7 @@ def wait_until_ready(container: Container) -> Container:
 
 def start(container: Container) -> None:
     """Let the command run. Raises what kept it from running, with exit status 126 or 127 where that is the reason."""
+    _end_holder(container)
     try:
         container.channel.send(protocol.START)
         protocol.wait_for_exec(container.channel)
@@ -166,8 +170,15 @@ def start(container: Container) -> None:
 
 def kill(container: Container) -> None:
     """End a container that has not become its command, and reap it."""
+    _end_holder(container)
     processes.kill_and_reap(container.pid)
     processes.end_servers(container.servers)
+
+
+def _end_holder(container: Container) -> None:
+    """The container becomes our own child by that."""
+    if container.holder_pid:
+        processes.kill_and_reap(container.holder_pid)
 
 
 def make_cgroup(path: str, files: dict[str, str]) -> dict[str, str]:
@@ -189,7 +200,6 @@ def _open_namespace(kind: str, path: str) -> int:
 
 def _end(nest: Nest, pid: int) -> None:
     nest.channel.close()
+    processes.kill_and_reap(nest.pid)
     if pid:
         processes.kill_and_reap(pid)
-    else:
-        processes.kill_and_reap(nest.pid)

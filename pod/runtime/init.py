@@ -94,8 +94,8 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
 
     # 4. Other processes' namespaces, then our own new ones. The cgroup namespace waits for our place in the tree.
     wanted = {entry["type"]: entry.get("path") for entry in linux["namespaces"]}
-    shares_pids = "pid" not in wanted or wanted["pid"] is not None
-    if shares_pids:
+    is_seen = shares_pids(config)
+    if is_seen:
         # From here on other processes can see us, so they must not be able to trace us or open /proc/PID/exe.
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     server = fuse.start(bundle["rootfs"], closed_sources=bundle["closed_sources"])
@@ -117,15 +117,18 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
     seccomp_program = security.read_program(bundle["seccomp"])
     # Supplementary groups stay until it is known with which ones the container runs.
     idmap.become_root(keep_groups=True)
-    if not shares_pids:
+    if not is_seen:
         # The change of user has cleared it, and the monitor and the network helper still open our /proc files.
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
 
     # 6. A new PID namespace begins with the next child. Its parent leaves; the monitor, a subreaper, inherits it.
+    #    Where others can see the child, the parent stays until the network is up.
     pid = processes.fork_raw()
     if pid:
         channel.send(protocol.PID, pid, [] if server is None else [(server.pid, server.started)])
         faults.step("init: forked")
+        if is_seen:
+            _hold_namespaces(channel, pid)
         os._exit(0)
 
     # 7. The cgroup that we are in at this unshare becomes the root we see inside, so the monitor places us first.
@@ -230,3 +233,23 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
     # 20. Every descriptor but the three streams and those passed on purpose closes in execve, the channel too.
     security.close_on_exec(3 + bundle["preserve_fds"])
     execute.command(process["args"], environment, process["cwd"])
+
+
+def shares_pids(config: dict[str, Any]) -> bool:
+    """Whether a container's processes live among those of others, in no PID namespace of their own."""
+    return not any(
+        entry["type"] == "pid" and not entry.get("path") for entry in config["linux"]["namespaces"]
+    )
+
+
+def _hold_namespaces(channel: sockets.Channel, child: int) -> NoReturn:
+    """Stay as the process through which the network helper reaches the namespaces of a child that is not dumpable.
+
+    We are not in the PID namespace that it shares, where others could look into us. Until the monitor kills us or ends.
+    """
+    channel.close()
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signals.SIGKILL)
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
+    processes.close_descriptors(())
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    os._exit(0)

@@ -442,6 +442,20 @@ def test_namespaces_of_another_container(pod: Engine) -> None:
     pod("rm", "-f", "-t", "0", "owner")
 
 
+@pytest.mark.parametrize("network", ["pasta", "slirp4netns"])
+def test_own_network_among_processes_of_others(pod: Engine, network: str) -> None:
+    if pod.kind == "podman" and network == "pasta":
+        pytest.skip("allowed: not with podman: 4.3 has no pasta")
+    words = ["--rm", "--network", network]
+    up = ["busybox", "sh", "-c", "ip route | grep -c default; ip link | grep -c UP"]
+    assert pod("run", *words, "--pid", "host", *up).lines == ["1", "2"]
+    pod("run", "-d", "--name", "owner", "--network", "none", "busybox", "sleep", "1000")
+    assert pod("run", *words, "--pid", "container:owner", *up).lines == ["1", "2"]
+    result = pod("run", *words, "--pid", "container:owner", "busybox", "nosuchcommand", status=127)
+    assert "not found" in result.stderr
+    pod("rm", "-f", "-t", "0", "owner")
+
+
 def test_userns_keep_id(pod: Engine) -> None:
     out = run(pod, "--userns", "keep-id", "busybox", "id", "-u").out
     assert out == str(os.getuid())
