@@ -30,7 +30,7 @@ if TYPE_CHECKING:
             """Wait until the network is up. Raises NetworkError with the helper's own words."""
 
         def plan(self) -> dict[str, Any]:
-            """After `wait`: what netns.release needs: {"processes": [(pid, start time)], "fds", "files"}."""
+            """After `wait`: what netns.release needs: {"processes": [(pid, start time)], "fds", "files", ...}."""
 
         def detach(self) -> None:
             """Instead of `plan`, when the start fails: end the helpers and remove their files."""

@@ -29,6 +29,13 @@ def release(plan: dict[str, Any]) -> None:
             continue
 
 
+def wait_until_released(plan: dict[str, Any]) -> None:
+    """After `release`: wait until the published ports can be had again, by the same container for example."""
+    if plan.get("has_ports"):
+        for pid, started in plan["processes"]:
+            processes.wait_until_gone(pid, started)
+
+
 def release_lost(run_directory: str, container_pid: int) -> None:
     """End a helper that a killed monitor had started and not yet written down, by the file in which it says its pid.
 

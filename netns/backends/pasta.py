@@ -83,6 +83,7 @@ def _spec(port: dict[str, Any]) -> str:
 class Pasta:
     def __init__(self, settings: dict[str, Any], pid: int) -> None:
         self._directory: str = settings["run_directory"]
+        self._has_ports = bool(settings["ports"])
         self._daemon: tuple[int, int] | None = None
         self._helper: helper.Helper | None = helper.Helper(
             arguments(settings, pid), directory=self._directory
@@ -104,7 +105,12 @@ class Pasta:
         self._daemon = (pid, started)
 
     def plan(self) -> dict[str, Any]:
-        return {"processes": [self._daemon] if self._daemon else [], "fds": [], "files": []}
+        return {
+            "processes": [self._daemon] if self._daemon else [],
+            "fds": [],
+            "files": [],
+            "has_ports": self._has_ports,
+        }
 
     def detach(self) -> None:
         if self._helper is not None:

@@ -136,6 +136,7 @@ class Slirp:
             "processes": [(self._helper.pid, self._helper.started)],
             "fds": [self._exit_fd],
             "files": [f"{self._directory}/{_API_SOCKET}"],
+            "has_ports": bool(self._ports),
         }
 
     def detach(self) -> None:

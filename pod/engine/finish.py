@@ -149,6 +149,8 @@ def clean_up_after_lost_monitor(run_directory: str, state: dict[str, Any]) -> No
         cgroups.remove_with_processes(state["cgroup"])
     if state.get("pid"):
         processes.wait_until_gone(state["pid"], state["pid_started"])
+    for pid, started in state.get("helpers", ()):
+        processes.wait_until_gone(pid, started)  # it holds the published ports until then
     # What serves the root file system first writes what the container had not written yet, and then leaves.
     processes.end_servers(state.get("servers", ()))
 

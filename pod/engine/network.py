@@ -6,7 +6,7 @@ import errno
 import os
 
 from pod.base import ids
-from pod.base.errors import PodError
+from pod.base.errors import PodError, Unsupported
 from pod.engine.namefiles import needs_user_network
 from pod.linux import interfaces, processes
 from pod.spec.ports import PortMapping
@@ -53,6 +53,12 @@ def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
         }
     name, program = choose_backend(engine, mode)
     for port in networking.ports:
+        if name == "slirp4netns" and ":" in port.host_ip:
+            raise Unsupported(
+                f"publishing on {port.host_ip} with slirp4netns",
+                "it publishes on IPv4 addresses only",
+                hint="use --network pasta (sudo apt install passt, or dnf install passt)",
+            )
         _check_port(engine, container, port)
     more = {
         "pasta": engine.settings.network.pasta_options,

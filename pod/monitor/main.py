@@ -205,6 +205,7 @@ class Watch:
             # A PID namespace that is shared has kept processes of this container alive.
             cgroups.remove_with_processes(cgroup)
         processes.end_servers(self.started["servers"])
+        release.wait_until_released(self.started["network"])
         return status, out_of_memory
 
     def wants_restart(self, status: int) -> bool:
