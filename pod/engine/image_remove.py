@@ -40,8 +40,6 @@ class ImageInUse(PodError):
 class SeveralNames(PodError):
     """An image was given by its id, and it is not clear whether all its names should go."""
 
-    exit_status = 2
-
     def __init__(self, text: str, names: Iterable[str]) -> None:
         super().__init__(
             f"image '{text}' is given by its id and has several names: {', '.join(names)}",
@@ -61,7 +59,12 @@ def remove(engine: Engine, text: str, *, force: bool = False, all_names: bool = 
     same = [other for other in engine.store.images.list() if other.id == image.id]
     names = [name for other in same for name in other.names]
     matching = images.matching_names(image, text)
-    if matching and len(names) > 1 and "@" not in text:
+    digest = text.partition("@")[2]
+    by_digest = [name for name in matching if digest and name.endswith(f"@{digest}")]
+    if len(names) > 1 and by_digest:
+        engine.store.images.remove_name(by_digest[0])
+        return Removed((by_digest[0],))
+    if matching and len(names) > 1 and not digest:
         engine.store.images.remove_name(matching[0])
         return Removed((matching[0],))
     if not matching and len(names) > 1 and not (force or all_names):

@@ -29,7 +29,7 @@ def remove_images(arguments: Arguments, engine: Engine) -> int:
             from pod.cli.report import report
 
             if isinstance(error, ImageNotFound):
-                if arguments.flag("ignore") or everything:
+                if arguments.flag("ignore") or force or everything:
                     continue
                 report(error)
                 statuses.add(NOT_THERE)
@@ -71,7 +71,8 @@ COMMAND = Command(
         Option(
             ("-f", "--force"),
             "flag",
-            "Remove all names of an image given by its id, and the containers that use it",
+            "Remove all names of an image given by its id, and the containers that use it; "
+            "say nothing about images that do not exist",
         ),
         Option(("-i", "--ignore"), "flag", "Say nothing about images that do not exist"),
         Option(("--no-prune",), "flag", "Keep parents without a name; images of pod have none"),
