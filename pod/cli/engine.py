@@ -16,11 +16,12 @@ def open_engine(options: Arguments) -> Engine:
     """The engine that `options` describe. It opens its database and stores on first use."""
     from pod.engine.context import Engine
 
-    if options.text("cgroup_manager") == "systemd":
+    manager = options.text("cgroup_manager") or "cgroupfs"
+    if manager != "cgroupfs":
         from pod.base.errors import Unsupported
 
         raise Unsupported(
-            "--cgroup-manager=systemd",
+            f"--cgroup-manager={manager}",
             "pod makes cgroups itself, below the one that is delegated to you",
         )
     credentials = options.text("config")

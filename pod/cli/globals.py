@@ -12,9 +12,8 @@ GLOBAL_OPTIONS = (
     Option(
         ("--cgroup-manager",),
         "text",
-        "How resource limits are applied: through a directory delegated to you, or through systemd",
+        "How the cgroups of containers are made: cgroupfs, in what is delegated to you",
         metavar="MANAGER",
-        choices=("cgroupfs", "systemd"),
     ),
     Option(
         ("--config",),

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pod.cli.commands.save import _FORMATS
 from pod.cli.completion import script, split_line, suggest
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -31,10 +32,10 @@ def words(line: str) -> list[str]:
         pytest.param("pod volume r", ["rm"], id="in-a-group"),
         pytest.param("pod image rm", ["rm"], id="second-name"),
         pytest.param("pod --log-l", ["--log-level"], id="global-option"),
-        pytest.param("pod --cgroup-manager ", ["cgroupfs", "systemd"], id="choices"),
+        pytest.param("pod save --format ", list(_FORMATS), id="choices"),
         pytest.param(
-            "pod --cgroup-manager=s",
-            ["--cgroup-manager=systemd"],
+            "pod ps --sort=st",
+            ["--sort=status"],
             id="choices-behind-an-equals-sign",
         ),
         pytest.param("pod --log-level debug vers", ["version"], id="behind-global-options"),
@@ -113,7 +114,7 @@ echo "${COMPREPLY[*]}"
     [
         ("pod vol", "volume"),
         ("pod completion ", "bash zsh fish"),
-        ("pod --cgroup-manager=", "cgroupfs systemd"),
+        ("pod ps --sort=n", "names"),
         ("pod completion -f ", "compopt -o default"),
         ("pod --root ", "compopt -o dirnames"),
     ],
