@@ -75,21 +75,65 @@ def bind(source: str, target: str, *, recursive: bool = True) -> None:
     syscalls.mount(source, target, None, MS_BIND | (MS_REC if recursive else 0))
 
 
+def attach(
+    source_fd: int, target_fd: int, flags: int, flags_everywhere: int, propagation: str
+) -> bool:
+    """Bind what is open as `source_fd`, with all mounts below it, to the place that is open as `target_fd`.
+
+    It is restricted as by `restrict`, the mounts below it to `flags_everywhere`, before anybody can reach it, and no
+    path is followed, so that nothing depends on what others do at the target meanwhile. False when the kernel lacks one
+    of the calls (the last is of Linux 5.12) or a seccomp filter refuses it; then nothing has happened.
+    """
+    try:
+        tree_fd = syscalls.open_tree(
+            source_fd,
+            "",
+            syscalls.OPEN_TREE_CLONE | syscalls.AT_RECURSIVE | syscalls.AT_EMPTY_PATH,
+        )
+    except OSError as error:
+        if error.errno in _UNKNOWN_CALL:
+            return False
+        raise
+    try:
+        mode = PROPAGATION[propagation]
+        for attributes, change, recursive in (
+            (_attributes(flags_everywhere), 0, True),
+            (_attributes(flags), 0, False),
+            (0, mode & ~MS_REC, bool(mode & MS_REC)),
+        ):
+            where = syscalls.AT_EMPTY_PATH | (syscalls.AT_RECURSIVE if recursive else 0)
+            syscalls.mount_setattr(tree_fd, "", where, attributes, propagation=change)
+        both_empty = syscalls.MOVE_MOUNT_F_EMPTY_PATH | syscalls.MOVE_MOUNT_T_EMPTY_PATH
+        syscalls.move_mount(tree_fd, "", target_fd, "", both_empty)
+    except OSError as error:
+        if error.errno in _UNKNOWN_CALL:
+            return False
+        raise
+    finally:
+        os.close(tree_fd)
+    return True
+
+
+# EPERM: a seccomp filter that does not know the call.
+_UNKNOWN_CALL = frozenset((errno.ENOSYS, errno.EPERM))
+
+
+def _attributes(flags: int) -> int:
+    return sum(attribute for flag, attribute in _ATTRIBUTES.items() if flags & flag)
+
+
 def restrict(target: str, flags: int, *, recursive: bool = False) -> None:
     """Add MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC to the mount at `target`; with `recursive`, to those below too.
 
     Recursion needs mount_setattr(2) (Linux 5.12); an older kernel restricts the topmost mount alone.
     """
-    attributes = sum(attribute for flag, attribute in _ATTRIBUTES.items() if flags & flag)
+    attributes = _attributes(flags)
     if not attributes:
         return
     try:
         syscalls.mount_setattr(-1, target, syscalls.AT_RECURSIVE if recursive else 0, attributes)
     except OSError as error:
-        if error.errno not in {
-            errno.ENOSYS,
-            errno.EPERM,
-        }:  # EPERM: a seccomp filter that does not know the call
+        if error.errno not in _UNKNOWN_CALL:
             raise
         remount_bind(target, flags)
 
@@ -108,13 +152,19 @@ def set_propagation(target: str, mode: str) -> None:
 
 def pivot_into(new_root: str) -> None:
     """Make `new_root`, which is a mount point, the root of this mount namespace, and let go of the old root."""
-    os.chdir(new_root)
-    # Old and new root at one place, pivot_root(2) "NOTES": no directory for the old one is needed in the container.
-    syscalls.pivot_root(".", ".")
-    # The old root is now on top at "."; as a slave first, so that the unmount below cannot reach the host.
-    syscalls.mount(None, ".", None, MS_SLAVE | MS_REC)
-    syscalls.umount2(".", MNT_DETACH)
-    os.chdir("/")
+    old_fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.chdir(new_root)
+        # Old and new root at one place, pivot_root(2) "NOTES": no directory for the old one is needed in the container.
+        syscalls.pivot_root(".", ".")
+        # "." still is the new root, for all calls but umount2(2); only the old one becomes a slave, so that the unmount
+        # cannot reach the host.
+        os.fchdir(old_fd)
+        syscalls.mount(None, ".", None, MS_SLAVE | MS_REC)
+        syscalls.umount2(".", MNT_DETACH)
+        os.chdir("/")
+    finally:
+        os.close(old_fd)
 
 
 _PAGE = 4096  # mount(2) passes on at most one page of options, its end included

@@ -246,22 +246,33 @@ def _bind(root_fd: int, source: str, subpath: str, destination: str, options: Op
         make = inroot.make_directory if is_directory else inroot.make_file
         target_fd = make(root_fd, destination)
         try:
-            # Always recursive: a user namespace may not uncover what an inherited mount hides.
-            mounts.bind(mounts.fd_path(source_fd), mounts.fd_path(target_fd), recursive=True)
+            if not is_directory and stat.S_ISDIR(os.fstat(target_fd).st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), destination)
+            flags, propagation = options.flags & _RESTRICTIONS, options.propagation or "rprivate"
+            everywhere = flags if options.recursive_read_only else flags & ~MS_RDONLY
+            if not mounts.attach(source_fd, target_fd, flags, everywhere, propagation):
+                mounts.bind(mounts.fd_path(source_fd), mounts.fd_path(target_fd))
+                _restrict_new(root_fd, destination, source_fd, flags, everywhere, propagation)
         finally:
             os.close(target_fd)
     finally:
         os.close(source_fd)
-    # The descriptor from before is of the place below the new mount; a new one is of the mount itself.
+
+
+def _restrict_new(
+    root_fd: int, destination: str, source_fd: int, flags: int, everywhere: int, propagation: str
+) -> None:
+    """What mounts.attach does before a mount is in its place, behind it: for kernels that lack the calls."""
+    # The descriptor from before is of the place below the new mount; a new one is of the mount itself, unless a process
+    # that shares a volume with the container has moved things meanwhile.
     mounted_fd = inroot.open_path(root_fd, destination)
     try:
+        if not os.path.samestat(os.fstat(mounted_fd), os.fstat(source_fd)):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), destination)
         mounted = mounts.fd_path(mounted_fd)
-        mounts.restrict(
-            mounted,
-            options.flags & _RESTRICTIONS,
-            recursive=bool(options.flags & MS_REC) or options.recursive_read_only,
-        )
-        mounts.set_propagation(mounted, options.propagation or "rprivate")
+        mounts.restrict(mounted, everywhere, recursive=True)
+        mounts.restrict(mounted, flags & ~everywhere)
+        mounts.set_propagation(mounted, propagation)
     finally:
         os.close(mounted_fd)
 

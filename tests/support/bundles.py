@@ -73,6 +73,7 @@ class Bench:
         joins: Sequence[Exec] = (),
         meanwhile: Callable[[int], None] | None = None,
         typed: Sequence[tuple[str, str]] = (),
+        prepare: Callable[[str], None] | None = None,
         **config: Any,
     ) -> Outcome:
         """Run `arguments` in a new container to the end; a `sleep` after `joins` is killed.
@@ -80,12 +81,14 @@ class Bench:
         `config` are fields of ContainerConfig, `facts` of Facts, `changes` of the bundle; `edit` may change the OCI
         document. `meanwhile` is called, in the process that plays the monitor, with the pid of the running container;
         `typed` is typed at its terminal, each when the words before it have appeared.
-        Raises what kept the container from starting.
+        `prepare` is called with the container's directory. Raises what kept the container from starting.
         """
         self._count += 1
         directory = os.path.join(self.work, str(self._count))
         for name in ("", "upper", "work", bundle.ROOT, "volumes", "run"):
             os.mkdir(os.path.join(directory, name))
+        if prepare is not None:
+            prepare(directory)
         run = _Run(
             self, directory, arguments, maps or self.maps, config, facts or {}, changes or {}, edit
         )
@@ -147,6 +150,7 @@ class _Run:
             "user": self.config.user or "0",
             "groups": list(self.config.groups),
             "passwd_entry": self.config.passwd_entry,
+            "caller": None,
             "make_cwd": True,
             "reaper": self.config.init and not self.facts.init_program,
             "closed_sources": False,
