@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 import warnings
 from collections.abc import Callable, Generator, Mapping
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.support import keeper
 from tests.support.engine import TREE, Engine, chosen_kind, engine_in
-from tests.support.leaks import Watch
+from tests.support.leaks import WAIT_SECONDS, Watch
 from tests.support.places import remove_tree, run_directory
 from tests.support.registry import Registry
 
@@ -110,10 +111,20 @@ def fresh_pod(workspace: str, runtime_directory: str, registry: Registry) -> Gen
         engine.clean()
         engine("rmi", "-f", "-a", status=None)
     end_pause_process(engine)
-    left = engine.leftovers() if os.path.exists(engine.root) else []
+    left = _leftovers(engine)
     remove_tree(engine.root)
     remove_tree(engine.runroot)
     assert not left, "left in the engine's directories:\n  " + "\n  ".join(left)
+
+
+def _leftovers(engine: Engine) -> list[str]:
+    """What is still left when what deletes trees in the background has had its time."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while (left := engine.leftovers() if os.path.exists(engine.root) else []) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(0.01)
+    return left
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ class TemplateError(UsageError):
     """The template cannot be read, or not be filled in; the message says where."""
 
     def __init__(self, problem: str, text: str, offset: int) -> None:
+        text = text.removesuffix("\n")  # which is ours: there is one behind each row
         line = text.count("\n", 0, offset) + 1
         column = offset - (text.rfind("\n", 0, offset) + 1) + 1
         where = f"column {column}" if "\n" not in text else f"line {line}, column {column}"
