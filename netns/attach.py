@@ -8,7 +8,6 @@ What a container gets, the *settings*, is plain data:
     options         words for the program that the user gave
     ipv6            whether to offer IPv6
     run_directory   where helpers may leave files
-    is_holder       whether the process whose namespaces are meant ends before the container does
 
 The work is begun as soon as the namespace exists and awaited last, since a helper takes tens of milliseconds.
 """
@@ -37,7 +36,10 @@ if TYPE_CHECKING:
 
 
 def begin(settings: dict[str, Any], pid: int) -> Attachment:
-    """Start to connect the network namespace of `pid`; the caller waits for the result and detaches it."""
+    """Start to connect the network namespace of `pid`; the caller waits for the result and detaches it.
+
+    The process must live, and its /proc files be open to us, until `wait` has returned.
+    """
     module = importlib.import_module(f"netns.backends.{MODULES[settings['backend']]}")
     attachment: Attachment = module.begin(settings, pid)
     return attachment

@@ -36,21 +36,26 @@ def wait_until_released(plan: dict[str, Any]) -> None:
             processes.wait_until_gone(pid, started)
 
 
-def release_lost(run_directory: str, container_pid: int) -> None:
+def release_lost(run_directory: str) -> None:
     """End a helper that a killed monitor had started and not yet written down, by the file in which it says its pid.
 
-    The number may have been given to another process since; the helper's last argument is the container's process.
+    The number may have been given to another process since; a helper has the path of that file among its arguments.
     """
-    for name in os.listdir(run_directory):
+    try:
+        names = os.listdir(run_directory)
+    except FileNotFoundError:
+        return  # the command was killed before it had begun to start the container
+    for name in names:
         if not name.endswith(".pid"):
             continue
+        path = f"{run_directory}/{name}"
         try:
-            with open(f"{run_directory}/{name}", encoding="utf-8") as file:
+            with open(path, encoding="utf-8") as file:
                 pid = int(file.read())
             with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
                 arguments = file.read().rstrip("\0").split("\0")
         except (OSError, ValueError):
             continue
         started = processes.start_time(pid)
-        if started is not None and name in arguments and arguments[-1] == str(container_pid):
+        if started is not None and path in arguments:
             processes.send_signal(pid, started, signals.SIGKILL)

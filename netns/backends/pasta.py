@@ -38,7 +38,8 @@ def begin(settings: dict[str, Any], pid: int) -> Pasta:
 def arguments(settings: dict[str, Any], pid: int) -> list[str]:
     """The command line, see pasta(1)."""
     given = list(settings["options"])
-    words = [settings["program"], "--config-net", "--quiet", "--pid", _PID_FILE]
+    words = [settings["program"], "--config-net", "--quiet"]
+    words += ["--pid", f"{settings['run_directory']}/{_PID_FILE}"]
     if not _has(given, "-a", "--address"):
         words += ["--address", addresses.CONTAINER]
         if not _has(given, "-n", "--netmask"):
@@ -58,10 +59,9 @@ def arguments(settings: dict[str, Any], pid: int) -> list[str]:
     for option, long in (("-T", "--tcp-ns"), ("-U", "--udp-ns")):
         if not _has(given, option, long):
             words += [option, "none"]
-    if settings["is_holder"]:
-        words.append("--no-netns-quit")
     words += [word for word in given if word != "--map-gw"]
-    words.append(str(pid))
+    # The process may leave before the container does; the monitor ends pasta.
+    words += ["--no-netns-quit", str(pid)]
     return words
 
 

@@ -139,8 +139,7 @@ def clean_up_after_lost_monitor(run_directory: str, state: dict[str, Any]) -> No
     from netns import release
     from pod.linux import cgroups, signals
 
-    if state.get("pid"):
-        release.release_lost(run_directory, state["pid"])
+    release.release_lost(run_directory)
     if state.get("pid"):
         processes.send_signal(state["pid"], state["pid_started"], signals.SIGKILL)
     for pid, started in state.get("helpers", ()):

@@ -13,7 +13,7 @@ from pod.linux import cgroups
 from pod.monitor import logs
 from pod.monitor.record import state_of
 from pod.monitor.streams import Streams
-from pod.runtime import create
+from pod.runtime import create, init
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ class Started(Record):
 
 
 def prepare(maps: tuple[IdMap, IdMap]) -> create.Nest | None:
-    """A user namespace with these maps, before it is known what for; None when that fails."""
+    """A user and a network namespace with these maps, before it is known what for; None when that fails."""
     try:
-        return create.begin(maps)
+        return create.begin(maps, new_network=True)
     except (PodError, OSError) as error:
         log.debug(f"no user namespace was prepared: {error}")
         return None
@@ -57,14 +57,16 @@ def start(
     `nest` is a prepared user namespace, used if it fits and abandoned if not.
     """
     streams = Streams(loop, logs.open_driver(order["log"]))
+    connection = _Connection(order["network"])
     try:
-        container = _create(order, streams, passed_streams, nest)
+        container = _create(order, streams, passed_streams, nest, connection)
         try:
-            started = _connect_and_start(order, files, streams, container, restarts)
+            started = _connect_and_start(order, files, streams, container, connection, restarts)
         except BaseException:
             create.kill(container)
             raise
     except BaseException:
+        connection.detach()
         streams.close()
         if order["bundle"]["cgroup"]:
             cgroups.remove_with_processes(order["bundle"]["cgroup"])
@@ -73,13 +75,56 @@ def start(
     return started, streams
 
 
+class _Connection:
+    """The way to the network: begun as soon as the namespace exists, since helpers are slow to start, and once."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+        self._attachment: network.Attachment | None = None
+        self._plan: dict[str, Any] | None = None
+
+    def begin(self, pid: int) -> None:
+        """Connect the namespaces of `pid`, which stays until `wait` has returned."""
+        if self._attachment is None:
+            self._attachment = network.begin(self._settings, pid)
+
+    def wait(self) -> dict[str, Any]:
+        """Wait until the network is up; what netns.release needs. Raises NetworkError."""
+        assert self._attachment is not None
+        if self._plan is None:
+            self._attachment.wait()
+            self._plan = self._attachment.plan()
+        return self._plan
+
+    def detach(self) -> None:
+        """End what was begun."""
+        if self._attachment is not None:
+            self._attachment.detach()
+            self._attachment = None
+
+
 def _create(
-    order: dict[str, Any], streams: Streams, passed_streams: list[int], nest: create.Nest | None
+    order: dict[str, Any],
+    streams: Streams,
+    passed_streams: list[int],
+    nest: create.Nest | None,
+    connection: _Connection,
 ) -> create.Container:
     ends, ours = _container_streams(order, streams, passed_streams)
     try:
         if not order["runtime"]:
-            return create.create(_right_nest(order, nest), order["bundle"], ends)
+            prepared, nest = nest, _right_nest(order, nest)
+            config = order["bundle"]["config"]
+            try:
+                if nest.has_network and nest is prepared and not init.shares_pids(config):
+                    # Its /proc files stay open to us all the time; with other maps, or among the processes of others,
+                    # they close for a moment.
+                    connection.begin(nest.pid)
+            except BaseException:
+                nest.abandon()
+                raise
+            faults.step("monitor: network begun")
+            return create.create(nest, order["bundle"], ends)
         if nest is not None:
             nest.abandon()
         from pod.runtime import external  # needs the json module
@@ -111,13 +156,16 @@ def _container_streams(
 
 
 def _right_nest(order: dict[str, Any], nest: create.Nest | None) -> create.Nest:
-    """The prepared user namespace if it is the one that the order needs, else another."""
+    """The prepared namespaces if they are those that the order needs, else others."""
     maps, path = order["maps"], order["user_namespace"]
-    if nest is not None and maps is not None and nest.maps == maps:
-        return nest
+    new_network = create.wants_new_network(order["bundle"])
     if nest is not None:
+        if maps is not None and nest.maps == maps and nest.has_network == new_network:
+            return nest
         nest.abandon()
-    return create.join_user_namespace(path) if path else create.begin(maps)
+    if path:
+        return create.join_user_namespace(path, new_network=new_network)
+    return create.begin(maps, new_network=new_network)
 
 
 def _connect_and_start(
@@ -125,40 +173,35 @@ def _connect_and_start(
     files: Files,
     streams: Streams,
     container: create.Container,
+    connection: _Connection,
     restarts: int,
 ) -> Started:
     """The steps from the namespaces to execve; the network helper works while init mounts."""
 
     faults.step("monitor: container placed")
-    settings = {**order["network"], "is_holder": bool(container.holder_pid)}
-    attachment = network.begin(settings, container.holder_pid or container.pid)
-    try:
-        faults.step("monitor: network begun")
-        started = Started(
-            container.pid,
-            container.started,
-            0,
-            {"processes": [], "fds": [], "files": []},
-            container.refused_limits,
-            container.servers,
-        )
-        files.write_state(state_of(order, started.__dict__, restarts))
-        ready = container if container.helper else create.wait_until_ready(container)
-        if ready.terminal_fd >= 0:
-            streams.use_terminal(ready.terminal_fd)
-        faults.step("monitor: container ready")
-        attachment.wait()
-        faults.step("monitor: network up")
-        started = started.replace(started_ns=time.time_ns(), network=attachment.plan())
-        files.write_state(state_of(order, started.__dict__, restarts))
-        files.write_pid_files(started.pid)
-        if container.helper:
-            from pod.runtime import external
+    connection.begin(container.holder_pid or container.pid)
+    started = Started(
+        container.pid,
+        container.started,
+        0,
+        {"processes": [], "fds": [], "files": []},
+        container.refused_limits,
+        container.servers,
+    )
+    files.write_state(state_of(order, started.__dict__, restarts))
+    ready = container if container.helper else create.wait_until_ready(container)
+    if ready.terminal_fd >= 0:
+        streams.use_terminal(ready.terminal_fd)
+    faults.step("monitor: container ready")
+    plan = connection.wait()
+    faults.step("monitor: network up")
+    started = started.replace(started_ns=time.time_ns(), network=plan)
+    files.write_state(state_of(order, started.__dict__, restarts))
+    files.write_pid_files(started.pid)
+    if container.helper:
+        from pod.runtime import external
 
-            external.start(ready)
-        else:
-            create.start(ready)
-    except BaseException:
-        attachment.detach()
-        raise
+        external.start(ready)
+    else:
+        create.start(ready)
     return started

@@ -41,17 +41,23 @@ if TYPE_CHECKING:
 
 
 class Nest:
-    """A forked init that is root in its mapped user namespace and waits to be told what to build.
+    """A forked init in its mapped user, and perhaps network, namespace that waits to be told what to build.
 
     Whoever has it passes it to `create` or calls `abandon`.
     """
 
     def __init__(
-        self, pid: int, channel: sockets.Channel, maps: tuple[IdMap, IdMap] | None
+        self,
+        pid: int,
+        channel: sockets.Channel,
+        maps: tuple[IdMap, IdMap] | None,
+        *,
+        has_network: bool,
     ) -> None:
         self.pid = pid
         self.channel = channel
         self.maps = maps
+        self.has_network = has_network
 
     def abandon(self) -> None:
         """End the waiting process: it reads the end of the channel and leaves."""
@@ -71,31 +77,35 @@ class Container(Record):
         tuple[int, int]
     ]  # processes, with their start times, that serve its root file system
     helper: processes.Child | None = None  # of an external runtime
-    holder_pid: int = 0  # until `start`, the process by which its namespaces can be reached; 0 for process 1 itself
+    holder_pid: int = (
+        0  # until `start`, the nest, by which its namespaces can be reached; 0 for process 1 itself
+    )
 
 
-def begin(maps: tuple[IdMap, IdMap]) -> Nest:
-    """Fork init and give it a new user namespace with these maps."""
-    return _fork_init(maps, user_namespace=None)
+def begin(maps: tuple[IdMap, IdMap], *, new_network: bool) -> Nest:
+    """Fork init and give it a new user namespace with these maps, and if asked a network namespace of that."""
+    return _fork_init(maps, None, new_network=new_network)
 
 
-def join_user_namespace(path: str) -> Nest:
+def join_user_namespace(path: str, *, new_network: bool) -> Nest:
     """Fork init into the user namespace of another container, the owner of the namespaces that will be shared."""
-    return _fork_init(None, user_namespace=path)
+    return _fork_init(None, path, new_network=new_network)
 
 
-def _fork_init(maps: tuple[IdMap, IdMap] | None, user_namespace: str | None) -> Nest:
+def _fork_init(
+    maps: tuple[IdMap, IdMap] | None, user_namespace: str | None, *, new_network: bool
+) -> Nest:
     ours, theirs = sockets.pair()
     fd = None if user_namespace is None else os.open(user_namespace, os.O_RDONLY | os.O_CLOEXEC)
     pid = processes.fork_raw()
     if pid == 0:
         ours.close()
         processes.close_descriptors({0, 1, 2, theirs.fileno(), *(() if fd is None else (fd,))})
-        init.begin(theirs, fd)
+        init.begin(theirs, fd, new_network=new_network)
     theirs.close()
     if fd is not None:
         os.close(fd)
-    nest = Nest(pid, ours, maps)
+    nest = Nest(pid, ours, maps, has_network=new_network)
     try:
         protocol.expect(ours, protocol.UNSHARED)
         if maps is not None:
@@ -105,6 +115,11 @@ def _fork_init(maps: tuple[IdMap, IdMap] | None, user_namespace: str | None) -> 
         nest.abandon()
         raise
     return nest
+
+
+def wants_new_network(bundle: dict[str, Any]) -> bool:
+    """Whether the container gets a network namespace of its own."""
+    return {"type": "network"} in bundle["config"]["linux"]["namespaces"]
 
 
 def create(nest: Nest, bundle: dict[str, Any], streams: tuple[int, int, int]) -> Container:
@@ -125,9 +140,6 @@ def create(nest: Nest, bundle: dict[str, Any], streams: tuple[int, int, int]) ->
                 opened.append(_open_namespace(entry["type"], entry["path"]))
         channel.send(protocol.BUNDLE, {**bundle, "fd_names": names}, fds=(*streams, *opened))
         (pid, servers), _ = protocol.expect(channel, protocol.PID)
-        holder_pid = nest.pid if init.shares_pids(bundle["config"]) else 0
-        if not holder_pid:
-            os.waitpid(nest.pid, 0)
         started = processes.start_time(pid)
         if started is None:
             raise protocol.Disconnected(protocol.PLACED)
@@ -142,7 +154,7 @@ def create(nest: Nest, bundle: dict[str, Any], streams: tuple[int, int, int]) ->
     finally:
         for fd in opened:
             os.close(fd)
-    return Container(pid, started, channel, -1, refused, servers, holder_pid=holder_pid)
+    return Container(pid, started, channel, -1, refused, servers, holder_pid=nest.pid)
 
 
 def wait_until_ready(container: Container) -> Container:

@@ -30,33 +30,37 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 
-def begin(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
+def begin(
+    channel: sockets.Channel, user_namespace_fd: int | None, *, new_network: bool
+) -> NoReturn:
     """As `init`, from a sealed copy of the interpreter where its own file could be changed by the container's root."""
     try:
         if sealed.is_needed():
             fds = [channel.fileno(), *([] if user_namespace_fd is None else [user_namespace_fd])]
             for fd in fds:
                 os.set_inheritable(fd, True)
-            sealed.execute(fresh.command("pod.runtime.init", "resume", *fds))
+            sealed.execute(fresh.command("pod.runtime.init", "resume", int(new_network), *fds))
     except BaseException as error:  # noqa: BLE001  the process ends here
         _report(channel, error)
-    init(channel, user_namespace_fd)
+    init(channel, user_namespace_fd, new_network=new_network)
 
 
-def resume(channel_fd: int, user_namespace_fd: int | None = None) -> NoReturn:
+def resume(new_network: int, channel_fd: int, user_namespace_fd: int | None = None) -> NoReturn:
     """Go on in a fresh interpreter, on inherited descriptors; never returns."""
     if user_namespace_fd is not None:
         os.set_inheritable(user_namespace_fd, False)
-    init(sockets.from_fd(channel_fd), user_namespace_fd)
+    init(sockets.from_fd(channel_fd), user_namespace_fd, new_network=bool(new_network))
 
 
-def init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
+def init(channel: sockets.Channel, user_namespace_fd: int | None, *, new_network: bool) -> NoReturn:
     """Become process 1 of a container; never returns. `user_namespace_fd` joins a user namespace instead of a new one.
 
+    `new_network` makes the network namespace, the dearest of all, before it is known what to build. Process 1 is a
+    child of this process, which stays until the network is up, so that its helper finds the namespaces.
     The caller has just forked, has one thread, and has closed every descriptor that is not needed here.
     """
     try:
-        _init(channel, user_namespace_fd)
+        _init(channel, user_namespace_fd, new_network=new_network)
     except BaseException as error:  # noqa: BLE001  the process ends here
         _report(channel, error)
 
@@ -69,16 +73,18 @@ def _report(channel: sockets.Channel, error: BaseException) -> NoReturn:
     processes.leave(exits.FAILED)
 
 
-def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
+def _init(
+    channel: sockets.Channel, user_namespace_fd: int | None, *, new_network: bool
+) -> NoReturn:
     # 1. The user namespace comes first: it owns every other namespace made below.
     if user_namespace_fd is None:
         syscalls.unshare(namespaces.CLONE_NEWUSER)
-        channel.send(protocol.UNSHARED)
-        protocol.expect(channel, protocol.MAPPED)
     else:
         syscalls.setns(user_namespace_fd, namespaces.CLONE_NEWUSER)
-        channel.send(protocol.UNSHARED)
-        protocol.expect(channel, protocol.MAPPED)
+    channel.send(protocol.UNSHARED)
+    if new_network:
+        syscalls.unshare(namespaces.CLONE_NEWNET)  # while newuidmap runs
+    protocol.expect(channel, protocol.MAPPED)
 
     faults.step("init: mapped")
     # 2. What to build. It comes so late because the user namespace is often prepared before it is known.
@@ -102,11 +108,12 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
     for kind, path in wanted.items():
         if path is not None and kind not in {"user", "cgroup"}:
             syscalls.setns(named_fds[f"namespace:{kind}"], namespaces.FLAGS[kind])
+    made = {"user", "cgroup", *(["network"] if new_network else [])}
     syscalls.unshare(
         sum(
             namespaces.FLAGS[kind]
             for kind, path in wanted.items()
-            if path is None and kind not in {"user", "cgroup"}
+            if path is None and kind not in made
         )
     )
 
@@ -121,15 +128,13 @@ def _init(channel: sockets.Channel, user_namespace_fd: int | None) -> NoReturn:
         # The change of user has cleared it, and the monitor and the network helper still open our /proc files.
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
 
-    # 6. A new PID namespace begins with the next child. Its parent leaves; the monitor, a subreaper, inherits it.
-    #    Where others can see the child, the parent stays until the network is up.
+    # 6. A new PID namespace begins with the next child. Its parent stays until the network is up; then the monitor, a
+    #    subreaper, inherits it.
     pid = processes.fork_raw()
     if pid:
         channel.send(protocol.PID, pid, [] if server is None else [(server.pid, server.started)])
         faults.step("init: forked")
-        if is_seen:
-            _hold_namespaces(channel, pid)
-        os._exit(0)
+        _hold_namespaces(channel, pid)
 
     # 7. The cgroup that we are in at this unshare becomes the root we see inside, so the monitor places us first.
     protocol.expect(channel, protocol.PLACED)
@@ -243,7 +248,7 @@ def shares_pids(config: dict[str, Any]) -> bool:
 
 
 def _hold_namespaces(channel: sockets.Channel, child: int) -> NoReturn:
-    """Stay as the process through which the network helper reaches the namespaces of a child that is not dumpable.
+    """Stay as the process through which the network helper reaches the namespaces, also of a child that is not dumpable.
 
     We are not in the PID namespace that it shares, where others could look into us. Until the monitor kills us or ends.
     """
