@@ -248,7 +248,7 @@ def shares_pids(config: dict[str, Any]) -> bool:
 
 
 def _hold_namespaces(channel: sockets.Channel, child: int) -> NoReturn:
-    """Stay as the process through which the network helper reaches the namespaces, whether the child is dumpable or not.
+    """Stay as the process through which the network helper reaches the namespaces of the container.
 
     We are not in the PID namespace that it shares, where others could look into us. Until the monitor kills us or ends.
     """
