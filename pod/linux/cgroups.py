@@ -83,11 +83,15 @@ def create(path: str, wanted: set[str]) -> None:
 
 
 def set_values(path: str, files: dict[str, str]) -> dict[str, str]:
-    """Write limits such as {"memory.max": "1048576"}; what could not be written, as {file: reason}."""
+    """Write limits such as {"memory.max": "1048576"}; what could not be written, as {file: reason}.
+
+    A value of several lines ("io.max", one for each device) is written line by line, as the kernel takes it.
+    """
     refused = {}
     for name, value in files.items():
         try:
-            _write(f"{path}/{name}", value)
+            for line in value.split("\n"):
+                _write(f"{path}/{name}", line)
         except FileNotFoundError:
             refused[name] = f"the {name.partition('.')[0]} controller is not delegated"
         except OSError as error:

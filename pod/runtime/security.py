@@ -135,13 +135,18 @@ def write_sysctls(values: dict[str, str]) -> None:
     """`linux.sysctl`: kernel parameters of the container's own namespaces."""
     for name, value in values.items():
         try:
-            with open(f"/proc/sys/{name.replace('.', '/')}", "w", encoding="utf-8") as file:
+            with open(sysctl_path(name), "w", encoding="utf-8") as file:
                 file.write(value)
         except OSError as error:
             raise PodError(
                 f"sysctl '{name}' cannot be set to '{value}': {error.strerror}",
                 hint="only parameters of the container's own network, IPC and UTS namespaces can be set",
             ) from error
+
+
+def sysctl_path(name: str) -> str:
+    """The file of a kernel parameter. A slash in its name is a dot there: "eth0/100" for eth0.100, sysctl.d(5)."""
+    return "/proc/sys/" + name.translate({ord("."): "/", ord("/"): "."})
 
 
 def become(identity: Identity) -> None:

@@ -22,6 +22,7 @@ from pod.runtime import create, external, join
 from pod.spec import bundle
 from pod.spec.container import ContainerConfig
 from tests.support.images import busybox_layer
+from tests.support.waiting import until
 
 ID = "c" * 64
 NOBODY_COMES_SECONDS = 30
@@ -76,7 +77,7 @@ class Bench:
         prepare: Callable[[str], None] | None = None,
         **config: Any,
     ) -> Outcome:
-        """Run `arguments` in a new container to the end; a `sleep` after `joins` is killed.
+        """Run `arguments` in a new container to the end. With `joins` it comes to a `sleep`, which is killed afterwards.
 
         `config` are fields of ContainerConfig, `facts` of Facts, `changes` of the bundle; `edit` may change the OCI
         document. `meanwhile` is called, in the process that plays the monitor, with the pid of the running container;
@@ -131,6 +132,7 @@ class _Run:
                 "gid_maps": maps[1],
                 "available_capabilities": capabilities.NAMES[: capabilities.last_known() + 1],
                 "own_limits": own_limits(),
+                "ipc_directories": tuple(filter(os.path.isdir, ("/dev/shm", "/dev/mqueue"))),
                 **facts,
             }
         )
@@ -207,6 +209,8 @@ class _Run:
         if container.terminal_fd >= 0:
             ours = [container.terminal_fd]
         try:
+            if joins:
+                until(lambda: _is_asleep(container.pid), "asleep")
             joined = [self._join(container, one) for one in joins]
             if meanwhile is not None:
                 meanwhile(container.pid)
@@ -255,6 +259,20 @@ class _Run:
         out, err = _read_all([joined.terminal_fd] if one.terminal else ours)
         _, status = os.waitpid(joined.pid, 0)
         return exits.from_wait_status(status), out, err
+
+
+def _is_asleep(pid: int) -> bool:
+    """Whether process 1 or a child of it has come to its `sleep`."""
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        numbers = [str(pid), *file.read().split()]
+    for number in numbers:
+        try:
+            with open(f"/proc/{number}/comm") as file:
+                if file.read() == "sleep\n":
+                    return True
+        except OSError:
+            continue  # it has ended
+    return False
 
 
 def _without_network(config: dict[str, Any]) -> dict[str, Any]:

@@ -89,6 +89,16 @@ def test_limits_that_cannot_be_set_are_told_with_their_reason(group: str) -> Non
     }
 
 
+def test_limit_of_several_lines_is_written_line_by_line(group: str) -> None:
+    os.mkfifo(f"{group}/io.max")
+    fd = os.open(f"{group}/io.max", os.O_RDWR | os.O_NONBLOCK)
+    try:
+        assert cgroups.set_values(group, {"io.max": "8:0 rbps=1\n8:16 wiops=2"}) == {}
+        assert os.read(fd, 1000) == b"8:0 rbps=18:16 wiops=2"  # two writes, none with a new line
+    finally:
+        os.close(fd)
+
+
 def test_nothing_is_delegated_without_a_unified_hierarchy(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
