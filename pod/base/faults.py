@@ -15,6 +15,11 @@ _SIGNAL = int(os.environ.get("POD_TEST_KILL_WITH", "9"))
 _IS_ARMED = bool(_KILL_AT or _STEPS_FILE)
 
 
+def seconds(name: str, default: float) -> float:
+    """A time that a test may shorten: POD_TEST_NAME_SECONDS."""
+    return float(os.environ.get(f"POD_TEST_{name}_SECONDS", default))
+
+
 def step(name: str) -> None:
     """This process has come to the step `name`."""
     if _IS_ARMED:

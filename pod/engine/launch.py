@@ -42,12 +42,11 @@ def launch(
     *,
     attach: bool,
     window: tuple[int, int] = (0, 0),
-    streams: tuple[int, int, int] | None = None,
 ) -> sockets.Channel:
     """Start the container; the caller holds its lock and owns the channel that is returned.
 
-    With `attach` the channel carries the container's output from its beginning. `streams` are passed on with the log
-    driver "passthrough". On failure the row is as before and the error is raised.
+    With `attach` the channel carries the container's output from its beginning. With the log driver "passthrough" our
+    own streams become the container's. On failure the row is as before and the error is raised.
     """
     run_directory = engine.paths.run(container.id)
     paths.make_private(engine.paths.run_containers)
@@ -62,7 +61,7 @@ def launch(
         # Until the monitor writes its own: what there is to clean up when it is killed before that.
         state = {"cgroup": order["bundle"]["cgroup"]}
         files.write_json(f"{run_directory}/{monitor.STATE_FILE}", state, sync=False)
-        channel = _start_monitor(engine, container, order, streams)
+        channel = _start_monitor(engine, container, order)
     except BaseException as error:
         outcome = {"error": str(error)} if isinstance(error, PodError) else {}
         containers.set_created(engine.database, container.id, outcome)
@@ -71,17 +70,12 @@ def launch(
     return channel
 
 
-def _start_monitor(
-    engine: Engine,
-    container: Container,
-    order: dict[str, Any],
-    streams: tuple[int, int, int] | None,
-) -> sockets.Channel:
+def _start_monitor(engine: Engine, container: Container, order: dict[str, Any]) -> sockets.Channel:
     """Give the order to a monitor and wait until the container runs; if that fails, nothing is left of either."""
     channel = engine.take_monitor() or _spawn_monitor()
     has_failed = False
     try:
-        _send_order(channel, container, order, streams)
+        _send_order(channel, container, order)
         faults.step("launch: ordered")
         report = channel.receive()
         has_failed = _is_error(report)
@@ -96,14 +90,9 @@ def _start_monitor(
     return channel
 
 
-def _send_order(
-    channel: sockets.Channel,
-    container: Container,
-    order: dict[str, Any],
-    streams: tuple[int, int, int] | None,
-) -> None:
+def _send_order(channel: sockets.Channel, container: Container, order: dict[str, Any]) -> None:
     try:
-        channel.send(order, fds=streams or ())
+        channel.send(order, fds=(0, 1, 2) if order["passthrough"] else ())
     except (BrokenPipeError, ConnectionResetError) as error:
         raise MonitorFailed(container) from error
 

@@ -61,16 +61,14 @@ def run(
     container, lock = create.create(
         engine, config, image, name=options.name, replace=options.replaces, active=True
     )
-    attach = not options.detach and config.log.driver != "passthrough"
     try:
         _write_cid_file(container)
         start.start_needed(engine, container.config)
         channel = launch.launch(
             engine,
             container,
-            attach=attach,
+            attach=not options.detach,
             window=terminal.own_window() if config.terminal else (0, 0),
-            streams=(0, 1, 2) if config.log.driver == "passthrough" else None,
         )
     except BaseException:
         if config.auto_remove:
@@ -144,7 +142,9 @@ def see_through(
         terminal.send_message(channel, monitor.FINISHING)
         outcome = terminal.Attachment(
             channel,
-            read_stdin=read_stdin,
+            # With "passthrough" the container itself reads it.
+            # With "passthrough" the container itself reads it.
+            read_stdin=read_stdin and config.log.driver != "passthrough",
             raw=config.terminal,
             detach_keys=detach_keys,
             outputs=("stdout" in streams, "stderr" in streams or config.terminal),

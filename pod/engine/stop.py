@@ -75,14 +75,20 @@ def stop_locked(
 
 
 def kill(engine: Engine, container: Container, number: int) -> None:
-    """Send a signal to process 1 of a running container. Raises NotRunning."""
+    """Send a signal to process 1 of a running container. Raises NotRunning.
+
+    SIGKILL ends the restart policy, too, also while it waits to start the container again.
+    """
     from pod.engine import lookup
 
-    container, run = lookup.running(engine, container.id)
+    container, run = finish.refresh(engine, container)
+    is_waiting = run is not None and run.condition == "restarting" and number == signals.SIGKILL
+    if run is None or (run.condition != "running" and not is_waiting):
+        raise lookup.NotRunning(container)
     if number == signals.SIGKILL:
         client = Client(engine, container)
         client.stop_restarts(_NOTE_SECONDS)
         client.close()
         run = finish.read_run(engine, container)
-    if not send(run, number):
+    if not send(run, number) and not is_waiting:
         raise lookup.NotRunning(container)

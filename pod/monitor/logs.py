@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def open_driver(settings: dict[str, Any]) -> Driver:
     """The driver that `settings` ask for: driver, path, max_size (bytes, 0 for no limit), max_files, and names."""
     driver = settings["driver"]
-    if driver == "none":
+    if driver in {"none", "passthrough"}:
         return Nothing()
     if driver == "journald":
         from pod.monitor.journal import Journal
@@ -48,7 +48,7 @@ def open_driver(settings: dict[str, Any]) -> Driver:
 
 
 class Nothing:
-    """Driver "none": output reaches attached terminals only."""
+    """Drivers "none", whose output reaches attached terminals only, and "passthrough", which has none."""
 
     def write(self, stream: str, data: bytes) -> None:
         pass

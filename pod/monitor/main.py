@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 _FINISH_SECONDS = 60.0  # that the command at a terminal may take to show the rest of the output
 _RETRY_SECONDS = 1.0
 _SETTLED_SECONDS = 10.0  # a container that ran this long has not failed "at once"
-_SHRINK_SECONDS = 4.0  # most containers that live longer live long
+_SHRINK_SECONDS = faults.seconds("SHRINK", 4.0)  # most containers that live longer live long
 
 
 def main(channel: sockets.Channel, expected_maps: tuple[IdMap, IdMap] | None) -> NoReturn:

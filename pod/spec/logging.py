@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 DEFAULT_DRIVER = "k8s-file"
 _FILE_DRIVERS = frozenset(("k8s-file", "json-file"))
-DRIVERS = ("k8s-file", "json-file", "journald", "none", "passthrough", "passthrough-tty")
-_ALIASES = {"": DEFAULT_DRIVER, "local": "k8s-file"}
+DRIVERS = ("k8s-file", "json-file", "journald", "none", "passthrough")
+_ALIASES = {"": DEFAULT_DRIVER, "local": "k8s-file", "passthrough-tty": "passthrough"}
 _REMOTE = frozenset("syslog gelf fluentd awslogs splunk etwlogs gcplogs logentries".split())
 _BY_DRIVER = {
     "path": _FILE_DRIVERS,
@@ -47,7 +47,10 @@ class LogConfig(Record):
 
 
 def parse_log_driver(text: str) -> str:
-    """`--log-driver`: one of DRIVERS; "" is the default, and docker's 'local' a file as well."""
+    """`--log-driver`: one of DRIVERS; "" is the default, and docker's 'local' a file as well.
+
+    What podman refuses without "-tty", a terminal as the container's stream, is never refused here.
+    """
     driver = _ALIASES.get(text, text)
     if driver in _REMOTE:
         raise Unsupported(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.connections import has_connection, is_attached
 from tests.support.engine import Engine
 from tests.support.terminal import Terminal
 from tests.support.waiting import until
@@ -34,28 +35,6 @@ def start(pod: Engine, name: str, script: str, *options: str) -> None:
 
 def let_go(pod: Engine, name: str) -> None:
     pod("exec", name, "touch", "/go")
-
-
-def is_attached(pid: int) -> bool:
-    """Whether the command of this process serves its connection; the monitor has been told by then."""
-    return any("eventpoll" in link for link in descriptors(pid))
-
-
-def has_connection(pid: int) -> bool:
-    """Whether the process, or a child of it, has a socket open."""
-    with open(f"/proc/{pid}/task/{pid}/children") as file:
-        pids = [pid, *map(int, file.read().split())]
-    return any(link.startswith("socket:") for one in pids for link in descriptors(one))
-
-
-def descriptors(pid: int) -> list[str]:
-    links = []
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
-        except FileNotFoundError:
-            continue
-    return links
 
 
 def resident_kilobytes(pid: int) -> int:

@@ -141,7 +141,7 @@ def check_lifetime(arguments: Arguments, config: ContainerConfig) -> None:
         )
     if arguments.flag("replace") and not arguments.text("name"):
         raise UsageError("--replace needs --name, which says what is replaced")
-    if config.log.driver.startswith("passthrough") and config.terminal:
+    if config.log.driver == "passthrough" and config.terminal:
         raise UsageError(f"--tty excludes --log-driver={config.log.driver}")
 
 

@@ -18,7 +18,7 @@ from pod.spec.logging import LogConfig, parse_log_driver, parse_log_options
         ("journald", "journald"),
         ("none", "none"),
         ("passthrough", "passthrough"),
-        ("passthrough-tty", "passthrough-tty"),
+        ("passthrough-tty", "passthrough"),
     ],
 )
 def test_driver_is_read(text: str, driver: str) -> None:

@@ -1,0 +1,27 @@
+"""Whether a command has come so far that it is connected to a container's monitor, from its descriptors."""
+
+from __future__ import annotations
+
+import os
+
+
+def is_attached(pid: int) -> bool:
+    """Whether the command of this process serves its connection; the monitor has been told by then."""
+    return any("eventpoll" in link for link in descriptors(pid))
+
+
+def has_connection(pid: int) -> bool:
+    """Whether the process, or a child of it, has a socket open."""
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        pids = [pid, *map(int, file.read().split())]
+    return any(link.startswith("socket:") for one in pids for link in descriptors(one))
+
+
+def descriptors(pid: int) -> list[str]:
+    links = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except FileNotFoundError:
+            continue
+    return links
