@@ -255,6 +255,7 @@ print(*document["project"]["dependencies"], sep="\n")
 if sys.argv[2] == "dev":
     print(*document["project"]["optional-dependencies"]["dev"], sep="\n")
 print("setuptools>=70.1")  # the first that builds wheels alone; install_pod builds with what is in .venv
+print("pip>=25.1")  # the program that older ones write imports `re`, 4 ms of every start
 PYTHON
 }
 
