@@ -5,6 +5,8 @@ Source: the OCI image specification, config.md, "Properties"; podman-run(1) for 
 
 from __future__ import annotations
 
+import posixpath
+
 from pod.spec import environment
 from pod.spec.mounts import Mount
 from pod.spec.ports import parse_expose
@@ -62,8 +64,9 @@ def _image_volumes(config: ContainerConfig, volumes: Iterable[str]) -> list[Moun
     kind = "tmpfs" if config.image_volumes == "tmpfs" else "volume"
     found = []
     for volume in volumes:
-        target = "/" + volume.strip("/")
+        target = posixpath.normpath(f"/{volume.strip('/')}")
         if target not in taken and target != "/":
+            taken.add(target)
             found.append(
                 Mount(
                     kind, target, options=("nosuid", "nodev"), origin=f"the image's volume {volume}"

@@ -77,7 +77,7 @@ class Bench:
         prepare: Callable[[str], None] | None = None,
         **config: Any,
     ) -> Outcome:
-        """Run `arguments` in a new container to the end. With `joins` it comes to a `sleep`, which is killed afterwards.
+        """Run `arguments` in a new container to the end. With `joins` it comes to a `sleep`, killed after them.
 
         `config` are fields of ContainerConfig, `facts` of Facts, `changes` of the bundle; `edit` may change the OCI
         document. `meanwhile` is called, in the process that plays the monitor, with the pid of the running container;

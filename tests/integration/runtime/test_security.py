@@ -118,7 +118,8 @@ NODES = ("null", "zero", "full", "random", "urandom", "tty")
 
 def test_usual_devices(bench: Bench, runtime: str) -> None:
     script = (
-        f"cd /dev; stat -c '%n %t:%T %a' {' '.join(NODES)}; for name in fd stdin stdout stderr ptmx; do readlink $name; done; "
+        f"cd /dev; stat -c '%n %t:%T %a' {' '.join(NODES)}; "
+        "for name in fd stdin stdout stderr ptmx; do readlink $name; done; "
         "head -c 3 zero | wc -c; echo x >null; ls pts shm mqueue | wc -w"
     )
     expected = []
