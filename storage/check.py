@@ -67,6 +67,9 @@ def repair(store: Store, problems: Iterable[Problem]) -> list[Problem]:
     bad_blobs = {problem.subject for problem in found if problem.kind == BLOB}
     bad_images = {problem.subject for problem in found if problem.kind == IMAGE}
     missing = {problem.subject for problem in found if problem.kind == LAYER}
+    with store.lock():
+        for diff_id in missing:
+            store.layers.remove(diff_id)  # its record may be there
     for image in store.images.list():
         needed = {image.digest, image.id, *(layer.digest for layer in image.layers)}
         if needed & bad_blobs:
@@ -100,9 +103,9 @@ def _image_problems(
         elif not quick and _digest_on_disk(store, digest) != digest:
             yield Problem(BLOB, digest, f"blob '{digest}' of image '{shown}' has other content")
     for diff_id in image.diff_ids:
-        if diff_id in checked:
+        if f"layer {diff_id}" in checked:  # that of a plain layer is also the digest of its blob
             continue
-        checked.add(diff_id)
+        checked.add(f"layer {diff_id}")
         if not store.layers.has(diff_id) or not os.path.isdir(store.layers.path(diff_id)):
             yield Problem(LAYER, diff_id, f"layer '{diff_id}' of image '{shown}' is missing")
 
