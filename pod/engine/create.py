@@ -15,6 +15,7 @@ from pod.engine.namefiles import check_timezone, hostname_of
 from pod.linux import processes
 from pod.spec import merge
 from pod.spec.bundle import ROOT, is_own, overlay_directory
+from pod.spec.defaults import SYSTEMD_STOP_SIGNAL, wants_systemd
 from pod.spec.ports import merge_ports, publish_all
 from pod.spec.resources import check_sysctls
 from pod.state import containers
@@ -84,7 +85,7 @@ def _create(
         faults.step("create: root file system")
         config = engine_volumes.prepare(engine, config, directory, undo, maps)
         faults.step("create: volumes")
-        config = _with_hostname(config, container_id)
+        config = _with_own_variables(config, container_id)
         _make_overlay_directories(config, directory, maps)
         container = containers.Container(
             id=container_id,
@@ -121,7 +122,9 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
         found: Any = image.config().get("config")
         if found:
             execution = found
+    has_stop_signal = bool(config.stop_signal or execution.get("StopSignal"))
     config = merge.with_image_defaults(config, execution, default_environment(engine))
+    config = _with_systemd(config, has_stop_signal=has_stop_signal)
     if config.userns.mode == "user":
         config = userns.settle(engine, config, image)
     if config.userns.mode == "keep-id" and not config.user:
@@ -156,6 +159,14 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
     return _with_ids(engine, config)
 
 
+def _with_systemd(config: ContainerConfig, *, has_stop_signal: bool) -> ContainerConfig:
+    """The configuration with what --systemd means for it decided (podman-run(1), --systemd)."""
+    if not wants_systemd(config.systemd, config.arguments):
+        return config.replace(systemd="false")
+    signal = config.stop_signal if has_stop_signal else SYSTEMD_STOP_SIGNAL
+    return config.replace(systemd="always", stop_signal=signal)
+
+
 def _check_apparmor(config: ContainerConfig) -> None:
     profile = config.security.apparmor
     if profile in {"", "unconfined"} or config.privileged:
@@ -182,15 +193,15 @@ def default_environment(engine: Engine) -> dict[str, str]:
     return variables
 
 
-def _with_hostname(config: ContainerConfig, container_id: str) -> ContainerConfig:
-    """The configuration with the variable HOSTNAME, unless it was set or unset by the user."""
-    entries = config.environment
-    if any(entry.startswith("HOSTNAME=") for entry in entries):
-        return config
-    if "HOSTNAME" in config.unset_environment:
-        return config
-    hostname = hostname_of(config, container_id)
-    return config.replace(environment=(*entries, f"HOSTNAME={hostname}"))
+def _with_own_variables(config: ContainerConfig, container_id: str) -> ContainerConfig:
+    """The configuration with variables that depend on the id, unless they were set or unset by the user."""
+    own = {"HOSTNAME": hostname_of(config, container_id)}
+    if config.systemd == "always":
+        own["container_uuid"] = container_id[:32]
+    taken = {entry.partition("=")[0] for entry in config.environment}
+    taken |= set(config.unset_environment)
+    added = [f"{name}={value}" for name, value in own.items() if name not in taken]
+    return config.replace(environment=(*config.environment, *added))
 
 
 def _with_ids(engine: Engine, config: ContainerConfig) -> ContainerConfig:

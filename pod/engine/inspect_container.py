@@ -254,6 +254,7 @@ def _config(container: Container) -> dict[str, Any]:
         "Timeout": config.timeout,
         "StopTimeout": config.stop_timeout,
         "Passwd": config.passwd_entry is not None,
+        "SystemdMode": config.systemd == "always",
     }
 
 

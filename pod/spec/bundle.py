@@ -174,9 +174,14 @@ def _linux(config: ContainerConfig, facts: Facts) -> Linux:
         "maskedPaths": list(
             masked_paths(defaults.MASKED_PATHS, config.security, privileged=config.privileged)
         ),
-        "readonlyPaths": list(
-            read_only_paths(defaults.READ_ONLY_PATHS, config.security, privileged=config.privileged)
-        ),
+        "readonlyPaths": [
+            path
+            for path in read_only_paths(
+                defaults.READ_ONLY_PATHS, config.security, privileged=config.privileged
+            )
+            # systemd makes groups in the container's own part of the tree.
+            if path != "/sys/fs/cgroup" or config.systemd != "always"
+        ],
     }
     if facts.cgroup:
         document["cgroupsPath"] = facts.cgroup
@@ -216,6 +221,8 @@ def _sysctls(config: ContainerConfig, facts: Facts) -> dict[str, str]:
 def _mounts(config: ContainerConfig, facts: Facts) -> list[RuntimeMount]:
     """The system's mounts, then the user's and our generated files, outer directories before inner ones."""
     asked = list(config.mounts)
+    if config.systemd == "always":
+        asked += _systemd_places(asked)
     if config.read_only and config.read_only_tmpfs:
         asked += _writable_places(asked)
     targets = {mount.target for mount in asked}
@@ -266,7 +273,10 @@ def _system_mounts(config: ContainerConfig, facts: Facts) -> list[RuntimeMount]:
                     mount.target,
                     ["rbind", "nosuid", "noexec", "nodev", "ro"],
                 )
-        if config.privileged and mount.target.startswith("/sys") and kind != "bind":
+        writes_sys = config.privileged or (
+            config.systemd == "always" and mount.target == "/sys/fs/cgroup"
+        )
+        if writes_sys and mount.target.startswith("/sys") and kind != "bind":
             options = ["rw" if word == "ro" else word for word in options]
         entries.append(_entry(mount.target, kind, source, options))
     return entries
@@ -274,6 +284,17 @@ def _system_mounts(config: ContainerConfig, facts: Facts) -> list[RuntimeMount]:
 
 def _is_mapped(number: int, extents: IdMap) -> bool:
     return any(first <= number < first + count for first, _, count in extents)
+
+
+def _systemd_places(asked: list[Mount]) -> list[Mount]:
+    from pod.spec.mounts import Mount
+
+    taken = {mount.target for mount in asked}
+    return [
+        Mount("tmpfs", target, options=("nosuid", "nodev", f"mode={mode:o}"))
+        for target, mode in defaults.SYSTEMD_TMPFS.items()
+        if target not in taken
+    ]
 
 
 def _writable_places(asked: list[Mount]) -> list[Mount]:

@@ -64,6 +64,7 @@ class ContainerConfig(Record):
     attach: tuple[str, ...] = ()  # of --attach: "stdin", "stdout", "stderr"
     init: bool = False
     init_path: str = ""
+    systemd: str = "true"  # --systemd; once created: "always" or "false"
     passwd_entry: str | None = ""  # line for an unknown user; "" for the usual one, None for none
     timezone: str = ""
 

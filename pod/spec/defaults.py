@@ -62,7 +62,7 @@ UMASK = 0o022
 DETACH_KEYS = "ctrl-p,ctrl-q"
 # With --read-only, these can still be written, unless --read-only-tmpfs=false
 READ_ONLY_TMPFS = ("/run", "/tmp", "/var/tmp")
-SYSTEMD_TMPFS = ("/run", "/run/lock", "/tmp", "/var/log/journal")
+SYSTEMD_TMPFS = {"/run": 0o755, "/run/lock": 0o755, "/tmp": 0o1777, "/var/log/journal": 0o755}
 _INIT_PROGRAMS = frozenset(
     "/sbin/init /usr/sbin/init /usr/local/sbin/init systemd /usr/lib/systemd/systemd".split()
 )

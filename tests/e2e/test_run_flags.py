@@ -312,7 +312,21 @@ def test_no_limit_is_nothing_to_warn_of(pod: Engine) -> None:
     assert run(pod, "--pids-limit", "0", "busybox", "true").stderr == ""
 
 
-# Images
+# Images and the caller's environment
+
+
+def test_variables_that_stand_for_options(pod: Engine) -> None:
+    environment = {"PODMAN_USERNS": "keep-id"}
+    assert run(pod, "busybox", "id", "-u", env=environment).out == str(os.getuid())
+    assert run(pod, "--userns", "host", "busybox", "id", "-u", env=environment).out == "0"
+
+
+@pytest.mark.not_podman("it is docker's")
+def test_default_platform(pod: Engine) -> None:
+    other = "arm64" if os.uname().machine == "x86_64" else "amd64"
+    environment = {"DOCKER_DEFAULT_PLATFORM": f"linux/{other}"}
+    result = run(pod, "--pull=never", "busybox", "true", env=environment, status=125)
+    assert f"linux/{other}" in result.stderr
 
 
 def test_pull_policies_when_the_registry_does_not_have_it(pod: Engine) -> None:
@@ -422,6 +436,31 @@ def test_init_program_of_ones_own(pod: Engine) -> None:
     words = ["--init", "--init-path", "/usr/bin/catatonit", "busybox", "sh", "-c"]
     script = "cat /proc/1/comm; echo $$"
     assert run(pod, *words, script).lines == ["podman-init", "2"]
+
+
+@pytest.mark.parametrize("options", [["--systemd", "always"], ["--entrypoint", "/sbin/init"]])
+def test_systemd_gets_what_it_needs(pod: Engine, options: list[str]) -> None:
+    number = pod("create", "--network=none", *options, "busybox", "sh").out
+    signal = pod("inspect", "-f", "{{.Config.StopSignal}}", number).out
+    assert signal in {"SIGRTMIN+3", "37"}
+    if "always" not in options:
+        return
+    script = (
+        "stat -f -c %T /run /run/lock /tmp /var/log/journal; stat -c %a /tmp; echo $container_uuid;"
+        "mkdir /sys/fs/cgroup/made && rmdir /sys/fs/cgroup/made && echo writable"
+    )
+    lines = shell(pod, script, *options)
+    assert lines[:5] == ["tmpfs"] * 4 + ["1777"]
+    assert len(lines[5]) == 32
+    assert lines[6] == "writable"
+
+
+def test_other_programs_are_not_taken_for_systemd(pod: Engine) -> None:
+    options = ["--systemd", "false", "--entrypoint", "/sbin/init"]
+    for words in (options, ["--entrypoint", "sh"]):
+        number = pod("create", *words, "busybox").out
+        assert pod("inspect", "-f", "{{.Config.StopSignal}}", number).out in {"SIGTERM", "15"}
+    assert "--systemd" in pod("create", "--systemd", "maybe", "busybox", status=125).stderr
 
 
 # Network

@@ -150,7 +150,9 @@ def read_platform(arguments: Arguments) -> str:
     parts = [arguments.text(name) or "" for name in ("os", "arch", "variant")]
     whole = arguments.text("platform")
     if whole is None and not any(parts):
-        return ""
+        whole = os.environ.get("DOCKER_DEFAULT_PLATFORM")
+        if not whole:
+            return ""
     from pod.image.platform import parse_platform, platform_of
 
     if whole is None:

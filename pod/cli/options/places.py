@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pod.base.errors import Unsupported, UsageError
 from pod.cli.declare import Option
 from pod.spec import mounts, namespaces
@@ -130,6 +132,10 @@ def place_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, Any]
         changes["userns"] = parse_user_namespace(
             arguments.text("userns") or "", arguments.texts("uidmap"), arguments.texts("gidmap")
         )
+    elif os.environ.get("PODMAN_USERNS"):
+        from pod.spec.userns import parse_userns
+
+        changes["userns"] = parse_userns(os.environ["PODMAN_USERNS"])
     if arguments.given("device"):
         from pod.spec.devices import parse_device
 

@@ -106,6 +106,12 @@ OPTIONS = (
         "That line; $USERNAME, $UID, $GID, $NAME and $HOME are filled in",
         metavar="LINE",
     ),
+    Option(
+        ("--systemd",),
+        "text",
+        "Prepare the container for systemd: true (when that is its command), false, always",
+        metavar="MODE",
+    ),
     TTY,
     Option(
         ("--tz",),
@@ -148,6 +154,7 @@ def process_changes(
         "init": ("init", lambda it: it.flag("init")),
         "init_path": ("init_path", lambda it: it.text("init_path")),
         "passwd_entry": ("passwd_entry", lambda it: it.text("passwd_entry")),
+        "systemd": ("systemd", _systemd),
         "tz": ("timezone", lambda it: it.text("tz") or ""),
         "umask": ("umask", _umask),
         "user": ("user", _user),
@@ -249,6 +256,15 @@ def _hostname(arguments: Arguments) -> str:
     from pod.spec.hosts import parse_hostname
 
     return parse_hostname(arguments.text("hostname") or "")
+
+
+def _systemd(arguments: Arguments) -> str:
+    text = (arguments.text("systemd") or "").lower()
+    if text not in {"true", "false", "always"}:
+        raise UsageError(
+            f"invalid argument '{text}' for '--systemd': expected is one of true, false, always"
+        )
+    return text
 
 
 def _umask(arguments: Arguments) -> int:

@@ -71,7 +71,6 @@ _TEXTS = {
     "--shm-size-systemd": _LATER,
     "--subgidname": "the ids are those that /etc/subgid gives to you",
     "--subuidname": "the ids are those that /etc/subuid gives to you",
-    "--systemd": _LATER,
     "--volume-driver": "pod has no volume plugins",
 }
 
