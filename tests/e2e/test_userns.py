@@ -337,3 +337,144 @@ def test_image_mounts(pod: Engine, owners: Callable[..., str], userns: str) -> N
         f"type=image,source={owners()},target=/mnt",
     )
     assert pod("run", *QUICK, *words, "busybox", "stat", "-c", "%u", "/mnt/owners/33").out == "33"
+
+
+# The copies of layers
+
+
+def forms(pod: Engine) -> list[str]:
+    """The copies of layers for other id maps."""
+    return [name for name in os.listdir(f"{pod.root}/layers") if "." in name.removesuffix(".json")]
+
+
+copies = pytest.mark.not_podman("it keeps its copies elsewhere")
+
+
+@copies
+def test_copies_are_made_once_and_only_of_what_must_be(
+    fresh_pod: Engine, owners: Callable[..., str], pod: Engine, tmp_path: Path
+) -> None:
+    owners()
+    image = fresh_pod("pull", "-q", f"oci:{tmp_path}/layout:latest").out
+    assert forms(fresh_pod) == []
+    fresh_pod("run", *QUICK, "--userns", "keep-id:uid=0,gid=0", image, "true")
+    assert forms(fresh_pod) == []  # that is the usual map
+    fresh_pod("run", *QUICK, "--userns", "nomap", image, "true")
+    shifted = sorted(name for name in forms(fresh_pod) if not name.endswith(".json"))
+    assert [name.partition(".")[2] for name in shifted] == ["u1g1"] * 3
+    for userns in ("keep-id:uid=5000,gid=5000", "keep-id:uid=33,gid=33"):
+        fresh_pod("run", *QUICK, "--userns", userns, image, "true")
+    thin = [name for name in forms(fresh_pod) if "-" in name and not name.endswith(".json")]
+    before = sorted(forms(fresh_pod))
+    fresh_pod("run", *QUICK, "--userns", "keep-id:uid=33,gid=33", image, "true")
+    assert sorted(forms(fresh_pod)) == before
+    lines = fresh_pod(
+        "unshare", "find", *(f"{fresh_pod.root}/layers/{it}" for it in thin), "-type", "f"
+    ).lines
+    names = {line.rpartition("/")[2] for line in lines}
+    assert names == {
+        "33",
+        "999",
+        "1000",
+        "65534",
+        "setuid",
+        "linked",
+        "new",
+        "file",
+    }  # none of root's
+    fresh_pod("rmi", "-f", image)
+    assert os.listdir(f"{fresh_pod.root}/layers") == []
+
+
+@copies
+def test_a_container_keeps_its_copies_when_the_image_goes(
+    fresh_pod: Engine, owners: Callable[..., str], pod: Engine, tmp_path: Path
+) -> None:
+    owners()
+    image = fresh_pod("pull", "-q", f"oci:{tmp_path}/layout:latest").out
+    fresh_pod(
+        "create",
+        "--name",
+        "kept",
+        "--network",
+        "none",
+        "--userns",
+        "keep-id",
+        image,
+        "stat",
+        "-c",
+        "%u",
+        "/srv",
+    )
+    fresh_pod("image", "prune", "-a", "-f")
+    assert fresh_pod("start", "-a", "kept").out == "33"
+    assert fresh_pod("system", "check").status == 0
+    fresh_pod("rm", "kept")
+    fresh_pod("image", "prune", "-a", "-f")
+    assert forms(fresh_pod) == []
+
+
+@copies
+def test_every_byte_of_the_copies_is_counted(fresh_pod: Engine) -> None:
+    fresh_pod.have("busybox")
+    form = "{{.Type}} {{.RawSize}}"
+    before = dict(line.rsplit(" ", 1) for line in fresh_pod("system", "df", "--format", form).lines)
+    fresh_pod("run", *QUICK, "--userns", "keep-id", "busybox", "true")
+    now = dict(line.rsplit(" ", 1) for line in fresh_pod("system", "df", "--format", form).lines)
+    assert int(now["Images"]) > int(before["Images"]) + 1_900_000
+    assert now["Garbage"] == "0"
+
+
+@copies
+@pytest.mark.parametrize("step", ["mapped: staged", "mapped: copied", "mapped: placed"])
+@pytest.mark.parametrize("userns", ["keep-id", "keep-id:uid=33,gid=33"])
+def test_copy_that_is_killed(
+    fresh_pod: Engine,
+    owners: Callable[..., str],
+    pod: Engine,
+    tmp_path: Path,
+    step: str,
+    userns: str,
+) -> None:
+    owners()
+    image = fresh_pod("pull", "-q", f"oci:{tmp_path}/layout:latest").out
+    words = (
+        "run",
+        *QUICK,
+        "--userns",
+        userns,
+        "--user",
+        "0",
+        image,
+        "stat",
+        "-c",
+        "%u",
+        "/srv",
+        "/",
+    )
+    fresh_pod(*words, status=None, env={"POD_TEST_KILL_AT": step})
+    assert fresh_pod(*words).lines == ["33", "0"]
+    fresh_pod("system", "prune", "-f")
+    assert fresh_pod("system", "check").status == 0
+
+
+@copies
+def test_several_first_starts_at_once(fresh_pod: Engine) -> None:
+    fresh_pod.have("debian")
+    words = ("run", *QUICK, "--userns", "keep-id", "debian", "stat", "-c", "%u", "/usr/bin/su")
+    started = [fresh_pod.spawn(*words) for _ in range(3)]
+    outs = [process.communicate(timeout=60) for process in started]
+    assert [out.split() for out, _ in outs] == [[b"0"]] * 3, outs
+    assert len(forms(fresh_pod)) == 2
+
+
+@copies
+def test_lost_copy_is_made_again(fresh_pod: Engine) -> None:
+    """As after a power cut, which takes what was not on the disk yet."""
+    fresh_pod.have("busybox")
+    words = ("--network", "none", "--userns", "keep-id", "busybox", "stat", "-c", "%u", "/bin")
+    fresh_pod("create", "--name", "kept", *words)
+    for name in forms(fresh_pod):
+        if name.endswith(".json"):
+            os.unlink(f"{fresh_pod.root}/layers/{name}")
+    assert fresh_pod("start", "-a", "kept").out == "0"
