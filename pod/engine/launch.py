@@ -169,6 +169,7 @@ def make_order(
             "groups": list(config.groups),
             "passwd_entry": config.passwd_entry,
             "caller": userns.caller_entry(config),
+            "given_away": [mount.target for mount in config.mounts if mount.chown],
             "make_cwd": True,
             "closed_sources": maps is not None and host_facts.is_caller_absent(maps),
             "keyring": engine.settings.containers.keyring,

@@ -293,6 +293,11 @@ def _prepare_bind(mount: Mount) -> Mount:
             f"'{mount.source}' cannot be mounted on '{mount.target}': there is no such file or directory",
             hint=f"mkdir -p '{source}'",
         )
+    if mount.chown and os.path.commonpath([source, paths.home()]) == source:
+        raise PodError(
+            f"'{mount.source}' cannot be given to the container's user: your home directory is in it",
+            hint="mount a directory below it, or leave the option U out",
+        )
     return mount.replace(source=source)
 
 

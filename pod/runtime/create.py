@@ -15,6 +15,7 @@ What `create` gets, the *bundle*, is plain data:
     passwd_entry    line to add to /etc/passwd for an unknown uid; "" for the usual one, None for none
     caller          who the caller is in the container, to be added to its files of users: "name", "uid", "gid",
                     "group", "home"; None when it is not to be there
+    given_away      places of mounts that are given to the user (option U); may be left out
     make_cwd        make the working directory when the image lacks it
     reaper          be process 1 ourselves (`--init` without a program for it)
     closed_sources  whether the container's root is nobody to whom the caller's directories are open

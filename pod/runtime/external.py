@@ -14,10 +14,10 @@ from __future__ import annotations
 import json
 import os
 
-from pod.base.errors import PodError
+from pod.base.errors import PodError, Unsupported
 from pod.linux import cgroups, idmap, processes, sockets
 from pod.linux.namespaces import CLONE_NEWNS
-from pod.runtime import create, execute, fuse, protocol, rootfs, user
+from pod.runtime import create, execute, fuse, ownership, protocol, rootfs, user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,6 +158,8 @@ class _Helper:
         ).result()
         process["user"] = {**process["user"], **found["user"]}
         process["env"] = found["env"]
+        if given := self._bundle.get("given_away"):
+            self._give_away(given, process["user"]["uid"], process["user"]["gid"])
         devices = [
             {
                 "destination": device["path"],
@@ -182,6 +184,22 @@ class _Helper:
             "process": process,
             "mounts": [_plain(entry) for entry in config["mounts"]] + devices,
         }
+
+    def _give_away(self, places: list[str], uid: int, gid: int) -> None:
+        """As our own runtime does behind the mounts, which here are not made yet: so to their sources."""
+        for entry in self._bundle["config"]["mounts"]:
+            if entry["destination"] not in places:
+                continue
+            if entry["type"] == "tmpfs":
+                entry["options"] = [*entry["options"], f"uid={uid}", f"gid={gid}"]
+            elif entry["type"] == "bind" and not entry.get("pod_subpath"):
+                ownership.give([entry["source"]], uid, gid, ())
+            else:
+                raise Unsupported(
+                    f"option U of the mount on '{entry['destination']}'",
+                    "another runtime makes this mount",
+                    hint="leave --runtime out",
+                )
 
     def _create(self, directory: str) -> int | None:
         """Run the runtime's `create`; the master of the container's terminal, if it has one."""

@@ -23,7 +23,7 @@ from pod.linux import (
     syscalls,
     terminal,
 )
-from pod.runtime import devices, execute, fuse, protocol, reaper, rootfs, security, user
+from pod.runtime import devices, execute, fuse, ownership, protocol, reaper, rootfs, security, user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -191,6 +191,9 @@ def _init(
     identity = user.resolve(bundle["user"], bundle["groups"], process["user"])
     user.add_passwd_entry(identity, bundle["passwd_entry"])
     environment = user.with_home(process.get("env", []), identity)
+    if given := bundle.get("given_away"):
+        places = [entry["destination"] for entry in config["mounts"]]
+        ownership.give(given, identity.uid, identity.gid, places)
 
     faults.step("init: mounted")
 

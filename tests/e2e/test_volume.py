@@ -250,3 +250,73 @@ def test_mount_needs_unshare(pod: Engine) -> None:
     assert "unshare" in pod("volume", "mount", "data", status=125).stderr
     inner = " ".join(pod.full_command("volume", "mount", "data"))
     assert pod("unshare", "sh", "-c", f'cat "$({inner})/file"').out == "in"
+
+
+def test_ownership_is_given(pod: Engine, tmp_path: Path) -> None:
+    """U: the source belongs to the container's user, whoever that is; what links lead to does not."""
+    run(
+        pod,
+        "data:/v",
+        "sh",
+        "-c",
+        "mkdir /v/d; touch /v/d/f; ln -s /etc/passwd /v/l; ln -s /etc /v/m",
+    )
+    options = ["--rm", "--network", "none", "--user", "5:6"]
+    shown = ["busybox", "stat", "-c", "%u:%g"]
+    every = ["/v", "/v/d", "/v/d/f", "/v/l", "/v/m"]
+    assert pod("run", *options, "-v", "data:/v:U", *shown, *every).lines == ["5:6"] * 5
+    assert (
+        pod("run", *options, "-v", "data:/v:U", *shown, "/etc", "/etc/passwd").lines == ["0:0"] * 2
+    )
+    named = ["--rm", "--network", "none", "--user", "nobody", "-v", "data:/v:U"]
+    assert pod("run", *named, *shown, "/v/d/f").out == "65534:65534"
+    (tmp_path / "file").write_text("x")
+    assert pod("run", *options, "-v", f"{tmp_path}:/v:U", *shown, "/v/file").out == "5:6"
+    bind = f"type=bind,source={tmp_path},target=/v,U=true"
+    assert pod("run", "--rm", "--network", "none", "--mount", bind, *shown, "/v/file").out == "0:0"
+    assert (tmp_path / "file").stat().st_uid == os.getuid()
+
+
+@pytest.mark.not_podman("version 4.3 knows no U for tmpfs")
+@pytest.mark.parametrize("runtime", [[], ["--runtime", "crun"]], ids=["own", "crun"])
+def test_ownership_by_every_runtime(pod: Engine, runtime: list[str]) -> None:
+    run(pod, "data:/v", "touch", "/v/f")
+    words = [
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--user",
+        "5:6",
+        "-v",
+        "data:/v:U",
+        "--tmpfs",
+        "/t:U",
+    ]
+    shown = pod(*runtime, *words, "busybox", "stat", "-c", "%u:%g", "/v", "/v/f", "/t")
+    assert shown.lines == ["5:6"] * 3
+
+
+@pytest.mark.not_podman("it changes the owner all the same")
+def test_read_only_is_not_given(pod: Engine) -> None:
+    words = [
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "--user",
+        "5:6",
+        "-v",
+        "data:/v:ro,U",
+        "busybox",
+        "true",
+    ]
+    assert "read-only" in one_error(pod(*words, status=125))
+
+
+@pytest.mark.not_podman("it tries, and takes what it can")
+def test_home_is_not_given(pod: Engine) -> None:
+    for source in (pod.environment["HOME"], "/"):
+        message = one_error(pod("run", "-v", f"{source}:/v:U", "busybox", "true", status=125))
+        assert "home directory" in message
+    assert pod("ps", "-a", "-q").out == ""
