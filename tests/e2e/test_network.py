@@ -176,6 +176,7 @@ def test_udp(pod: Engine, backend: str) -> None:
     pod("rm", "-f", "-t", "0", "udp")
 
 
+@pytest.mark.not_podman("it may choose one port for both")
 def test_a_port_of_the_host_is_chosen(pod: Engine) -> None:
     serve(pod, "web", "-p", "80", "-p", "127.0.0.1::81", ports="80 81")
     ports = {line.split("/")[0]: line.rpartition(":")[2] for line in pod("port", "web").lines}
@@ -379,6 +380,7 @@ def test_hosts_has_the_host_and_the_container(pod: Engine) -> None:
         assert entries["host.docker.internal"] == outside()
 
 
+@pytest.mark.not_podman("4.3 does not know host-gateway")
 def test_added_hosts_come_first(pod: Engine) -> None:
     out = pod("run", "--rm", "--add-host", "db:192.0.2.7", "--add-host", "gate:host-gateway",
               "--add-host", "localhost:192.0.2.8", "busybox", "cat", "/etc/hosts").lines  # fmt: skip

@@ -38,7 +38,7 @@ def test_short_name_and_digest(pod: Engine) -> None:
     pod("pull", "-q", f"docker.io/library/busybox@{digest}")
     assert digest in pod("images", "--digests", "busybox").stdout
     pod("rmi", f"docker.io/library/busybox@{digest}")
-    assert pod("images", "--format", "{{.Repository}}:{{.Tag}}").lines == [
+    assert pod("images", "--format", "{{.Repository}}:{{.Tag}}", "busybox").lines == [
         "docker.io/library/busybox:latest"
     ]
 
