@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 
-from pod.base import faults, files
+from pod.base import faults, files, log
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.linux import processes
@@ -220,6 +220,12 @@ class LayerStore:
             self.adopt(job.release_tree(), *outcome)
             for job, outcome in zip(jobs, outcomes, strict=True)
         ]
+        if any(job.loses_owners for job in jobs):
+            log.warning(
+                "you have no subordinate ids, so all files of the image are yours, whoever they belong to in it; "
+                "programs in it that change to another user will fail. "
+                "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME, typed by root, helps"
+            )
         if records:
             behind.start(self.settle)
         return records

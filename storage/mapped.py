@@ -166,6 +166,12 @@ def _make(store: Store, forms: list[Form], records: list[LayerRecord]) -> None:
     behind.start(store.layers.settle)
 
 
+def is_caller_absent(maps: tuple[IdMap, IdMap]) -> bool:
+    """Whether the caller is nobody in a container with these maps, so that its root cannot use the caller's files."""
+    own = os.geteuid()
+    return not any(host <= own < host + count for _, host, count in maps[0])
+
+
 def give_to_root(paths: Iterable[str], maps: tuple[IdMap, IdMap]) -> None:
     """Directories of the caller's that a container with this map is to own; those that do not exist are passed over."""
     bases = idmap.default_maps()

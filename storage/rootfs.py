@@ -109,13 +109,14 @@ class RootFileSystems:
                 files.write_json(f"{directory}/{_FILE}", document, sync=False)
         # Between the copies and the line above nobody collects them: their layers were held.
         root = driver.create(directory, self._lowers(names))
-        # Root of a container in which the caller does not exist can only pass through what is open to everybody.
-        os.chmod(directory, 0o711)
-        # What a layer's top directory does not decide belongs to the caller so far, who may not exist in the container.
-        mapped.give_to_root(
-            [f"{directory}/{name}" for name in ("work", *(() if names else ("upper", "root")))],
-            maps,
-        )
+        own = (
+            [] if names else ["upper", "root"]
+        )  # of an image without layers, which would say whose they are
+        if mapped.is_caller_absent(maps):
+            # What is the caller's is nobody's there, and closed.
+            own.append("work")
+            os.chmod(directory, 0o711)
+        mapped.give_to_root([f"{directory}/{name}" for name in own], maps)
         return root
 
     def mapped_layers(self, diff_ids: Iterable[str], maps: tuple[IdMap, IdMap]) -> tuple[str, ...]:

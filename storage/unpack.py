@@ -68,7 +68,7 @@ class Unpacker:
         self.root_mode = 0o755
         self.root_owner = (0, 0)
         self.root_mtime_ns: int | None = None
-        self.owners = {(0, 0)}  # of directories that no entry names, at least
+        self.seen_owners = {(0, 0)}  # of directories that no entry names, at least
         self._root_fd = root_fd
         self._single_id = single_id
         self._make_devices = make_devices
@@ -83,7 +83,7 @@ class Unpacker:
     def unpack(self, reader: tar.TarReader) -> None:
         """All entries. Raises BadEntry, tar.InvalidArchive, and OSError of disks that are full or broken."""
         next_entry = reader.next_entry
-        owners = set() if self._single_id else self.owners
+        owners = self.seen_owners
         make_file, make_other, marks = self._make_file, self._make_other, self._marks
         entry = None
         try:

@@ -99,6 +99,8 @@ class UnpackJob:
         self._child: Child | None = child
         self._diff_id = diff_id
         self._single_id = single_id
+        self.loses_owners = False
+        """Whether files had to be given to the caller that belong to others; known when it is finished."""
 
     def close_sink(self) -> None:
         """All bytes of the layer have been written."""
@@ -143,6 +145,7 @@ class UnpackJob:
             uids=tuple(outcome["uids"]),
             gids=tuple(outcome["gids"]),
         )
+        self.loses_owners = self._single_id and outcome["has_other_owners"]
         return record, layers.RootDirectory(*outcome["root"])
 
     def release_tree(self) -> StagedTree:
@@ -217,6 +220,7 @@ class _Work:
         if self.diff_id is not None and stream.digest != self.diff_id:
             why = f"its content has the digest {stream.digest}"
             return {"error": ("mismatch", why, None)}
+        owners = {(0, 0)} if self.single_id else unpacker.seen_owners
         return {
             "diff_id": stream.digest,
             "size": stream.bytes,
@@ -224,8 +228,9 @@ class _Work:
             "skipped_devices": unpacker.skipped_devices,
             "skipped_xattrs": unpacker.skipped_xattrs,
             "opaque": unpacker.root_opaque,
-            "uids": sorted({uid for uid, _ in unpacker.owners}),
-            "gids": sorted({gid for _, gid in unpacker.owners}),
+            "has_other_owners": len(unpacker.seen_owners) > 1,
+            "uids": sorted({uid for uid, _ in owners}),
+            "gids": sorted({gid for _, gid in owners}),
             "root": (unpacker.root_mode, *unpacker.root_owner, unpacker.root_mtime_ns),
         }
 

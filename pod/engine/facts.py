@@ -6,7 +6,7 @@ import os
 import resource
 
 from pod.base import log
-from pod.base.errors import PodError, UsageError
+from pod.base.errors import PodError, Unsupported, UsageError
 from pod.base.records import Record
 from pod.linux import cgroups, idmap, namespaces
 from pod.linux.capabilities import NAMES, last_known
@@ -99,7 +99,14 @@ def special_maps(engine: Engine, config: ContainerConfig) -> tuple[IdMap, IdMap]
             return special_maps(engine, lookup.container(engine, namespace.joined).config)
     if config.userns.mode in {"", "host", "private", "ns"}:
         return None
-    return maps_of(config)
+    maps = maps_of(config)
+    if os.geteuid() == 0 and maps != idmap.default_maps():
+        raise Unsupported(
+            "--uidmap and --gidmap for root",
+            "the layers of root's images can only be seen with the ids of the machine",
+            hint="run the container as an ordinary user, for whom both work",
+        )
+    return maps
 
 
 def is_caller_absent(maps: tuple[IdMap, IdMap] | None) -> bool:
@@ -148,8 +155,10 @@ def _joined_namespaces(engine: Engine, config: ContainerConfig) -> dict[str, str
             "namespaces of containers with different user namespaces cannot be joined together",
             hint="join those of one container",
         )
-    for pid in owners.values():
-        paths.setdefault("user", namespaces.file_of(pid, "user"))
+    own = namespaces.identity(os.getpid(), "user")
+    for identity, pid in owners.items():
+        if identity != own:
+            paths.setdefault("user", namespaces.file_of(pid, "user"))
     return paths
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pod.engine import facts
+from pod.engine import facts, network
 from pod.engine.logs import log_path
 from pod.spec.mounts import bind_text
 from pod.spec.ports import port_bindings
@@ -85,7 +85,7 @@ def host_config(engine: Engine, container: Container) -> dict[str, Any]:
 def _network_mode(engine: Engine, typed: str) -> str:
     """The network as --network has it; of the usual one the program that makes it."""
     if typed in {"", "private"}:
-        return engine.settings.network.default_rootless_network_cmd
+        return network.usual_backend(engine)
     return typed
 
 

@@ -84,8 +84,7 @@ def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
 def choose_backend(engine: Engine, mode: str) -> tuple[str, str]:
     """The backend that was asked for, or the first that works here; its name and program."""
     given = given_program(engine)
-    configured = engine.settings.network.default_rootless_network_cmd
-    first = backend_of(given) if given else configured
+    first = backend_of(given) if given else usual_backend(engine)
     wanted = (mode,) if mode in _BACKENDS else tuple(dict.fromkeys([first, *_BACKENDS]))
     reasons = []
     for name in wanted:
@@ -96,6 +95,16 @@ def choose_backend(engine: Engine, mode: str) -> tuple[str, str]:
             return name, program
         reasons.append(reason)
     raise NoNetworkHelper(reasons)
+
+
+def usual_backend(engine: Engine) -> str:
+    """The backend that the configuration names.
+
+    For root it is slirp4netns: pasta gives its privileges up, and then may not enter the network namespace of a
+    container that has no user namespace.
+    """
+    configured = engine.settings.network.default_rootless_network_cmd
+    return "slirp4netns" if os.geteuid() == 0 else configured
 
 
 def find_backend(engine: Engine, name: str) -> str:

@@ -28,6 +28,12 @@ def settle(engine: Engine, config: ContainerConfig, image: ImageRecord | None) -
 
     For "auto" the caller holds `range_lock` until the container's row is there.
     """
+    if config.userns.mode in {"user", "auto"} and os.geteuid() == 0:
+        raise Unsupported(
+            f"--userns={config.userns.mode} for root",
+            "it is about the ids of an ordinary user",
+            hint="run the container as one",
+        )
     if config.userns.mode == "user":
         return config.replace(userns=_place_of_user(engine, config, image))
     if config.userns.mode == "auto":
@@ -47,10 +53,6 @@ def _place_of_user(
     engine: Engine, config: ContainerConfig, image: ImageRecord | None
 ) -> UserNamespace:
     """keep-id, with the caller in the place of the user that the command runs as."""
-    if os.geteuid() == 0:
-        raise Unsupported(
-            "--userns=user for root", "it is about the ids of an ordinary user", hint="use --uidmap"
-        )
     diff_ids = image.diff_ids if image else ()
     passwd, group = (_text_of(engine, config, diff_ids, name) for name in ("passwd", "group"))
     user = users.lookup(config.user, passwd, group)

@@ -6,6 +6,7 @@ See user_namespaces(7), subuid(5), newuidmap(1). A map is a tuple of extents (in
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 
@@ -288,14 +289,25 @@ def is_own_map(uids: IdMap, gids: IdMap) -> bool:
 
 
 def become_root(*, keep_groups: bool = False) -> None:
-    """Take id 0 of the user namespace. Supplementary groups go, where the map allows it, unless `keep_groups`."""
-    os.setresgid(0, 0, 0)
+    """Take id 0 of the user namespace. Supplementary groups go, where the map allows it, unless `keep_groups`.
+
+    A map without 0 leaves us who we are: the first process of a user namespace has all capabilities there anyway.
+    """
+    _take(os.setresgid)
     if not keep_groups:
         try:
             os.setgroups([])
         except PermissionError:
             pass  # single-id mode: setgroups is denied for good, user_namespaces(7)
-    os.setresuid(0, 0, 0)
+    _take(os.setresuid)
+
+
+def _take(become: Callable[[int, int, int], None]) -> None:
+    try:
+        become(0, 0, 0)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
 
 
 def _unshare_and_call(namespaces: int, function: Callable[[], Any]) -> Any:

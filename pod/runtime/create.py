@@ -84,7 +84,11 @@ class Container(Record):
 
 
 def begin(maps: tuple[IdMap, IdMap], *, new_network: bool) -> Nest:
-    """Fork init and give it a new user namespace with these maps, and if asked a network namespace of that."""
+    """Fork init and give it a new user namespace with these maps, and if asked a network namespace of that.
+
+    As the real root, when the maps are its own, no user namespace is made. It would only take from root: overlay and
+    others keep for the machine's root what they do.
+    """
     return _fork_init(maps, None, new_network=new_network)
 
 
@@ -98,18 +102,19 @@ def _fork_init(
 ) -> Nest:
     ours, theirs = sockets.pair()
     fd = None if user_namespace is None else os.open(user_namespace, os.O_RDONLY | os.O_CLOEXEC)
+    stays = maps is not None and idmap.is_own_map(*maps)
     pid = processes.fork_raw()
     if pid == 0:
         ours.close()
         processes.close_descriptors({0, 1, 2, theirs.fileno(), *(() if fd is None else (fd,))})
-        init.begin(theirs, fd, new_network=new_network)
+        init.begin(theirs, init.SAME_USER_NAMESPACE if stays else fd, new_network=new_network)
     theirs.close()
     if fd is not None:
         os.close(fd)
     nest = Nest(pid, ours, maps, has_network=new_network)
     try:
         protocol.expect(ours, protocol.UNSHARED)
-        if maps is not None:
+        if maps is not None and not stays:
             idmap.map_ids(pid, *maps)
         ours.send(protocol.MAPPED)
     except BaseException:

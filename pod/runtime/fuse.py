@@ -58,6 +58,11 @@ class Server:
             raise self._failure() from error
         os.close(self._words_fd)
 
+    def close(self) -> None:
+        """Let go of it, in a process other than the one that mounts: the end of the program must be seen there."""
+        for fd in (self._device_fd, self._ready_fd, self._go_fd, self._words_fd):
+            os.close(fd)
+
     def _failure(self) -> PodError:
         words = os.pread(self._words_fd, _MOST_WORDS, 0).decode("utf-8", "replace").split("\n")
         return PodError(

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 
+SAME_USER_NAMESPACE = -1  # instead of a descriptor
+
+
 def begin(
     channel: sockets.Channel, user_namespace_fd: int | None, *, new_network: bool
 ) -> NoReturn:
@@ -38,7 +41,8 @@ def begin(
         if sealed.is_needed():
             fds = [channel.fileno(), *([] if user_namespace_fd is None else [user_namespace_fd])]
             for fd in fds:
-                os.set_inheritable(fd, True)
+                if fd != SAME_USER_NAMESPACE:
+                    os.set_inheritable(fd, True)
             sealed.execute(fresh.command("pod.runtime.init", "resume", int(new_network), *fds))
     except BaseException as error:  # noqa: BLE001  the process ends here
         _report(channel, error)
@@ -47,13 +51,15 @@ def begin(
 
 def resume(new_network: int, channel_fd: int, user_namespace_fd: int | None = None) -> NoReturn:
     """Go on in a fresh interpreter, on inherited descriptors; never returns."""
-    if user_namespace_fd is not None:
+    if user_namespace_fd not in {None, SAME_USER_NAMESPACE}:
         os.set_inheritable(user_namespace_fd, False)
     init(sockets.from_fd(channel_fd), user_namespace_fd, new_network=bool(new_network))
 
 
 def init(channel: sockets.Channel, user_namespace_fd: int | None, *, new_network: bool) -> NoReturn:
     """Become process 1 of a container; never returns. `user_namespace_fd` joins a user namespace instead of a new one.
+
+    With SAME_USER_NAMESPACE in its place, the container is in that of the caller.
 
     `new_network` makes the network namespace, the dearest of all, before it is known what to build. Process 1 is a
     child of this process, which stays until the network is up, so that its helper finds the namespaces.
@@ -79,7 +85,7 @@ def _init(
     # 1. The user namespace comes first: it owns every other namespace made below.
     if user_namespace_fd is None:
         syscalls.unshare(namespaces.CLONE_NEWUSER)
-    else:
+    elif user_namespace_fd != SAME_USER_NAMESPACE:
         syscalls.setns(user_namespace_fd, namespaces.CLONE_NEWUSER)
     channel.send(protocol.UNSHARED)
     if new_network:
@@ -133,6 +139,8 @@ def _init(
     pid = processes.fork_raw()
     if pid:
         channel.send(protocol.PID, pid, [] if server is None else [(server.pid, server.started)])
+        if server is not None:
+            server.close()
         faults.step("init: forked")
         _hold_namespaces(channel, pid)
 

@@ -152,7 +152,10 @@ def sysctl_path(name: str) -> str:
 def become(identity: Identity) -> None:
     """Take the container user's ids, keeping permitted capabilities over the change for the caller to reduce."""
     syscalls.prctl(syscalls.PR_SET_KEEPCAPS, 1)
-    os.setresgid(identity.gid, identity.gid, identity.gid)
+    try:
+        os.setresgid(identity.gid, identity.gid, identity.gid)
+    except OSError as error:
+        raise _no_such_id("group", identity.gid, error) from error
     if identity.groups is not None:  # else those of the caller, which become_root has kept
         try:
             os.setgroups(identity.groups)
@@ -162,7 +165,20 @@ def become(identity: Identity) -> None:
                     "supplementary groups cannot be set without subordinate ids",
                     hint="leave --group-add out, or add ranges to /etc/subuid and /etc/subgid",
                 ) from None
-    os.setresuid(identity.uid, identity.uid, identity.uid)
+    try:
+        os.setresuid(identity.uid, identity.uid, identity.uid)
+    except OSError as error:
+        raise _no_such_id("user", identity.uid, error) from error
+
+
+def _no_such_id(kind: str, number: int, error: OSError) -> Exception:
+    if error.errno != errno.EINVAL:
+        return error
+    return PodError(
+        f"the {kind} {number} cannot be taken: the container's id map does not have it",
+        hint="choose another with --user or --userns, or add ranges to /etc/subuid and /etc/subgid: "
+        "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME",
+    )
 
 
 def close_on_exec(first: int) -> None:

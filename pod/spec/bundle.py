@@ -214,7 +214,10 @@ def _mappings(extents: IdMap) -> list[Any]:
 def _sysctls(config: ContainerConfig, facts: Facts) -> dict[str, str]:
     asked = dict(config.sysctls)
     if has_own_network(config):
-        return {**facts.default_sysctls, **asked}
+        usual = dict(facts.default_sysctls)
+        if facts.gid_maps and not _is_mapped(0, facts.gid_maps):
+            usual.pop("net.ipv4.ping_group_range", None)  # it names group 0, who does not exist
+        return {**usual, **asked}
     return asked
 
 

@@ -184,7 +184,7 @@ def effective_maps(
         raise Unsupported(
             f"--userns={userns.mode} for root",
             "it is about the ids of an ordinary user",
-            hint="use --uidmap",
+            hint="run the container as one",
         )
     if userns.mode == "keep-id":
         inside = (userns.uid, userns.gid)

@@ -159,3 +159,13 @@ def test_start_that_is_killed(fuse: Driver, step: str) -> None:
 def test_other_runtimes_use_it_too(fuse: Driver) -> None:
     words = ("--runtime", "crun", "run", "--rm", "--network", "none", "busybox", "echo", "hello")
     assert fuse(*words).out == "hello"
+
+
+def test_program_that_fails_is_quoted(fuse: Driver, tmp_path: Path) -> None:
+    broken = tmp_path / "fuse-overlayfs"
+    broken.write_text("#!/bin/sh\necho 'no such luck' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    path = f"{tmp_path}:/usr/bin:/bin:/usr/sbin"
+    words = ("run", "--rm", "--network", "none", "busybox", "true")
+    result = fuse(*words, status=125, env={"PATH": path})
+    assert "fuse-overlayfs said 'no such luck'" in result.stderr

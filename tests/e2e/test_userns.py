@@ -460,8 +460,8 @@ def test_copy_that_is_killed(
 
 @copies
 def test_several_first_starts_at_once(fresh_pod: Engine) -> None:
-    fresh_pod.have("debian")
-    words = ("run", *QUICK, "--userns", "keep-id", "debian", "stat", "-c", "%u", "/usr/bin/su")
+    fresh_pod.have("busybox")
+    words = ("run", *QUICK, "--userns", "keep-id", "busybox", "stat", "-c", "%u", "/bin/busybox")
     started = [fresh_pod.spawn(*words) for _ in range(3)]
     outs = [process.communicate(timeout=60) for process in started]
     assert [out.split() for out, _ in outs] == [[b"0"]] * 3, outs
