@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sys
+
+from pod.base import paths
 
 _FS_IOC_GETFLAGS = 0x80086601  # ioctl_iflags(2)
 _FS_IOC_SETFLAGS = 0x40086602
@@ -17,9 +20,15 @@ def make_private(path: str) -> None:
         os.mkdir(path, 0o700)
     except FileExistsError:
         pass
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if os.path.isdir(os.path.dirname(path)):
+            raise paths.cannot_be_made(path, error) from error  # a file system such as /proc
         make_private(os.path.dirname(path))
         make_private(path)
+    except OSError as error:
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            raise paths.cannot_be_made(path, error) from error
+        raise
 
 
 def spread(path: str) -> None:

@@ -40,6 +40,11 @@ def looks_like_id(text: str) -> bool:
     return 0 < len(text) <= ID_LENGTH and _HEX.issuperset(text)
 
 
+def is_id(text: str) -> bool:
+    """Whether `text` is a whole id."""
+    return len(text) == ID_LENGTH and _HEX.issuperset(text)
+
+
 def random_name() -> str:
     """A name such as "keen_otter". It may be taken: whoever stores it checks, and asks again."""
     noise = int.from_bytes(os.urandom(4), "little")

@@ -112,11 +112,11 @@ def make_private(path: str) -> None:
     except FileExistsError:
         pass
     except OSError as error:
-        raise _cannot_be_made(path, error) from error
+        raise cannot_be_made(path, error) from error
     try:
         status = os.stat(path)
     except OSError as error:  # a symbolic link to nothing
-        raise _cannot_be_made(path, error) from error
+        raise cannot_be_made(path, error) from error
     if not stat.S_ISDIR(status.st_mode):
         raise UnsafeDirectory(f"'{path}' is not a directory", hint=_OTHER)
     if status.st_uid != os.geteuid():
@@ -129,5 +129,6 @@ def make_private(path: str) -> None:
 _OTHER = "choose another with --root or --runroot"
 
 
-def _cannot_be_made(path: str, error: OSError) -> PodError:
+def cannot_be_made(path: str, error: OSError) -> PodError:
+    """The error for people."""
     return PodError(f"directory '{path}' cannot be made: {error.strerror}", hint=_OTHER)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from pod.base import locks
+from pod.base import ids, locks
 from pod.base.records import Record
 from pod.state import containers, volumes
 
@@ -53,7 +53,7 @@ def find(engine: Engine) -> list[Leftover]:
 def without_row(engine: Engine) -> list[Leftover]:
     """Directories of containers and volumes that the database does not know and that nobody is making."""
     # Directories first, rows last: what is complete by the time its row is asked for is not taken for a leftover.
-    container_names = _names(engine.paths.containers)
+    container_names = [name for name in _names(engine.paths.containers) if ids.is_id(name)]
     volume_names = engine.store.volumes.list()
     known_containers = {container.id for container in containers.all_of(engine.database)}
     known_volumes = {volume.name for volume in volumes.all_of(engine.database)}

@@ -24,10 +24,12 @@ _BACKENDS = ("pasta", "slirp4netns")
 class NoNetworkHelper(PodError):
     """No program here can connect a container."""
 
-    def __init__(self, reasons: list[str]) -> None:
+    def __init__(self, reasons: list[str], *, is_installed: bool) -> None:
+        install = "sudo apt install passt (or dnf install passt)"
+        repair = "sudo chmod 0666 /dev/net/tun" if is_installed else install
         super().__init__(
             f"the container cannot be connected to the network: {'; '.join(reasons)}",
-            hint="sudo apt install passt (or dnf install passt), or run with --network none or --network host",
+            hint=f"{repair}, or run with --network none or --network host",
         )
 
 
@@ -87,6 +89,7 @@ def choose_backend(engine: Engine, mode: str) -> tuple[str, str]:
     first = backend_of(given) if given else usual_backend(engine)
     wanted = (mode,) if mode in _BACKENDS else tuple(dict.fromkeys([first, *_BACKENDS]))
     reasons = []
+    is_installed = False
     for name in wanted:
         program = given if given and backend_of(given) == name else ""
         program = program or find_backend(engine, name)
@@ -94,7 +97,8 @@ def choose_backend(engine: Engine, mode: str) -> tuple[str, str]:
         if not reason:
             return name, program
         reasons.append(reason)
-    raise NoNetworkHelper(reasons)
+        is_installed = is_installed or processes.find_program(name) is not None
+    raise NoNetworkHelper(list(dict.fromkeys(reasons)), is_installed=is_installed)
 
 
 def usual_backend(engine: Engine) -> str:

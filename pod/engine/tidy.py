@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from pod.base import locks, log
+from pod.base import ids, locks, log
 from pod.base.errors import PodError
 from pod.engine import finish
 from pod.spec.monitor import LOCK_FILE
@@ -47,7 +47,10 @@ def _tidy(engine: Engine) -> None:
         name.removeprefix(_LOCK_PREFIX) for name in lock_names if name.startswith(_LOCK_PREFIX)
     }
     for container_id in orphans - known.keys():
-        _remove_orphan(engine, container_id)
+        if ids.is_id(
+            container_id
+        ):  # else it is not ours: `--root ~/.local/share` is where podman's containers are
+            _remove_orphan(engine, container_id)
     # Whoever makes or removes a volume has its lock, so that directories of others are not looked at.
     locked = {
         name.removeprefix(_VOLUME_PREFIX) for name in lock_names if name.startswith(_VOLUME_PREFIX)
