@@ -13,10 +13,10 @@ _MOST_ENTRIES = 200
 
 def remove_container(staging: Staging, directory: str) -> None:
     """Remove `directory` and what is in it; one that is not there is no error. What is large goes to the trash."""
-    for left in ("work", "index"):
+    for left in ("work", "work/incompat", "work/incompat/volatile", "index"):
         try:
-            # The kernel leaves these with no permissions at all, so they cannot be listed, only removed.
-            os.rmdir(f"{directory}/work/{left}")
+            # The kernel leaves these with no permissions at all; the mark is that of the option "volatile".
+            os.chmod(f"{directory}/work/{left}", 0o700)
         except OSError:
             continue
     budget = [_MOST_ENTRIES]
