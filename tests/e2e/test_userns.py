@@ -478,3 +478,28 @@ def test_lost_copy_is_made_again(fresh_pod: Engine) -> None:
         if name.endswith(".json"):
             os.unlink(f"{fresh_pod.root}/layers/{name}")
     assert fresh_pod("start", "-a", "kept").out == "0"
+
+
+# The option U
+
+
+@pytest.mark.parametrize("userns", ["host", "keep-id"])
+def test_option_U_gives_a_directory_to_the_user(
+    pod: Engine, owners: Callable[..., str], tmp_path: Path, userns: str
+) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "file").write_text("x")
+    (project / "link").symlink_to("/etc/passwd")
+    (tmp_path / "beside").write_text("x")
+    tmp_path.chmod(0o755)
+    words = ("--userns", userns, "-v", f"{project}:/project:U", "-v", "data:/data:U")
+    script = (
+        "touch /project/new /data/new; stat -c %u:%g /project /project/file /project/link /data"
+    )
+    lines = pod("run", *QUICK, *words, owners("app"), "sh", "-c", script).lines
+    assert lines == ["1000:1000"] * 4
+    assert (tmp_path / "beside").stat().st_uid == UID
+    pod(
+        "unshare", "chown", "-R", "0:0", str(project)
+    )  # so that the temporary directory can be removed
