@@ -126,8 +126,6 @@ def test_copies_are_synced_behind_and_forgotten_with_their_layer(store: Store) -
     assert store.layers.forms() == {name: diff_id}
     record = files.read_json(f"{store.layers.directory}/{name}.json")
     assert record == {"diff_id": diff_id, "boot": ""}
-        b" ", b""
-    )
     assert store.garbage().forms == (name,)
     store.delete_unreferenced()
     assert store.layers.forms() == {}
