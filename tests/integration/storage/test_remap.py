@@ -62,8 +62,7 @@ def test_shifted_layer_differs_in_its_owners_alone(
     (plain,) = make("host")
     (shifted,) = make("nomap")
     before, after = tree_of(plain), tree_of(shifted)
-    record = files.read_json(f"{store.layers.directory}/{name}.json")
-    assert record == {"diff_id": diff_id, "boot": ""}
+    assert before.keys() == after.keys()
     for name, entry in before.items():
         assert without(after[name], "owner") == without(entry, "owner"), name
         assert after[name]["owner"] == tuple(number + 1 for number in entry["owner"]), name
