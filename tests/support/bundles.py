@@ -201,7 +201,11 @@ class _Run:
             )
             external.start(container)
         else:
-            waiting = create.create(create.begin(self.maps), self.bundle, ends)
+            waiting = create.create(
+                create.begin(self.maps, new_network=create.wants_new_network(self.bundle)),
+                self.bundle,
+                ends,
+            )
             container = create.wait_until_ready(waiting)
             create.start(container)
         for fd in ends:
