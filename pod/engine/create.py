@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 
-from pod.base import faults, ids, locks, paths
+from pod.base import faults, ids, locks, log, paths
 from pod.base.errors import InvalidValue, PodError
 from pod.base.undo import Undo
 from pod.engine import facts as host_facts
-from pod.engine import lookup, network, userns
+from pod.engine import finish, lookup, network, userns
 from pod.engine import volumes as engine_volumes
 from pod.engine.namefiles import check_timezone, hostname_of
 from pod.linux import processes
@@ -246,7 +246,12 @@ def _make_overlay_directories(
 def _insert(engine: Engine, container: Container) -> Container:
     """Insert the row; with a name of our choice when there is none, until one is free."""
     if container.name:
-        containers.insert(engine.database, container)
+        try:
+            containers.insert(engine.database, container)
+        except containers.NameTaken:
+            # One with --rm whose monitor was killed, or that ran when the machine was switched off, is gone then.
+            _settle_named(engine, container.name)
+            containers.insert(engine.database, container)
         return container
     for _ in range(_MAX_NAME_TRIES):
         named = container.replace(name=ids.random_name())
@@ -258,6 +263,13 @@ def _insert(engine: Engine, container: Container) -> Container:
     named = container.replace(name=f"{ids.random_name()}_{container.id[:6]}")
     containers.insert(engine.database, named)
     return named
+
+
+def _settle_named(engine: Engine, name: str) -> None:
+    try:
+        finish.refresh(engine, containers.find(engine.database, name))
+    except PodError as error:
+        log.debug(f"container '{name}': {error}")
 
 
 def _remove_named(engine: Engine, name: str) -> None:

@@ -87,7 +87,8 @@ def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Contai
     if run.is_alive:
         return container
     if run.condition == "lost":
-        clean_up_after_lost_monitor(engine.paths.run(container.id), run.state)
+        state = run.state or _state_without_files(container)
+        clean_up_after_lost_monitor(engine.paths.run(container.id), state)
     ended = _end_of(engine, container, run)
     faults.step("finish: seen")
     settled = container.replace(status="exited", **ended)
@@ -101,6 +102,23 @@ def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Contai
     faults.step("finish: row")
     remove_run_directory(engine, container.id)
     return settled
+
+
+def _state_without_files(container: Container) -> dict[str, Any]:
+    """What is left to find a container whose run directory has gone while it ran: its cgroup.
+
+    At the end of a user's last session logind removes $XDG_RUNTIME_DIR, and not always the processes (loginctl(1),
+    enable-linger).
+    """
+    if container.boot_id != processes.boot_id():
+        return {}
+    from pod.linux import cgroups
+
+    parent = "/".join(
+        filter(None, (cgroups.delegated_root(), container.config.cgroup_parent.strip("/")))
+    )
+    path = f"{parent}/pod-{container.id}"
+    return {"cgroup": path} if os.path.isdir(path) else {}
 
 
 def _end_of(engine: Engine, container: Container, run: reconcile.Run) -> dict[str, Any]:

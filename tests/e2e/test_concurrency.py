@@ -1,0 +1,206 @@
+"""Many commands at once on the same names, and what is true after a reboot."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.support import keeper
+from tests.support.engine import Engine, Result
+from tests.support.places import remove_tree
+from tests.support.waiting import until
+
+MANY = 20
+SLEEPS = ("--network", "none", "busybox", "sleep", "1000")
+
+
+def at_once(pod: Engine, *commands: Iterable[str]) -> list[Result]:
+    """All of them at the same time; none may meet a defect, or a lock for too long."""
+    with ThreadPoolExecutor(len(commands)) as pool:
+        results = list(pool.map(lambda words: pod(*words, status=None), commands))
+    for result in results:
+        assert "at fault" not in result.stderr and "Traceback" not in result.stderr, result
+        assert "for too long" not in result.stderr, result
+    return results
+
+
+def succeeded(results: list[Result]) -> list[Result]:
+    return [result for result in results if result.status == 0]
+
+
+def status_of(pod: Engine, name: str) -> str:
+    return pod("inspect", "-f", "{{.State.Status}}", name).out
+
+
+def test_a_name_is_given_once(pod: Engine) -> None:
+    results = at_once(pod, *[("run", "-d", "--name", "x", *SLEEPS)] * MANY)
+    (winner,) = succeeded(results)
+    assert pod.containers() == [winner.out]
+    for result in results:
+        if result is not winner:
+            assert result.status == 125 and "x" in result.stderr
+    pod("rm", "-f", "-t", "0", "x")
+
+
+def test_replacing_one_another(pod: Engine) -> None:
+    """Each may be replaced by the next; one is left, and it runs."""
+    at_once(pod, *[("run", "-d", "--replace", "--stop-timeout", "0", "--name", "x", *SLEEPS)] * 6)
+    pod("run", "-d", "--replace", "--stop-timeout", "0", "--name", "x", *SLEEPS)
+    assert len(pod.containers()) == 1 and status_of(pod, "x") == "running"
+    pod("rm", "-f", "-t", "0", "x")
+
+
+def test_removed_by_all(pod: Engine) -> None:
+    pod("run", "-d", "--name", "x", *SLEEPS)
+    at_once(pod, *[("rm", "-f", "-t", "0", "x")] * MANY)
+    assert pod.containers() == []
+
+
+def test_stopped_and_started_by_all(pod: Engine) -> None:
+    pod("create", "--name", "x", *SLEEPS)
+    for how, state in ((("start",), "running"), (("stop", "-t", "0"), "exited")) * 2:
+        results = at_once(pod, *[(*how, "x")] * 10)
+        assert len(succeeded(results)) == 10, results
+        assert status_of(pod, "x") == state
+
+
+def test_everything_at_once_on_one_container(pod: Engine) -> None:
+    """Whatever happened in which order, it can be used afterwards."""
+    pod("create", "--name", "x", *SLEEPS)
+    commands = [("start", "x"), ("stop", "-t", "0", "x"), ("restart", "-t", "0", "x"), ("kill", "x"),
+                ("inspect", "x"), ("ps", "-a"), ("logs", "x"), ("wait", "x")] * 3  # fmt: skip
+    with pod.spawn("wait", "x") as waiting:
+        at_once(pod, *[command for command in commands if command[0] != "wait"])
+        pod("stop", "-t", "0", "x")
+        assert waiting.wait(30) == 0
+    pod("start", "x")
+    assert status_of(pod, "x") == "running"
+    pod("rm", "-f", "-t", "0", "x")
+
+
+def test_many_containers_at_once(pod: Engine) -> None:
+    results = at_once(
+        pod, *[("run", "--rm", "--network", "none", "busybox", "echo", str(n)) for n in range(MANY)]
+    )
+    assert sorted(int(result.out) for result in results) == list(range(MANY))
+    assert pod.containers() == []
+
+
+def test_a_volume_is_made_once(pod: Engine) -> None:
+    results = at_once(pod, *[("volume", "create", "v")] * MANY)
+    assert [result.out for result in succeeded(results)] == ["v"]
+    assert pod("volume", "ls", "-q").lines == ["v"]
+    removed = at_once(pod, *[("volume", "rm", "v")] * 10)
+    assert len(succeeded(removed)) == 1
+    assert pod("volume", "ls", "-q").lines == []
+
+
+def test_a_volume_that_is_made_by_its_users(pod: Engine) -> None:
+    words = (
+        "run",
+        "--rm",
+        "--network",
+        "none",
+        "-v",
+        "v:/data",
+        "busybox",
+        "sh",
+        "-c",
+        "echo x >> /data/all",
+    )
+    assert len(succeeded(at_once(pod, *[words] * 10))) == 10
+    out = pod(
+        "run", "--rm", "--network", "none", "-v", "v:/data", "busybox", "cat", "/data/all"
+    ).lines
+    assert out == ["x"] * 10
+
+
+def test_an_image_is_pulled_by_all(fresh_pod: Engine) -> None:
+    assert fresh_pod.registry is not None
+    fresh_pod.registry.have("busybox")
+    results = at_once(fresh_pod, *[("pull", "-q", "busybox")] * 8)
+    assert len({result.out for result in succeeded(results)}) == 1 and len(succeeded(results)) == 8
+    assert len(fresh_pod("images", "-q").lines) == 1
+    assert fresh_pod("run", "--rm", "--network", "none", "busybox", "echo", "ok").out == "ok"
+
+
+def test_an_image_is_pulled_by_those_who_run_it(fresh_pod: Engine) -> None:
+    assert fresh_pod.registry is not None
+    fresh_pod.registry.have("busybox")
+    words = ("run", "--rm", "--network", "none", "busybox", "echo", "ok")
+    assert [result.out for result in at_once(fresh_pod, *[words] * 6)] == ["ok"] * 6
+
+
+# After a reboot, and other ways to lose what says that a container runs
+
+
+@pytest.fixture
+def crashed(pod: Engine) -> Engine:
+    """As after a power cut and a new start: containers "kept", and "temporary" with --rm, ran."""
+    pids: list[int] = []
+    groups: list[str] = []
+    for name, options in (("kept", ()), ("temporary", ("--rm",))):
+        pod("run", "-d", "--name", name, *options, *SLEEPS)
+    for name in ("kept", "temporary"):
+        state = json.loads(pod("inspect", "-f", "{{json .State}}", name).out)
+        pids += [state["ConmonPid"], state["Pid"]]
+        if state["CgroupPath"]:
+            groups.append(f"/sys/fs/cgroup{state['CgroupPath']}")
+    processes = [process for process in keeper.descendants() if process.pid in pids]
+    for process in processes:
+        process.kill()
+    assert not keeper.wait_for_end(processes, 20)
+    for group in groups:
+        os.rmdir(group)
+    remove_tree(pod.runroot)
+    with sqlite3.connect(f"{pod.root}/pod.db") as database:
+        database.execute("UPDATE containers SET boot_id = 'an earlier one'")
+    database.close()
+    return pod
+
+
+@pytest.mark.not_podman("its database is another")
+def test_a_reboot_is_noticed(crashed: Engine) -> None:
+    assert crashed("ps", "-q").out == ""
+    assert crashed("ps", "-a", "--format", "{{.Names}}").out == "kept"
+    state = json.loads(crashed("inspect", "-f", "{{json .State}}", "kept").out)
+    assert (
+        state["Status"] == "exited" and state["ExitCode"] == 137 and "restarted" in state["Error"]
+    )
+    crashed("start", "kept")
+    assert status_of(crashed, "kept") == "running"
+    crashed("rm", "-f", "-t", "0", "kept")
+
+
+@pytest.mark.not_podman("its database is another")
+@pytest.mark.parametrize(
+    "command",
+    [("start", "kept"), ("rm", "kept"), ("wait", "kept"), ("stop", "kept"), ("logs", "-f", "kept"),
+     ("run", "--rm", "--name", "temporary", "--network", "none", "busybox", "true")],
+    ids=lambda command: command[0],
+)  # fmt: skip
+def test_any_command_may_be_the_first_after_a_reboot(
+    crashed: Engine, command: tuple[str, ...]
+) -> None:
+    crashed(*command)
+    assert "temporary" not in crashed("ps", "-a", "--format", "{{.Names}}").lines
+
+
+@pytest.mark.not_podman("it goes on without")
+def test_a_run_directory_that_is_removed_ends_its_containers(pod: Engine) -> None:
+    """As logind does at the end of the last session; nothing goes on unnoticed."""
+    pod("run", "-d", "--name", "x", *SLEEPS)
+    pids = list(
+        map(int, pod("inspect", "-f", "{{.State.ConmonPid}} {{.State.Pid}}", "x").out.split())
+    )
+    remove_tree(pod.runroot)
+    assert status_of(pod, "x") == "exited"
+    until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "ended")
+    pod("start", "x")
+    assert status_of(pod, "x") == "running"
+    pod("rm", "-f", "-t", "0", "x")
