@@ -26,6 +26,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID | stat.S_ISVTX
+_MOST_WORKERS = 4
 _CAPABILITY = "security.capability"
 _OPAQUE = frozenset({"user.overlay.opaque", "trusted.overlay.opaque"})
 _WHITEOUTS = frozenset({"user.overlay.whiteout", "trusted.overlay.whiteout"})
@@ -33,14 +34,46 @@ _REVISION_3 = 0x03000000  # struct vfs_ns_cap_data, linux/capability.h
 
 
 def make(store: Store, forms: list[Form]) -> None:
-    """Make these trees in the store, one after the other. The caller holds the lock that keeps others from it."""
+    """Make these trees in the store, some at a time. The caller holds the lock that keeps others from it."""
     import gc
 
     gc.disable()  # nothing here has cycles
     os.umask(0)
     copying.raise_limits()
-    for form in forms:
-        _make_one(store, form)
+    # Thin layers are made from whole ones, so those come first; each kind in several processes.
+    for wanted in ([it for it in forms if it.whole], [it for it in forms if not it.whole]):
+        _make_each(store, wanted)
+
+
+def _make_each(store: Store, forms: list[Form]) -> None:
+    workers = min(len(forms), len(os.sched_getaffinity(0)), _MOST_WORKERS)
+    if workers < 2:
+        for form in forms:
+            _make_one(store, form)
+        return
+    children = [
+        processes.fork(_Work(store, forms[number::workers]).run, what="copy layers")
+        for number in range(workers)
+    ]
+    try:
+        while children:
+            children[0].result()
+            del children[0]
+    finally:
+        for child in children[1:]:
+            child.kill()
+
+
+class _Work:
+    """What one of several processes makes."""
+
+    def __init__(self, store: Store, forms: list[Form]) -> None:
+        self._store = store
+        self._forms = forms
+
+    def run(self) -> None:
+        for form in self._forms:
+            _make_one(self._store, form)
 
 
 def _make_one(store: Store, form: Form) -> None:
