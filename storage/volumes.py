@@ -133,6 +133,24 @@ class VolumeStore:
         )
         return filled
 
+    def has_place(self, layers: Sequence[str], path: str) -> bool:
+        """Whether an image has a directory at `path`; `layers` as for `copy_up`."""
+        from storage import merged
+
+        def look() -> bool:
+            with merged.open_merged(layers, marks) as root:
+                found = merged.find_directory(root, path)
+                if found is None:
+                    return False
+                with found:
+                    return True
+
+        marks = overlayfs.marks_here()
+        try:
+            return look()
+        except PermissionError:  # only root of the id map can look
+            return bool(idmap.run_inside(look, what="look into an image", namespaces=0))
+
     def start_export(self, name: str, out_fd: int) -> Child:
         """Start a child that writes the volume as a tar archive to `out_fd`; the caller takes its result."""
         data = self.path(name)

@@ -92,7 +92,6 @@ def make_order(
         "user": (config.user if options.user is None else options.user) or "0",
         "groups": list(config.groups),
         "seccomp": None if options.privileged else launch.seccomp_program(engine, config, facts),
-        "make_cwd": False,
         "keyring": engine.settings.containers.keyring,
         "preserve_fds": options.preserve_fds,
         "detach": options.detach,

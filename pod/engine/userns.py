@@ -53,10 +53,14 @@ def _place_of_user(
     engine: Engine, config: ContainerConfig, image: ImageRecord | None
 ) -> UserNamespace:
     """keep-id, with the caller in the place of the user that the command runs as."""
-    diff_ids = image.diff_ids if image else ()
-    passwd, group = (_text_of(engine, config, diff_ids, name) for name in ("passwd", "group"))
-    user = users.lookup(config.user, passwd, group)
+    user = user_of(engine, config.replace(layers=tuple(image.diff_ids if image else ())))
     return UserNamespace("keep-id", uid=user.uid, gid=user.gid)
+
+
+def user_of(engine: Engine, config: ContainerConfig) -> users.User:
+    """Who the command runs as, by the files of the image or of --rootfs. Raises UserNotFound, GroupNotFound."""
+    passwd, group = (_text_of(engine, config, config.layers, name) for name in ("passwd", "group"))
+    return users.lookup(config.user, passwd, group)
 
 
 def _ids_needed(engine: Engine, config: ContainerConfig, diff_ids: Sequence[str]) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 
-from pod.base import faults, ids, locks, paths
+from pod.base import faults, ids, locks, log, paths
 from pod.base.errors import InvalidValue, PodError
 from pod.linux import idmap
+from pod.spec.bundle import is_root
 from pod.state import volumes
 
 TYPE_CHECKING = False
@@ -117,6 +118,27 @@ def _give_to_owner(engine: Engine, volume: Volume) -> None:
         ) from error
 
 
+def _give_to_user(
+    engine: Engine, config: ContainerConfig, volume: Volume, maps: tuple[IdMap, IdMap] | None
+) -> None:
+    """A new volume where the image has nothing belongs to the user of the container, who could not write it else."""
+    if is_root(config.user):
+        return
+    from pod.engine import userns
+
+    path = engine.store.volumes.path(volume.name)
+    user = userns.user_of(engine, config)
+    try:
+        idmap.run_inside(
+            lambda: None if os.listdir(path) else os.chown(path, user.uid, user.gid),
+            what="give the volume to the container's user",
+            maps=maps,
+            namespaces=0,
+        )
+    except OSError as error:
+        log.debug(f"volume '{volume.name}' stays with its owner: {error}")
+
+
 def _give_to_root(engine: Engine, volume: Volume, maps: tuple[IdMap, IdMap] | None) -> None:
     """An empty volume belongs to the caller; where that is nobody in the container, its root gets it instead."""
     from pod.engine import facts
@@ -206,7 +228,7 @@ def prepare(
     layers = (config.rootfs,) if config.rootfs else engine.rootfs.layers(directory)
     for mount in config.mounts:
         if mount.kind == "volume":
-            name, prepared = _prepare_volume(engine, mount, layers, undo, maps)
+            name, prepared = _prepare_volume(engine, config, mount, layers, undo, maps)
             mounts.append(prepared)
             used.append(name)
             if not mount.source:
@@ -230,6 +252,7 @@ def prepare(
 
 def _prepare_volume(
     engine: Engine,
+    config: ContainerConfig,
     mount: Mount,
     layers: tuple[str, ...],
     undo: Undo,
@@ -255,6 +278,8 @@ def _prepare_volume(
                 _give_to_root(engine, volume, maps)
             if volume.has_owner:
                 _give_to_owner(engine, volume)
+            elif not filled and not engine.store.volumes.has_place(layers, mount.target):
+                _give_to_user(engine, config, volume, maps)
             volumes.update(engine.database, volume.replace(needs_copy_up=False))
     return volume.name, mount
 

@@ -187,14 +187,12 @@ def _init(
     os.close(root_fd)
     security.forget_imports()
 
-    # 13. Settings in /proc, then hide and protect what must not be seen or changed, then the root itself.
+    # 13. Settings in /proc, then hide and protect what must not be seen or changed.
     security.write_sysctls(linux.get("sysctl", {}))
     rootfs.mask(linux.get("maskedPaths", []))
     rootfs.protect(linux.get("readonlyPaths", []))
-    if config["root"].get("readonly"):
-        mounts.restrict("/", syscalls.MS_RDONLY)
 
-    # 14. Who we will be: names are looked up in the container's own files.
+    # 14. Who we will be: names are looked up in the container's own files. Then nothing of the root changes any more.
     user.add_caller(bundle["caller"])
     identity = user.resolve(bundle["user"], bundle["groups"], process["user"])
     user.add_passwd_entry(identity, bundle["passwd_entry"])
@@ -202,6 +200,10 @@ def _init(
     if given := bundle.get("given_away"):
         places = [entry["destination"] for entry in config["mounts"]]
         ownership.give(given, identity.uid, identity.gid, places)
+    if bundle["make_cwd"]:
+        rootfs.make_working_directory(process["cwd"], identity)
+    if config["root"].get("readonly"):
+        mounts.restrict("/", syscalls.MS_RDONLY)
 
     faults.step("init: mounted")
 
@@ -226,7 +228,7 @@ def _init(
     # 17. Nobody outside needs our /proc files any more.
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     security.set_limits(process.get("rlimits", []))
-    rootfs.enter_directory(process["cwd"], identity, make=bundle["make_cwd"])
+    rootfs.enter_directory(process["cwd"])
     os.umask(process["user"].get("umask", 0o022))
 
     # 18. Give up privileges, in the only order that works: the filter needs CAP_SYS_ADMIN unless no_new_privs is set;

@@ -46,8 +46,8 @@ def start(order: dict[str, Any], streams: tuple[int, int, int]) -> Joined:
     """Start a process in the container. Raises what kept it from running, with exit status 126 or 127 for those.
 
     `order` is plain data: container_pid, container_started, cgroup ("" for none), namespaces (kinds that the container
-    has of its own), process (the OCI `process` object), user, groups, seccomp (path or None), make_cwd, preserve_fds,
-    id. Without a terminal the process gets `streams` as they are.
+    has of its own), process (the OCI `process` object), user, groups, seccomp (path or None), preserve_fds, id.
+    Without a terminal the process gets `streams` as they are.
     """
     joined_pid = namespaces.holder(order["container_pid"])
     pidfd = os.pidfd_open(joined_pid)
@@ -164,7 +164,7 @@ def _join(
     protocol.expect(channel, protocol.START)
     security.set_limits(process.get("rlimits", []))
     os.chdir("/")
-    rootfs.enter_directory(process["cwd"], identity, make=order["make_cwd"])
+    rootfs.enter_directory(process["cwd"])
     os.umask(process["user"].get("umask", 0o022))
 
     # 5. Give up privileges, in the order that init.py explains.

@@ -336,17 +336,22 @@ def protect(paths: list[str]) -> None:
             raise MountFailed(path, path, error) from error
 
 
-def enter_directory(path: str, identity: Identity, *, make: bool) -> None:
-    """chdir(2) to the working directory of the container, after the change of root; with `make`, create it first."""
-    if make and not os.path.isdir(path):
-        try:
-            os.makedirs(path, 0o755, exist_ok=True)
-            os.chown(path, identity.uid, identity.gid)
-        except OSError as error:
-            raise PodError(
-                f"the working directory '{path}' cannot be made: {error.strerror}",
-                hint="give one that exists with --workdir",
-            ) from error
+def make_working_directory(path: str, identity: Identity) -> None:
+    """Create the working directory where the image lacks it; after the change of root, while that can be written."""
+    if os.path.isdir(path):
+        return
+    try:
+        os.makedirs(path, 0o755, exist_ok=True)
+        os.chown(path, identity.uid, identity.gid)
+    except OSError as error:
+        raise PodError(
+            f"the working directory '{path}' cannot be made: {error.strerror}",
+            hint="give one that exists with --workdir",
+        ) from error
+
+
+def enter_directory(path: str) -> None:
+    """chdir(2) to the working directory of the container, after the change of root."""
     try:
         os.chdir(path)
         os.getcwd()  # ENOENT outside of the container's root, where a descriptor may lead (CVE-2024-21626)

@@ -152,6 +152,19 @@ def test_mounts_of_every_type(pod: Engine, tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["file"]
 
 
+def test_new_volume_belongs_to_the_user_where_the_image_has_nothing(pod: Engine) -> None:
+    options = ["-u", "33:44", "-v", "named:/new", "-v", "/anonymous", "-v", "usual:/etc"]
+    script = "touch /new/x /anonymous/x; stat -c %u:%g /new /anonymous /etc"
+    assert shell(pod, script, *options) == ["33:44", "33:44", "0:0"]
+    assert shell(pod, "stat -c %u:%g /new", "-u", "55", "-v", "named:/new") == ["33:44"]
+
+
+@pytest.mark.not_podman("it refuses a directory that the image lacks; docker makes it, too")
+def test_working_directory_is_made_in_a_root_that_is_read_only(pod: Engine) -> None:
+    script = "pwd; touch x 2>/dev/null || echo read-only"
+    assert shell(pod, script, "--read-only", "-w", "/made/here") == ["/made/here", "read-only"]
+
+
 @NEWER
 def test_newer_mounts(pod: Engine, tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt", "c.png"):

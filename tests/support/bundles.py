@@ -249,7 +249,6 @@ class _Run:
             "user": (self.config.user if one.user is None else one.user) or "0",
             "groups": list(self.config.groups),
             "seccomp": None if one.privileged else self.bundle["seccomp"],
-            "make_cwd": False,
             "preserve_fds": 0,
             "detach": False,
             "keyring": True,
