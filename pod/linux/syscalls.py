@@ -84,6 +84,9 @@ FSCONFIG_CMD_CREATE = 6
 FSOPEN_CLOEXEC = 1
 FSMOUNT_CLOEXEC = 1
 
+# close_range(2)
+CLOSE_RANGE_CLOEXEC = 4  # Linux 5.11
+
 # seccomp(2)
 SECCOMP_SET_MODE_FILTER = 1
 SECCOMP_FILTER_FLAG_LOG = 2
@@ -104,6 +107,7 @@ _SYS_FSCONFIG = 431
 _SYS_FSMOUNT = 432
 _SYS_OPENAT2 = 437
 _SYS_MOUNT_SETATTR = 442
+_SYS_CLOSE_RANGE = 436
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -205,6 +209,11 @@ def set_command_line(text: str) -> None:
         ctypes.memset(start, 0, end - start)
         data = text.encode()[: end - start - 1]
         ctypes.memmove(start, data, len(data))
+
+
+def close_range(first: int, last: int, flags: int) -> None:
+    """close_range(2) (Linux 5.9)."""
+    _check(_syscall(c_long(_SYS_CLOSE_RANGE), c_uint(first), c_uint(last), c_uint(flags)))
 
 
 def sethostname(name: str) -> None:

@@ -91,10 +91,17 @@ def _bind_console(slave: str) -> None:
 
 
 def give_streams(uid: int) -> None:
-    """Make the pipes of this process belong to `uid`, so that it can reopen /dev/stdout and the like."""
+    """Make the pipes of this process belong to `uid`, so that it can reopen /dev/stdout and the like.
+
+    A pipe that has a name keeps its owner.
+    """
+    read_fd, write_fd = os.pipe()
+    nameless = os.fstat(read_fd).st_dev
+    os.close(read_fd)
+    os.close(write_fd)
     for fd in (0, 1, 2):
         status = os.fstat(fd)
-        if stat.S_ISFIFO(status.st_mode) and status.st_uid != uid:
+        if status.st_dev == nameless and stat.S_ISFIFO(status.st_mode) and status.st_uid != uid:
             try:
                 os.fchown(fd, uid, -1)
             except OSError as error:

@@ -156,6 +156,8 @@ def _join(
     else:
         for number, fd in enumerate(_out_of_the_way(streams)):
             os.dup2(fd, number)
+        if identity.uid != 0:
+            devices.give_streams(identity.uid)
     # Both of us write to one channel: what our parent has to say of us comes first.
     protocol.expect(channel, protocol.PLACED)
     channel.send(protocol.READY, fds=() if master_fd is None else (master_fd,))

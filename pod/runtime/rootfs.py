@@ -312,16 +312,24 @@ def _set_propagation(root_fd: int, destination: str, mode: str) -> None:
 
 def mask(paths: list[str]) -> None:
     """Hide `linux.maskedPaths` by an empty directory or by /dev/null. After the change of root."""
-    for path in paths:
-        try:
-            if os.path.isdir(path):
-                syscalls.mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0k")
-            else:
-                mounts.bind("/dev/null", path)
-        except FileNotFoundError:
-            continue  # this kernel has nothing there
-        except OSError as error:
-            raise MountFailed("an empty file", path, error) from error
+    null_fd = os.open("/dev/null", os.O_PATH | os.O_CLOEXEC)
+    try:
+        # In a volume that is mounted on /dev it may be anything, which would be shown instead (CVE-2025-31133).
+        status = os.fstat(null_fd)
+        if not stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(1, 3):
+            raise PodError("'/dev/null' is not the null device")
+        for path in paths:
+            try:
+                if os.path.isdir(path):
+                    syscalls.mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0k")
+                else:
+                    mounts.bind(mounts.fd_path(null_fd), path)
+            except FileNotFoundError:
+                continue  # this kernel has nothing there
+            except OSError as error:
+                raise MountFailed("an empty file", path, error) from error
+    finally:
+        os.close(null_fd)
 
 
 def protect(paths: list[str]) -> None:

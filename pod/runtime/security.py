@@ -182,7 +182,17 @@ def _no_such_id(kind: str, number: int, error: OSError) -> Exception:
 
 
 def close_on_exec(first: int) -> None:
-    """Mark every descriptor from `first` on, so that none reaches the command."""
+    """Mark every descriptor from `first` on, so that none reaches the command.
+
+    Best without /proc, which in the container may be something else; all that we open ourselves is marked anyway.
+    """
+    try:
+        syscalls.close_range(first, 2**32 - 1, syscalls.CLOSE_RANGE_CLOEXEC)
+        return
+    except OSError as error:
+        # EINVAL: before Linux 5.11. EPERM: the container's own filter.
+        if error.errno not in {errno.ENOSYS, errno.EINVAL, errno.EPERM}:
+            raise
     for name in os.listdir("/proc/self/fd"):
         fd = int(name)
         if fd >= first:

@@ -10,7 +10,7 @@ import stat
 
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.linux import mounts
+from pod.linux import inroot, mounts
 from pod.spec import users
 
 TYPE_CHECKING = False
@@ -89,15 +89,20 @@ def _show(path: str, before: str, now: str) -> None:
         file.write(now)
         os.fchmod(file.fileno(), 0o644)
     try:
-        mounts.bind(shown, path, recursive=False)
+        covered = _in_root(path, os.O_PATH)
+        try:
+            mounts.bind(shown, mounts.fd_path(covered), recursive=False)
+        finally:
+            os.close(covered)
     finally:
         os.unlink(shown)
 
 
 def _read(path: str) -> str:
     """A text file of the container; "" when it is missing. Pipes, devices and huge files are refused."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        fd = _in_root(path, flags)
     except FileNotFoundError:
         return ""
     except OSError as error:
@@ -106,6 +111,16 @@ def _read(path: str) -> str:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _MAX_FILE_BYTES:
             raise PodError(f"'{path}' of the container is not a file of users")
-        return os.read(fd, _MAX_FILE_BYTES).decode("utf-8", "surrogateescape")
+        # Not more than its size, which is 0 for files of /proc: a link to /proc/self/environ would be our environment.
+        return os.read(fd, status.st_size).decode("utf-8", "surrogateescape")
     finally:
         os.close(fd)
+
+
+def _in_root(path: str, flags: int) -> int:
+    """Open a file of the container without following what the kernel makes up, such as /proc/self/fd/0."""
+    root_fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return inroot.open_at(root_fd, path, flags)
+    finally:
+        os.close(root_fd)

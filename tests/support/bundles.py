@@ -75,6 +75,7 @@ class Bench:
         meanwhile: Callable[[int], None] | None = None,
         typed: Sequence[tuple[str, str]] = (),
         prepare: Callable[[str], None] | None = None,
+        streams: tuple[int, int, int] | None = None,
         **config: Any,
     ) -> Outcome:
         """Run `arguments` in a new container to the end. With `joins` it comes to a `sleep`, killed after them.
@@ -91,12 +92,21 @@ class Bench:
         if prepare is not None:
             prepare(directory)
         run = _Run(
-            self, directory, arguments, maps or self.maps, config, facts or {}, changes or {}, edit
+            streams,
+            self,
+            directory,
+            arguments,
+            maps or self.maps,
+            config,
+            facts or {},
+            changes or {},
+            edit,
         )
         program = processes.find_program(runtime) if runtime else None
         assert bool(program) == bool(runtime), f"{runtime} is not installed"
         plain = processes.fork(
             lambda: run.play_monitor([program] if program else [], joins, meanwhile, typed),
+            keep=streams or (),
             what="run a container",
         ).result()
         status, out, err, joined = plain
@@ -108,6 +118,7 @@ class _Run:
 
     def __init__(
         self,
+        streams: tuple[int, int, int] | None,
         bench: Bench,
         directory: str,
         arguments: Sequence[str],
@@ -121,6 +132,7 @@ class _Run:
         self.config = ContainerConfig(
             command=tuple(arguments), environment=environment, **_without_network(config)
         )
+        self.streams = streams
         self.directory = directory
         self.maps = maps
         self.facts = bundle.Facts(
@@ -190,6 +202,8 @@ class _Run:
         typed: Sequence[tuple[str, str]],
     ) -> tuple[int, str, str, list[tuple[int, str, str]]]:
         ends, ours = _streams(self.config.terminal)
+        if self.streams is not None:
+            ends, ours = self.streams, []
         if runtime:
             container = external.make_container(
                 self.bundle,
@@ -201,14 +215,12 @@ class _Run:
             )
             external.start(container)
         else:
-            waiting = create.create(
-                create.begin(self.maps, new_network=create.wants_new_network(self.bundle)),
-                self.bundle,
-                ends,
-            )
+            new_network = create.wants_new_network(self.bundle)
+            nest = create.begin(self.maps, new_network=new_network)
+            waiting = create.create(nest, self.bundle, ends)
             container = create.wait_until_ready(waiting)
             create.start(container)
-        for fd in ends:
+        for fd in set(ends):
             os.close(fd)
         if container.terminal_fd >= 0:
             ours = [container.terminal_fd]
@@ -317,7 +329,7 @@ def _read_all(fds: list[int], typed: Sequence[tuple[str, str]] = ()) -> tuple[st
             if not data:
                 left.discard(fd)
                 os.close(fd)
-    texts = [parts[fd].decode(errors="replace") for fd in fds] + [""]
+    texts = [parts[fd].decode(errors="replace") for fd in fds] + ["", ""]
     return texts[0], texts[1]
 
 
