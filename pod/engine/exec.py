@@ -55,7 +55,14 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
     if options.detach:
         return _detached(order, options)
     streams = _Streams(options)
-    joined = join.start(order, streams.theirs)
+    signals.block(
+        _PASSED_ON
+    )  # until they can be passed on: the command may run before we are ready
+    try:
+        joined = join.start(order, streams.theirs)
+    except BaseException:
+        signals.unblock(_PASSED_ON)
+        raise
     streams.close_theirs()
     if options.pid_file:
         files.write_atomic(
@@ -159,6 +166,7 @@ class _Session:
         ended_fd = os.pidfd_open(self._joined.pid)
         inner_fd = _open_if_alive(self._joined.inner_pid)
         wakeup = signals.Wakeup([signals.SIGWINCH] if self._has_terminal else _PASSED_ON)
+        signals.unblock(_PASSED_ON)
         self._loop.watch(ended_fd, lambda _: self._loop.stop())
         self._loop.watch(wakeup.fileno(), lambda _: self._take_signals(wakeup, inner_fd))
         for fd in self._outputs:

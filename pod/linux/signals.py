@@ -106,6 +106,11 @@ def block(numbers: Iterable[int]) -> None:
     _signal.pthread_sigmask(_signal.SIG_BLOCK, tuple(numbers))
 
 
+def unblock(numbers: Iterable[int]) -> None:
+    """Undo `block`; what came meanwhile is delivered now."""
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, tuple(numbers))
+
+
 def wait(numbers: Iterable[int]) -> int:
     """Sleep until one of these blocked signals is pending, and take it."""
     return int(_signal.sigwait(tuple(numbers)))

@@ -149,6 +149,22 @@ def test_interrupt_reaches_the_command(box: Engine) -> None:
         assert process.wait(timeout=60) == 5
 
 
+@pytest.mark.not_podman("it does not pass signals on")
+def test_interrupt_may_come_before_the_command_is_ready_for_it(box: Engine, tmp_path: Path) -> None:
+    delayed = ["strace", "-D", "-o", str(tmp_path / "trace"), "-e", "trace=pidfd_open"]
+    delayed += [
+        "-e",
+        "inject=pidfd_open:delay_enter=300000:when=2",
+    ]  # before it waits for the process
+    script = "trap 'echo got; exit 5' INT; echo ready; while true; do sleep 0.1; done"
+    slow = replace(box, command=[*delayed, *box.command])
+    with slow.spawn("exec", "box", "sh", "-c", script) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stdout.readline() == b"got\n"
+        assert process.wait(timeout=60) == 5
+
+
 # With a terminal
 
 
