@@ -82,7 +82,7 @@ class Slirp:
         if os.read(self._ready_fd, 1) != b"1":
             text = self._helper.complaint()
             hint = (
-                None
+                "try --network pasta, or --network none"
                 if os.access("/dev/net/tun", os.R_OK | os.W_OK)
                 else "sudo chmod 0666 /dev/net/tun"
             )
