@@ -51,7 +51,6 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
     """
     container, run = lookup.running(engine, name)
     order = make_order(engine, container, run, options)
-    engine.close()  # a connection must not cross the fork
     if options.detach:
         return _detached(order, options)
     streams = _Streams(options)

@@ -60,7 +60,6 @@ def _tidy(engine: Engine) -> None:
             _remove_volume(engine, name)
     was_killed = any(name.startswith(_HOLD_PREFIX) for name in lock_names)
     if was_killed or _names(f"{paths.root}/staging") or _names(f"{paths.root}/trash"):
-        engine.close()  # the process that deletes is a fork
         engine.store.tidy()
 
 

@@ -3,7 +3,9 @@
 It uses the C half of the `sqlite3` module, which lacks nothing but the conversions of dates, whose import costs 2 ms.
 
 Write-ahead log, foreign keys, `BEGIN IMMEDIATE` for writes: see https://www.sqlite.org/wal.html. Synchronous is NORMAL:
-a power cut can lose the last transactions, never the order of them. A connection never crosses a fork.
+a power cut can lose the last transactions, never the order of them. A connection crosses no fork but into children
+that end in execve or os._exit and do nothing with it: closing the last one would write the log back and sync it, 10 ms
+and more. See https://www.sqlite.org/howtocorrupt.html, section 2.6.
 
 A container may fill the disk, and its end must be recorded and it must be removed nevertheless. So a small file beside
 the database takes space that is given back before such a transaction, and taken again when there is enough.
