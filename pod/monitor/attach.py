@@ -98,7 +98,7 @@ class Client:
         if events & WRITE and self._queue:
             was_slow = self.is_slow
             self._flush()
-            if was_slow and not self.is_slow:
+            if was_slow and not self.is_slow and self.is_connected:
                 self._on_drained()
         if not events & READ or not self.is_connected:
             return
