@@ -34,6 +34,7 @@ IMAGE = "damaged image"
 BLOB = "damaged blob"
 LAYER = "missing layer"
 CONTAINER = "damaged container"
+COPY = "missing copy of a layer"  # for the container `subject`, whose id map is not the usual one
 LEFTOVER = "leftover"
 
 
@@ -59,8 +60,9 @@ def find_problems(store: Store, *, quick: bool = False) -> Iterator[Problem]:
 def repair(store: Store, problems: Iterable[Problem]) -> list[Problem]:
     """Do what can be done; the problems that are left. Call with a single thread.
 
-    Layers are unpacked again from their blobs. Damaged blobs are removed, and with them the images that need them, so
-    that they can be pulled again. Leftovers are removed. A damaged index or container is left to a person.
+    Layers are unpacked again from their blobs, and copied again for other id maps. Damaged blobs are removed, and with
+    them the images that need them, so that they can be pulled again. Leftovers are removed. A damaged index or container
+    is left to a person.
     """
     found = list(problems)
     left = [problem for problem in found if problem.kind in {INDEX, CONTAINER}]
@@ -79,6 +81,7 @@ def repair(store: Store, problems: Iterable[Problem]) -> list[Problem]:
                 store.restore_layers(image)
             except PodError as error:
                 left.append(Problem(LAYER, image.digest, error.message))
+    left += _make_copies_again(store, [it for it in found if it.kind == COPY])
     for digest in bad_images:
         store.images.remove_manifest(digest)
     with store.lock():
@@ -87,6 +90,21 @@ def repair(store: Store, problems: Iterable[Problem]) -> list[Problem]:
     store.delete_unreferenced()
     store.staging.sweep()
     store.staging.empty_trash()
+    return left
+
+
+def _make_copies_again(store: Store, problems: Iterable[Problem]) -> list[Problem]:
+    """Copies of layers for containers that have lost them; the problems that are left."""
+    left = []
+    for problem in problems:
+        directory = f"{store.root}/containers/{problem.subject}"
+        try:
+            for path in store.rootfs.layers(directory):
+                if "." in os.path.basename(path) and not os.path.isdir(path):
+                    store.layers.remove_form(os.path.basename(path))  # its record may be there
+            store.rootfs.describe(directory)
+        except PodError as error:
+            left.append(problem.replace(what=f"{problem.what}: {error.message}"))
     return left
 
 
@@ -123,8 +141,12 @@ def _container_problems(store: Store) -> Iterator[Problem]:
         except (PodError, KeyError, TypeError):
             yield Problem(CONTAINER, name, f"what container '{name}' stands on cannot be read")
             continue
+        copies = [path for path in layers if "." in os.path.basename(path)]
+        if any(not os.path.isdir(it) or os.path.basename(it) not in present for it in copies):
+            what = f"a layer that was copied for container '{name}' is missing"
+            yield Problem(COPY, name, what)
         for layer in layers:
-            if os.path.basename(layer) not in present:
+            if layer not in copies and os.path.basename(layer) not in present:
                 what = f"container '{name}' stands on a layer that is missing"
                 yield Problem(CONTAINER, name, what)
                 break

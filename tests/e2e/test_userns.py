@@ -480,14 +480,22 @@ def test_several_first_starts_at_once(fresh_pod: Engine) -> None:
 
 
 @copies
-def test_lost_copy_is_made_again(fresh_pod: Engine) -> None:
+@pytest.mark.parametrize("what", ["record", "tree"])
+@pytest.mark.parametrize("how", ["start", "check"])
+def test_lost_copy_is_made_again(fresh_pod: Engine, what: str, how: str) -> None:
     """As after a power cut, which takes what was not on the disk yet."""
     fresh_pod.have("busybox")
     words = ("--network", "none", "--userns", "keep-id", "busybox", "stat", "-c", "%u", "/bin")
     fresh_pod("create", "--name", "kept", *words)
     for name in forms(fresh_pod):
-        if name.endswith(".json"):
-            os.unlink(f"{fresh_pod.root}/layers/{name}")
+        if name.endswith(".json") == (what == "record"):
+            fresh_pod("unshare", "rm", "-r", f"{fresh_pod.root}/layers/{name}")
+    if how == "check" or what == "tree":
+        result = fresh_pod("system", "check", status=None)
+        assert result.status != 0
+        assert "copied for container" in result.stdout + result.stderr
+        fresh_pod("system", "check", "--repair", "--force")
+        assert fresh_pod("system", "check").status == 0
     assert fresh_pod("start", "-a", "kept").out == "0"
 
 
