@@ -61,8 +61,8 @@ def repair(store: Store, problems: Iterable[Problem]) -> list[Problem]:
     """Do what can be done; the problems that are left. Call with a single thread.
 
     Layers are unpacked again from their blobs, and copied again for other id maps. Damaged blobs are removed, and with
-    them the images that need them, so that they can be pulled again. Leftovers are removed. A damaged index or container
-    is left to a person.
+    them the images that need them, so that they can be pulled again. Leftovers are removed. A damaged index or
+    container is left to a person.
     """
     found = list(problems)
     left = [problem for problem in found if problem.kind in {INDEX, CONTAINER}]
