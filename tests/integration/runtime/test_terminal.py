@@ -54,7 +54,11 @@ def test_terminal_of_a_process_that_joins(bench: Bench) -> None:
 def test_interrupt_reaches_the_foreground(bench: Bench) -> None:
     # The second x is of cat, so that it is there: process 1 itself would not be interrupted.
     done = bench.run(
-        "sh", "-c", "echo ready; cat", terminal=True, typed=[("ready", "x\n"), ("x\r\nx", "\x03")]
+        "sh",
+        "-c",
+        "echo ready; cat; exit $?",
+        terminal=True,
+        typed=[("ready", "x\n"), ("x\r\nx", "\x03")],
     )
     assert done.status == 130
 
