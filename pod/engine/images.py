@@ -14,7 +14,7 @@ from storage.images import ImageNotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pod.engine.context import Engine
     from pod.image.names import RegistriesConfig
@@ -67,14 +67,25 @@ class OtherPlatform(PodError):
         )
 
 
-def find(engine: Engine, text: str) -> ImageRecord:
-    """The local image that `text` means: a name, a name without registry or tag, an id or its beginning.
+class AmbiguousName(PodError):
+    """Several images have names that end so."""
 
-    Names come before ids. Raises ImageNotFound, AmbiguousId, InvalidReference for what can be neither.
+    def __init__(self, text: str, names: Iterable[str]) -> None:
+        super().__init__(
+            f"'{text}' is the end of the names of several images",
+            hint=f"one of {', '.join(sorted(names))}",
+        )
+
+
+def find(engine: Engine, text: str) -> ImageRecord:
+    """The local image that `text` means: a name, the end of a name, an id or its beginning.
+
+    Names come before ids. Raises ImageNotFound, AmbiguousName, AmbiguousId, InvalidReference for what can be neither.
     """
     found = find_if_here(engine, text)
     if found is None:
-        raise ImageNotFound(text)
+        several = _ending_with(engine, text)
+        raise AmbiguousName(text, several) if several else ImageNotFound(text)
     return found
 
 
@@ -95,7 +106,26 @@ def find_if_here(engine: Engine, text: str) -> ImageRecord | None:
             return images.lookup(wanted)
         except ImageNotFound:
             continue
-    return None
+    ending = set(_ending_with(engine, text).values())
+    return images.lookup(ending.pop()) if len(ending) == 1 else None
+
+
+def _ending_with(engine: Engine, text: str) -> dict[str, str]:
+    """The names of images that end with `text`, "registry.example.com/team/web" for "web", and their manifests.
+
+    None for what has a registry or a digest. As podman finds them, when nothing else fits.
+    """
+    from pod.spec import reference
+
+    if "@" in text or _can_only_be_id(text) or not reference.parse(text).is_short:
+        return {}
+    wanted = _last_parts(text)
+    return {
+        name: image.digest
+        for image in engine.store.images.list()
+        for name in image.names
+        if "@" not in name and _last_parts(name).endswith(wanted)
+    }
 
 
 def candidates(engine: Engine, text: str) -> tuple[str, ...]:

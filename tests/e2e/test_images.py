@@ -181,3 +181,26 @@ def test_exists(pod: Engine, names: tuple[str, str]) -> None:
     for name in ("busybox", names[0], number):
         assert pod("image", "exists", name).stdout == ""
     pod("image", "exists", "no-such-image", status=1)
+
+
+def test_end_of_a_name(pod: Engine, names: tuple[str, str]) -> None:
+    """Enough where no other image has it."""
+    number = pod("inspect", "--format", "{{.Id}}", names[0]).out
+    for name in ("one:1", "me/one:1"):
+        pod("image", "exists", name)
+        assert pod("image", "inspect", "--format", "{{.Id}}", name).out == number
+    pod("image", "exists", "ne:1", status=1)
+    pod("image", "exists", "one", status=1)
+    pod("rm", pod("create", "--pull", "never", "me/one:1", "x").out)
+    pod("tag", "one:1", "localhost/other/one:1", "busy.example.com/other/one:1")
+    pod("rmi", "me/one:1")
+    assert "other/one" in pod("images", "--format", "{{.Repository}}").stdout
+
+
+@pytest.mark.not_podman("version 4.3 takes any of them")
+def test_end_of_several_names(pod: Engine, names: tuple[str, str]) -> None:
+    pod("tag", names[0], "r.example.com/a/same:1")
+    pod("tag", names[1], "r.example.com/b/same:1")
+    result = pod("image", "inspect", "same:1", status=125)
+    assert "r.example.com/a/same:1, r.example.com/b/same:1" in result.stderr
+    pod("image", "exists", "a/same:1")
