@@ -33,6 +33,9 @@ class RunOptions(Record):
     sig_proxy: bool = True
 
 
+_SECONDS_TO_END = 1  # of a container that is removed because nobody reads its output
+
+
 class GoesOn(PodError):
     """Nobody reads the output of a container any more, which runs all the same."""
 
@@ -82,14 +85,28 @@ def run(
         return 0
     if config.attach == ("stdin",):
         on_created(container.id)  # as podman and docker do for those who will not see the output
-    return see_through(
-        engine,
-        container,
-        channel,
-        options.detach_keys,
-        read_stdin=config.interactive,
-        sig_proxy=options.sig_proxy,
-    )
+    try:
+        return see_through(
+            engine,
+            container,
+            channel,
+            options.detach_keys,
+            read_stdin=config.interactive,
+            sig_proxy=options.sig_proxy,
+        )
+    except GoesOn as error:
+        if not config.auto_remove:
+            raise
+        # Nobody wants to keep it, and it is part of a pipeline that is over: `pod run --rm IMAGE yes | head`.
+        remove.remove(
+            engine,
+            container,
+            force=True,
+            with_volumes=True,
+            with_image=config.remove_image,
+            timeout_seconds=_SECONDS_TO_END,
+        )
+        return error.exit_status
 
 
 def create_only(
@@ -142,7 +159,6 @@ def see_through(
         terminal.send_message(channel, monitor.FINISHING)
         outcome = terminal.Attachment(
             channel,
-            # With "passthrough" the container itself reads it.
             # With "passthrough" the container itself reads it.
             read_stdin=read_stdin and config.log.driver != "passthrough",
             raw=config.terminal,
