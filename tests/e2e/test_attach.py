@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import tempfile
@@ -284,6 +285,24 @@ def test_input_can_be_kept_from_the_container(pod: Engine) -> None:
 
 
 # Deaths
+
+
+def test_the_end_of_a_terminal_is_not_that_of_what_was_started_there(pod: Engine) -> None:
+    """One in the background, and one that is looked at and ignores the SIGHUP that is passed on."""
+    words = pod.full_command(
+        "run", "-d", "--network", "none", "--name", "a", "busybox", "sleep", "1000"
+    )
+    with Terminal(["/bin/sh", "-c", f"{shlex.join(words)}; exec cat"], pod.environment) as terminal:
+        until(pod.containers, "made")
+        terminal.expect(pod.containers()[0])
+    words = pod.full_command("run", "--network", "none", "--name", "b", "busybox", "sh", "-c",
+                             "trap '' HUP; echo ready; sleep 1000")  # fmt: skip
+    with Terminal(words, pod.environment) as terminal:
+        terminal.expect("ready")
+        os.kill(terminal.pid, signal.SIGHUP)
+        pod("exec", "b", "true")
+    assert (state(pod, "a"), state(pod, "b")) == ("running", "running")
+    pod("rm", "-f", "-t", "0", "a", "b")
 
 
 @pytest.mark.parametrize(
