@@ -62,6 +62,7 @@ def collect(
         files=files,
         image_layers=_image_layers(engine, config),
         devices=_devices(config),
+        device_numbers=_device_numbers(config.resources),
         cgroup=placement.path,
         has_cgroup_tree=os.path.exists(f"{cgroups.MOUNT}/cgroup.controllers")
         or is_own(config.cgroupns),

@@ -49,6 +49,7 @@ class Facts(Record):
     devices: tuple[
         tuple[str, str], ...
     ] = ()  # (on the host, in the container) of --device and --privileged
+    device_numbers: Mapping[str, str] = {}  # "MAJOR:MINOR" of the devices that limits name by path
     cgroup: str = ""  # directory of the container's cgroup; "" for none
     has_cgroup_tree: bool = True
     ipc_directories: tuple[str, ...] = (
@@ -170,7 +171,7 @@ def _linux(config: ContainerConfig, facts: Facts) -> Linux:
             )
         ],
         "sysctl": _sysctls(config, facts),
-        "resources": oci_resources(config.resources),  # type: ignore[typeddict-item]  # built by key
+        "resources": oci_resources(config.resources, facts.device_numbers),  # type: ignore[typeddict-item]  # built by key
         "maskedPaths": list(
             masked_paths(defaults.MASKED_PATHS, config.security, privileged=config.privileged)
         ),

@@ -320,6 +320,13 @@ def test_cgroup_parent_is_below_what_is_delegated(pod: Engine) -> None:
     os.removedirs(place)  # it may be another container's, too, so it stays
 
 
+def test_limits_of_devices_are_asked_for(pod: Engine) -> None:
+    options = ["--device-read-bps", "/dev/null:1mb", "--device-write-iops", "/dev/null:100"]
+    run(pod, *options, "--blkio-weight-device", "/dev/null:100", "busybox", "true")
+    missing = run(pod, "--device-read-bps", "/dev/no-such:1mb", "busybox", "true", status=None)
+    assert missing.status in {125, 126} and "/dev/no-such" in missing.stderr
+
+
 def test_no_limit_is_nothing_to_warn_of(pod: Engine) -> None:
     assert run(pod, "--pids-limit", "-1", "busybox", "true").stderr == ""
     assert run(pod, "--pids-limit", "0", "busybox", "true").stderr == ""
