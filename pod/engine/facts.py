@@ -263,7 +263,11 @@ def _nodes(top: str, directory: str) -> list[str]:
     import stat
 
     found = []
-    with os.scandir(directory) as entries:
+    try:
+        opened = os.scandir(directory)
+    except PermissionError:
+        return []
+    with opened as entries:
         for entry in entries:
             if directory == "/dev" and (entry.name in _NOT_IN_DEV or entry.path in _USUAL):
                 continue

