@@ -11,7 +11,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pod.linux.idmap import IdMap
     from storage.store import Store
 
 _CHUNK = 1 << 20
@@ -31,7 +30,6 @@ def commit(
     directory: str,
     *,
     exclude: Iterable[str] = (),
-    maps: tuple[IdMap, IdMap] | None = None,
     compress: bool = False,
 ) -> NewLayer:
     """See Store.commit."""
@@ -40,7 +38,7 @@ def commit(
 
     read_fd, write_fd = os.pipe()
     try:
-        writer = store.rootfs.start_layer(directory, write_fd, exclude=exclude, maps=maps)
+        writer = store.rootfs.start_layer(directory, write_fd, exclude=exclude)
     finally:
         os.close(write_fd)
     digest = hashlib.sha256()

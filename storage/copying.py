@@ -175,6 +175,13 @@ def image_xattrs(fd: int) -> dict[str, bytes]:
     return found
 
 
+def without_root_id(capability: bytes) -> bytes:
+    """File capabilities of revision 2: the kernel adds the id of this namespace's root itself, capabilities(7)."""
+    if len(capability) == 24 and capability[3] == 3:
+        return capability[:3] + b"\x02" + capability[4:20]
+    return capability
+
+
 def _own_owner(fd: int) -> bytes | None:
     try:
         return os.getxattr(fd, OWNER_XATTR)

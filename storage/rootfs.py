@@ -161,13 +161,8 @@ class RootFileSystems:
         """The directory that has what the container wrote; with the driver "copy", everything."""
         return self._load(directory)[0].changes(directory)
 
-    def diff(
-        self, directory: str, *, maps: tuple[IdMap, IdMap] | None = None
-    ) -> Sequence[tuple[str, str]]:
-        """What the container has changed: (kind, path) with the kinds "A", "C" and "D", a directory before its content.
-
-        `maps` is the container's id map where it is not the default one.
-        """
+    def diff(self, directory: str) -> Sequence[tuple[str, str]]:
+        """What the container has changed: (kind, path) with kinds "A", "C" and "D", a directory before its content."""
         driver, lowers = self._load(directory)
         top, marks, whole = driver.changes(directory), driver.marks(), driver.is_whole
 
@@ -177,7 +172,7 @@ class RootFileSystems:
             return tree.diff(top, lowers, marks, whole=whole)
 
         changes: list[tuple[str, str]] = idmap.run_inside(
-            work, what="compare a container with its image", maps=maps, namespaces=0
+            work, what="compare a container with its image", namespaces=0
         )
         return changes
 
@@ -187,23 +182,22 @@ class RootFileSystems:
         out_fd: int,
         *,
         exclude: Iterable[str] = (),
-        maps: tuple[IdMap, IdMap] | None = None,
     ) -> Child:
         """Start a child that writes the changes as an uncompressed layer to `out_fd`; the caller takes its result.
 
-        Paths in `exclude` are left out. The caller may close its own copy of `out_fd` at once.
+        Paths in `exclude` are left out. The caller may close its own copy of `out_fd` at once. Owners are those that
+        the container sees, whatever its id map.
         """
         driver, lowers = self._load(directory)
         top, marks, whole = driver.changes(directory), driver.marks(), driver.is_whole
+        ids = self._ids(directory)
 
         def work() -> None:
             from storage import tree
 
-            tree.write_layer(top, lowers, marks, out_fd, whole=whole, exclude=exclude)
+            tree.write_layer(top, lowers, marks, out_fd, whole=whole, exclude=exclude, ids=ids)
 
-        return idmap.start_inside(
-            work, what="write a layer", maps=maps, keep={out_fd}, namespaces=0
-        )
+        return idmap.start_inside(work, what="write a layer", keep={out_fd}, namespaces=0)
 
     def start_export(
         self,
@@ -211,21 +205,18 @@ class RootFileSystems:
         out_fd: int,
         *,
         exclude: Iterable[str] = (),
-        maps: tuple[IdMap, IdMap] | None = None,
     ) -> Child:
         """As start_layer, but write the whole file system of the container, without mounting it."""
         driver, lowers = self._load(directory)
         layers = [driver.changes(directory), *([] if driver.is_whole else lowers)]
-        marks = driver.marks()
+        marks, ids = driver.marks(), self._ids(directory)
 
         def work() -> None:
             from storage import tree
 
-            tree.write_tree(layers, marks, out_fd, exclude=exclude)
+            tree.write_tree(layers, marks, out_fd, exclude=exclude, ids=ids)
 
-        return idmap.start_inside(
-            work, what="write an archive", maps=maps, keep={out_fd}, namespaces=0
-        )
+        return idmap.start_inside(work, what="write an archive", keep={out_fd}, namespaces=0)
 
     def usage(self, directory: str) -> Usage:
         """The disk space of what the container wrote, logs and the like not among it."""
@@ -246,6 +237,16 @@ class RootFileSystems:
             except (FileNotFoundError, NotADirectoryError):
                 continue
         return used
+
+    def _ids(self, directory: str) -> tuple[IdMap, IdMap] | None:
+        """The container's id map in intermediate ids, where it is not the usual one."""
+        document = self._document(directory)
+        if "maps" not in document:
+            return None
+        from pod.spec.userns import relative_map
+
+        (uids, gids), bases = maps_of(document), idmap.default_maps()
+        return relative_map(uids, bases[0]), relative_map(gids, bases[1])
 
     def _is_here(self, name: str) -> bool:
         return "." not in name or self._store.layers.has_form(name)

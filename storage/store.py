@@ -23,7 +23,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pod.linux.idmap import IdMap
     from storage.collect import Garbage, Hold
     from storage.commit import NewLayer
     from storage.images import ImageRecord
@@ -85,17 +84,15 @@ class Store:
         directory: str,
         *,
         exclude: Iterable[str] = (),
-        maps: tuple[IdMap, IdMap] | None = None,
         compress: bool = False,
     ) -> NewLayer:
         """Make a layer, blob and tree, of what the container in `directory` has changed. Hold it until it is named.
 
-        Paths in `exclude` ("/etc/hosts") are left out; `maps` is the container's id map where it is not the default
-        one. Call with a single thread.
+        Paths in `exclude` ("/etc/hosts") are left out. Call with a single thread.
         """
         from storage.commit import commit
 
-        return commit(self, directory, exclude=exclude, maps=maps, compress=compress)
+        return commit(self, directory, exclude=exclude, compress=compress)
 
     def hold(self, digests: Iterable[str] = ()) -> Hold:
         """Keep blobs and layers with these digests from being collected while the context lasts, named or not.

@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from pod.linux.idmap import IdMap
     from storage.merged import Item, MergedDirectory
     from storage.overlayfs import Marks
 
@@ -54,15 +55,18 @@ def write_layer(
     *,
     whole: bool,
     exclude: Iterable[str] = (),
+    ids: tuple[IdMap, IdMap] | None = None,
 ) -> None:
     """Write the changes as an uncompressed layer to `out_fd`. Paths in `exclude` ("/etc/hosts") are left out.
+
+    `ids` is the container's id map in intermediate ids (spec/userns.py), where it is not the usual one.
 
     What is deleted becomes `.wh.` files (OCI image specification, "Whiteouts"); opaque directories too, one for each
     name that they hide, so that the layer means the same to everybody.
     """
     copying.raise_limits()
     left_out = {path.strip("/") for path in exclude}
-    writer = _TreeWriter(out_fd)
+    writer = _TreeWriter(out_fd, ids)
     with _open(top, lowers, marks) as (upper, lower):
         if _top_differs(os.fstat(upper.fds[0]), lowers):
             writer.add_root(upper.fds[0])
@@ -78,12 +82,17 @@ def write_layer(
 
 
 def write_tree(
-    layers: Sequence[str], marks: Marks, out_fd: int, *, exclude: Iterable[str] = ()
+    layers: Sequence[str],
+    marks: Marks,
+    out_fd: int,
+    *,
+    exclude: Iterable[str] = (),
+    ids: tuple[IdMap, IdMap] | None = None,
 ) -> None:
-    """Write the tree that `layers` make, topmost first, as an archive to `out_fd`."""
+    """Write the tree that `layers` make, topmost first, as an archive to `out_fd`; `ids` as in write_layer."""
     copying.raise_limits()
     left_out = {path.strip("/") for path in exclude}
-    writer = _TreeWriter(out_fd)
+    writer = _TreeWriter(out_fd, ids)
     with merged.open_merged(layers, marks) as root:
         if _top_differs(root.status, ()):
             writer.add_root(root.fds[0])
@@ -188,8 +197,9 @@ def _differs(new: Item, old: Item) -> bool:
 class _TreeWriter:
     """Entries of trees into an archive."""
 
-    def __init__(self, out_fd: int) -> None:
+    def __init__(self, out_fd: int, ids: tuple[IdMap, IdMap] | None) -> None:
         self._tar = TarWriter(out_fd)
+        self._ids = ids
         self._links: dict[tuple[int, int], bytes] = {}
 
     def mark(self, path: str) -> None:
@@ -200,7 +210,7 @@ class _TreeWriter:
 
     def add_root(self, fd: int) -> None:
         status = os.fstat(fd)
-        self._tar.add(b".", status, owner=true_owner(fd, status), xattrs=copying.image_xattrs(fd))
+        self._tar.add(b".", status, owner=self._owner(status, fd), xattrs=_xattrs(fd))
 
     def add(self, path: str, item: Item) -> None:
         name, status = os.fsencode(path), item.status
@@ -208,15 +218,26 @@ class _TreeWriter:
         if status.st_nlink > 1 and not item.is_directory:
             first = self._links.setdefault(identity, name)
             if first != name:
-                self._tar.add(name, status, hard_link=first)
+                self._tar.add(name, status, owner=self._owner(status), hard_link=first)
                 return
         if stat.S_ISREG(status.st_mode) or item.is_directory:
             self._add_open(name, item)
         elif stat.S_ISLNK(status.st_mode):
             target = os.fsencode(os.readlink(item.name, dir_fd=item.fd))
-            self._tar.add(name, status, link=target)
+            self._tar.add(name, status, owner=self._owner(status), link=target)
         elif not stat.S_ISSOCK(status.st_mode):  # a socket means nothing without its process
-            self._tar.add(name, status)
+            self._tar.add(name, status, owner=self._owner(status))
+
+    def _owner(self, status: os.stat_result, fd: int = -1) -> tuple[int, int, int] | None:
+        """User, group and mode as the container knows them; None when they are those of `status`."""
+        owner = true_owner(fd, status) if fd >= 0 else None
+        if owner is not None or self._ids is None:
+            return owner
+        uid, gid = (
+            _inside(extents, number)
+            for extents, number in zip(self._ids, (status.st_uid, status.st_gid), strict=True)
+        )
+        return uid, gid, stat.S_IMODE(status.st_mode)
 
     def _add_open(self, name: bytes, item: Item) -> None:
         fd = os.open(item.name, _READ, dir_fd=item.fd)
@@ -225,12 +246,32 @@ class _TreeWriter:
             self._tar.add(
                 name,
                 status,
-                owner=true_owner(fd, status),
-                xattrs=copying.image_xattrs(fd),
+                owner=self._owner(status, fd),
+                xattrs=_xattrs(fd),
                 source_fd=fd,
             )
         finally:
             os.close(fd)
+
+
+_NOBODY = 65534
+
+
+def _inside(extents: IdMap, number: int) -> int:
+    """The id in the container of an intermediate one; one that it does not have is nobody."""
+    for inside, intermediate, count in extents:
+        if intermediate <= number < intermediate + count:
+            return inside + number - intermediate
+    return _NOBODY
+
+
+def _xattrs(fd: int) -> dict[str, bytes]:
+    """The attributes for an archive: file capabilities without the id of a root, who is another one elsewhere."""
+    found = copying.image_xattrs(fd)
+    name = "security.capability"
+    if name in found:
+        found[name] = copying.without_root_id(found[name])
+    return found
 
 
 def true_owner(fd: int, status: os.stat_result) -> tuple[int, int, int] | None:

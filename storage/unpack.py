@@ -15,7 +15,7 @@ import stat
 from pod.base import log
 from pod.base.errors import PodError
 from pod.linux import inroot
-from storage import removal, tar
+from storage import copying, removal, tar
 from storage.overlayfs import IMPLICIT_XATTR, OWNER_XATTR, is_own_xattr
 
 TYPE_CHECKING = False
@@ -303,7 +303,7 @@ class Unpacker:
                 self._skip_xattr(entry, name)
                 continue
             try:
-                os.setxattr(fd, name, _without_root_id(value) if capability else value)
+                os.setxattr(fd, name, copying.without_root_id(value) if capability else value)
             except OSError as error:
                 if error.errno == errno.EINVAL:
                     why = f"its extended attribute '{_shown(name)}' has a value that makes no sense"
@@ -450,13 +450,6 @@ def _device_number(number: int) -> int:
     if number > 0xFFFFFFF:
         raise ValueError("a device number is out of range")
     return number
-
-
-def _without_root_id(capability: bytes) -> bytes:
-    """File capabilities of revision 2: the kernel adds the id of this namespace's root itself, capabilities(7)."""
-    if len(capability) == 24 and capability[3] == 3:
-        return capability[:3] + b"\x02" + capability[4:20]
-    return capability
 
 
 def _shown(name: bytes) -> str:

@@ -130,3 +130,37 @@ def test_copies_are_synced_behind_and_forgotten_with_their_layer(store: Store) -
     assert store.layers.forms() == {}
     assert store.layers.debris() == []
     store.staging.empty_trash()
+
+
+@pytest.mark.parametrize("userns", ["keep-id:uid=33,gid=33", "nomap"])
+@pytest.mark.parametrize("driver", ["overlay", "copy"])
+def test_layers_of_containers_have_the_owners_that_the_container_sees(
+    store: Store, userns: str, driver: str
+) -> None:
+    store.forced_driver = driver
+    diff_id = unpack(store, layer_tar(LAYER)).diff_id
+    directory_ = f"{store.root}/containers/one"
+    os.makedirs(directory_)
+    store.rootfs.create(directory_, [diff_id], maps=maps(userns))
+    assert list(store.rootfs.diff(directory_)) == []
+    top = store.rootfs.changes(directory_)
+    (uids, gids), bases = maps(userns), idmap.default_maps()
+    outside = [
+        mapped.Shift(ids, base).wanted(33) for ids, base in zip((uids, gids), bases, strict=True)
+    ]
+
+    def write() -> None:
+        with open(f"{top}/new", "w") as file:
+            os.fchown(file.fileno(), *outside)
+        root = mapped.Shift(uids, bases[0]).wanted(0)
+        with open(f"{top}/of-root-too", "w") as file:
+            os.fchown(file.fileno(), root, root)
+
+    inside(write)
+    assert [path for _, path in store.rootfs.diff(directory_)] == ["/new", "/of-root-too"]
+    made = store.layers.path(store.commit(directory_).diff_id)
+    found = tree_of(made)
+    assert {name: entry["owner"] for name, entry in found.items()} == {
+        "new": (33, 33),
+        "of-root-too": (0, 0),
+    }
