@@ -256,7 +256,13 @@ def _look_up(root: str, bundle: dict[str, Any], process: dict[str, Any]) -> dict
 
 
 def _plain(entry: dict[str, Any]) -> dict[str, Any]:
-    """A mount without the words that only our own runtime knows."""
+    """A mount without the words that only our own runtime knows. Raises Unsupported where they are the point."""
+    if entry.get("pod_subpath"):
+        raise Unsupported(
+            f"subpath of the mount on '{entry['destination']}'",
+            "another runtime makes this mount",
+            hint="leave --runtime out",
+        )
     return {
         **entry,
         "options": [word for word in entry["options"] if word not in {"tmpcopyup", "rro"}],

@@ -152,6 +152,13 @@ def test_mounts_of_every_type(pod: Engine, tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["file"]
 
 
+@NEWER
+def test_part_of_an_image_is_for_the_own_runtime(pod: Engine) -> None:
+    mount = "type=image,src=busybox,dst=/part,subpath=bin"
+    words = ["--runtime", "crun", "--mount", mount, "busybox", "true"]
+    assert "subpath of the mount on '/part'" in run(pod, *words, status=125).stderr
+
+
 def test_new_volume_belongs_to_the_user_where_the_image_has_nothing(pod: Engine) -> None:
     options = ["-u", "33:44", "-v", "named:/new", "-v", "/anonymous", "-v", "usual:/etc"]
     script = "touch /new/x /anonymous/x; stat -c %u:%g /new /anonymous /etc"
