@@ -49,7 +49,9 @@ if TYPE_CHECKING:
     from pod.monitor.streams import Streams
     from pod.runtime.create import Nest
 
-_FINISH_SECONDS = 60.0  # that the command at a terminal may take to show the rest of the output
+_FINISH_SECONDS = faults.seconds(
+    "FINISH", 60.0
+)  # that a command may take to show the rest of the output
 _RETRY_SECONDS = 1.0
 _SETTLED_SECONDS = 10.0  # a container that ran this long has not failed "at once"
 _SHRINK_SECONDS = faults.seconds("SHRINK", 4.0)  # most containers that live longer live long
