@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 
 from pod.base.errors import PodError, Unsupported
-from pod.linux import cgroups, idmap, processes, sockets
+from pod.linux import cgroups, idmap, inroot, mounts, processes, sockets
 from pod.linux.namespaces import CLONE_NEWNS
 from pod.runtime import create, execute, fuse, ownership, protocol, rootfs, user
 
@@ -29,6 +30,7 @@ _BUNDLE = "bundle"
 _STATE = "runtime"
 _PID_FILE = "runtime.pid"
 _CONSOLE = "console"
+_PART = "part"
 _MAX_ERROR = 4096
 
 
@@ -182,8 +184,33 @@ class _Helper:
             **config,
             "linux": linux,
             "process": process,
-            "mounts": [_plain(entry) for entry in config["mounts"]] + devices,
+            "mounts": [self._plain(entry, number) for number, entry in enumerate(config["mounts"])]
+            + devices,
         }
+
+    def _plain(self, entry: dict[str, Any], number: int) -> dict[str, Any]:
+        """A mount without the words that only our own runtime knows; a part of its source is mounted aside for it."""
+        plain = {
+            **entry,
+            "options": [word for word in entry["options"] if word not in {"tmpcopyup", "rro"}],
+        }
+        subpath = plain.pop("pod_subpath", "")
+        if not subpath:
+            return plain
+        if entry["type"] == "overlay":
+            raise Unsupported(
+                f"subpath of the mount on '{entry['destination']}'",
+                "another runtime makes this mount",
+                hint="leave --runtime out",
+            )
+        plain["source"] = f"{self._directory}/{_PART}-{number}"
+        try:
+            _mount_part(entry["source"], subpath, plain["source"])
+        except OSError as error:
+            raise rootfs.MountFailed(
+                f"{entry['source']}/{subpath}", entry["destination"], error
+            ) from error
+        return plain
 
     def _give_away(self, places: list[str], uid: int, gid: int) -> None:
         """As our own runtime does behind the mounts, which here are not made yet: so to their sources."""
@@ -255,18 +282,21 @@ def _look_up(root: str, bundle: dict[str, Any], process: dict[str, Any]) -> dict
     }
 
 
-def _plain(entry: dict[str, Any]) -> dict[str, Any]:
-    """A mount without the words that only our own runtime knows. Raises Unsupported where they are the point."""
-    if entry.get("pod_subpath"):
-        raise Unsupported(
-            f"subpath of the mount on '{entry['destination']}'",
-            "another runtime makes this mount",
-            hint="leave --runtime out",
-        )
-    return {
-        **entry,
-        "options": [word for word in entry["options"] if word not in {"tmpcopyup", "rro"}],
-    }
+def _mount_part(source: str, subpath: str, target: str) -> None:
+    """Mount what is at `subpath` inside `source` on the file or directory `target`, which is ours."""
+    source_fd = os.open(source, os.O_PATH | os.O_CLOEXEC)
+    try:
+        part_fd = inroot.open_path(source_fd, subpath)
+    finally:
+        os.close(source_fd)
+    try:
+        if stat.S_ISDIR(os.fstat(part_fd).st_mode):
+            os.makedirs(target, 0o700, exist_ok=True)  # it is there when the container starts again
+        else:
+            os.close(os.open(target, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        mounts.bind(mounts.fd_path(part_fd), target)
+    finally:
+        os.close(part_fd)
 
 
 def _read(path: str) -> str:

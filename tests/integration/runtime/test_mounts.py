@@ -120,6 +120,19 @@ def test_overlay_keeps_the_source_as_it_is(bench: Bench, source: str) -> None:
     assert os.listdir(source) == ["file"] and Path(source, "file").read_text() == "content"
 
 
+def test_part_of_a_volume(bench: Bench, runtime: str, source: str) -> None:
+    os.makedirs(f"{source}/outer/inner")
+    Path(source, "outer/inner/deep").write_text("deep")
+    mounts = (
+        Mount("bind", "/m", source, subpath="outer/inner", read_only=True),
+        Mount("bind", "/n", source, subpath="file"),
+    )
+    done = bench.run(
+        "sh", "-c", "ls /m; cat /m/deep /n; touch /m/new", mounts=mounts, runtime=runtime
+    )
+    assert done.out == "deep\ndeepcontent" and "Read-only file system" in done.err
+
+
 @pytest.mark.parametrize("part", ["up", "top", "absolute", "..", "self"])
 def test_part_of_a_volume_stays_in_the_volume(bench: Bench, source: str, part: str) -> None:
     links = {"up": "../../../..", "top": "/", "absolute": "/etc", "self": "/proc/self/root"}
