@@ -128,16 +128,13 @@ def test_times_choose_lines_over_rotations(pod: Engine, driver: str, rotates: bo
     assert pod("logs", "--tail", "0", "c").lines == []
 
 
+@pytest.mark.not_podman("its followers wait for more after the end")
 @pytest.mark.parametrize("driver", FILES)
 @pytest.mark.parametrize(
     "options",
     [
         pytest.param([], id="one file"),
-        pytest.param(
-            ["--log-opt", "max-size=2k", "--log-opt", "max-file=900"],
-            id="rotated",
-            marks=pytest.mark.not_podman("it keeps one file"),
-        ),
+        pytest.param(["--log-opt", "max-size=2k", "--log-opt", "max-file=900"], id="rotated"),
     ],
 )
 def test_following_loses_nothing(pod: Engine, driver: str, options: list[str]) -> None:

@@ -79,6 +79,15 @@ class Result:
         return "\n".join(parts)
 
 
+class Spawned(subprocess.Popen[bytes]):
+    """A command whose context does not wait for it when the test has failed meanwhile: that could take for ever."""
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, *rest)
+
+
 @dataclass
 class Engine:
     """One program with one root. Call it to run a command; see `engine_in` for making one."""
@@ -136,7 +145,7 @@ class Engine:
         **more: Any,
     ) -> subprocess.Popen[bytes]:
         """Start a command and return at once; the caller waits for it. Use it as a context manager."""
-        return subprocess.Popen(
+        return Spawned(
             self.full_command(*arguments),
             stdin=stdin,
             stdout=stdout,
