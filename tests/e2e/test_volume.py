@@ -299,6 +299,7 @@ def test_ownership_by_every_runtime(pod: Engine, runtime: list[str]) -> None:
 
 @pytest.mark.not_podman("it changes the owner all the same")
 def test_read_only_is_not_given(pod: Engine) -> None:
+    run(pod, "data:/v", "touch", "/v/f")
     words = [
         "run",
         "--rm",
