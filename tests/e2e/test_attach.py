@@ -35,7 +35,8 @@ def start(pod: Engine, name: str, script: str, *options: str) -> None:
 
 
 def let_go(pod: Engine, name: str) -> None:
-    pod("exec", name, "touch", "/go")
+    result = pod("exec", name, "touch", "/go", status=None)
+    assert result.status in {0, 137}, result  # the container may end before `touch` does
 
 
 def resident_kilobytes(pid: int) -> int:

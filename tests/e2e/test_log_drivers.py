@@ -26,7 +26,8 @@ def run(pod: Engine, driver: str, script: str, *options: str, detach: bool = Fal
 
 
 def step(pod: Engine, name: str) -> None:
-    pod("exec", "c", "touch", f"/tmp/{name}")
+    result = pod("exec", "c", "touch", f"/tmp/{name}", status=None)
+    assert result.status in {0, 137}, result  # the container may end before `touch` does
 
 
 def log_of(pod: Engine) -> Path:
@@ -146,7 +147,9 @@ def test_following_loses_nothing(pod: Engine, driver: str, options: list[str]) -
         until(lambda: new_is_waiting(new.pid), "waiting for what is new")
         step(pod, "go")
         until(lambda: pod("inspect", "-f", "{{.RestartCount}}", "c").out == "1", "started again")
-        until(lambda: pod("exec", "c", "touch", "/tmp/go", status=None).status == 0, "let go")
+        until(
+            lambda: pod("exec", "c", "touch", "/tmp/go", status=None).status in {0, 137}, "let go"
+        )
         everything = numbers(1, 3000) * 2
         assert whole.communicate(timeout=30)[0].decode().split() == everything
         assert new.communicate(timeout=30)[0].decode().split() == everything[500:]
@@ -258,6 +261,7 @@ def test_passthrough_in_the_background(pod: Engine, tmp_path: Path) -> None:
     assert (tmp_path / "out").read_text().split() == ["c", "late"]
 
 
+@pytest.mark.not_podman("4.3 does not look")
 def test_passthrough_and_a_terminal_exclude_one_another(pod: Engine) -> None:
     words = ("run", "-t", "--log-driver", "passthrough", "busybox", "true")
     assert "passthrough" in pod(*words, status=125).stderr

@@ -148,7 +148,7 @@ def test_following_and_attaching_go_on_over_restarts(pod: Engine) -> None:
     start(pod, "on-failure:2", "while [ ! -e /go ]; do sleep 0.02; done; echo run; exit 5")
     with pod.spawn("logs", "-f", "c") as follower, pod.spawn("attach", "c") as attached:
         until(lambda: has_connection(follower.pid) and is_attached(attached.pid), "connected")
-        until(lambda: pod("exec", "c", "touch", "/go", status=None).status == 0, "let go")
+        until(lambda: pod("exec", "c", "touch", "/go", status=None).status in {0, 137}, "let go")
         assert follower.communicate(timeout=30)[0] == b"run\n" * 3
         assert attached.communicate(timeout=30)[0] == b"run\n" * 3
         assert attached.returncode == 5
@@ -170,7 +170,8 @@ def test_a_settled_monitor_restarts_too(pod: Engine, driver: str, tmp_path: Path
             assert command.wait(30) == 0
     for _ in range(2):
         until(lambda: is_small(monitor(pod)), "smaller")
-        pod("exec", "c", "touch", "/tmp/go")
+        result = pod("exec", "c", "touch", "/tmp/go", status=None)
+        assert result.status in {0, 137}, result  # the container may end before `touch` does
         before = restarts(pod)
         until(lambda before=before: state(pod) == "exited" or restarts(pod) > before, "over")  # type: ignore[misc]
     assert pod("wait", "c").out == "1"
