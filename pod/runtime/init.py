@@ -231,18 +231,8 @@ def _init(
     rootfs.enter_directory(process["cwd"])
     os.umask(process["user"].get("umask", 0o022))
 
-    # 18. Give up privileges, in the only order that works: the filter needs CAP_SYS_ADMIN unless no_new_privs is set;
-    #     the bounding set needs CAP_SETPCAP; the change of user needs CAP_SETUID; what remains is set last.
-    if process.get("noNewPrivileges"):
-        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-    elif seccomp_program:
-        syscalls.seccomp_set_filter(seccomp_program)
-    sets = security.capability_sets(process.get("capabilities", {}))
-    capabilities.limit_bounding(sets.bounding, last_capability)
-    security.become(identity)
-    capabilities.apply(sets.effective, sets.permitted, sets.inheritable, sets.ambient)
-    if seccomp_program and process.get("noNewPrivileges"):
-        syscalls.seccomp_set_filter(seccomp_program)
+    # 18. Become who the container says, with no more privileges than it says.
+    security.give_up_privileges(process, identity, seccomp_program, last_capability)
 
     # 19. A built-in process 1, when asked for and no program for it was found on the host: no more than the command.
     if bundle["reaper"]:

@@ -169,17 +169,8 @@ def _join(
     rootfs.enter_directory(process["cwd"])
     os.umask(process["user"].get("umask", 0o022))
 
-    # 5. Give up privileges, in the order that init.py explains.
-    if process.get("noNewPrivileges"):
-        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-    elif seccomp_program:
-        syscalls.seccomp_set_filter(seccomp_program)
-    sets = security.capability_sets(process.get("capabilities", {}))
-    capabilities.limit_bounding(sets.bounding, last_capability)
-    security.become(identity)
-    capabilities.apply(sets.effective, sets.permitted, sets.inheritable, sets.ambient)
-    if seccomp_program and process.get("noNewPrivileges"):
-        syscalls.seccomp_set_filter(seccomp_program)
+    # 5. Become who the container says, with no more privileges than it says.
+    security.give_up_privileges(process, identity, seccomp_program, last_capability)
     security.close_on_exec(3 + order["preserve_fds"])
     execute.command(process["args"], environment, process["cwd"])
 

@@ -149,6 +149,27 @@ def sysctl_path(name: str) -> str:
     return "/proc/sys/" + name.translate({ord("."): "/", ord("/"): "."})
 
 
+def give_up_privileges(
+    process: dict[str, Any], identity: Identity, seccomp_program: bytes | None, last_capability: int
+) -> None:
+    """Filter, capabilities and user of the OCI `process`, in the only order that works.
+
+    The filter needs CAP_SYS_ADMIN unless no_new_privs is set, and comes last where it can, since it may forbid what is
+    done here; the bounding set needs CAP_SETPCAP; the change of user needs CAP_SETUID; what remains is set then.
+    """
+    no_new_privileges = bool(process.get("noNewPrivileges"))
+    if no_new_privileges:
+        syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    elif seccomp_program:
+        syscalls.seccomp_set_filter(seccomp_program)
+    sets = capability_sets(process.get("capabilities", {}))
+    capabilities.limit_bounding(sets.bounding, last_capability)
+    become(identity)
+    capabilities.apply(sets.effective, sets.permitted, sets.inheritable, sets.ambient)
+    if seccomp_program and no_new_privileges:
+        syscalls.seccomp_set_filter(seccomp_program)
+
+
 def become(identity: Identity) -> None:
     """Take the container user's ids, keeping permitted capabilities over the change for the caller to reduce."""
     syscalls.prctl(syscalls.PR_SET_KEEPCAPS, 1)
