@@ -129,7 +129,6 @@ def test_times_choose_lines_over_rotations(pod: Engine, driver: str, rotates: bo
     assert pod("logs", "--tail", "0", "c").lines == []
 
 
-@pytest.mark.not_podman("it looks at the file again and again, and has no connection to wait for")
 @pytest.mark.not_podman("its followers wait for more after the end")
 @pytest.mark.parametrize("driver", FILES)
 @pytest.mark.parametrize(
