@@ -11,9 +11,30 @@ import stat
 
 from pod.base.errors import PodError
 
+ROOT_NAMES = (
+    "cache",
+    "containers",
+    "images",
+    "layers",
+    "locks",
+    "staging",
+    "trash",
+    "pod.db",
+    "pod.db.reserve",
+    "pod.db-shm",
+    "pod.db-wal",
+    "storage.json",
+)
+"""What pod makes in its root directory, besides the directory of volumes, which may be elsewhere."""
+_FILES = ("pod.db", "storage.json")
+
 
 class UnsafeDirectory(PodError):
     """A directory that somebody else could change."""
+
+
+class NotOurs(PodError):
+    """A root directory in which there is something else."""
 
 
 class Paths:
@@ -61,6 +82,23 @@ class Paths:
     def run(self, container_id: str) -> str:
         """What belongs to a container while it runs: monitor lock, state, exit status, socket."""
         return f"{self.runroot}/containers/{container_id}"
+
+
+def check_root(root: str) -> None:
+    """Raise NotOurs for a directory that is in use for something else: pod deletes what it does not know in its own."""
+    if os.path.lexists(f"{root}/pod.db") or os.path.lexists(f"{root}/images/oci-layout"):
+        return
+    try:
+        names = os.listdir(root)
+    except OSError:
+        return  # it will be made, or the first use says what is wrong with it
+    for name in sorted(names):
+        # Those of files may have an addition while they are written.
+        if name not in {*ROOT_NAMES, "volumes", "lost+found"} and not name.startswith(_FILES):
+            raise NotOurs(
+                f"the root directory '{root}' holds '{name}', which is not pod's",
+                hint="choose a directory that is new or empty: pod --root DIRECTORY",
+            )
 
 
 UNSHARED_ROOT, UNSHARED_RUNROOT = "_POD_ROOT", "_POD_RUNROOT"

@@ -103,6 +103,7 @@ class Engine:
                 runroot or storage.run_directory() or paths.default_runroot(),
                 given["volume_path"] or self.settings.engine.volume_path,
             )
+            paths.check_root(self._paths.root)
         return self._paths
 
     @property

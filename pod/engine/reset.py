@@ -6,6 +6,7 @@ import os
 
 from pod.base import log
 from pod.base.errors import PodError
+from pod.base.paths import ROOT_NAMES
 from pod.engine import remove
 from pod.state import containers
 from storage import removal
@@ -14,21 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.engine.context import Engine
 
-# What is ours below the root directory; a directory that somebody gave to --root may hold other things, too.
-_OURS = (
-    "cache",
-    "containers",
-    "images",
-    "layers",
-    "locks",
-    "staging",
-    "trash",
-    "pod.db",
-    "pod.db.reserve",
-    "pod.db-shm",
-    "pod.db-wal",
-    "storage.json",
-)
 _OURS_IN_RUNROOT = ("configuration", "containers")
 
 
@@ -39,7 +25,7 @@ def reset(engine: Engine) -> list[str]:
     """
     problems = _remove_containers(engine) if os.path.exists(engine.paths.database) else []
     engine.close()
-    paths = [f"{engine.paths.root}/{name}" for name in _OURS]
+    paths = [f"{engine.paths.root}/{name}" for name in ROOT_NAMES]
     paths += [f"{engine.paths.runroot}/{name}" for name in _OURS_IN_RUNROOT]
     paths.append(engine.paths.volumes)
     for path in paths:
