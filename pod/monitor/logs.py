@@ -125,11 +125,24 @@ class RotatedFile:
         self._size = os.fstat(self._fd).st_size
 
     def write(self, data: bytes) -> None:
-        """Append whole lines. Never raises."""
+        """Append whole lines, in as many files as they need. Never raises."""
+        while data and self._max_size and self._size + len(data) > self._max_size:
+            end = data.rfind(b"\n", 0, max(self._max_size - self._size, 0)) + 1
+            if end == 0 and self._size == 0:
+                end = data.find(b"\n") + 1 or len(
+                    data
+                )  # a line that is longer than a file may be has one of its own
+            if end:
+                self._append(data[:end])
+                data = data[end:]
+            if data and not self._rotate():
+                break
+        if data:
+            self._append(data)
+
+    def _append(self, data: bytes) -> None:
         written = 0
         try:
-            if self._max_size and self._size and self._size + len(data) > self._max_size:
-                self._rotate()
             if self._fd < 0:
                 self._open()
             while written < len(data):
@@ -154,8 +167,8 @@ class RotatedFile:
         except OSError as error:
             log.debug(f"'{self._path}' could not be cut at a line: {error}")
 
-    def _rotate(self) -> None:
-        """Begin a new file. Where the old one cannot be renamed, it goes on to grow."""
+    def _rotate(self) -> bool:
+        """Begin a new file. False where the old one cannot be renamed, which then goes on to grow."""
         self.close()
         try:
             if self._max_files == 1:
@@ -167,7 +180,12 @@ class RotatedFile:
                         os.rename(older, f"{self._path}.{number}")
         except OSError as error:
             log.warning(f"'{self._path}' cannot be rotated: {error.strerror}")
-        self._open()
+        try:
+            self._open()
+        except OSError as error:
+            log.warning(f"'{self._path}' cannot be opened: {error.strerror}")
+            return False  # the next piece tries again
+        return self._size == 0
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -241,7 +241,7 @@ def test_a_full_file_is_rotated_and_the_oldest_go(tmp_path: Path, max_files: int
     assert all(os.stat(tmp_path / name).st_size <= 200 for name in names)
 
 
-def test_a_piece_larger_than_the_limit_has_a_file_of_its_own(tmp_path: Path) -> None:
+def test_a_line_larger_than_the_limit_has_a_file_of_its_own(tmp_path: Path) -> None:
     path = str(tmp_path / "ctr.log")
     write(
         path,
@@ -312,6 +312,18 @@ def test_a_line_longer_than_a_page_of_the_disk_is_taken_out_again(
     driver.write("stdout", b"after\n")
     driver.close()
     assert read_back(path, "json-file") == [(b"stdout", b"before\nafter\n")]
+
+
+def test_a_piece_larger_than_a_file_fills_several(tmp_path: Path) -> None:
+    path = tmp_path / "ctr.log"
+    file = RotatedFile(str(path), 1000, 3)
+    lines = [b"line %d\n" % number for number in range(600)] + [b"x" * 2000 + b"\n", b"end\n"]
+    file.write(b"".join(lines))
+    file.close()
+    kept = [Path(f"{path}.2").read_bytes(), Path(f"{path}.1").read_bytes(), path.read_bytes()]
+    assert kept[1:] == [lines[-2], lines[-1]]
+    assert 0 < len(kept[0]) <= 1000
+    assert b"".join(lines).endswith(b"".join(kept))
 
 
 @pytest.mark.parametrize("max_files", [1, 2])
