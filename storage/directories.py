@@ -20,11 +20,14 @@ def make_private(path: str) -> None:
         os.mkdir(path, 0o700)
     except FileExistsError:
         pass
-    except FileNotFoundError as error:
-        if os.path.isdir(os.path.dirname(path)):
-            raise paths.cannot_be_made(path, error) from error  # a file system such as /proc
+    except FileNotFoundError:
         make_private(os.path.dirname(path))
-        make_private(path)
+        try:
+            os.mkdir(path, 0o700)
+        except FileExistsError:
+            pass  # another thread was faster
+        except FileNotFoundError as error:
+            raise paths.cannot_be_made(path, error) from error  # a file system such as /proc
     except OSError as error:
         if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
             raise paths.cannot_be_made(path, error) from error
