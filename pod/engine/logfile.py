@@ -6,6 +6,7 @@ loop. `pod/monitor/logs.py` writes what is read here.
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 20
 _TAIL_BYTES = 1 << 16
-_TRIES = 1000  # against a container that fills a small log faster than we open its files
 _STREAMS = {b"stdout", b"stderr"}
 _TAGS = {b" F ", b" P "}
 
@@ -34,47 +34,32 @@ class Line(Record):
 def open_files(path: str) -> list[int]:
     """Descriptors of the log file and of what it was before rotations, the oldest first; the caller closes them.
 
-    They are opened from the newest to the oldest: one that is renamed meanwhile is met twice instead of never. After
-    two rotations meanwhile the order would be wrong, so then it is done again.
+    While that is done the monitor cannot rotate them (`RotatedFile` in pod/monitor/logs.py): it would go on to fill the
+    file that it has. Names have gaps where a monitor was killed; what is behind one comes back with the next rotation.
     """
-    for _ in range(_TRIES):
-        opened = _open_once(path)
-        if _inode_of(path) == opened[0]:
-            break
-        for fd in opened[1]:
-            os.close(fd)
-    else:
-        opened = _open_once(path)
-    return opened[1]
-
-
-def _inode_of(file: str | int) -> int:
-    """0 when there is no such file."""
     try:
-        return os.stat(file).st_ino
+        directory = os.open(
+            os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        )
     except FileNotFoundError:
-        return 0
+        return []
+    try:
+        fcntl.flock(directory, fcntl.LOCK_SH)
+        return _open_all(path)
+    finally:
+        os.close(directory)
 
 
-def _open_once(path: str) -> tuple[int, list[int]]:
-    """The inode of the newest file, 0 if there is none, and the descriptors."""
-    newest = 0
+def _open_all(path: str) -> list[int]:
     opened: list[int] = []
     names = itertools.chain((path,), (f"{path}.{number}" for number in itertools.count(1)))
     for name in names:
         try:
-            fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+            opened.insert(0, os.open(name, os.O_RDONLY | os.O_CLOEXEC))
         except FileNotFoundError:
-            if name == path:
-                continue  # a rotation is just making it, or nothing was ever written
-            break
-        if any(os.path.samestat(os.fstat(fd), os.fstat(other)) for other in opened):
-            os.close(fd)
-        else:
-            opened.insert(0, fd)
-        if name == path:
-            newest = _inode_of(fd)
-    return newest, opened
+            if name != path:  # that one is missing when nothing was ever written
+                break
+    return opened
 
 
 def read_chunks(fd: int) -> Iterator[bytes]:

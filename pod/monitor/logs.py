@@ -9,6 +9,7 @@ docker's; journald is the native protocol of systemd-journald(8).
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 
@@ -168,16 +169,38 @@ class RotatedFile:
             log.debug(f"'{self._path}' could not be cut at a line: {error}")
 
     def _rotate(self) -> bool:
-        """Begin a new file. False where the old one cannot be renamed, which then goes on to grow."""
+        """Begin a new file. False where the old one cannot be renamed now, which then goes on to grow.
+
+        A reader that is just opening the files keeps us from it, by a lock on their directory; it is soon done.
+        """
+        try:
+            directory = os.open(
+                os.path.dirname(self._path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+            )
+        except OSError:
+            return False
+        try:
+            fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return self._rename()
+        except OSError:
+            return False
+        finally:
+            os.close(directory)
+
+    def _rename(self) -> bool:
         self.close()
         try:
             if self._max_files == 1:
                 os.unlink(self._path)
             else:
-                for number in range(self._max_files - 1, 0, -1):
-                    older = self._path if number == 1 else f"{self._path}.{number - 1}"
-                    if os.path.exists(older):
-                        os.rename(older, f"{self._path}.{number}")
+                number = 1
+                while number < self._max_files - 1 and os.path.exists(f"{self._path}.{number}"):
+                    number += 1
+                for target in range(number, 0, -1):
+                    older = self._path if target == 1 else f"{self._path}.{target - 1}"
+                    os.rename(older, f"{self._path}.{target}")
+        except FileNotFoundError:
+            pass  # somebody has removed it
         except OSError as error:
             log.warning(f"'{self._path}' cannot be rotated: {error.strerror}")
         try:
