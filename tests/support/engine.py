@@ -262,7 +262,9 @@ def engine_in(
     `runtime_directory` becomes XDG_RUNTIME_DIR. Both paths should be short: sockets live below them.
     """
     command = command or program()
-    home = os.path.join(base, "home")
+    home = os.path.join(
+        base, f"home-{os.path.basename(name)}"
+    )  # nobody else's: it holds the settings
     settings = os.path.join(home, ".config", "containers")
     os.makedirs(settings, exist_ok=True)
     root, runroot = os.path.join(base, name), os.path.join(runtime_directory, name)

@@ -13,7 +13,7 @@ import pytest
 from pod.base.errors import PodError
 from pod.engine import journal
 from pod.engine.logs import Selection
-from pod.linux import processes, sockets
+from pod.linux import sockets
 from pod.spec import monitor
 
 
@@ -35,7 +35,7 @@ def journalctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
         for name, lines in (("now", now), ("later", later), ("rest", rest)):
             (tmp_path / name).write_text("".join(f"{line}\n" for line in lines))
         (tmp_path / "journalctl").write_text(
-            f'#!/bin/sh\ncd {tmp_path}\necho "$@" >> asked\n'
+            f'#!/bin/sh\ncd {tmp_path}\necho "$@" >> asked\necho $$ >> processes\n'
             'case "$*" in\n*--follow*) cat now; sleep 0.05; cat later; exec sleep 1000 ;;\n'
             "*--after-cursor*) cat rest ;;\n*) cat now ;;\nesac\n"
         )
@@ -44,6 +44,13 @@ def journalctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
         return log.read_text().splitlines() if log.exists() else []
 
     return make
+
+
+def none_is_left(directory: Path) -> bool:
+    """Whether each journalctl has ended and was waited for."""
+    return not any(
+        os.path.exists(f"/proc/{pid}") for pid in (directory / "processes").read_text().split()
+    )
 
 
 def show(
@@ -83,18 +90,22 @@ def test_following_ends_with_the_container(
     theirs.close()
     assert found == [b"now\n", b"later\n", b"last\n"]
     assert "--after-cursor=c2" in (tmp_path / "asked").read_text()
-    assert processes.reap_all() == []
+    assert none_is_left(tmp_path)
 
 
-def test_following_ends_with_the_monitor(journalctl: Callable[..., list[str]]) -> None:
+def test_following_ends_with_the_monitor(
+    journalctl: Callable[..., list[str]], tmp_path: Path
+) -> None:
     journalctl([entry(1, "now")])
     ours, theirs = sockets.pair()
     theirs.close()
     assert [text for _, _, text in show(Selection(follow=True), ours)] == [b"now\n"]
-    assert processes.reap_all() == []
+    assert none_is_left(tmp_path)
 
 
-def test_following_ends_when_nobody_reads(journalctl: Callable[..., list[str]]) -> None:
+def test_following_ends_when_nobody_reads(
+    journalctl: Callable[..., list[str]], tmp_path: Path
+) -> None:
     journalctl([entry(1, "now")])
     ours, theirs = sockets.pair()
     read_fd, write_fd = os.pipe()
@@ -103,7 +114,7 @@ def test_following_ends_when_nobody_reads(journalctl: Callable[..., list[str]]) 
         show(Selection(follow=True, outputs=(write_fd,)), ours)
     os.close(write_fd)
     theirs.close()
-    assert processes.reap_all() == []
+    assert none_is_left(tmp_path)
 
 
 def test_without_journalctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

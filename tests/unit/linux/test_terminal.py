@@ -9,7 +9,7 @@ from collections.abc import Generator
 
 import pytest
 
-from pod.linux import processes, terminal
+from pod.linux import terminal
 
 
 @pytest.fixture
@@ -28,42 +28,6 @@ def test_the_window_size_comes_back(pair: tuple[int, int], size: tuple[int, int]
 
 def test_a_new_terminal_knows_no_size(pair: tuple[int, int]) -> None:
     assert terminal.window_size(pair[1]) == (0, 0)
-
-
-def test_a_pair_of_a_devpts_talks() -> None:
-    master, slave = terminal.open_pair()
-    fd = os.open(slave, os.O_RDWR | os.O_NOCTTY)
-    os.write(fd, b"hello")
-    assert os.read(master, 100) == b"hello"
-    assert not os.get_inheritable(master)
-    os.close(fd)
-    os.close(master)
-
-
-def test_the_peer_keeps_a_terminal_open() -> None:
-    master, slave = terminal.open_pair()
-    peer = terminal.open_peer(master)
-    os.close(os.open(slave, os.O_RDWR | os.O_NOCTTY))
-    os.set_blocking(master, False)
-    with pytest.raises(BlockingIOError):
-        os.read(master, 1)
-    os.close(peer)
-    with pytest.raises(OSError, match="Input/output error"):
-        os.read(master, 1)
-    os.close(master)
-
-
-def test_a_terminal_can_be_made_the_controlling_one() -> None:
-    def run() -> str:
-        os.setsid()
-        master, slave = terminal.open_pair()
-        fd = os.open(slave, os.O_RDWR | os.O_NOCTTY)
-        terminal.make_controlling(fd)
-        terminal_of_session = os.open("/dev/tty", os.O_RDWR)
-        os.write(terminal_of_session, b"here")
-        return os.read(master, 10).decode()
-
-    assert processes.fork(run, what="have a terminal").result() == "here"
 
 
 def test_raw_mode_passes_every_key_and_is_taken_back(pair: tuple[int, int]) -> None:
