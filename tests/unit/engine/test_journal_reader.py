@@ -48,9 +48,9 @@ def journalctl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[...,
 
 def none_is_left(directory: Path) -> bool:
     """Whether each journalctl has ended and was waited for."""
-    return not any(
-        os.path.exists(f"/proc/{pid}") for pid in (directory / "processes").read_text().split()
-    )
+    path = directory / "processes"
+    pids = path.read_text().split() if path.exists() else []  # not there when it was killed at once
+    return not any(os.path.exists(f"/proc/{pid}") for pid in pids)
 
 
 def show(
