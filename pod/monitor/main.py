@@ -32,10 +32,9 @@ import marshal
 import os
 import time
 
-from netns import release
 from pod.base import exits, faults, log
 from pod.base.errors import PodError
-from pod.linux import cgroups, processes, signals, sockets
+from pod.linux import processes, signals, sockets
 from pod.linux.loop import Loop
 from pod.monitor import attach, record
 from pod.spec import monitor as protocol
@@ -200,15 +199,27 @@ class Watch:
         self.streams.drain()
         self.streams.close()
         self.read_on()
+        processes.end_servers(self.started["servers"])
+        try:
+            out_of_memory = self.let_go()
+        except ImportError:
+            out_of_memory = False  # pod was removed meanwhile
+        return status, out_of_memory
+
+    def let_go(self) -> bool:
+        """End what served the container: network helpers and what is left in its cgroup; whether memory ran out."""
+        # Not at the top: 80 KB in every monitor, for as long as its container runs.
+        from netns import release
+        from pod.linux import cgroups
+
         cgroup = self.order["bundle"]["cgroup"]
         out_of_memory = bool(cgroup) and cgroups.out_of_memory_kills(cgroup) > 0
         release.release(self.started["network"])
         if cgroup:
             # A PID namespace that is shared has kept processes of this container alive.
             cgroups.remove_with_processes(cgroup)
-        processes.end_servers(self.started["servers"])
         release.wait_until_released(self.started["network"])
-        return status, out_of_memory
+        return out_of_memory
 
     def wants_restart(self, status: int) -> bool:
         return restart.should_restart(

@@ -6,7 +6,7 @@ import errno
 import fcntl
 import os
 
-from pod.linux import sockets, terminal
+from pod.linux import sockets
 from pod.linux.loop import READ, WRITE, Loop
 
 TYPE_CHECKING = False
@@ -68,6 +68,8 @@ class Streams:
 
     def use_terminal(self, master_fd: int) -> None:
         """Serve a terminal instead of pipes; `master_fd` belongs to the streams from now on."""
+        from pod.linux import terminal  # most containers have none
+
         os.set_blocking(master_fd, False)
         self._outputs = {master_fd: ("stdout", sockets.STDOUT)}
         self._input_fd = master_fd
@@ -107,6 +109,8 @@ class Streams:
     def resize(self, rows: int, columns: int) -> None:
         """Set the window size of the terminal; does nothing for pipes."""
         if self._terminal_peer >= 0:
+            from pod.linux import terminal
+
             terminal.set_window_size(self._input_fd, rows, columns)
 
     def feed(self, data: bytes) -> None:

@@ -21,6 +21,7 @@ CONTAINERS_LISTED = 200
 STARTED_AT_ONCE = 4
 DETACHED_STARTS = 30
 IDLE_CONTAINERS = 10
+IDLE_SECONDS = 8.0  # then a monitor has settled
 
 
 @dataclass(frozen=True)
@@ -243,6 +244,7 @@ def memory(engine: Engine) -> dict[str, float]:
     allowed = set(keeper.descendants())
     for _ in range(IDLE_CONTAINERS):
         engine("run", "-d", "--network", "none", "busybox", "sleep", "86400")
+    time.sleep(IDLE_SECONDS)
     total = 0
     for process in keeper.descendants():
         if process not in allowed and process.command()[:1] != ["sleep"]:
