@@ -50,15 +50,21 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
     Raises NotRunning, CommandNotFound (127), CommandNotExecutable (126).
     """
     container, run = lookup.running(engine, name)
-    order = make_order(engine, container, run, options)
-    if options.detach:
-        return _detached(order, options)
-    streams = _Streams(options)
-    signals.block(
-        _PASSED_ON
-    )  # until they can be passed on: the command may run before we are ready
+    if not options.detach:
+        signals.block(
+            _PASSED_ON
+        )  # until they can be passed on: the command may run before we are ready
     try:
-        joined = join.start(order, streams.theirs)
+        joiner = join.Joiner(run.state.get("cgroup") or "", options.preserve_fds)
+        try:
+            order = make_order(engine, container, run, options)
+        except BaseException:
+            joiner.abandon()
+            raise
+        if options.detach:
+            return _detached(order, options, joiner)
+        streams = _Streams(options)
+        joined = join.start(order, streams.theirs, joiner)
     except BaseException:
         signals.unblock(_PASSED_ON)
         raise
@@ -92,7 +98,6 @@ def make_order(
         "id": container.id,
         "container_pid": run.pid,
         "container_started": run.state["pid_started"],
-        "cgroup": run.state.get("cgroup") or "",
         "namespaces": ["user", "mount", "pid", "network", "ipc", "uts", "cgroup"],
         "process": process,
         "user": (config.user if options.user is None else options.user) or "0",
@@ -104,9 +109,9 @@ def make_order(
     }
 
 
-def _detached(order: dict[str, Any], options: ExecOptions) -> int:
+def _detached(order: dict[str, Any], options: ExecOptions, joiner: join.Joiner) -> int:
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-    joined = join.start(order, (null, null, null))
+    joined = join.start(order, (null, null, null), joiner)
     if options.pid_file:
         files.write_atomic(
             options.pid_file, f"{joined.inner_pid}\n".encode(), mode=0o644, sync=False

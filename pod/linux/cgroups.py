@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import time
 
 from pod.linux.signals import SIGKILL
 
 MOUNT = "/sys/fs/cgroup"
+_READY_SECONDS = 0.004
+_READY_TICKS = 50
 
 
 def own_group() -> str | None:
@@ -102,6 +105,26 @@ def set_values(path: str, files: dict[str, str]) -> dict[str, str]:
 def enter(path: str, pid: int) -> None:
     """Move the process `pid` (0: the caller) into the group. Needs write access to the common ancestor too."""
     _write(f"{path}/cgroup.procs", str(pid))
+
+
+def get_ready_to_move() -> None:
+    """Have the kernel ready for `enter`, while somebody else works.
+
+    The first move of a process in a while waits until every processor has noticed (cgroup_threadgroup_rwsem), 10 ms
+    and more; one that follows within some milliseconds does not. So we move ourselves to where we are.
+    """
+    try:
+        enter(f"{MOUNT}{own_group()}", 0)
+    except OSError:
+        pass  # no v2 hierarchy, or a group that is not ours
+
+
+def stay_ready_to_move(until_fd: int) -> None:
+    """Be ready until something can be read from `until_fd`, for a fifth of a second at most."""
+    for _ in range(_READY_TICKS):
+        if select.select([until_fd], [], [], _READY_SECONDS)[0]:
+            return
+        get_ready_to_move()
 
 
 def processes(path: str) -> list[int]:

@@ -108,8 +108,10 @@ def _ranges_from_nss(kind: str, owners: set[str]) -> list[tuple[int, int]]:
     return ranges
 
 
-def map_ids(pid: int, uids: IdMap, gids: IdMap) -> None:
-    """Give the user namespace of `pid` its id maps.
+def map_ids(
+    pid: int, uids: IdMap, gids: IdMap, meanwhile: Callable[[], None] | None = None
+) -> None:
+    """Give the user namespace of `pid` its id maps; `meanwhile` is called while helpers run.
 
     Call once, from outside that namespace, after the child has unshared it and before it changes its ids; the child
     must still be dumpable, since both helpers open its /proc files. Runs newuidmap and newgidmap at the same time.
@@ -125,6 +127,8 @@ def map_ids(pid: int, uids: IdMap, gids: IdMap) -> None:
     except IdMapError:
         _await_helper(*helpers[0])
         raise
+    if meanwhile is not None:
+        meanwhile()
     failures = [text for helper in helpers if (text := _await_helper(*helper))]
     if failures:
         raise IdMapError(

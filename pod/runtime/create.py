@@ -36,6 +36,7 @@ from pod.runtime import init, protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from pod.linux.idmap import IdMap
@@ -83,13 +84,20 @@ class Container(Record):
     )
 
 
-def begin(maps: tuple[IdMap, IdMap], *, new_network: bool) -> Nest:
+def begin(
+    maps: tuple[IdMap, IdMap],
+    *,
+    new_network: bool,
+    meanwhile: Callable[[], None] | None = None,
+) -> Nest:
     """Fork init and give it a new user namespace with these maps, and if asked a network namespace of that.
+
+    `meanwhile` is called while others work.
 
     As the real root, when the maps are its own, no user namespace is made. It would only take from root: overlay and
     others keep for the machine's root what they do.
     """
-    return _fork_init(maps, None, new_network=new_network)
+    return _fork_init(maps, None, new_network=new_network, meanwhile=meanwhile)
 
 
 def join_user_namespace(path: str, *, new_network: bool) -> Nest:
@@ -98,7 +106,11 @@ def join_user_namespace(path: str, *, new_network: bool) -> Nest:
 
 
 def _fork_init(
-    maps: tuple[IdMap, IdMap] | None, user_namespace: str | None, *, new_network: bool
+    maps: tuple[IdMap, IdMap] | None,
+    user_namespace: str | None,
+    *,
+    new_network: bool,
+    meanwhile: Callable[[], None] | None = None,
 ) -> Nest:
     ours, theirs = sockets.pair()
     fd = None if user_namespace is None else os.open(user_namespace, os.O_RDONLY | os.O_CLOEXEC)
@@ -115,7 +127,7 @@ def _fork_init(
     try:
         protocol.expect(ours, protocol.UNSHARED)
         if maps is not None and not stays:
-            idmap.map_ids(pid, *maps)
+            idmap.map_ids(pid, *maps, meanwhile)
         ours.send(protocol.MAPPED)
     except BaseException:
         nest.abandon()

@@ -42,47 +42,63 @@ class Joined(Record):
     terminal_fd: int  # the master of its terminal, or -1; the caller closes it
 
 
-def start(order: dict[str, Any], streams: tuple[int, int, int]) -> Joined:
+class Joiner:
+    """A process that is to join a container, and enters its cgroup ("" for none) while the order is put together.
+
+    Entering takes 10 ms, see cgroups.get_ready_to_move. Whoever has a joiner passes it to `start` or calls `abandon`.
+    """
+
+    def __init__(self, cgroup: str, preserve_fds: int) -> None:
+        self.channel, theirs = sockets.pair()
+        self.pid = processes.fork_raw()
+        if self.pid == 0:
+            self.channel.close()
+            _begin(theirs, cgroup, preserve_fds)
+        theirs.close()
+
+    def abandon(self) -> None:
+        """End the process, which waits for the order or fails soon."""
+        self.channel.close()
+        os.waitpid(self.pid, 0)
+
+
+def start(order: dict[str, Any], streams: tuple[int, int, int], joiner: Joiner) -> Joined:
     """Start a process in the container. Raises what kept it from running, with exit status 126 or 127 for those.
 
-    `order` is plain data: container_pid, container_started, cgroup ("" for none), namespaces (kinds that the container
-    has of its own), process (the OCI `process` object), user, groups, seccomp (path or None), preserve_fds, id.
-    Without a terminal the process gets `streams` as they are.
+    `order` is plain data: container_pid, container_started, namespaces (kinds that the container has of its own),
+    process (the OCI `process` object), user, groups, seccomp (path or None), preserve_fds, id, detach. Without a
+    terminal the process gets `streams` as they are.
     """
-    joined_pid = namespaces.holder(order["container_pid"])
-    pidfd = os.pidfd_open(joined_pid)
+    channel = joiner.channel
     try:
-        # Looked at now, it also says that the number above was still that of the process in question.
-        if not processes.is_alive(order["container_pid"], order["container_started"]):
-            raise ProcessLookupError
-        flags = namespaces.differing(joined_pid, order["namespaces"])
-        ours, theirs = sockets.pair()
-        pid = processes.fork_raw()
-        if pid == 0:
-            ours.close()
-            _begin(theirs, order["preserve_fds"])
-        ours.send(_ORDER, order, flags, fds=(pidfd, *streams))
-    finally:
-        os.close(pidfd)
-    theirs.close()
-    try:
-        (inner_pid,), _ = protocol.expect(ours, protocol.PID)
-        ours.send(protocol.PLACED)
-        _, fds = protocol.expect(ours, protocol.READY)
-        ours.send(protocol.START)
-        protocol.wait_for_exec(ours)
+        joined_pid = namespaces.holder(order["container_pid"])
+        pidfd = os.pidfd_open(joined_pid)
+        try:
+            # Looked at now, it also says that the number above was still that of the process in question.
+            if not processes.is_alive(order["container_pid"], order["container_started"]):
+                raise ProcessLookupError
+            flags = namespaces.differing(joined_pid, order["namespaces"])
+            channel.send(_ORDER, order, flags, fds=(pidfd, *streams))
+        finally:
+            os.close(pidfd)
+        (inner_pid,), _ = protocol.expect(channel, protocol.PID)
+        channel.send(protocol.PLACED)
+        _, fds = protocol.expect(channel, protocol.READY)
+        channel.send(protocol.START)
+        protocol.wait_for_exec(channel)
     except BaseException:
-        ours.close()  # before the wait: the end of the channel is what ends a process that waits for us
-        os.waitpid(pid, 0)
+        joiner.abandon()
         raise
-    ours.close()
-    return Joined(pid, inner_pid, fds[0] if fds else -1)
+    channel.close()
+    return Joined(joiner.pid, inner_pid, fds[0] if fds else -1)
 
 
-def _begin(channel: sockets.Channel, preserve_fds: int) -> NoReturn:
+def _begin(channel: sockets.Channel, cgroup: str, preserve_fds: int) -> NoReturn:
     """The forked child, before it knows what to do; never returns."""
     try:
         processes.close_descriptors({0, 1, 2, channel.fileno(), *range(3, 3 + preserve_fds)})
+        if cgroup:
+            _enter_cgroup(cgroup)
         if sealed.is_needed():
             os.set_inheritable(channel.fileno(), True)
             sealed.execute(fresh.command("pod.runtime.join", "resume", channel.fileno()))
@@ -95,7 +111,10 @@ def _begin(channel: sockets.Channel, preserve_fds: int) -> NoReturn:
 def run(channel: sockets.Channel) -> NoReturn:
     """Receive the order and carry it out; never returns."""
     try:
-        _, (_, order, flags), (pidfd, *streams) = channel.receive()
+        kind, message, fds = channel.receive()
+        if not kind:
+            os._exit(exits.FAILED)  # the command has given it up
+        (_, order, flags), (pidfd, *streams) = message, fds
         _join(channel, pidfd, flags, order, (streams[0], streams[1], streams[2]))
     except BaseException as error:  # noqa: BLE001  the process ends here
         _report(channel, error)
@@ -118,9 +137,7 @@ def _join(
 ) -> None:
     process: dict[str, Any] = order["process"]
 
-    # 1. While we are still ourselves: the container's cgroup, and files of the host that are needed later.
-    if order["cgroup"]:
-        _enter_cgroup(order["cgroup"])
+    # 1. While we are still ourselves: files of the host that are needed later.
     seccomp_program = security.read_program(order["seccomp"])
     last_capability = capabilities.last_known()
     security.adjust_oom_score(process.get("oomScoreAdj"))

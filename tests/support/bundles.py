@@ -255,7 +255,6 @@ class _Run:
             "id": ID,
             "container_pid": container.pid,
             "container_started": container.started,
-            "cgroup": "",
             "namespaces": ["user", "mount", "pid", "network", "ipc", "uts", "cgroup"],
             "process": process,
             "user": (self.config.user if one.user is None else one.user) or "0",
@@ -267,7 +266,7 @@ class _Run:
         }
         ends, ours = _streams(one.terminal)
         try:
-            joined = join.start(order, ends)
+            joined = join.start(order, ends, join.Joiner("", 0))
         finally:
             for fd in ends:
                 os.close(fd)
