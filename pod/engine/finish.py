@@ -6,6 +6,7 @@ command that looks. Doing it twice does no harm.
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pod.engine.context import Engine
     from pod.state.containers import Container
 
+_TRIES, _TRY_SECONDS = 50, 0.01
 LOST_STATUS = 137  # as after SIGKILL: nobody saw how it ended
 
 
@@ -175,18 +177,24 @@ def clean_up_after_lost_monitor(run_directory: str, state: dict[str, Any]) -> No
 def remove_run_directory(engine: Engine, container_id: str) -> None:
     """Remove the files of a run that is over, the exit status last: until then the next command can begin again."""
     directory = engine.paths.run(container_id)
-    try:
-        names = os.listdir(directory)
-    except FileNotFoundError:
-        return
-    for name in sorted(names, key=lambda name: name == monitor.EXIT_FILE):
+    for _ in range(_TRIES):
         try:
-            os.unlink(f"{directory}/{name}")
+            names = os.listdir(directory)
         except FileNotFoundError:
-            continue
-        except IsADirectoryError:  # an external runtime's
-            removal.remove_tree(f"{directory}/{name}")
-    try:
-        os.rmdir(directory)
-    except FileNotFoundError:
-        pass
+            return
+        for name in sorted(names, key=lambda name: name == monitor.EXIT_FILE):
+            try:
+                os.unlink(f"{directory}/{name}")
+            except FileNotFoundError:
+                continue
+            except IsADirectoryError:  # an external runtime's
+                removal.remove_tree(f"{directory}/{name}")
+        try:
+            os.rmdir(directory)
+        except OSError as error:
+            if error.errno != errno.ENOTEMPTY:
+                return
+            time.sleep(_TRY_SECONDS)  # a helper of a start that was broken off is just being ended
+        else:
+            return
+    log.debug(f"'{directory}' fills again and again; the next command removes it")
