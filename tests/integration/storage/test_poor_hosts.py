@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import io
 import os
 import tarfile
@@ -21,6 +22,7 @@ from storage.overlayfs import OWNER_XATTR
 from storage.store import Store
 from tests.integration.storage.conftest import _describe, unpack
 from tests.support.layout import Entry, directory, layer_tar
+from tests.support.waiting import until
 
 SIX_MEGABYTES = os.urandom(6 << 20)
 
@@ -59,6 +61,8 @@ def test_a_disk_that_others_fill_is_named_too(store: Store) -> None:
         data = layer_tar([Entry("first", b"x"), Entry("big", SIX_MEGABYTES[: 3 << 20])])
         job = small.layers.unpack()
         os.write(job.sink_fd, data[:2048])
+        first = f"{small.root}/staging/**/first"
+        until(lambda: glob.glob(first, recursive=True), "the first file is unpacked")
         with open(f"{small.root}/others", "wb") as others:
             others.write(SIX_MEGABYTES[: 3 << 20])
         with pytest.raises(DiskFull) as caught:
