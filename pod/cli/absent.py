@@ -31,7 +31,7 @@ ABSENT = {
     **dict.fromkeys(
         (
             "artifact auto-update build commit compose config cp diff events export generate "
-            "healthcheck init kube login logout manifest mount network pause play pod push quadlet rename search "
+            "healthcheck init kube login logout manifest mount network pause play pod push quadlet search "
             "secret service stack stats umount unmount unpause update"
         ).split(),
         _LATER,
@@ -46,7 +46,6 @@ ABSENT = {
             "container init",
             "container mount",
             "container pause",
-            "container rename",
             "container runlabel",
             "container stats",
             "container umount",

@@ -250,7 +250,7 @@ def _insert(engine: Engine, container: Container) -> Container:
             containers.insert(engine.database, container)
         except containers.NameTaken:
             # One with --rm whose monitor was killed, or that ran when the machine was switched off, is gone then.
-            _settle_named(engine, container.name)
+            settle_named(engine, container.name)
             containers.insert(engine.database, container)
         return container
     for _ in range(_MAX_NAME_TRIES):
@@ -265,7 +265,8 @@ def _insert(engine: Engine, container: Container) -> Container:
     return named
 
 
-def _settle_named(engine: Engine, name: str) -> None:
+def settle_named(engine: Engine, name: str) -> None:
+    """Look whether the container that has the name is still there: one whose monitor was killed may be gone then."""
     try:
         finish.refresh(engine, containers.find(engine.database, name))
     except PodError as error:

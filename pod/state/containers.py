@@ -247,11 +247,15 @@ def set_config(database: Database, container_id: str, config: ContainerConfig) -
         )
 
 
-def rename(database: Database, container: Container, name: str) -> None:
-    """Give the container another name. Raises NameTaken."""
+def rename(database: Database, container: Container, name: str) -> bool:
+    """Give the container another name; False when it is gone. Raises NameTaken."""
     with database.transaction() as transaction:
         try:
-            transaction.execute("UPDATE containers SET name = ? WHERE id = ?", name, container.id)
+            return bool(
+                transaction.execute(
+                    "UPDATE containers SET name = ? WHERE id = ?", name, container.id
+                )
+            )
         except IntegrityError as error:
             (owner,) = database.query("SELECT id FROM containers WHERE name = ?", name)[0]
             raise NameTaken(name, owner) from error

@@ -1,0 +1,26 @@
+"""Give a container another name. Its id, host name and files stay, and it may run meanwhile."""
+
+from __future__ import annotations
+
+from pod.engine.create import check_name, settle_named
+from pod.state import containers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.engine.context import Engine
+    from pod.state.containers import Container
+
+
+def rename(engine: Engine, container: Container, name: str) -> None:
+    """Name the container `name`, which may be its name already. Raises InvalidValue, NameTaken, NoSuchContainer.
+
+    The database decides who gets a name that several commands want, so that no lock is needed.
+    """
+    check_name(name)
+    try:
+        is_there = containers.rename(engine.database, container, name)
+    except containers.NameTaken:
+        settle_named(engine, name)
+        is_there = containers.rename(engine.database, container, name)
+    if not is_there:
+        raise containers.NoSuchContainer(container.name)

@@ -1,0 +1,67 @@
+"""`pod rename`: another name, and nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests.support.engine import Engine
+
+
+def run(pod: Engine, name: str, *options: str) -> None:
+    pod("run", "-d", "--network", "none", "--name", name, *options, "busybox", "sleep", "1000")
+
+
+def names(pod: Engine) -> list[str]:
+    return sorted(pod("ps", "-a", "--format", "{{.Names}}").lines)
+
+
+def test_a_running_container_gets_another_name_and_keeps_the_rest(pod: Engine) -> None:
+    run(pod, "old", "--hostname", "host")
+    before = pod("inspect", "-f", "{{.Id}} {{.State.Pid}}", "old").out
+    assert pod("rename", "old", "new").stdout == ""
+    assert names(pod) == ["new"]
+    assert pod("inspect", "-f", "{{.Id}} {{.State.Pid}}", "new").out == before
+    assert pod("exec", "new", "hostname").out == "host"
+    pod("inspect", "old", status=125)
+    pod("create", "--name", "old", "busybox")  # the name is free
+    pod("stop", "-t", "0", "new")
+    pod("start", "new")
+    assert pod("exec", "new", "hostname").out == "host"
+
+
+def test_by_id_and_by_its_second_name(pod: Engine) -> None:
+    number = pod("create", "--name", "c", "busybox").out
+    pod("container", "rename", number[:12], "d")
+    assert names(pod) == ["d"]
+
+
+@pytest.mark.parametrize("name", ["taken", "a b", "", "-x"])
+def test_a_name_that_is_taken_or_none_is_refused(pod: Engine, name: str) -> None:
+    pod("create", "--name", "c", "busybox")
+    pod("create", "--name", "taken", "busybox")
+    result = pod("rename", "--", "c", name, status=125)
+    if name and pod.kind == "pod":
+        assert f"'{name}'" in result.stderr
+    pod("rename", "c", "c")  # it may be its own
+    assert names(pod) == ["c", "taken"]
+
+
+def test_what_does_not_exist_is_named(pod: Engine) -> None:
+    assert "nobody" in pod("rename", "nobody", "x", status=125).stderr
+
+
+def test_one_of_many_gets_the_name(pod: Engine) -> None:
+    count = 6
+    for number in range(count):
+        pod("create", "--name", f"c{number}", "busybox")
+    running = [
+        pod.spawn(
+            "rename", f"c{number}", "wanted", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for number in range(count)
+    ]
+    statuses = sorted(process.wait(60) for process in running)
+    assert statuses == [0] + [125] * (count - 1)
+    assert len(names(pod)) == count and names(pod).count("wanted") == 1
