@@ -14,6 +14,7 @@ from pod.base.errors import PodError
 ROOT_NAMES = (
     "cache",
     "containers",
+    "events",
     "images",
     "layers",
     "locks",
@@ -60,6 +61,10 @@ class Paths:
     @property
     def cache(self) -> str:
         return f"{self.root}/cache"
+
+    @property
+    def events(self) -> str:
+        return f"{self.root}/events"
 
     @property
     def containers(self) -> str:

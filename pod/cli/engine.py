@@ -27,6 +27,15 @@ def open_engine(options: Arguments) -> Engine:
     credentials = options.text("config")
     if credentials is not None and not os.path.isdir(credentials):
         raise UsageError(f"'{credentials}' of --config is not a directory")
+    events_backend = options.text("events_backend")
+    if events_backend == "journald":
+        from pod.base.errors import Unsupported
+
+        raise Unsupported("--events-backend=journald", "pod keeps events in a file of its own")
+    if events_backend not in {None, "file", "none"}:
+        raise UsageError(
+            f"invalid argument '{events_backend}' for '--events-backend': expected is file or none"
+        )
     return Engine(
         root=options.text("root"),
         runroot=options.text("runroot"),
@@ -38,4 +47,5 @@ def open_engine(options: Arguments) -> Engine:
         network_command=options.text("network_cmd_path"),
         modules=options.texts("module"),
         credentials_directory=credentials,
+        events_backend=events_backend,
     )

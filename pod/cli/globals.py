@@ -23,6 +23,12 @@ GLOBAL_OPTIONS = (
         completes="directory",
     ),
     Option(
+        ("--events-backend",),
+        "text",
+        "Where events are recorded: file, or none for nowhere",
+        metavar="BACKEND",
+    ),
+    Option(
         ("-l", "--log-level"),
         "text",
         "Show diagnostics of this level and above: trace, debug, info, warn, error, fatal, panic",
@@ -95,7 +101,6 @@ GLOBAL_OPTIONS = (
     Option(("--cpu-profile",), "text", refused="it profiles podman itself"),
     Option(("--db-backend",), "text", refused="pod has one database, SQLite"),
     Option(("--default-mounts-file",), "text", refused=_LATER),
-    Option(("--events-backend",), "text", refused="pod keeps events in its own database"),
     Option(("--hooks-dir",), "list", refused=_LATER),
     Option(("-H", "--host"), "list", refused=_HERE),
     Option(("--identity",), "text", refused=_HERE),

@@ -93,7 +93,8 @@ class EngineSettings(Record):
     compression_level: int | None = None
     detach_keys: str = defaults.DETACH_KEYS
     env: tuple[str, ...] = ()  # for pod itself
-    events_logger: str = "file"
+    events_logger: str = "file"  # "journald" means the same here: a file of pod's own
+    events_logfile_max_size: int = 1_000_000  # bytes; 0 for no limit
     helper_binaries_dir: tuple[str, ...] = (
         "/usr/local/libexec/podman",
         "/usr/local/lib/podman",

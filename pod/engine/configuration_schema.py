@@ -156,6 +156,10 @@ KEYS: dict[str, dict[str, Declared]] = {
         "compression_level": ("number", _between(1, 22)),
         "detach_keys": ("text", keep),
         "env": ("list", _by(lambda text: environment.parse_env([text], {}))),
+        "events_logfile_max_size": (
+            "text",
+            lambda value, what: units.parse_size(value, what, base=1000),
+        ),
         "events_logger": ("text", one_of("file", "journald", "none")),
         "helper_binaries_dir": ("list", keep),
         "hooks_dir": ("list", keep),
@@ -195,7 +199,7 @@ WITHOUT_EFFECT: dict[str, frozenset[str]] = {
     "engine": frozenset(
         "active_service add_compression chown_copied_files compat_api_enforce_docker_hub "
         "compose_providers compose_warning_logs conmon_env_vars conmon_path database_backend "
-        "enable_port_reservation events_container_create_inspect_data events_logfile_max_size "
+        "enable_port_reservation events_container_create_inspect_data "
         "events_logfile_path exit_command_delay healthcheck_events image_build_format "
         "image_default_format infra_command infra_image kube_generate_type lock_type "
         "multi_image_archive namespace num_locks platform_to_oci_runtime pod_exit_policy "
@@ -212,7 +216,7 @@ WITHOUT_EFFECT: dict[str, frozenset[str]] = {
 _NOT_YET: dict[str, frozenset[str]] = {
     "containers": frozenset(),
     "engine": frozenset(
-        "cdi_spec_dirs cgroup_manager compression_format compression_level events_logger hooks_dir "
+        "cdi_spec_dirs cgroup_manager compression_format compression_level hooks_dir "
         "image_copy_tmp_dir image_parallel_copies".split()
     ),
     "network": frozenset(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pod.engine.configuration_places import Places
     from pod.linux.sockets import Channel
     from pod.state.database import Database
+    from pod.state.events import Journal
     from storage.rootfs import RootFileSystems
     from storage.store import Store
 
@@ -43,6 +44,7 @@ class Engine:
         network_command: str | None = None,
         modules: Sequence[str] = (),
         credentials_directory: str | None = None,
+        events_backend: str | None = None,
     ) -> None:
         self._given: dict[str, Any] = {
             "root": _absolute(root),
@@ -55,6 +57,7 @@ class Engine:
             "network_command": network_command,
             "modules": list(modules),
             "credentials_directory": _absolute(credentials_directory),
+            "events_backend": events_backend,
         }
         self.credentials_directory: str | None = self._given["credentials_directory"]
         self.runtime_flags = list(runtime_flags)
@@ -64,6 +67,7 @@ class Engine:
         self._places: Places | None = None
         self._paths: paths.Paths | None = None
         self._database: Database | None = None
+        self._events: Journal | None = None
         self._store: Store | None = None
         self._monitor: Channel | None = None
 
@@ -113,6 +117,18 @@ class Engine:
 
             self._database = Database(self.paths.database)
         return self._database
+
+    @property
+    def events(self) -> Journal:
+        """Where what was done is recorded; pod/state/events.py says how."""
+        if self._events is None:
+            from pod.state.events import Journal
+
+            settings = self.settings.engine
+            backend = self._given["events_backend"] or settings.events_logger
+            directory = "" if backend == "none" else self.paths.events
+            self._events = Journal(directory, settings.events_logfile_max_size)
+        return self._events
 
     @property
     def store(self) -> Store:

@@ -18,7 +18,7 @@ from pod.spec.bundle import ROOT, is_own, overlay_directory
 from pod.spec.defaults import SYSTEMD_STOP_SIGNAL, wants_systemd
 from pod.spec.ports import merge_ports, publish_all
 from pod.spec.resources import check_sysctls
-from pod.state import containers
+from pod.state import containers, events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ def _create(
         )
         container = _insert(engine, container)
         faults.step("create: row")
+    engine.events.append(events.of_container(container, "create"))
     return container, lock
 
 

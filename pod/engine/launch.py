@@ -203,6 +203,7 @@ def make_order(
         "timeout": config.timeout,
         "pid_files": {"monitor": config.monitor_pid_file, "container": config.pid_file},
         "engine": engine.as_arguments(),
+        "events": engine.events.as_arguments(),
     }
 
 

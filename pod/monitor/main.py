@@ -24,6 +24,7 @@ What it is told to do, the *order*, is plain data:
     timeout         seconds until the container is killed; 0 for no limit
     pid_files       {"monitor": path, "container": path}, "" for none
     engine          what engine/finish.py needs to find the state
+    events          arguments of the journal of events (pod/state/events.py)
 """
 
 from __future__ import annotations

@@ -77,6 +77,7 @@ _NEEDED = (
     "timeout",
     "pid_files",
     "engine",
+    "events",
 )
 
 
