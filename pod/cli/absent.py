@@ -31,8 +31,8 @@ ABSENT = {
     **dict.fromkeys(
         (
             "artifact auto-update build commit compose config cp diff events export generate "
-            "healthcheck init kube login logout manifest mount network pause play pod push quadlet search "
-            "secret service stack stats umount unmount unpause update"
+            "healthcheck init kube login logout manifest mount network play pod push quadlet search "
+            "secret service stack stats umount unmount update"
         ).split(),
         _LATER,
     ),
@@ -45,12 +45,10 @@ ABSENT = {
             "container export",
             "container init",
             "container mount",
-            "container pause",
             "container runlabel",
             "container stats",
             "container umount",
             "container unmount",
-            "container unpause",
             "container update",
             "image build",
             "image diff",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.engine import finish, run, start, terminal
-from pod.engine.lookup import NotRunning
+from pod.engine.lookup import NotRunning, Paused
 from pod.linux import sockets
 from pod.spec import monitor
 
@@ -23,8 +23,10 @@ def attach(
 ) -> int:
     """Stay with a running container until it ends or the user detaches; its exit status, or 0. Raises NotRunning."""
     container, active = finish.refresh(engine, container)
-    if active is None or active.condition != "running":
+    if active is None or not active.has_processes:
         raise NotRunning(container)
+    if active.condition == "paused":
+        raise Paused(container)
     try:
         channel = sockets.connect(engine.paths.run(container.id), monitor.SOCKET)
     except OSError as error:

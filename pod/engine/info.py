@@ -263,10 +263,10 @@ def _container_counts(engine: Engine) -> dict[str, int]:
     from pod.engine import list as listing
 
     found = listing.containers(engine, everything=True)
-    running = sum(1 for it in found if it.is_running)
+    running = sum(1 for it in found if it.is_running and it.state != "paused")
     return {
         "number": len(found),
-        "paused": 0,
+        "paused": sum(1 for it in found if it.state == "paused"),
         "running": running,
-        "stopped": len(found) - running,
+        "stopped": sum(1 for it in found if not it.is_running),
     }

@@ -104,11 +104,11 @@ def _state(engine: Engine, container: Container, run: Run | None) -> dict[str, A
         "OciVersion": bundle.OCI_VERSION,
         "Status": status,
         "Running": status == "running",
-        "Paused": False,
+        "Paused": status == "paused",
         "Restarting": status == "restarting",
         "OOMKilled": bool(outcome.get("out_of_memory")),
         "Dead": False,
-        "Pid": run.pid if run is not None and status == "running" else 0,
+        "Pid": run.pid if run is not None and run.has_processes else 0,
         "ConmonPid": _monitor_pid(engine, container) if run is not None else 0,
         "ExitCode": 0 if run is not None else container.exit_status,
         "Error": outcome.get("error", ""),
@@ -204,7 +204,7 @@ def _mount(engine: Engine, mount: Mount) -> dict[str, Any]:
 
 def _network_settings(config: ContainerConfig, run: Run | None) -> dict[str, Any]:
     networking = config.networking
-    is_running = run is not None and run.condition == "running"
+    is_running = run is not None and run.has_processes
     return {
         "EndpointID": "",
         "Gateway": "",

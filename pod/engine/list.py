@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Listed:
-    """A container with its present state: "created", "running", "restarting" or "exited".
+    """A container with its present state: "created", "running", "paused", "restarting" or "exited".
 
     `run` is what its monitor says, of one that has a monitor.
     """
@@ -36,12 +36,12 @@ class Listed:
 
     @property
     def is_running(self) -> bool:
-        return self.state in {"running", "restarting"}
+        return self.state in {"running", "paused", "restarting"}
 
     @property
     def pid(self) -> int:
         """Process 1, as seen from here; 0 when there is none."""
-        return self.run.pid if self.run is not None and self.state == "running" else 0
+        return self.run.pid if self.run is not None and self.run.has_processes else 0
 
     @property
     def started_ns(self) -> int:
@@ -105,9 +105,12 @@ def _active(engine: Engine, row: Summary, boot: str) -> Listed | None:
 
 def state_of(run: Run) -> str:
     """The state of a container that has a monitor, in podman's and docker's words."""
-    return {"running": "running", "restarting": "restarting", "starting": "created"}.get(
-        run.condition, "exited"
-    )
+    return {
+        "running": "running",
+        "paused": "paused",
+        "restarting": "restarting",
+        "starting": "created",
+    }.get(run.condition, "exited")
 
 
 def sizes(engine: Engine, wanted: Iterable[tuple[str, str, bool]]) -> dict[str, tuple[int, int]]:

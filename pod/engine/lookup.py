@@ -24,11 +24,13 @@ def container(engine: Engine, text: str) -> Container:
     return finish.refresh(engine, containers.find(engine.database, text))[0]
 
 
-def running(engine: Engine, text: str) -> tuple[Container, Run]:
-    """The container and its run. Raises NotRunning."""
+def running(engine: Engine, text: str, *, paused: bool = False) -> tuple[Container, Run]:
+    """The container and its run. Raises NotRunning, and Paused unless a `paused` one will do."""
     found, run = finish.refresh(engine, containers.find(engine.database, text))
-    if run is None or run.condition != "running":
+    if run is None or not run.has_processes:
         raise NotRunning(found)
+    if run.condition == "paused" and not paused:
+        raise Paused(found)
     return found, run
 
 
@@ -40,6 +42,13 @@ class NotRunning(PodError):
             f"container '{found.name}' is not running (it is {found.status})",
             hint=f"pod start {found.name}",
         )
+
+
+class Paused(PodError):
+    """The command needs a container whose processes run."""
+
+    def __init__(self, found: Container) -> None:
+        super().__init__(f"container '{found.name}' is paused", hint=f"pod unpause {found.name}")
 
 
 def selected(

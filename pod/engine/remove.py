@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 class StillRunning(PodError):
     """A running container is only removed when that is asked for."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, condition: str) -> None:
+        state = "paused" if condition == "paused" else "running"
         super().__init__(
-            f"container '{container.name}' ({ids.short(container.id)}) is running",
+            f"container '{container.name}' ({ids.short(container.id)}) is {state}",
             hint=f"pod stop {container.name}, or pod rm --force {container.name}",
         )
 
@@ -60,7 +61,7 @@ def remove(
         current = finish.settle(engine, rows[0], lock)
         if current.status == "active":
             if not force:
-                raise StillRunning(current)
+                raise StillRunning(current, finish.read_run(engine, current).condition)
             stop.stop_locked(engine, current, lock, timeout_seconds)
         if with_image:
             current = current.replace(config=current.config.replace(remove_image=True))

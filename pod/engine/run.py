@@ -183,7 +183,7 @@ def see_through(
 def _passing_on(engine: Engine, container: Container) -> Callable[[int], None]:
     def pass_on(number: int) -> None:
         run = finish.read_run(engine, container)
-        if run.condition == "running":
+        if run.has_processes:
             send(run, number)
 
     return pass_on

@@ -58,6 +58,10 @@ def stop_locked(
         if timeout != 0:
             send(run, signals.parse(config.stop_signal or "SIGTERM"))
             faults.step("stop: signalled")
+            if run.condition == "paused":
+                from pod.engine import pause
+
+                pause.thaw(engine, container, run)  # so that it can take the signal
         if timeout == 0 or not client.wait_for_exit(timeout if timeout > 0 else None):
             kill_run(run)
             if not client.wait_for_exit(_KILL_SECONDS):
@@ -83,7 +87,7 @@ def kill(engine: Engine, container: Container, number: int) -> None:
 
     container, run = finish.refresh(engine, container)
     is_waiting = run is not None and run.condition == "restarting" and number == signals.SIGKILL
-    if run is None or (run.condition != "running" and not is_waiting):
+    if run is None or not (run.has_processes or is_waiting):
         raise lookup.NotRunning(container)
     if number == signals.SIGKILL:
         client = Client(engine, container)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import os
 import time
 
-from pod.base.errors import PodError, UsageError
+from pod.base.errors import UsageError
 from pod.base.records import Record
 from pod.base.units import SECOND, format_duration_ns
 from pod.engine import lookup
+from pod.engine.members import members
 from pod.linux import namespaces
 from pod.linux.capabilities import NAMES, last_known
 from pod.spec import users
-from pod.spec.bundle import is_own
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def processes(
 ) -> tuple[list[str], list[list[str]]]:
     """Headings, and a line for each process, in the order of their numbers. Raises NotRunning, UsageError."""
     chosen = [_descriptor(word) for word in descriptors or DEFAULT]
-    container, run = lookup.running(engine, name)
+    container, run = lookup.running(engine, name, paused=True)
     view = View(container, run)
     found = sorted(_find(container, run), key=lambda process: process.pid)
     return (
@@ -105,41 +105,8 @@ def _descriptor(word: str) -> Descriptor:
 
 
 def _find(container: Container, run: Run) -> list[Process]:
-    """The processes of the container: of its PID namespace, or where that is shared, of its cgroup or its first one."""
-    own = is_own(container.config.pid)
-    numbers = sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
-    if not own and run.state.get("cgroup"):
-        from pod.linux import cgroups
-
-        numbers = cgroups.processes(run.state["cgroup"])
-        own_numbers = set(numbers)
-    else:
-        own_numbers = {run.pid}
-    namespace = _namespace(namespaces.holder(run.pid))
-    if namespace is None:
-        raise PodError(f"the processes of container '{container.name}' cannot be read")
-    found = []
-    for number in numbers:
-        process = _read(number)
-        if process is None:
-            continue
-        parent = int(process.stat[1])
-        # A child is in the namespace of its parent or in one below it.
-        if (
-            number in own_numbers
-            or parent in own_numbers
-            or (own and _namespace(number) == namespace)
-        ):
-            own_numbers.add(number)
-            found.append(process)
-    return found
-
-
-def _namespace(pid: int) -> str | None:
-    try:
-        return os.readlink(f"/proc/{pid}/ns/pid")
-    except OSError:
-        return None
+    found = (_read(number) for number in members(container, run))
+    return [process for process in found if process is not None]
 
 
 def _read(pid: int) -> Process | None:

@@ -24,6 +24,7 @@ CONDITIONS = {
     "created": "created",
     "exited": "exited",
     "initialized": "created",
+    "paused": "paused",
     "restarting": "restarting",
     "running": "running",
     "stopped": "exited",

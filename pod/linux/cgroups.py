@@ -159,6 +159,33 @@ def is_frozen(path: str) -> bool:
         return False
 
 
+def wait_until_frozen(path: str, timeout_seconds: float, *, frozen: bool = True) -> bool:
+    """Wait for the kernel to freeze the group, or to thaw it; False when the time is over first.
+
+    cgroup.events tells of a change by POLLPRI (cgroups(7)).
+    """
+    deadline = time.monotonic() + timeout_seconds
+    try:
+        fd = os.open(f"{path}/cgroup.events", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return not frozen
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLPRI)
+        while True:
+            try:
+                if (b"frozen 1" in os.pread(fd, 4096, 0)) == frozen:
+                    return True
+            except OSError:  # the group has gone
+                return not frozen
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            poll.poll(left * 1000)
+    finally:
+        os.close(fd)
+
+
 def kill(path: str) -> bool:
     """SIGKILL to every process of the group and those below it; False when there is no such group.
 

@@ -32,4 +32,5 @@ LOCK_FILE = "monitor"  # held by the monitor while it lives
 STATE_FILE = (
     "state"  # JSON: pid, pid_started, helpers, cgroup, started_ns, restarts, refused_limits
 )
+PAUSED_FILE = "paused"  # JSON, of a paused container: pid, pid_started of the run that is paused
 EXIT_FILE = "exit"  # JSON: status, out_of_memory, timed_out, started_ns, ended_ns, restarts, error

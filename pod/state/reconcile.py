@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pod.base import files, locks
 from pod.base.records import Record
-from pod.spec.monitor import EXIT_FILE, LOCK_FILE, STATE_FILE
+from pod.spec.monitor import EXIT_FILE, LOCK_FILE, PAUSED_FILE, STATE_FILE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class Run(Record):
     """The present state of an active container.
 
-    condition     "starting" (a monitor is there, the container not yet), "running", "restarting" (between two runs),
-                  "ended" (the exit status is written, the row not yet), "lost" (no monitor and no exit status: it was
-                  killed, or never began)
+    condition     "starting" (a monitor is there, the container not yet), "running", "paused", "restarting" (between two
+                  runs), "ended" (the exit status is written, the row not yet), "lost" (no monitor and no exit status:
+                  it was killed, or never began)
     state, end    the monitor's files; {} where there is none
     """
 
@@ -30,7 +30,12 @@ class Run(Record):
     @property
     def is_alive(self) -> bool:
         """Whether a monitor looks after the container."""
-        return self.condition in {"starting", "running", "restarting"}
+        return self.condition in {"starting", "running", "paused", "restarting"}
+
+    @property
+    def has_processes(self) -> bool:
+        """Whether process 1 of the container is there, running or paused."""
+        return self.condition in {"running", "paused"}
 
     @property
     def pid(self) -> int:
@@ -46,10 +51,20 @@ def read_run(run_directory: str) -> Run:
     if locks.is_held(f"{run_directory}/{LOCK_FILE}"):
         state = _read(f"{run_directory}/{STATE_FILE}")
         condition = "running" if state.get("started_ns") else "starting"
-        return Run("restarting" if state.get("restarting") else condition, state, {})
+        if state.get("restarting"):
+            condition = "restarting"
+        elif condition == "running" and _is_paused(run_directory, state):
+            condition = "paused"
+        return Run(condition, state, {})
     # The monitor may have ended normally between the two looks.
     end = _read(f"{run_directory}/{EXIT_FILE}")
     return Run("ended" if end else "lost", _read(f"{run_directory}/{STATE_FILE}"), end)
+
+
+def _is_paused(run_directory: str, state: dict[str, Any]) -> bool:
+    """Whether it is this run that was paused, not one before a restart."""
+    paused = _read(f"{run_directory}/{PAUSED_FILE}")
+    return bool(paused) and all(paused[name] == state[name] for name in ("pid", "pid_started"))
 
 
 def read_state(run_directory: str) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def clean_up_containers(arguments: Arguments, engine: Engine) -> int:
     def do(name: str) -> str:
         container, run = finish.refresh(engine, containers.find(engine.database, name))
         if run is not None:
-            raise remove.StillRunning(container)
+            raise remove.StillRunning(container, run.condition)
         if removes:
             remove.remove(engine, container, with_image=arguments.flag("rmi"))
         return name

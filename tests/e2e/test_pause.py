@@ -1,0 +1,114 @@
+"""`pod pause` and `pod unpause`, and what other commands do with a paused container."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine import Engine
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.not_podman("the tests give it no cgroup, without which it pauses nothing")
+
+COUNTING = ("busybox", "sh", "-c", "while true; do echo x; usleep 5000; done")
+POLITE = ("busybox", "sh", "-c", "trap 'exit 3' TERM; echo ready; while true; do usleep 5000; done")
+
+
+def start(pod: Engine, name: str, *words: str) -> str:
+    number = pod("run", "-d", "--network", "none", "--name", name, *words).out
+    until(lambda: pod("logs", name).stdout, "the first line")
+    return number
+
+
+def status(pod: Engine, name: str) -> str:
+    return pod("inspect", "-f", "{{.State.Status}} {{.State.Paused}}", name).out
+
+
+def steps(pid: str) -> str:
+    """How often the process gave up the processor: it stays the same as long as the process stands still."""
+    (line,) = re.findall(
+        "^voluntary_ctxt_switches:.*", Path(f"/proc/{pid}/status").read_text(), re.M
+    )
+    return str(line)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param([], id="cgroup"),
+        pytest.param(["--cgroups", "disabled"], id="signals"),
+    ],
+)
+def test_a_paused_container_stands_still_and_goes_on(pod: Engine, options: list[str]) -> None:
+    start(pod, "c", *options, *COUNTING)
+    assert pod("pause", "c").out == "c"
+    assert status(pod, "c") == "paused true"
+    assert "aused" in pod("ps", "--format", "{{.Status}}", "--filter", "name=c").out
+    pid = pod("inspect", "-f", "{{.State.Pid}}", "c").out
+    before = steps(pid)
+    pod("exec", "c", "true", status=125)
+    assert steps(pid) == before
+    assert pod("unpause", "c").out == "c"
+    assert status(pod, "c") == "running false"
+    until(lambda: steps(pid) != before, "it to go on")
+
+
+def test_names_options_and_failures(pod: Engine, tmp_path: Path) -> None:
+    first = start(pod, "a", "--cidfile", str(tmp_path / "id"), "-l", "x=y", *COUNTING)
+    start(pod, "b", *COUNTING)
+    result = pod("pause", "a", "nothing", "b", status=125)
+    assert result.lines == ["a", "b"]
+    assert "nothing" in result.stderr
+    assert pod("ps", "-a", "--filter", "status=paused", "-q", "--no-trunc").lines[0] == first
+    assert pod("pause", "a", status=125).stderr
+    pod("unpause", "--all")
+    assert pod("unpause", "a", status=125).stderr
+    pod("pause", "--cidfile", str(tmp_path / "id"))
+    assert status(pod, "a") == "paused true"
+    pod("unpause", "--filter", "label=x=y")
+    assert status(pod, "a") == "running false"
+    pod("pause", "--latest")
+    assert status(pod, "b") == "paused true"
+    pod("create", "--name", "never", "busybox")
+    assert pod("pause", "never", status=125).stderr
+
+
+def test_stop_lets_a_paused_container_take_its_signal(pod: Engine) -> None:
+    start(pod, "c", *POLITE)
+    pod("pause", "c")
+    pod("stop", "c")
+    assert pod("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "c").out == "exited 3"
+
+
+def test_kill_and_removal_of_a_paused_container(pod: Engine) -> None:
+    start(pod, "k", *COUNTING)
+    start(pod, "r", *COUNTING)
+    pod("pause", "k", "r")
+    assert "paused" in pod("rm", "r", status=None).stderr
+    pod("rm", "-f", "-t", "0", "r")
+    pod("exec", "k", "true", status=125)
+    pod("kill", "k")
+    until(lambda: status(pod, "k") == "exited false", "the end")
+    pod("start", "k")
+    assert status(pod, "k") == "running false"
+
+
+def test_a_paused_container_does_not_outlive_its_monitor(pod: Engine) -> None:
+    start(pod, "c", *COUNTING)
+    pod("pause", "c")
+    pid = int(pod("inspect", "-f", "{{.State.Pid}}", "c").out)
+    os.kill(int(pod("inspect", "-f", "{{.State.ConmonPid}}", "c").out), signal.SIGKILL)
+    until(lambda: status(pod, "c") == "exited false", "the end to be noticed")
+    assert not os.path.exists(f"/proc/{pid}")
+    pod("start", "c")
+    assert status(pod, "c") == "running false"
+
+
+def test_what_cannot_be_paused_is_said(pod: Engine) -> None:
+    start(pod, "c", "--cgroups", "disabled", "--pid", "host", *COUNTING)
+    assert "neither a cgroup nor a PID namespace" in pod("pause", "c", status=125).stderr
+    assert status(pod, "c") == "running false"
