@@ -6,6 +6,7 @@ from pod.base.errors import PodError
 from pod.engine import images
 from pod.image import saving
 from pod.spec import reference as references
+from pod.state import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ def load(engine: Engine, source: str | int, progress: Progress) -> list[LoadedIm
     from pod.engine.configuration_registries import load_policy
     from pod.image import archives
 
-    return archives.load(engine.store, source, progress, policy=load_policy(engine.places))
+    loaded = archives.load(engine.store, source, progress, policy=load_policy(engine.places))
+    for image in loaded:
+        for name in image.names or ("",):
+            _tell(engine, "loadFromArchive", image.id, name)
+    return loaded
 
 
 def save(
@@ -64,6 +69,12 @@ def save(
         more = [str(names.name_for_new_image(references.parse(text))) for text in texts[1:]]
         chosen_images = [saving.SavedImage(image, (*names_for(image, texts[0]), *more))]
     save_images(engine.store, chosen_images, target, progress, kind=kind, compress=compress)
+    for saved in chosen_images:
+        _tell(engine, "save", saved.image.id, (saved.names or ("",))[0])
+
+
+def _tell(engine: Engine, status: str, image_id: str, name: str) -> None:
+    engine.events.append(events.event("image", status, object_id=image_id, name=name))
 
 
 def names_for(image: ImageRecord, text: str) -> tuple[str, ...]:
@@ -97,7 +108,7 @@ def import_(
         raise PodError(
             f"'{source}' cannot be imported: it is neither a file nor an http(s) address"
         )
-    return import_tree(
+    imported = import_tree(
         engine.store,
         source,
         progress,
@@ -107,3 +118,5 @@ def import_(
         platform=parse_platform(platform) if platform else None,
         settings=Settings(retries=engine.settings.engine.retry),
     )
+    _tell(engine, "import", imported.id, imported.name)
+    return imported

@@ -6,6 +6,7 @@ from pod.engine import finish, run, start, terminal
 from pod.engine.lookup import NotRunning, Paused
 from pod.linux import sockets
 from pod.spec import monitor
+from pod.state import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def attach(
     except OSError as error:
         raise NotRunning(container.replace(status="exited")) from error
     terminal.send_message(channel, monitor.ATTACH)
+    engine.events.append(events.of_container(container, "attach"))
     return run.see_through(
         engine,
         container,

@@ -14,6 +14,7 @@ from pod.linux.loop import Loop
 from pod.linux.terminal import RawMode, set_window_size
 from pod.runtime import join
 from pod.spec import bundle
+from pod.state import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,18 +63,25 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
             joiner.abandon()
             raise
         if options.detach:
-            return _detached(order, options, joiner)
+            _detached(order, options, joiner)
+            engine.events.append(events.of_container(container, "exec"))
+            return 0
         streams = _Streams(options)
         joined = join.start(order, streams.theirs, joiner)
     except BaseException:
         signals.unblock(_PASSED_ON)
         raise
     streams.close_theirs()
+    engine.events.append(events.of_container(container, "exec"))
     if options.pid_file:
         files.write_atomic(
             options.pid_file, f"{joined.inner_pid}\n".encode(), mode=0o644, sync=False
         )
-    return _Session(joined, streams.ours, options).run()
+    status = _Session(joined, streams.ours, options).run()
+    if status is None:
+        return 0
+    engine.events.append(events.of_container(container, "exec_died", exit_code=status))
+    return status
 
 
 def make_order(
@@ -109,14 +117,13 @@ def make_order(
     }
 
 
-def _detached(order: dict[str, Any], options: ExecOptions, joiner: join.Joiner) -> int:
+def _detached(order: dict[str, Any], options: ExecOptions, joiner: join.Joiner) -> None:
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     joined = join.start(order, (null, null, null), joiner)
     if options.pid_file:
         files.write_atomic(
             options.pid_file, f"{joined.inner_pid}\n".encode(), mode=0o644, sync=False
         )
-    return 0
 
 
 class _Streams:
@@ -165,8 +172,8 @@ class _Session:
             {joined.terminal_fd: 1} if self._has_terminal else {fd: n for n, fd in pipes.items()}
         )
 
-    def run(self) -> int:
-        """Serve until the process ends or the user detaches; its exit status, or 0."""
+    def run(self) -> int | None:
+        """Serve until the process ends or the user detaches; its exit status, or None."""
         ended_fd = os.pidfd_open(self._joined.pid)
         inner_fd = _open_if_alive(self._joined.inner_pid)
         wakeup = signals.Wakeup([signals.SIGWINCH] if self._has_terminal else _PASSED_ON)
@@ -187,7 +194,7 @@ class _Session:
         finally:
             wakeup.close()
         if self._detached:
-            return 0
+            return None
         for fd in list(self._outputs):
             while self._copy_output(fd):
                 pass

@@ -94,6 +94,13 @@ def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Contai
     ended = _end_of(engine, container, run)
     faults.step("finish: seen")
     settled = container.replace(status="exited", **ended)
+    from pod.state import events  # not for those that only look, such as ps
+
+    # Not after the row: whoever sees that it has ended finds the event, too.
+    engine.events.append(
+        events.of_container(settled, "died", exit_code=settled.exit_status),
+        events.of_container(settled, "cleanup"),
+    )
     if container.config.auto_remove:
         from pod.engine import remove
 

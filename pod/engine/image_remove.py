@@ -5,7 +5,7 @@ from __future__ import annotations
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.engine import images
-from pod.state import containers, summaries
+from pod.state import containers, events, summaries
 from storage.images import ImageNotFound
 
 TYPE_CHECKING = False
@@ -63,9 +63,11 @@ def remove(engine: Engine, text: str, *, force: bool = False, all_names: bool = 
     by_digest = [name for name in matching if digest and name.endswith(f"@{digest}")]
     if len(names) > 1 and by_digest:
         engine.store.images.remove_name(by_digest[0])
+        _tell(engine, "untag", image.id, by_digest[0])
         return Removed((by_digest[0],))
     if matching and len(names) > 1 and not digest:
         engine.store.images.remove_name(matching[0])
+        _tell(engine, "untag", image.id, matching[0])
         return Removed((matching[0],))
     if not matching and len(names) > 1 and not (force or all_names):
         raise SeveralNames(text, names)
@@ -78,7 +80,14 @@ def remove(engine: Engine, text: str, *, force: bool = False, all_names: bool = 
             engine.store.images.remove_manifest(other.digest)
         except ImageNotFound:
             continue  # another command was quicker
+    for name in names:
+        _tell(engine, "untag", image.id, name)
+    _tell(engine, "remove", image.id, (matching or names or [""])[0])
     return Removed(tuple(names), image.id)
+
+
+def _tell(engine: Engine, status: str, image_id: str, name: str) -> None:
+    engine.events.append(events.event("image", status, object_id=image_id, name=name))
 
 
 def collect(engine: Engine) -> None:

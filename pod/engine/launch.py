@@ -11,7 +11,7 @@ from pod.engine import finish, namefiles, userns
 from pod.linux import fresh, processes, signals, sockets
 from pod.spec import bundle, monitor
 from pod.spec.security import effective_capabilities
-from pod.state import containers, reconcile
+from pod.state import containers, events, reconcile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ def _start_monitor(engine: Engine, container: Container, order: dict[str, Any]) 
         report = channel.receive()
         has_failed = _is_error(report)
         _check_report(report, container)
+        statuses = ("init", "start", "attach") if order["attach"] else ("init", "start")
+        engine.events.append(*[events.of_container(container, status) for status in statuses])
         faults.step("launch: reported")
     except BaseException:
         channel.close()
@@ -203,7 +205,7 @@ def make_order(
         "timeout": config.timeout,
         "pid_files": {"monitor": config.monitor_pid_file, "container": config.pid_file},
         "engine": engine.as_arguments(),
-        "events": engine.events.as_arguments(),
+        "events": events.for_order(engine.events, container),
     }
 
 

@@ -6,7 +6,7 @@ from pod.base.errors import UsageError
 from pod.engine import list as listing
 from pod.engine import remove
 from pod.engine.filters import Filters
-from pod.state import containers
+from pod.state import containers, events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,4 +43,5 @@ def remove_if_stopped(engine: Engine, container_id: str) -> bool:
         remove.remove(engine, rows[0])
     except (remove.StillRunning, containers.StillNeeded):
         return False
+    engine.events.append(events.of_container(rows[0], "prune"))
     return True

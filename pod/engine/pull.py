@@ -16,6 +16,7 @@ from pod.image.progress import Silence
 from pod.image.pull import Access
 from pod.spec import reference as references
 from pod.spec import transport
+from pod.state import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,6 +42,17 @@ def pull(engine: Engine, text: str, options: PullOptions) -> Pulled:
 
     Call with a single thread. Raises InvalidReference, and what `pod.image.pull` and `pod.image.archives` raise.
     """
+    try:
+        pulled = _fetch(engine, text, options)
+    except PodError as error:
+        line = events.event("image", "pull-error", name=text, error=error.message)
+        engine.events.append(line)
+        raise
+    engine.events.append(events.event("image", "pull", object_id=pulled.id, name=text))
+    return pulled
+
+
+def _fetch(engine: Engine, text: str, options: PullOptions) -> Pulled:
     location = images.location_of(text)
     progress = progress_of(options)
     if location is None:
@@ -87,6 +99,8 @@ def refresh(
             if there in (local.digest, *local.index_digests):
                 return local
         pulled = _pull(engine, reference, options, progress)
+        line = events.event("image", "pull", object_id=pulled.id, name=str(reference))
+        engine.events.append(line)
     except PodError as error:
         if options.policy != "newer":
             raise

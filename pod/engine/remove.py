@@ -6,7 +6,7 @@ from pod.base import faults, ids, locks, log
 from pod.base.errors import PodError
 from pod.engine import finish, stop
 from pod.engine import volumes as engine_volumes
-from pod.state import containers, volumes
+from pod.state import containers, events, volumes
 from storage import small
 
 TYPE_CHECKING = False
@@ -73,7 +73,8 @@ def remove_settled(
     engine: Engine, container: Container, lock: locks.FileLock, *, with_volumes: bool
 ) -> None:
     """Remove a container that does not run; the caller holds its lock, whose file goes too."""
-    containers.remove(engine.database, container)
+    if containers.remove(engine.database, container):
+        engine.events.append(events.of_container(container, "remove"))
     faults.step("remove: row")
     finish.remove_run_directory(engine, container.id)
     small.remove_container(engine.store.staging, engine.paths.container(container.id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pod.engine import start, stop
+from pod.state import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 def restart(engine: Engine, container: Container, timeout_seconds: int | None = None) -> None:
     """Stop the container, if it runs, and start it. One that was started by another command meanwhile stays so."""
+    engine.events.append(events.of_container(container, "restart"))
     stop.stop(engine, container, timeout_seconds)
     channel = start.start(engine, container)
     if channel is not None:

@@ -8,7 +8,7 @@ from pod.engine import finish
 from pod.engine.client import Client, kill_run, send
 from pod.linux import signals
 from pod.spec import monitor
-from pod.state import containers
+from pod.state import containers, events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ def stop_locked(
         row = containers.by_ids(engine.database, [container.id])[0]
         finish.settle(engine, row, lock)
         client.send(monitor.FINISHED)
+        engine.events.append(events.of_container(container, "stop"))
     finally:
         client.close()
     return True
@@ -96,3 +97,4 @@ def kill(engine: Engine, container: Container, number: int) -> None:
         run = finish.read_run(engine, container)
     if not send(run, number) and not is_waiting:
         raise lookup.NotRunning(container)
+    engine.events.append(events.of_container(container, "kill", signal=str(number)))

@@ -6,6 +6,7 @@ from pod.base.errors import PodError
 from pod.engine import images
 from pod.image import names
 from pod.spec import reference as references
+from pod.state import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def tag(engine: Engine, text: str, new_names: Sequence[str]) -> list[str]:
         index_digest = image.index_digests[0] if image.index_digests else None
         engine.store.images.set_name(full, image.descriptor(), index_digest=index_digest)
         given.append(full)
+        engine.events.append(events.event("image", "tag", object_id=image.id, name=full))
     return given
 
 
@@ -57,4 +59,5 @@ def untag(engine: Engine, text: str, old_names: Sequence[str]) -> list[str]:
         wanted.append(matching[0])
     for name in wanted or image.names:
         engine.store.images.remove_name(name)
+        engine.events.append(events.event("image", "untag", object_id=image.id, name=name))
     return list(wanted or image.names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pod.base.errors import PodError
 from pod.engine import volume_list
 from pod.engine import volumes as engine_volumes
-from pod.state import containers, volumes
+from pod.state import containers, events, volumes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def prune(engine: Engine, filters: Filters | None = None) -> list[tuple[str, int
             engine_volumes.remove(engine, volume.name)
         except (volumes.VolumeInUse, volumes.NoSuchVolume):
             continue  # another command has taken it, or was quicker
+        engine.events.append(events.event("volume", "prune", name=volume.name))
         removed.append((volume.name, usage.allocated))
     return removed
 

@@ -9,11 +9,12 @@ from pod.base import faults, ids, locks, log, paths
 from pod.base.errors import InvalidValue, PodError
 from pod.linux import idmap
 from pod.spec.bundle import is_root
-from pod.state import volumes
+from pod.state import events, volumes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from pod.base.undo import Undo
     from pod.engine.context import Engine
@@ -75,6 +76,7 @@ def create(
         except BaseException:
             engine.store.volumes.remove(name)
             raise
+        engine.events.append(_event(volume, "create"))
         faults.step("volume: row")
         return volume
 
@@ -158,7 +160,8 @@ def remove(engine: Engine, name: str) -> None:
     In between the directory is marked, so that the next command may finish the work; one without row and mark stays.
     """
     with locked(engine, name) as lock:
-        if volumes.get(engine.database, name) is None:
+        volume = volumes.get(engine.database, name)
+        if volume is None:
             raise volumes.NoSuchVolume(name)
         engine.store.volumes.mark(name)
         try:
@@ -166,11 +169,16 @@ def remove(engine: Engine, name: str) -> None:
         except BaseException:
             engine.store.volumes.unmark(name)
             raise
+        engine.events.append(_event(volume, "remove"))
         faults.step("volume: no row")
         if engine.store.volumes.has(name):
             engine.store.volumes.remove(name)
         faults.step("volume: no directory")
         lock.remove()
+
+
+def _event(volume: Volume, status: str) -> dict[str, Any]:
+    return events.event("volume", status, name=volume.name, attributes=volume.labels)
 
 
 def remove_abandoned(engine: Engine, name: str) -> None:

@@ -24,7 +24,7 @@ What it is told to do, the *order*, is plain data:
     timeout         seconds until the container is killed; 0 for no limit
     pid_files       {"monitor": path, "container": path}, "" for none
     engine          what engine/finish.py needs to find the state
-    events          arguments of the journal of events (pod/state/events.py)
+    events          what pod/state/events.py needs to record events of the container
 """
 
 from __future__ import annotations
@@ -149,6 +149,7 @@ class Watch:
             status, out_of_memory = self.after_exit()
             if not self.wants_restart(status):
                 return status, out_of_memory, ""
+            self.tell("died", exit_code=status)
             self.wait_to_restart()
             if not self.may_restart:
                 return status, out_of_memory, ""
@@ -157,6 +158,14 @@ class Watch:
                 self.start(None)
             except (PodError, OSError) as error:
                 return getattr(error, "exit_status", exits.FAILED), False, str(error)
+            for event in ("restart", "init", "start"):
+                self.tell(event)
+
+    def tell(self, event: str, *, exit_code: int | None = None) -> None:
+        """Record an event of the container."""
+        from pod.state import events  # not at the top: memory in every monitor
+
+        events.emit(self.order, event, exit_code=exit_code)
 
     def start(self, nest: Nest | None) -> None:
         """One start, everything up to execve. On failure nothing of it is left."""

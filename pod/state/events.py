@@ -6,10 +6,10 @@ For whoever does something that podman has an event for:
     engine.events.append(events.of_container(container, "rename", old_name="web"))      # keywords: attributes
     engine.events.append(events.event("volume", "create", name=volume.name))
 
-and in a monitor, which has no engine: `Journal(*order["events"]).append(...)`. Several events in one call are one
-write. `append` never raises and takes tens of microseconds; nothing is emitted for what failed. The kinds are
-container, image, volume, network, pod, secret, system; the statuses are podman's words (podman-events(1)). Never put
-there what is nobody's business: environment, commands, the content of secrets. `engine/events.py` reads.
+and in a monitor, which has no engine: `events.emit(order, "health_status", health="healthy")`. Several events in one
+`append` are one write. It never raises and takes tens of microseconds; nothing is emitted for what failed. The kinds
+are container, image, volume, network, pod, secret, system; the statuses are podman's words (podman-events(1)).
+Never put there what is nobody's business: environment, commands, the content of secrets. `engine/events.py` reads.
 
 Many processes write at once, without waiting for one another: a line is one write(2) with O_APPEND. They hold a
 shared lock on the file meanwhile, so that the one who renames a full file, under the exclusive lock, knows that nothing
@@ -94,6 +94,36 @@ def of_container(
         error=error,
         attributes={**container.config.labels, **attributes},
     )
+
+
+def for_order(journal: Journal, container: Container) -> dict[str, Any]:
+    """What a monitor needs for `emit`."""
+    return {"journal": journal.as_arguments(), "container": of_container(container, "")}
+
+
+def emit(
+    order: dict[str, Any],
+    status: str,
+    *,
+    exit_code: int | None = None,
+    health: str = "",
+    error: str = "",
+    **attributes: str,
+) -> None:
+    """Record an event of the container that a monitor watches; `order` is the monitor's."""
+    of = order["events"]["container"]
+    line = event(
+        "container",
+        status,
+        object_id=of["id"],
+        name=of["name"],
+        image=of.get("image", ""),
+        exit_code=exit_code,
+        health=health,
+        error=error,
+        attributes={**of.get("attributes", {}), **attributes},
+    )
+    Journal(*order["events"]["journal"]).append(line)
 
 
 class Journal:
