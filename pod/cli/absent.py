@@ -32,7 +32,7 @@ ABSENT = {
         (
             "artifact auto-update build commit compose config cp diff events export generate "
             "healthcheck init kube login logout manifest mount network play pod push quadlet search "
-            "secret service stack stats umount unmount update"
+            "secret service stack umount unmount update"
         ).split(),
         _LATER,
     ),
@@ -46,7 +46,6 @@ ABSENT = {
             "container init",
             "container mount",
             "container runlabel",
-            "container stats",
             "container umount",
             "container unmount",
             "container update",

@@ -20,6 +20,7 @@ LOG_BYTES = 200_000_000
 CONTAINERS_LISTED = 200
 STARTED_AT_ONCE = 4
 DETACHED_STARTS = 30
+STATS_CONTAINERS = 30
 IDLE_CONTAINERS = 10
 IDLE_SECONDS = 8.0  # then a monitor has settled
 
@@ -127,6 +128,17 @@ def prepare_exec(engine: Engine) -> None:
 
 def exec_true(engine: Engine) -> dict[str, float]:
     return {"exec": timed(engine, "exec", "target", "true")}
+
+
+def prepare_stats(engine: Engine) -> None:
+    for number in range(STATS_CONTAINERS):
+        engine(
+            "run", "-d", "--name", f"s{number}", "--network", "none", "busybox", "sleep", "86400"
+        )
+
+
+def stats(engine: Engine) -> dict[str, float]:
+    return {"stats": timed(engine, "stats", "--no-stream")}
 
 
 def lifecycle(engine: Engine) -> dict[str, float]:
@@ -275,6 +287,11 @@ CASES = (
         prepare=prepare_nginx,
     ),
     Case({"exec": Measure("`exec` of `true`", 0.40)}, exec_true, prepare=prepare_exec),
+    Case(
+        {"stats": Measure(f"`stats --no-stream` of {STATS_CONTAINERS} containers", 0.30)},
+        stats,
+        prepare=prepare_stats,
+    ),
     Case({"lifecycle": Measure("create + start + stop -t 0 + rm", 0.40)}, lifecycle),
     Case(
         {

@@ -1,0 +1,219 @@
+"""`pod stats`: how much containers use, once or again and again."""
+
+from __future__ import annotations
+
+import sys
+
+from pod.base.errors import UsageError
+from pod.cli import human
+from pod.cli.declare import Command, Option
+from pod.cli.options import select
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.cli.declare import Arguments
+    from pod.engine.context import Engine
+    from pod.engine.stats import Sample
+
+_COLUMNS = (
+    "ID",
+    "Name",
+    "CPUPerc",
+    "MemUsage",
+    "MemPerc",
+    "NetIO",
+    "BlockIO",
+    "PIDs",
+    "CPUTime",
+    "AvgCPU",
+)
+_HEADINGS = {
+    "AVGCPU": "AVG CPU %",
+    "AvgCPU": "AVG CPU %",
+    "BlockIO": "BLOCK IO",
+    "CPUPerc": "CPU %",
+    "CPUTime": "CPU TIME",
+    "ContainerID": "CONTAINER ID",
+    "MemPerc": "MEM %",
+    "MemUsage": "MEM USAGE / LIMIT",
+    "MemUsageBytes": "MEM USAGE / LIMIT",
+    "NetIO": "NET IO",
+    "PIDS": "PIDS",
+    "PIDs": "PIDS",
+    "Up": "CPU TIME",
+    "UpTime": "CPU TIME",
+}
+_NOTHING = "--"
+
+
+def show_stats(arguments: Arguments, engine: Engine) -> int:
+    ids = _chosen(arguments, engine)
+    from pod.engine.stats import Meter
+
+    meter = Meter(engine)
+    everything = arguments.flag("all")
+    if arguments.flag("no_stream"):
+        samples = meter.read(ids, everything=everything)
+        sys.stdout.write(_text(arguments, samples))
+        return 0
+    import time
+
+    redraws = sys.stdout.isatty() and not arguments.flag("no_reset")
+    while True:
+        samples = meter.read(ids, everything=everything)
+        if ids is not None and not samples:
+            return 0  # all that were asked for have been removed
+        text = _text(arguments, samples)
+        sys.stdout.write(_screen(text) if redraws else text)
+        sys.stdout.flush()
+        engine.close()  # no connection is held while nothing is done
+        time.sleep(arguments.number("interval") or 0)
+
+
+def _chosen(arguments: Arguments, engine: Engine) -> list[str] | None:
+    """Ids of the containers that were named; None for whichever there are."""
+    ways = [bool(arguments.words), arguments.flag("all"), arguments.flag("latest")]
+    if sum(ways) > 1:
+        raise UsageError("names, --all and --latest exclude one another")
+    if arguments.flag("latest"):
+        return [select.latest(engine)]
+    if not arguments.words:
+        return None
+    from pod.state import containers
+
+    found = [containers.find(engine.database, name).id for name in arguments.words]
+    return list(dict.fromkeys(found))
+
+
+def _text(arguments: Arguments, samples: list[Sample]) -> str:
+    from pod.cli.output import Listing, render
+
+    whole = arguments.flag("no_trunc")
+    return render(
+        Listing(_COLUMNS, _HEADINGS),
+        [_row(sample, whole=whole) for sample in samples],
+        arguments.text("format"),
+        documents=lambda: [document(sample, whole=whole) for sample in samples],
+    )
+
+
+def _screen(text: str) -> str:
+    """The text from the top left corner over what was there before, cut to the size of the terminal.
+
+    Nothing is cleared beforehand, so that it does not flicker.
+    """
+    from pod.engine.terminal import own_window
+
+    rows, columns = own_window()
+    lines = text.splitlines()
+    if rows and len(lines) > rows - 1:
+        hidden = len(lines) - (rows - 2)
+        lines = [*lines[: rows - 2], f"... {hidden} more"]
+    cut = (line[:columns] if columns else line for line in lines)
+    return "\x1b[H" + "".join(f"{line}\x1b[K\n" for line in cut) + "\x1b[J"
+
+
+def _row(sample: Sample, *, whole: bool) -> dict[str, Any]:
+    """All that a template can name: podman's fields, and docker's."""
+    pids = str(sample.tasks) if sample.tasks else _NOTHING
+    time_used = human.go_duration(sample.cpu_ns)
+    number = sample.id if whole else sample.id[:12]
+    return {
+        "AVGCPU": _percent(sample.average_share),
+        "AvgCPU": _percent(sample.average_share),
+        "BlockIO": _pair(sample.read, sample.written),
+        "BlockInput": sample.read,
+        "BlockOutput": sample.written,
+        "CPU": 100 * sample.cpu_share,
+        "CPUNano": sample.cpu_ns,
+        "CPUPerc": _percent(sample.cpu_share),
+        "CPUSystemNano": sample.system_ns,
+        "CPUTime": time_used,
+        "Container": number,
+        "ContainerID": sample.id,
+        "Duration": max(0, sample.moment_ns - sample.started_ns),
+        "ID": number,
+        "MemLimit": sample.memory_limit,
+        "MemPerc": _percent(sample.memory_share),
+        "MemUsage": _pair(sample.memory, sample.memory_limit),
+        "MemUsageBytes": _pair(sample.memory, sample.memory_limit, binary=True),
+        "Name": sample.name,
+        "NetIO": _pair(sample.received, sample.sent),
+        "NetInput": sample.received,
+        "NetOutput": sample.sent,
+        "PIDS": pids,
+        "PIDs": pids,
+        "SystemNano": sample.moment_ns,
+        "Up": time_used,
+        "UpTime": time_used,
+    }
+
+
+def document(sample: Sample, *, whole: bool) -> dict[str, str]:
+    """A container as `pod stats --format json` shows it."""
+    row = _row(sample, whole=whole)
+    return {
+        "id": row["ID"],
+        "name": row["Name"],
+        "cpu_time": row["CPUTime"],
+        "cpu_percent": row["CPUPerc"],
+        "avg_cpu": row["AvgCPU"],
+        "mem_usage": row["MemUsage"],
+        "mem_percent": row["MemPerc"],
+        "net_io": row["NetIO"],
+        "block_io": row["BlockIO"],
+        "pids": row["PIDs"],
+    }
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}%"
+
+
+def _pair(one: int, other: int, *, binary: bool = False) -> str:
+    if not one and not other:
+        return f"{_NOTHING} / {_NOTHING}"
+    if binary:
+        return f"{_binary(one)} / {_binary(other)}"
+    texts = [human.size(number, digits=4, space=False) for number in (one, other)]
+    return " / ".join(texts)
+
+
+def _binary(size_bytes: float) -> str:
+    """As Go's units write it: "1.5MiB"."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size_bytes < 1024:
+            return f"{size_bytes:.4g}{unit}"
+        size_bytes /= 1024
+    return f"{size_bytes:.4g}TiB"
+
+
+COMMAND = Command(
+    show_stats,
+    "[OPTIONS] [CONTAINER...]",
+    description=(
+        "Shows how much of the machine containers use: processor time, memory, network, block devices, processes. "
+        "Without names, all that run. On a terminal the screen is drawn again every few seconds, until Ctrl-C."
+    ),
+    options=(
+        select.all_option("Show also containers that do not run"),
+        Option(("--format",), "text", "Show as JSON, or by a Go template", metavar="FORMAT"),
+        Option(
+            ("-i", "--interval"),
+            "number",
+            "Seconds between two reports",
+            metavar="SECONDS",
+            default=5,
+            lowest=1,
+        ),
+        select.LATEST,
+        Option(("--no-reset",), "flag", "Leave what was shown before on the screen"),
+        Option(("--no-stream",), "flag", "Show one report and end"),
+        Option(("--no-trunc",), "flag", "Show whole ids"),
+    ),
+    maximum=None,
+    completes=("running",),
+    examples=("pod stats", "pod stats --no-stream --format '{{.Name}} {{.MemUsage}}' web"),
+)

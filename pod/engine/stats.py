@@ -1,0 +1,253 @@
+"""How much containers use at this moment: `pod stats`.
+
+Numbers come from the files of the container's cgroup where the kernel has them (cgroup v2: cpu.stat, memory.current,
+io.stat, pids.current), and otherwise from /proc, summed over the container's processes; memory shared by several
+processes then counts for each of them. Network numbers are those of the container's network namespace. See proc(5)
+and the kernel's admin-guide/cgroup-v2.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from pod.base.records import Record
+from pod.linux import cgroups
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pod.engine.context import Engine
+    from pod.engine.list import Listed
+
+_TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_SECTOR = 512
+
+
+class Sample(Record):
+    """What one container uses. Bytes and nanoseconds; all 0 for one that does not run.
+
+    `cpu_share` is processor time by time since the sample before, or where there was none since the start of the
+    container: 1.0 is one processor. `average_share` is always the latter.
+    """
+
+    id: str
+    name: str
+    moment_ns: int = 0
+    started_ns: int = 0
+    cpu_ns: int = 0
+    system_ns: int = 0  # of that, in the kernel
+    cpu_share: float = 0.0
+    average_share: float = 0.0
+    memory: int = 0
+    memory_limit: int = 0
+    received: int = 0
+    sent: int = 0
+    read: int = 0
+    written: int = 0
+    tasks: int = 0
+
+    @property
+    def memory_share(self) -> float:
+        return self.memory / self.memory_limit if self.memory_limit else 0.0
+
+
+class Meter:
+    """Samples again and again, each compared with the one before."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._before: dict[str, Sample] = {}
+
+    def read(self, ids: Sequence[str] | None = None, *, everything: bool = False) -> list[Sample]:
+        """Those that run at this moment, with `everything` all; or those of `ids` that still exist."""
+        from pod.engine import list as listing
+
+        found = listing.containers(self._engine, everything=everything or ids is not None)
+        if ids is not None:
+            by_id = {it.summary.id: it for it in found}
+            found = [by_id[one] for one in ids if one in by_id]
+        samples = [self._compared(sample) for sample in _samples(found)]
+        self._before = {sample.id: sample for sample in samples}
+        return samples
+
+    def _compared(self, sample: Sample) -> Sample:
+        before = self._before.get(sample.id)
+        if before is None or before.started_ns != sample.started_ns or not sample.started_ns:
+            return sample
+        elapsed = sample.moment_ns - before.moment_ns
+        if elapsed <= 0:
+            return sample
+        return sample.replace(cpu_share=max(0, sample.cpu_ns - before.cpu_ns) / elapsed)
+
+
+def _samples(found: Iterable[Listed]) -> list[Sample]:
+    members: dict[str, list[int]] | None = None
+    samples = []
+    machine = _machine_memory()
+    for it in found:
+        if not it.pid or it.run is None:
+            samples.append(Sample(it.summary.id, it.summary.name))
+            continue
+        cgroup = it.run.state.get("cgroup") or ""
+        if cgroup:
+            pids = None
+        else:
+            members = _by_namespace() if members is None else members
+            pids = members.get(_namespace(it.pid), [])
+        samples.append(_sample(it, cgroup, pids, machine))
+    return samples
+
+
+def _sample(it: Listed, cgroup: str, pids: list[int] | None, machine: int) -> Sample:
+    moment_ns = time.time_ns()
+    # What the kernel has no file for, is summed over the processes; None: not yet looked at.
+    summed: _Sum | None = None
+
+    def total() -> _Sum:
+        nonlocal summed
+        if summed is None:
+            summed = _Sum(cgroups.processes(cgroup) if pids is None else pids)
+        return summed
+
+    cpu = _table(f"{cgroup}/cpu.stat") if cgroup else {}
+    if cpu:
+        cpu_ns, system_ns = cpu["usage_usec"] * 1000, cpu["system_usec"] * 1000
+    else:
+        cpu_ns, system_ns = total().cpu_ns, total().system_ns
+    memory = _number(f"{cgroup}/memory.current") if cgroup else None
+    if memory is None:
+        memory = total().memory
+    else:
+        # What the kernel can take back at once is not in use (as docker and podman count).
+        memory -= min(memory, _table(f"{cgroup}/memory.stat").get("inactive_file", 0))
+    tasks = _number(f"{cgroup}/pids.current") if cgroup else None
+    limit = _number(f"{cgroup}/memory.max") if cgroup else None
+    blocks = _block_io(cgroup) if cgroup else None
+    read, written = blocks if blocks is not None else total().blocks()
+    received, sent = _network(it)
+    since_start = max(1, moment_ns - it.started_ns)
+    return Sample(
+        id=it.summary.id,
+        name=it.summary.name,
+        moment_ns=moment_ns,
+        started_ns=it.started_ns,
+        cpu_ns=cpu_ns,
+        system_ns=system_ns,
+        cpu_share=cpu_ns / since_start,
+        average_share=cpu_ns / since_start,
+        memory=memory,
+        memory_limit=min(limit or machine, machine),
+        received=received,
+        sent=sent,
+        read=read,
+        written=written,
+        tasks=total().tasks if tasks is None else tasks,
+    )
+
+
+class _Sum:
+    """What processes use together, from /proc."""
+
+    def __init__(self, pids: list[int]) -> None:
+        self._pids = pids
+        self.cpu_ns = self.system_ns = self.memory = self.tasks = 0
+        for pid in pids:
+            text = _text(f"/proc/{pid}/stat")
+            if not text:
+                continue
+            fields = text[text.rindex(")") + 2 :].split()
+            # Of the process, and of its children that have ended (fields 14 to 17).
+            user, system, children_user, children_system = map(int, fields[11:15])
+            self.cpu_ns += (user + system + children_user + children_system) * _TICK_NS
+            self.system_ns += (system + children_system) * _TICK_NS
+            self.tasks += int(fields[17])
+            self.memory += int(fields[21]) * _PAGE
+
+    def blocks(self) -> tuple[int, int]:
+        """Bytes read from and written to block devices by processes that live."""
+        read = written = 0
+        for pid in self._pids:
+            counts = _table(f"/proc/{pid}/io")
+            read += counts.get("read_bytes:", 0)
+            written += counts.get("write_bytes:", 0)
+        return read, written
+
+
+def _block_io(cgroup: str) -> tuple[int, int] | None:
+    text = _text(f"{cgroup}/io.stat")
+    if text is None:
+        return None
+    read = written = 0
+    for word in text.split():
+        name, equals, value = word.partition("=")
+        if equals and name == "rbytes":
+            read += int(value)
+        elif equals and name == "wbytes":
+            written += int(value)
+    return read, written
+
+
+def _network(it: Listed) -> tuple[int, int]:
+    """Bytes received and sent on all interfaces but the loopback one; none for a container on the host's network."""
+    if _namespace(it.pid, "net") == _namespace("self", "net"):
+        return 0, 0
+    received = sent = 0
+    for line in (_text(f"/proc/{it.pid}/net/dev") or "").splitlines()[2:]:
+        name, _, counts = line.partition(":")
+        if name.strip() != "lo":
+            numbers = counts.split()
+            received += int(numbers[0])
+            sent += int(numbers[8])
+    return received, sent
+
+
+def _by_namespace() -> dict[str, list[int]]:
+    """All processes that we may look at, by PID namespace."""
+    found: dict[str, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            found.setdefault(_namespace(name), []).append(int(name))
+    own = _namespace("self")
+    return {namespace: pids for namespace, pids in found.items() if namespace not in {"", own}}
+
+
+def _namespace(pid: int | str, kind: str = "pid") -> str:
+    try:
+        return os.readlink(f"/proc/{pid}/ns/{kind}")
+    except OSError:
+        return ""
+
+
+def _machine_memory() -> int:
+    return _PAGE * os.sysconf("SC_PHYS_PAGES")
+
+
+def _table(path: str) -> dict[str, int]:
+    """Lines of a name and a number; {} for a file that is not there or not ours."""
+    pairs = (line.split() for line in (_text(path) or "").splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
+
+
+def _number(path: str) -> int | None:
+    """None for "max", and when there is no such file."""
+    text = (_text(path) or "").strip()
+    return int(text) if text.isdigit() else None
+
+
+def _text(path: str) -> str | None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        parts = []
+        while part := os.read(fd, 1 << 16):
+            parts.append(part)
+    except OSError:
+        return None  # it ended meanwhile
+    finally:
+        os.close(fd)
+    return b"".join(parts).decode("utf-8", "replace")

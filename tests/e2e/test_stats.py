@@ -1,0 +1,143 @@
+"""`pod stats`: what it counts, how it shows it, and containers that come and go meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.support.engine import Engine
+from tests.support.terminal import Terminal
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.not_podman("the tests give it no cgroup, without which it counts nothing")
+
+EATING = (
+    "busybox",
+    "sh",
+    "-c",
+    "x=$(head -c 20000000 /dev/zero | tr '\\0' x); echo ready; while true; do :; done",
+)
+
+
+def start(pod: Engine, name: str, *options: str) -> str:
+    return pod(
+        "run", "-d", "--network", "none", "--name", name, *options, "busybox", "sleep", "1d"
+    ).out
+
+
+@contextmanager
+def streaming(pod: Engine, *arguments: str) -> Generator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        pod.full_command("stats", "--interval", "1", *arguments),
+        env=pod.environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def lines_until(process: subprocess.Popen[str], text: str) -> list[str]:
+    """What it prints, up to the first line with `text`."""
+    assert process.stdout is not None
+    seen: list[str] = []
+    for line in process.stdout:
+        seen.append(line)
+        if text in line:
+            return seen
+    raise AssertionError(f"ended without {text!r}: {seen}")
+
+
+@pytest.mark.parametrize("options", [[], ["--cgroups", "disabled"]], ids=["cgroup", "processes"])
+def test_what_a_container_uses_is_counted(pod: Engine, options: list[str]) -> None:
+    pod("run", "-d", "--network", "none", "--name", "eats", *options, *EATING)
+    until(lambda: "ready" in pod("logs", "eats").stdout, "it to have eaten")
+    form = "{{.MemLimit}} {{.CPUNano}} {{.PIDs}} {{.CPU}} {{.NetIO}} {{.Name}}"
+    limit, nanoseconds, tasks, percent, *rest = pod(
+        "stats", "--no-stream", "--format", form, "eats"
+    ).out.split()
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert int(limit) == machine
+    assert int(nanoseconds) > 10_000_000
+    assert int(tasks) == 1
+    assert float(percent) > 0
+    assert rest == ["--", "/", "--", "eats"]
+    (document,) = json.loads(pod("stats", "--no-stream", "--format", "json").out)
+    assert 20 < float(document["mem_usage"].partition("MB")[0]) < 200
+    assert sorted(document) == sorted(
+        "id name cpu_time cpu_percent avg_cpu mem_usage mem_percent net_io block_io pids".split()
+    )
+
+
+def test_table_templates_and_those_that_do_not_run(pod: Engine) -> None:
+    number = start(pod, "a")
+    pod("create", "--name", "b", "busybox")
+    heading, line = pod("stats", "--no-stream").lines
+    assert heading.split() == (
+        "ID NAME CPU % MEM USAGE / LIMIT MEM % NET IO BLOCK IO PIDS CPU TIME AVG CPU %".split()
+    )
+    assert line.split()[:2] == [number[:12], "a"]
+    assert number in pod("stats", "--no-stream", "--no-trunc", "a").out
+    assert "b" in pod("stats", "--no-stream", "--all", "--format", "{{.Name}}").lines
+    assert (
+        pod("stats", "--no-stream", "--format", "{{.PIDS}} {{.MemUsage}}", "b").out == "-- -- / --"
+    )
+    assert pod("stats", "--no-stream", "--latest", "--format", "{{.Name}}").out == "b"
+    assert "nothing" in pod("stats", "--no-stream", "nothing", status=125).stderr
+    assert "--latest" in pod("stats", "--no-stream", "--latest", "a", status=125).stderr
+
+
+def test_a_network_of_its_own_is_counted(pod: Engine) -> None:
+    pod("run", "-d", "--name", "web", "busybox", "sleep", "1d")
+    pod("exec", "web", "ping", "-c", "1", "-w", "1", "192.0.2.1", status=None)
+    sent = pod("stats", "--no-stream", "--format", "{{.NetOutput}}", "web").out
+    assert int(sent) > 0
+
+
+def test_containers_come_and_go_while_it_runs(pod: Engine) -> None:
+    start(pod, "a")
+    with streaming(pod, "--format", "{{.Name}}") as process:
+        lines_until(process, "a")
+        start(pod, "b")
+        lines_until(process, "b")
+        pod("rm", "-f", "-t", "0", "a")
+        start(pod, "c")
+        after = lines_until(process, "c")
+        assert after[-2:] == ["b\n", "c\n"]
+
+
+def test_it_ends_when_all_that_were_named_are_gone(pod: Engine) -> None:
+    start(pod, "a")
+    with streaming(pod, "a") as process:
+        lines_until(process, " a ")
+        pod("rm", "-f", "-t", "0", "a")
+        assert process.wait(60) == 0
+
+
+def test_the_screen_is_drawn_again_and_cut_to_its_size(pod: Engine) -> None:
+    for name in ("a", "b", "c"):
+        start(pod, name)
+    command = pod.full_command("stats", "--interval", "1")
+    with Terminal(command, pod.environment, rows=4, columns=30) as terminal:
+        terminal.expect("... 2 more\x1b[K")
+        terminal.expect("\x1b[H")
+        shown = terminal.expect("... 2 more\x1b[K").splitlines()
+        assert [len(line.removesuffix("\x1b[K")) for line in shown] == [30, 30]
+
+
+def test_a_paused_container_uses_no_more_time(pod: Engine) -> None:
+    pod("run", "-d", "--network", "none", "--name", "eats", *EATING)
+    pod("pause", "eats")
+
+    def show() -> str:
+        return pod("stats", "--no-stream", "--format", "{{.CPUNano}}", "eats").out
+
+    assert show() == show()
