@@ -176,6 +176,56 @@ class RootFileSystems:
         )
         return changes
 
+    def tree(self, directory: str) -> tuple[str, ...]:
+        """The directories, topmost first, that make the container's whole file system."""
+        driver, lowers = self._load(directory)
+        return (driver.changes(directory), *([] if driver.is_whole else lowers))
+
+    def has_own_map(self, directory: str) -> bool:
+        """Whether the container's id map is not the usual one, so that its files have other owners than its image's."""
+        return "maps" in self._document(directory)
+
+    def image_tree(self, diff_ids: Iterable[str]) -> tuple[str, ...]:
+        """The directories, topmost first, that make an image of these layers, base first."""
+        layers = self._store.layers
+        return tuple(layers.path(diff_id) for diff_id in reversed(list(diff_ids)))
+
+    def changes_of_layer(self, layers: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """What the first of these directories, topmost first, changes in the tree that the others make; as `diff`."""
+        marks = overlayfs.marks_here()
+
+        def work() -> list[tuple[str, str]]:
+            from storage import tree
+
+            return tree.diff(layers[0], layers[1:], marks, whole=False)
+
+        changes: list[tuple[str, str]] = (
+            idmap.run_inside(work, what="compare a layer with those below it", namespaces=0)
+            if layers
+            else []
+        )
+        return changes
+
+    def compare(
+        self, layers: Sequence[str], others: Sequence[str], *, owners: bool = True
+    ) -> Sequence[tuple[str, str]]:
+        """How the tree that the directories `layers` make, topmost first, differs from that of `others`; as `diff`.
+
+        Without `owners`, other owners make no difference: with two id maps they always are others.
+        """
+        # Files named ".wh.", which fuse-overlayfs writes, are in no other tree.
+        marks = overlayfs.marks_here(by_name=True)
+
+        def work() -> list[tuple[str, str]]:
+            from storage import tree
+
+            return tree.compare(layers, others, marks, owners=owners)
+
+        changes: list[tuple[str, str]] = idmap.run_inside(
+            work, what="compare two file systems", namespaces=0
+        )
+        return changes
+
     def start_layer(
         self,
         directory: str,
@@ -207,10 +257,21 @@ class RootFileSystems:
         exclude: Iterable[str] = (),
     ) -> Child:
         """As start_layer, but write the whole file system of the container, without mounting it."""
-        driver, lowers = self._load(directory)
-        layers = [driver.changes(directory), *([] if driver.is_whole else lowers)]
-        marks, ids = driver.marks(), self._ids(directory)
+        layers, ids = self.tree(directory), self._ids(directory)
+        return self._start_export(layers, self._load(directory)[0].marks(), out_fd, exclude, ids)
 
+    def start_export_of(self, directory: str, out_fd: int) -> Child:
+        """As start_export, of a plain directory of the host, as --rootfs has it."""
+        return self._start_export((directory,), overlayfs.marks_here(), out_fd, (), None)
+
+    def _start_export(
+        self,
+        layers: Sequence[str],
+        marks: overlayfs.Marks,
+        out_fd: int,
+        exclude: Iterable[str],
+        ids: tuple[IdMap, IdMap] | None,
+    ) -> Child:
         def work() -> None:
             from storage import tree
 

@@ -16,7 +16,7 @@ from storage.tarwrite import TarWriter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pod.linux.idmap import IdMap
     from storage.merged import Item, MergedDirectory
@@ -45,6 +45,20 @@ def diff(top: str, lowers: Sequence[str], marks: Marks, *, whole: bool) -> list[
     copying.raise_limits()
     with _open(top, lowers, marks) as (upper, lower):
         return [(change.kind, f"/{change.path}") for change in _changes(upper, lower, whole=whole)]
+
+
+def compare(
+    layers: Sequence[str], others: Sequence[str], marks: Marks, *, owners: bool
+) -> list[tuple[str, str]]:
+    """How the tree that `layers` make, topmost first, differs from that of `others`; as `diff`.
+
+    Without `owners`, other owners are no difference.
+    """
+    copying.raise_limits()
+    differs = _differs if owners else _differs_in_content
+    with merged.open_merged(layers, marks) as new, merged.open_merged(others, marks) as old:
+        changes = _changes(new, old, whole=True, differs=differs)
+        return [(change.kind, f"/{change.path}") for change in changes]
 
 
 def write_layer(
@@ -126,8 +140,37 @@ class _open:  # noqa: N801  used as a function is
         self._lower.__exit__()
 
 
+def _differs(new: Item, old: Item) -> bool:
+    """Whether two entries of one name are different, as far as can be told without reading them."""
+    mine, other = new.status, old.status
+    if (mine.st_uid, mine.st_gid) != (other.st_uid, other.st_gid):
+        return True
+    return _differs_in_content(new, old)
+
+
+def _differs_in_content(new: Item, old: Item) -> bool:
+    """The same, whoever owns them."""
+    mine, other = new.status, old.status
+    if mine.st_mode != other.st_mode:
+        return True
+    if stat.S_ISDIR(mine.st_mode):
+        return False
+    if stat.S_ISLNK(mine.st_mode):
+        return os.readlink(new.name, dir_fd=new.fd) != os.readlink(old.name, dir_fd=old.fd)
+    return (mine.st_size, mine.st_mtime_ns, mine.st_rdev) != (
+        other.st_size,
+        other.st_mtime_ns,
+        other.st_rdev,
+    )
+
+
 def _changes(
-    upper: MergedDirectory, lower: MergedDirectory | None, *, whole: bool, prefix: str = ""
+    upper: MergedDirectory,
+    lower: MergedDirectory | None,
+    *,
+    whole: bool,
+    prefix: str = "",
+    differs: Callable[[Item, Item], bool] = _differs,
 ) -> Iterator[Change]:
     """Compare a directory of the container with the same one of the layers; None when they do not have it."""
     below = lower.items() if lower is not None else {}
@@ -143,10 +186,12 @@ def _changes(
             yield Change(DELETED, path, None)
             continue
         if not item.is_directory:
-            if old is None or not whole or _differs(item, old):
+            if old is None or not whole or differs(item, old):
                 yield Change(CHANGED if old is not None else ADDED, path, item)
             continue
-        yield from _directory_changes(upper, lower, item, old, whole=whole, path=path)
+        yield from _directory_changes(
+            upper, lower, item, old, whole=whole, path=path, differs=differs
+        )
 
 
 def _directory_changes(
@@ -157,6 +202,7 @@ def _directory_changes(
     *,
     whole: bool,
     path: str,
+    differs: Callable[[Item, Item], bool],
 ) -> Iterator[Change]:
     change = Change(CHANGED if old is not None else ADDED, path, item)
     with upper.enter(item) as inner:
@@ -165,8 +211,8 @@ def _directory_changes(
             yield from _changes(inner, None, whole=whole, prefix=f"{path}/")
             return
         with lower.enter(old) as inner_lower:
-            content = _changes(inner, inner_lower, whole=whole, prefix=f"{path}/")
-            if whole and not _differs(item, old):
+            content = _changes(inner, inner_lower, whole=whole, prefix=f"{path}/", differs=differs)
+            if whole and not differs(item, old):
                 # A directory that is the same counts as changed when something in it is.
                 first = next(content, None)
                 if first is None:
@@ -176,22 +222,6 @@ def _directory_changes(
             else:
                 yield change
             yield from content
-
-
-def _differs(new: Item, old: Item) -> bool:
-    """Whether two entries of one name are different, as far as can be told without reading them."""
-    mine, other = new.status, old.status
-    if (mine.st_mode, mine.st_uid, mine.st_gid) != (other.st_mode, other.st_uid, other.st_gid):
-        return True
-    if stat.S_ISDIR(mine.st_mode):
-        return False
-    if stat.S_ISLNK(mine.st_mode):
-        return os.readlink(new.name, dir_fd=new.fd) != os.readlink(old.name, dir_fd=old.fd)
-    return (mine.st_size, mine.st_mtime_ns, mine.st_rdev) != (
-        other.st_size,
-        other.st_mtime_ns,
-        other.st_rdev,
-    )
 
 
 class _TreeWriter:

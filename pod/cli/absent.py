@@ -30,7 +30,7 @@ ABSENT = {
     "buildx": _LATER,
     **dict.fromkeys(
         (
-            "artifact auto-update build commit compose config cp diff events export generate "
+            "artifact auto-update build commit compose config cp events generate "
             "healthcheck init kube login logout manifest mount network play pod push quadlet search "
             "secret service stack umount unmount update"
         ).split(),
@@ -41,8 +41,6 @@ ABSENT = {
             "container clone",
             "container commit",
             "container cp",
-            "container diff",
-            "container export",
             "container init",
             "container mount",
             "container runlabel",
@@ -50,7 +48,6 @@ ABSENT = {
             "container unmount",
             "container update",
             "image build",
-            "image diff",
             "image mount",
             "image push",
             "image search",

@@ -20,7 +20,9 @@ COMMANDS: dict[str, Row] = {
     # name: (module, heading in the help, what it does, whether it launches)
     "attach": ("attach", "container", "Attach to a running container", False),
     "create": ("create", "container", "Create a container without starting it", False),
+    "diff": ("diff", "container", "Show what a container or image has changed", False),
     "exec": ("exec", "container", "Run a command in a running container", False),
+    "export": ("export", "container", "Write a container's files as a tar archive", False),
     "kill": ("kill", "container", "Send a signal to the main process of containers", False),
     "logs": ("logs", "container", "Show what containers have written", False),
     "pause": ("pause", "container", "Stop the processes of containers where they are", False),
@@ -57,6 +59,7 @@ COMMANDS: dict[str, Row] = {
         "Release what stopped containers still hold",
         False,
     ),
+    "container diff": ("container_diff", "container", "Show what a container has changed", False),
     "container exists": ("container_exists", "container", "Tell whether a container exists", False),
     "container inspect": (
         "container_inspect",
@@ -65,6 +68,7 @@ COMMANDS: dict[str, Row] = {
         False,
     ),
     "container prune": ("container_prune", "container", "Remove all stopped containers", False),
+    "image diff": ("image_diff", "image", "Show what an image has changed", False),
     "image exists": ("image_exists", "image", "Tell whether an image exists", False),
     "image inspect": ("image_inspect", "image", "Show everything about images", False),
     "image prune": ("image_prune", "image", "Remove unused images", False),
@@ -101,6 +105,7 @@ ALIASES = {
     "container attach": "attach",
     "container create": "create",
     "container exec": "exec",
+    "container export": "export",
     "container kill": "kill",
     "container logs": "logs",
     "container ls": "ps",
