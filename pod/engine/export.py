@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pod.engine import files
+from pod.state import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,9 +28,10 @@ def export(engine: Engine, text: str, target: int | str) -> None:
         try:
             if isinstance(target, int):
                 write(target)
-                return
-            from pod.image.saving import write_file
+            else:
+                from pod.image.saving import write_file
 
-            write_file(target, write)
+                write_file(target, write)
         except FileNotFoundError as error:
             raise held.vanished(error) from error
+        engine.events.append(events.of_container(held.container, "export"))
