@@ -30,9 +30,9 @@ ABSENT = {
     "buildx": _LATER,
     **dict.fromkeys(
         (
-            "artifact auto-update build commit compose config cp events generate "
-            "healthcheck init kube login logout manifest mount network play pod push quadlet search "
-            "secret service stack umount unmount update"
+            "artifact auto-update build commit compose config cp events generate healthcheck kube login "
+            "logout manifest mount network play pod push quadlet search secret service stack umount unmount "
+            "update"
         ).split(),
         _LATER,
     ),
@@ -41,7 +41,6 @@ ABSENT = {
             "container clone",
             "container commit",
             "container cp",
-            "container init",
             "container mount",
             "container runlabel",
             "container umount",

@@ -25,7 +25,7 @@ def attach(
     """Stay with a running container until it ends or the user detaches; its exit status, or 0. Raises NotRunning."""
     container, active = finish.refresh(engine, container)
     if active is None or not active.has_processes:
-        raise NotRunning(container)
+        raise NotRunning(container, active)
     if active.condition == "paused":
         raise Paused(container)
     try:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     Test = Callable[[Engine, Listed], bool]
 
-STATES = ("created", "running", "paused", "restarting", "exited")
+STATES = ("created", "initialized", "running", "paused", "restarting", "exited")
 # Words of podman and docker for states that no container of pod is ever in.
-_OTHER_STATES = frozenset("initialized removing stopped stopping unknown dead configured".split())
+_OTHER_STATES = frozenset("removing stopped stopping unknown dead configured".split())
 _ALL_MUST_HOLD = frozenset(("label", "label!", "annotation", "annotation!"))
 
 

@@ -108,11 +108,11 @@ def _state(engine: Engine, container: Container, run: Run | None) -> dict[str, A
         "Restarting": status == "restarting",
         "OOMKilled": bool(outcome.get("out_of_memory")),
         "Dead": False,
-        "Pid": run.pid if run is not None and run.has_processes else 0,
+        "Pid": run.pid if run is not None and (run.has_processes or run.condition == "held") else 0,
         "ConmonPid": _monitor_pid(engine, container) if run is not None else 0,
         "ExitCode": 0 if run is not None else container.exit_status,
         "Error": outcome.get("error", ""),
-        "StartedAt": _moment(started_ns if status != "created" else 0),
+        "StartedAt": _moment(started_ns if status not in {"created", "initialized"} else 0),
         "FinishedAt": _moment(container.finished_ns),
         "CgroupPath": (state.get("cgroup") or "").removeprefix("/sys/fs/cgroup"),
         "CheckpointedAt": times.NEVER,
@@ -204,7 +204,7 @@ def _mount(engine: Engine, mount: Mount) -> dict[str, Any]:
 
 def _network_settings(config: ContainerConfig, run: Run | None) -> dict[str, Any]:
     networking = config.networking
-    is_running = run is not None and run.has_processes
+    is_running = run is not None and (run.has_processes or run.condition == "held")
     return {
         "EndpointID": "",
         "Gateway": "",

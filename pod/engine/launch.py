@@ -42,10 +42,11 @@ def launch(
     *,
     attach: bool,
     window: tuple[int, int] = (0, 0),
+    held: bool = False,
 ) -> sockets.Channel:
     """Start the container; the caller holds its lock and owns the channel that is returned.
 
-    With `attach` the channel carries the container's output from its beginning. With the log driver "passthrough" our
+    With `held` it waits before its command; `let_go` starts that. With `attach` the channel carries the container's output from its beginning. With the log driver "passthrough" our
     own streams become the container's. On failure the row is as before and the error is raised.
     """
     run_directory = engine.paths.run(container.id)
@@ -58,10 +59,39 @@ def launch(
     try:
         faults.step("launch: run directory")
         order = make_order(engine, container, attach=attach, window=window)
+        order["held"] = held
         # Until the monitor writes its own: what there is to clean up when it is killed before that.
         state = {"cgroup": order["bundle"]["cgroup"]}
         files.write_json(f"{run_directory}/{monitor.STATE_FILE}", state, sync=False)
         channel = _start_monitor(engine, container, order)
+    except BaseException as error:
+        outcome = {"error": str(error)} if isinstance(error, PodError) else {}
+        containers.set_created(engine.database, container.id, outcome)
+        finish.remove_run_directory(engine, container.id)
+        raise
+    return channel
+
+
+def let_go(
+    engine: Engine, container: Container, *, attach: bool, window: tuple[int, int]
+) -> sockets.Channel:
+    """Start the command of a container that waits for it; as `launch` in everything else."""
+    from pod.engine.client import connect
+
+    run_directory = engine.paths.run(container.id)
+    try:
+        channel = connect(run_directory)
+        if channel is None:
+            raise MonitorFailed(container)
+        try:
+            if window != (0, 0):
+                channel.send(monitor.RESIZE, *window)
+            channel.send(monitor.LET_GO, attach)
+            _check_report(channel.receive(), container)
+        except BaseException:
+            channel.close()
+            _end_monitor(run_directory)
+            raise
     except BaseException as error:
         outcome = {"error": str(error)} if isinstance(error, PodError) else {}
         containers.set_created(engine.database, container.id, outcome)
@@ -202,6 +232,7 @@ def make_order(
         "terminal": config.terminal,
         "passthrough": config.log.driver == "passthrough",
         "attach": attach,
+        "held": False,
         "timeout": config.timeout,
         "pid_files": {"monitor": config.monitor_pid_file, "container": config.pid_file},
         "engine": engine.as_arguments(),

@@ -17,8 +17,18 @@ if TYPE_CHECKING:
     from storage.usage import Usage
 
 
+_STATES = {
+    # condition of a Run: state
+    "running": "running",
+    "paused": "paused",
+    "restarting": "restarting",
+    "starting": "created",
+    "held": "initialized",
+}
+
+
 class Listed:
-    """A container with its present state: "created", "running", "paused", "restarting" or "exited".
+    """A container with its present state: "created", "initialized", "running", "paused", "restarting", "exited".
 
     `run` is what its monitor says, of one that has a monitor.
     """
@@ -41,10 +51,14 @@ class Listed:
     @property
     def pid(self) -> int:
         """Process 1, as seen from here; 0 when there is none."""
-        return self.run.pid if self.run is not None and self.run.has_processes else 0
+        run = self.run
+        is_there = run is not None and (run.has_processes or run.condition == "held")
+        return run.pid if run is not None and is_there else 0
 
     @property
     def started_ns(self) -> int:
+        if self.state == "initialized":
+            return 0
         if self.run is not None and self.run.state.get("started_ns"):
             return int(self.run.state["started_ns"])
         return int(self.summary.started_ns)
@@ -105,12 +119,7 @@ def _active(engine: Engine, row: Summary, boot: str) -> Listed | None:
 
 def state_of(run: Run) -> str:
     """The state of a container that has a monitor, in podman's and docker's words."""
-    return {
-        "running": "running",
-        "paused": "paused",
-        "restarting": "restarting",
-        "starting": "created",
-    }.get(run.condition, "exited")
+    return _STATES.get(run.condition, "exited")
 
 
 def sizes(engine: Engine, wanted: Iterable[tuple[str, str, bool]]) -> dict[str, tuple[int, int]]:

@@ -28,7 +28,7 @@ def running(engine: Engine, text: str, *, paused: bool = False) -> tuple[Contain
     """The container and its run. Raises NotRunning, and Paused unless a `paused` one will do."""
     found, run = finish.refresh(engine, containers.find(engine.database, text))
     if run is None or not run.has_processes:
-        raise NotRunning(found)
+        raise NotRunning(found, run)
     if run.condition == "paused" and not paused:
         raise Paused(found)
     return found, run
@@ -37,9 +37,14 @@ def running(engine: Engine, text: str, *, paused: bool = False) -> tuple[Contain
 class NotRunning(PodError):
     """The command needs a running container."""
 
-    def __init__(self, found: Container) -> None:
+    def __init__(self, found: Container, run: Run | None = None) -> None:
+        state = found.status
+        if run is not None:
+            from pod.engine.list import state_of
+
+            state = state_of(run)
         super().__init__(
-            f"container '{found.name}' is not running (it is {found.status})",
+            f"container '{found.name}' is not running (it is {state})",
             hint=f"pod start {found.name}",
         )
 

@@ -60,8 +60,9 @@ def remove(
             return removed
         current = finish.settle(engine, rows[0], lock)
         if current.status == "active":
-            if not force:
-                raise StillRunning(current, finish.read_run(engine, current).condition)
+            condition = finish.read_run(engine, current).condition
+            if not force and condition != "held":
+                raise StillRunning(current, condition)
             stop.stop_locked(engine, current, lock, timeout_seconds)
         if with_image:
             current = current.replace(config=current.config.replace(remove_image=True))

@@ -20,7 +20,7 @@ def start(
 ) -> Channel | None:
     """Start the container; None when it runs already. The caller closes the channel that it gets.
 
-    What it needs is started first. Takes the container's lock.
+    What it needs is started first. One that `initialize` has left half started goes on. Takes the container's lock.
     """
     start_needed(engine, container.config)
     lock = locks.FileLock(engine.paths.container_lock(container.id))
@@ -31,7 +31,10 @@ def start(
             raise containers.NoSuchContainer(container.name)
         current = finish.settle(engine, rows[0], lock)
         if current.status == "active":
-            return None
+            if finish.read_run(engine, current).condition != "held":
+                return None
+            containers.set_active(engine.database, current.id, current.boot_id)
+            return launch.let_go(engine, current, attach=attach, window=window)
         containers.set_active(engine.database, container.id, processes.boot_id())
         return launch.launch(engine, current, attach=attach, window=window)
 

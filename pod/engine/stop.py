@@ -55,6 +55,8 @@ def stop_locked(
         client.send(monitor.FINISHING)
         client.stop_restarts(_NOTE_SECONDS)
         run = finish.read_run(engine, container)
+        if run.condition == "held":
+            timeout = 0  # there is no command yet that could be asked
         if timeout != 0:
             send(run, signals.parse(config.stop_signal or "SIGTERM"))
             faults.step("stop: signalled")
@@ -89,7 +91,7 @@ def kill(engine: Engine, container: Container, number: int) -> None:
     container, run = finish.refresh(engine, container)
     is_waiting = run is not None and run.condition == "restarting" and number == signals.SIGKILL
     if run is None or not (run.has_processes or is_waiting):
-        raise lookup.NotRunning(container)
+        raise lookup.NotRunning(container, run)
     if number == signals.SIGKILL:
         client = Client(engine, container)
         client.stop_restarts(_NOTE_SECONDS)

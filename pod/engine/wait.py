@@ -23,7 +23,7 @@ CONDITIONS = {
     "configured": "created",
     "created": "created",
     "exited": "exited",
-    "initialized": "created",
+    "initialized": "initialized",
     "paused": "paused",
     "restarting": "restarting",
     "running": "running",

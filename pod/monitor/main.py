@@ -21,6 +21,7 @@ What it is told to do, the *order*, is plain data:
     terminal        whether the container has a terminal
     passthrough     whether the command's own streams, passed with the order, are the container's
     attach          whether the command stays to see the output
+    held            whether the container is left just before its command, until LET_GO (`pod init`)
     timeout         seconds until the container is killed; 0 for no limit
     pid_files       {"monitor": path, "container": path}, "" for none
     engine          what engine/finish.py needs to find the state
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 
     from pod.linux.idmap import IdMap
     from pod.monitor.streams import Streams
-    from pod.runtime.create import Nest
+    from pod.runtime.create import Container, Nest
 
 _FINISH_SECONDS = faults.seconds(
     "FINISH", 60.0
@@ -94,6 +95,7 @@ class Watch:
         self.listener: sockets.Listener
         self.streams: Streams
         self.started: dict[str, Any] = {}  # a starting.Started as plain data
+        self.held: Container | None = None  # it waits to become its command
         self.wait_status: int | None = None
         self.may_restart = True
         self.restarts = 0
@@ -113,12 +115,7 @@ class Watch:
         self.listener = sockets.Listener(self.order["run_directory"], protocol.SOCKET)
         self.start(nest)
         faults.step("monitor: started")
-        starter.send(
-            protocol.STARTED,
-            self.started["pid"],
-            self.started["started_ns"],
-            self.started["refused_limits"],
-        )
+        self.say_started(starter)
         if not starter.is_connected:
             self.abandon()
             raise PodError("the command that started the container has gone before it was told")
@@ -173,14 +170,48 @@ class Watch:
 
         packed = self.order.get("packed")  # by resume.py
         order = marshal.loads(packed) if packed else self.order
-        started, self.streams = starting.start(
+        started, self.streams, self.held = starting.start(
             order, self.files, self.loop, self.passed_streams, nest, self.restarts
         )
         self.started = dict(started.__dict__)
         self.serve_clients()
-        self.watch_container()
+        self.watch_container(shrinks=self.held is None)
+        if self.order["timeout"] and self.held is None:
+            self.loop.set_timer("timeout", self.order["timeout"], self.on_timeout)
+
+    def let_go(self, client: attach.Client, *, wants_output: bool) -> None:
+        """The second half of a start, for a command that asks for it; it is told how that went."""
+        from pod.monitor import starting
+
+        held, self.held = self.held, None
+        if held is None:
+            client.send(protocol.ERROR, *processes.describe_error(PodError("it has been started")))
+            return
+        self.order["held"] = False
+        client.wants_output = wants_output
+        try:
+            started = starting.let_go(
+                self.order, self.files, held, starting.Started(**self.started), 0
+            )
+        except BaseException as error:  # noqa: BLE001  told to the command; the process ends here
+            self.streams.close()
+            self.release()
+            client.send(protocol.ERROR, *processes.describe_error(error))
+            self.flush_clients()
+            processes.leave(exits.FAILED)
+        self.started = dict(started.__dict__)
+        self.loop.set_timer("shrink", _SHRINK_SECONDS, self.shrink)
         if self.order["timeout"]:
             self.loop.set_timer("timeout", self.order["timeout"], self.on_timeout)
+        self.say_started(client)
+
+    def say_started(self, client: attach.Client) -> None:
+        client.send(
+            protocol.STARTED,
+            self.started["pid"],
+            self.started["started_ns"],
+            self.started["refused_limits"],
+        )
 
     def abandon(self) -> None:
         """End the container that has just been started."""
@@ -207,17 +238,21 @@ class Watch:
         if self.wait_status is None:
             _, self.wait_status = os.waitpid(self.started["pid"], 0)
         status, self.wait_status = exits.from_wait_status(self.wait_status), None
+        if self.held is not None:
+            self.may_restart = False  # it was ended before it had begun
+            self.held.channel.close()
+            self.held = None
         self.streams.drain()
         self.streams.close()
         self.read_on()
         processes.end_servers(self.started["servers"])
         try:
-            out_of_memory = self.let_go()
+            out_of_memory = self.release()
         except ImportError:
             out_of_memory = False  # pod was removed meanwhile
         return status, out_of_memory
 
-    def let_go(self) -> bool:
+    def release(self) -> bool:
         """End what served the container: network helpers and what is left in its cgroup; whether memory ran out."""
         # Not at the top: 80 KB in every monitor, for as long as its container runs.
         from netns import release
@@ -367,6 +402,8 @@ class Watch:
             client.send(protocol.NOTED)
             if self.is_waiting:
                 self.loop.stop()
+        elif name == protocol.LET_GO:
+            self.let_go(client, wants_output=values[0])
         elif name == protocol.FINISHING:
             client.is_finishing = True
         elif name == protocol.FINISHED:

@@ -51,17 +51,24 @@ def start(
     passed_streams: list[int],
     nest: create.Nest | None,
     restarts: int,
-) -> tuple[Started, Streams]:
+) -> tuple[Started, Streams, create.Container | None]:
     """Start the container that `order` describes (pod/monitor/main.py); on failure nothing of it is left.
 
-    `nest` is a prepared user namespace, used if it fits and abandoned if not.
+    `nest` is a prepared user namespace, used if it fits and abandoned if not. An order that is "held" gives the
+    container, too, which waits for `let_go`.
     """
+    waiting = None
     streams = Streams(loop, logs.open_driver(order["log"]))
     connection = _Connection(order["network"])
     try:
         container = _create(order, streams, passed_streams, nest, connection)
         try:
-            started = _connect_and_start(order, files, streams, container, connection, restarts)
+            ready, started = _connect(order, files, streams, container, connection, restarts)
+            if order["held"]:
+                waiting = ready = ready if ready.helper else create.without_holder(ready)
+                files.write_state({**state_of(order, started.__dict__, restarts), "held": True})
+            else:
+                started = let_go(order, files, ready, started, restarts)
         except BaseException:
             create.kill(container)
             raise
@@ -72,7 +79,26 @@ def start(
             cgroups.remove_with_processes(order["bundle"]["cgroup"])
         raise
     streams.begin()
-    return started, streams
+    return started, streams, waiting
+
+
+def let_go(
+    order: dict[str, Any],
+    files: Files,
+    container: create.Container,
+    started: Started,
+    restarts: int,
+) -> Started:
+    """The second half of a start: from a container that waits to its command. On failure its processes are gone."""
+    started = started.replace(started_ns=time.time_ns())
+    files.write_state(state_of(order, started.__dict__, restarts))
+    if container.helper:
+        from pod.runtime import external
+
+        external.start(container)
+    else:
+        create.start(container)
+    return started
 
 
 class _Connection:
@@ -168,16 +194,15 @@ def _right_nest(order: dict[str, Any], nest: create.Nest | None) -> create.Nest:
     return create.begin(maps, new_network=new_network)
 
 
-def _connect_and_start(
+def _connect(
     order: dict[str, Any],
     files: Files,
     streams: Streams,
     container: create.Container,
     connection: _Connection,
     restarts: int,
-) -> Started:
-    """The steps from the namespaces to execve; the network helper works while init mounts."""
-
+) -> tuple[create.Container, Started]:
+    """The steps from the namespaces to a container that waits; the network helper works while init mounts."""
     faults.step("monitor: container placed")
     connection.begin(container.holder_pid or container.pid)
     started = Started(
@@ -195,13 +220,5 @@ def _connect_and_start(
     faults.step("monitor: container ready")
     plan = connection.wait()
     faults.step("monitor: network up")
-    started = started.replace(started_ns=time.time_ns(), network=plan)
-    files.write_state(state_of(order, started.__dict__, restarts))
     files.write_pid_files(started.pid)
-    if container.helper:
-        from pod.runtime import external
-
-        external.start(ready)
-    else:
-        create.start(ready)
-    return started
+    return ready, started.replace(network=plan)

@@ -185,6 +185,12 @@ def wait_until_ready(container: Container) -> Container:
     return container.replace(terminal_fd=fds[0]) if fds else container
 
 
+def without_holder(container: Container) -> Container:
+    """The container as a child of ours, once nobody needs the process any more by which its namespaces were reached."""
+    _end_holder(container)
+    return container.replace(holder_pid=0)
+
+
 def start(container: Container) -> None:
     """Let the command run. Raises what kept it from running, with exit status 126 or 127 where that is the reason."""
     _end_holder(container)

@@ -8,9 +8,11 @@ from the beginning. Streams travel as packets of `linux/sockets.py`, everything 
                          INPUT_ENDS                 no more input from me
                          NO_RESTART                 the container is being stopped: the restart policy ends here;
                                                     answered with NOTED, and from then on the state file holds
+                         LET_GO, attach             become the command; answered with STARTED or ERROR (`pod init` has
+                                                    left the container before that); `attach` as in ATTACH
                          FINISHING                  I will record the end myself; wait for me
                          FINISHED                   it is recorded
-    monitor -> client    STARTED, pid, time, limits that were refused     (to the command that started the container)
+    monitor -> client    STARTED, pid, time, limits that were refused     (to the command that started it)
                          ERROR, kind, value                               (to the same, instead)
                          NOTED
                          EXITED, status, out_of_memory, time
@@ -20,6 +22,7 @@ ATTACH = "attach"
 RESIZE = "resize"
 INPUT_ENDS = "input-ends"
 NO_RESTART = "no-restart"
+LET_GO = "let-go"
 FINISHING = "finishing"
 FINISHED = "finished"
 STARTED = "started"

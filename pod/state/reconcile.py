@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class Run(Record):
     """The present state of an active container.
 
-    condition     "starting" (a monitor is there, the container not yet), "running", "paused", "restarting" (between two
-                  runs), "ended" (the exit status is written, the row not yet), "lost" (no monitor and no exit status:
-                  it was killed, or never began)
+    condition     "starting" (a monitor is there, the container not yet), "held" (it waits to become its command, see
+                  `pod init`), "running", "paused", "restarting" (between two runs), "ended" (the exit status is
+                  written, the row not yet), "lost" (no monitor and no exit status: it was killed, or never began)
     state, end    the monitor's files; {} where there is none
     """
 
@@ -30,11 +30,11 @@ class Run(Record):
     @property
     def is_alive(self) -> bool:
         """Whether a monitor looks after the container."""
-        return self.condition in {"starting", "running", "paused", "restarting"}
+        return self.condition in {"starting", "held", "running", "paused", "restarting"}
 
     @property
     def has_processes(self) -> bool:
-        """Whether process 1 of the container is there, running or paused."""
+        """Whether the command of the container is there, running or paused."""
         return self.condition in {"running", "paused"}
 
     @property
@@ -50,7 +50,9 @@ def read_run(run_directory: str) -> Run:
         return Run("ended", {}, end)
     if locks.is_held(f"{run_directory}/{LOCK_FILE}"):
         state = _read(f"{run_directory}/{STATE_FILE}")
-        condition = "running" if state.get("started_ns") else "starting"
+        condition = "held" if state.get("held") else "starting"
+        if state.get("started_ns"):
+            condition = "running"
         if state.get("restarting"):
             condition = "restarting"
         elif condition == "running" and _is_paused(run_directory, state):
