@@ -46,8 +46,9 @@ def launch(
 ) -> sockets.Channel:
     """Start the container; the caller holds its lock and owns the channel that is returned.
 
-    With `held` it waits before its command; `let_go` starts that. With `attach` the channel carries the container's output from its beginning. With the log driver "passthrough" our
-    own streams become the container's. On failure the row is as before and the error is raised.
+    With `attach` the channel carries the container's output from its beginning. With `held` the container waits before
+    its command, which `let_go` starts. With the log driver "passthrough" our own streams become the container's. On
+    failure the row is as before and the error is raised.
     """
     run_directory = engine.paths.run(container.id)
     paths.make_private(engine.paths.run_containers)

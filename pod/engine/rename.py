@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.engine.create import check_name, settle_named
-from pod.state import containers
+from pod.state import containers, events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,3 +24,5 @@ def rename(engine: Engine, container: Container, name: str) -> None:
         is_there = containers.rename(engine.database, container, name)
     if not is_there:
         raise containers.NoSuchContainer(container.name)
+    renamed = container.replace(name=name)
+    engine.events.append(events.of_container(renamed, "rename", old_name=container.name))
