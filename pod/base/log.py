@@ -8,17 +8,27 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 LEVELS = ("trace", "debug", "info", "warn", "error", "fatal", "panic")
 _LETTERS = {name: index for index, name in enumerate(LEVELS)} | {"warning": 3}
 
 
 class _Threshold:
     level = _LETTERS["warn"]
+    copy: Callable[[str, str], None] | None = None
 
 
 def set_level(name: str) -> None:
     """Show messages of this level and above; `name` is one of LEVELS or "warning"."""
     _Threshold.level = _LETTERS[name]
+
+
+def send_to(copy: Callable[[str, str], None]) -> None:
+    """Call this, too, with the level and the text of each message that is shown."""
+    _Threshold.copy = copy
 
 
 def level() -> str:
@@ -48,6 +58,8 @@ def error(message: str) -> None:
 def _emit(name: str, message: str) -> None:
     if _LETTERS[name] < _Threshold.level:
         return
+    if _Threshold.copy is not None:
+        _Threshold.copy(name, message)
     prefix = {"warn": "Warning", "error": "Error"}.get(name, name)
     line = f"{prefix}: {message}\n".encode("utf-8", "backslashreplace")
     try:

@@ -210,7 +210,6 @@ def make_order(
             "reaper": config.init and not facts.init_program,
             "seccomp": None if runtime else seccomp_program(engine, config, facts),
             "seccomp_profile": seccomp_document(engine, config, facts) if runtime else None,
-            "preserve_fds": config.preserve_fds,
             "cgroup": placement.path,
             "cgroup_files": placement.files,
         },

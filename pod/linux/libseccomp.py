@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LIBRARY = "libseccomp.so.2"
 
-_ACTIONS = {
+ACTIONS = {
     "SCMP_ACT_KILL": 0x00000000,
     "SCMP_ACT_KILL_THREAD": 0x00000000,
     "SCMP_ACT_KILL_PROCESS": 0x80000000,
@@ -28,8 +28,16 @@ _ACTIONS = {
     "SCMP_ACT_LOG": 0x7FFC0000,
     "SCMP_ACT_ALLOW": 0x7FFF0000,
 }
+# seccomp_arch_resolve_name(3) knows them without the prefix and in small letters.
+ARCHITECTURES = tuple(
+    f"SCMP_ARCH_{name}"
+    for name in (
+        *("X86", "X86_64", "X32", "ARM", "AARCH64", "MIPS", "MIPS64", "MIPS64N32", "MIPSEL"),
+        *("MIPSEL64", "MIPSEL64N32", "PPC", "PPC64", "PPC64LE", "S390", "S390X", "RISCV64"),
+    )
+)
 _WITH_NUMBER = {"SCMP_ACT_ERRNO", "SCMP_ACT_TRACE"}
-_OPERATORS = {
+OPERATORS = {
     "SCMP_CMP_NE": 1,
     "SCMP_CMP_LT": 2,
     "SCMP_CMP_LE": 3,
@@ -110,9 +118,9 @@ def _action(name: str, number: int | None) -> int:
         raise SeccompError(
             "seccomp action SCMP_ACT_NOTIFY is not supported: it needs a listening agent"
         )
-    if name not in _ACTIONS:
+    if name not in ACTIONS:
         raise SeccompError(f"seccomp action '{name}' does not exist")
-    code = _ACTIONS[name]
+    code = ACTIONS[name]
     if name in _WITH_NUMBER:
         number = _EPERM if number is None else int(number)
         if not 0 <= number <= _HIGHEST_NUMBER:
@@ -128,11 +136,11 @@ class _Comparison(ctypes.Structure):
 
 
 def _condition(argument: dict[str, Any]) -> _Comparison:
-    if argument["op"] not in _OPERATORS:
+    if argument["op"] not in OPERATORS:
         raise SeccompError(f"seccomp operator '{argument['op']}' does not exist")
     return _Comparison(
         argument["index"],
-        _OPERATORS[argument["op"]],
+        OPERATORS[argument["op"]],
         argument["value"],
         argument.get("valueTwo") or 0,
     )

@@ -8,6 +8,7 @@ See unix(7).
 from __future__ import annotations
 
 import _socket
+import fcntl
 import marshal
 import os
 import sys
@@ -46,6 +47,16 @@ class Channel:
 
     def set_blocking(self, flag: bool) -> None:
         self._socket.setblocking(flag)
+
+    def become(self, other: Channel) -> None:
+        """Go on over the connection of `other`, which is not to be used any more; ours ends."""
+        self._socket.close()
+        self._socket = other._socket
+
+    def move_above(self, number: int) -> None:
+        """Have a descriptor above `number`, so that those up to it can be given another meaning."""
+        fd = fcntl.fcntl(self._socket.fileno(), fcntl.F_DUPFD_CLOEXEC, number + 1)
+        self.become(Channel(_socket.socket(fileno=fd)))
 
     def send(self, *message: Any, fds: Iterable[int] = ()) -> None:
         """Send one message: a name and values that marshal knows. The receiver gets copies of `fds`."""
@@ -126,6 +137,9 @@ class Listener:
     def fileno(self) -> int:
         return self._socket.fileno()
 
+    def set_blocking(self, flag: bool) -> None:
+        self._socket.setblocking(flag)
+
     def accept(self) -> Channel:
         fd, _ = self._socket._accept()  # type: ignore[attr-defined]  # missing in typeshed
         return Channel(_socket.socket(fileno=fd))
@@ -167,6 +181,49 @@ class DescriptorListener:
     def close(self) -> None:
         self._socket.close()
         os.unlink(self._path)
+
+
+def pass_descriptor(path: str, fd: int, name: str) -> None:
+    """Connect to the stream socket `path` and pass `fd` with its name: the other side of DescriptorListener."""
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    try:
+        with _Directory(os.path.dirname(path) or ".") as short:
+            sock.connect(f"{short}/{os.path.basename(path)}")
+        packed = fd.to_bytes(_FD_BYTES, sys.byteorder)
+        ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)]
+        sock.sendmsg([name.encode()], ancillary, _socket.MSG_NOSIGNAL)
+    finally:
+        sock.close()
+
+
+class Datagrams:
+    """A datagram socket in the file system, which everybody who can reach it may write to; the holder closes it."""
+
+    def __init__(self, directory: str, name: str) -> None:
+        self._path = f"{directory}/{name}"
+        self._socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+        with _Directory(directory) as short:
+            self._socket.bind(f"{short}/{name}")
+        os.chmod(self._path, 0o666)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def receive(self) -> bytes:
+        return bytes(self._socket.recv(PACKET_BYTES))
+
+    def close(self) -> None:
+        self._socket.close()
+        os.unlink(self._path)
+
+
+def send_datagram(path: str, data: bytes) -> None:
+    """Send to the datagram socket `path`; one that begins with "@" is in the abstract namespace, unix(7)."""
+    sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    try:
+        sock.sendto(data, "\0" + path[1:] if path.startswith("@") else path)
+    finally:
+        sock.close()
 
 
 def pair() -> tuple[Channel, Channel]:

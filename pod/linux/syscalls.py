@@ -99,6 +99,8 @@ _SYS_SECCOMP = {"x86_64": 317, "aarch64": 277, "ppc64le": 358, "s390x": 348, "ri
 _SYS_CAPSET = {"x86_64": 126, "aarch64": 91, "ppc64le": 184, "s390x": 185, "riscv64": 91}
 _SYS_CAPGET = {"x86_64": 125, "aarch64": 90, "ppc64le": 183, "s390x": 184, "riscv64": 90}
 _SYS_KEYCTL = {"x86_64": 250, "aarch64": 219, "ppc64le": 271, "s390x": 280, "riscv64": 219}
+_SYS_IOPRIO_SET = {"x86_64": 251, "aarch64": 30, "ppc64le": 273, "s390x": 282, "riscv64": 30}
+_SYS_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274, "ppc64le": 355, "s390x": 345, "riscv64": 274}
 _SYS_PIDFD_GETFD = 438
 _SYS_OPEN_TREE = 428
 _SYS_MOVE_MOUNT = 429
@@ -231,6 +233,43 @@ def setdomainname(name: str) -> None:
 def personality(persona: int) -> None:
     """personality(2)."""
     _check(_personality(persona))
+
+
+def ioprio_set(value: int) -> None:
+    """ioprio_set(2) for this process; `value` has the class from bit 13 on."""
+    _check(_syscall(c_long(_number(_SYS_IOPRIO_SET)), c_int(1), c_int(0), c_int(value)))
+
+
+class _SchedAttr(ctypes.Structure):
+    _fields_ = (
+        ("size", c_uint),
+        ("sched_policy", c_uint),
+        ("sched_flags", c_uint64),
+        ("sched_nice", c_int),
+        ("sched_priority", c_uint),
+        ("sched_runtime", c_uint64),
+        ("sched_deadline", c_uint64),
+        ("sched_period", c_uint64),
+    )
+
+
+def sched_setattr(
+    policy: int,
+    *,
+    flags: int,
+    nice: int,
+    priority: int,
+    runtime: int,
+    deadline: int,
+    period: int,
+) -> None:
+    """sched_setattr(2) for this thread; times in nanoseconds."""
+    attributes = _SchedAttr(
+        ctypes.sizeof(_SchedAttr), policy, flags, nice, priority, runtime, deadline, period
+    )
+    _check(
+        _syscall(c_long(_number(_SYS_SCHED_SETATTR)), c_int(0), ctypes.byref(attributes), c_uint(0))
+    )
 
 
 class _OpenHow(ctypes.Structure):

@@ -20,7 +20,10 @@ What `create` gets, the *bundle*, is plain data:
     reaper          be process 1 ourselves (`--init` without a program for it)
     closed_sources  whether the container's root is nobody to whom the caller's directories are open
     seccomp         path of the compiled filter, or None
-    preserve_fds    how many descriptors from 3 on to pass
+    seccomp_flags   of seccomp(2); may be left out
+    keep_fds        numbers of the descriptors, besides the streams, that the command gets; may be left out
+    waits_apart     whether `leave_waiting` comes after the creation; then a command that is missing fails it already.
+                    May be left out
     cgroup          directory of the container's cgroup, made here; "" for none
     cgroup_files    limits to write there
 """
@@ -36,7 +39,7 @@ from pod.runtime import init, protocol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from pod.linux.idmap import IdMap
@@ -105,16 +108,22 @@ def join_user_namespace(path: str, *, new_network: bool) -> Nest:
     return _fork_init(None, path, new_network=new_network)
 
 
+def begin_here(*, new_network: bool) -> Nest:
+    """Fork init for a container in the user namespace of the caller, who is root there."""
+    return _fork_init(None, None, new_network=new_network, stays=True)
+
+
 def _fork_init(
     maps: tuple[IdMap, IdMap] | None,
     user_namespace: str | None,
     *,
     new_network: bool,
     meanwhile: Callable[[], None] | None = None,
+    stays: bool = False,
 ) -> Nest:
     ours, theirs = sockets.pair()
     fd = None if user_namespace is None else os.open(user_namespace, os.O_RDONLY | os.O_CLOEXEC)
-    stays = maps is not None and idmap.is_own_map(*maps)
+    stays = stays or (maps is not None and idmap.is_own_map(*maps))
     pid = processes.fork_raw()
     if pid == 0:
         ours.close()
@@ -140,8 +149,15 @@ def wants_new_network(bundle: dict[str, Any]) -> bool:
     return {"type": "network"} in bundle["config"]["linux"]["namespaces"]
 
 
-def create(nest: Nest, bundle: dict[str, Any], streams: tuple[int, int, int]) -> Container:
+def create(
+    nest: Nest,
+    bundle: dict[str, Any],
+    streams: tuple[int, int, int],
+    kept: Sequence[int] = (),
+) -> Container:
     """Build the container and stop before its command. `streams` are its standard input, output and error.
+
+    `kept` are the descriptors that become those of the bundle's keep_fds.
 
     On failure nothing is left of the nest and its cgroup, and the child's own error is raised.
     """
@@ -156,7 +172,8 @@ def create(nest: Nest, bundle: dict[str, Any], streams: tuple[int, int, int]) ->
             if entry.get("path") and entry["type"] != "user":
                 names.append(f"namespace:{entry['type']}")
                 opened.append(_open_namespace(entry["type"], entry["path"]))
-        channel.send(protocol.BUNDLE, {**bundle, "fd_names": names}, fds=(*streams, *opened))
+        names += [f"keep:{number}" for number in bundle.get("keep_fds", ())]
+        channel.send(protocol.BUNDLE, {**bundle, "fd_names": names}, fds=(*streams, *opened, *kept))
         (pid, servers), _ = protocol.expect(channel, protocol.PID)
         started = processes.start_time(pid)
         if started is None:
@@ -175,9 +192,16 @@ def create(nest: Nest, bundle: dict[str, Any], streams: tuple[int, int, int]) ->
     return Container(pid, started, channel, -1, refused, servers, holder_pid=nest.pid)
 
 
-def wait_until_ready(container: Container) -> Container:
-    """Wait until everything is in place in the container; the same container, with its terminal if it has one."""
+def wait_until_ready(container: Container, run_hooks: Callable[[], str] | None = None) -> Container:
+    """Wait until everything is in place in the container; the same container, with its terminal if it has one.
+
+    `run_hooks`, for a bundle with hooks, runs those of the host's side before the change of root; it returns the state
+    of the container, as JSON, for those that run in the container.
+    """
     try:
+        if run_hooks is not None:
+            protocol.expect(container.channel, protocol.HOOKS)
+            container.channel.send(protocol.HOOKED, run_hooks())
         _, fds = protocol.expect(container.channel, protocol.READY)
     except BaseException:
         kill(container)
@@ -191,17 +215,33 @@ def without_holder(container: Container) -> Container:
     return container.replace(holder_pid=0)
 
 
-def start(container: Container) -> None:
-    """Let the command run. Raises what kept it from running, with exit status 126 or 127 where that is the reason."""
+def start(container: Container, state: str = "") -> None:
+    """Let the command run. Raises what kept it from running, with exit status 126 or 127 where that is the reason.
+
+    `state` is what hooks of the kind startContainer read.
+    """
     _end_holder(container)
     try:
-        container.channel.send(protocol.START)
-        protocol.wait_for_exec(container.channel)
+        let_run(container.channel, state)
     except BaseException:
         kill(container)
         raise
+
+
+def let_run(channel: sockets.Channel, state: str) -> None:
+    """The last exchange with init, on whichever channel it waits. Raises as `start` does."""
+    try:
+        channel.send(protocol.START, state)
+        protocol.wait_for_exec(channel)
     finally:
-        container.channel.close()
+        channel.close()
+
+
+def leave_waiting(container: Container, listener: sockets.Listener) -> None:
+    """Let the container wait for a `start` of another process, which connects to `listener`."""
+    _end_holder(container)
+    container.channel.send(protocol.LISTEN, fds=(listener.fileno(),))
+    container.channel.close()
 
 
 def kill(container: Container) -> None:

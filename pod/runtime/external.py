@@ -90,7 +90,7 @@ def make_container(
 
 def start(container: create.Container) -> None:
     """Let the runtime start the command. The helper ends."""
-    container.channel.send(protocol.START)
+    container.channel.send(protocol.START, "")
     container.channel.close()
     assert container.helper is not None
     container.helper.result()

@@ -7,6 +7,7 @@ other half is `create.py`; the messages are in `protocol.py`; what a step does i
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 from pod.base import exits, faults
@@ -99,6 +100,14 @@ def _init(
     linux: dict[str, Any] = config["linux"]
     process: dict[str, Any] = config["process"]
     named_fds = dict(zip(bundle["fd_names"], fds, strict=True))
+    keep_fds = {number: named_fds[f"keep:{number}"] for number in bundle.get("keep_fds", ())}
+    # Needed by few; loaded now, because later nothing can be.
+    has_hooks = bool(config.get("hooks"))
+    if has_hooks:
+        from pod.runtime import hooks
+    asks_for_scheduling = asks_for_more(config)
+    if asks_for_scheduling:
+        from pod.runtime import scheduling
 
     # 3. What is written to our own /proc files, while we may: a fork inherits both.
     security.adjust_oom_score(process.get("oomScoreAdj"))
@@ -122,6 +131,9 @@ def _init(
             if path is None and kind not in made
         )
     )
+
+    if asks_for_scheduling:
+        scheduling.set_time_offsets(linux.get("timeOffsets") or {})  # holds from the next child on
 
     # 5. Root of the namespace from here on. It is another user for the host than the caller, whose directories may be
     #    closed to it, where the id maps say so; then what is in them is opened before.
@@ -176,11 +188,16 @@ def _init(
     devices.create(root_fd, linux.get("devices", []))
     devices.create_links(root_fd)
 
+    if has_hooks:
+        channel.send(protocol.HOOKS)
+        (state,), _ = protocol.expect(channel, protocol.HOOKED)
+        hooks.run_all(config, "createContainer", state)
+
     # 11. What a later step needs from the host's /proc. Directories of the host that are open end here: the container
     #     could name them as /proc/self/fd/N, for its working directory for instance.
     last_capability = capabilities.last_known()
     streams = tuple(named_fds[name] for name in ("stdin", "stdout", "stderr"))
-    processes.close_descriptors({0, 1, 2, channel.fileno(), root_fd, *streams})
+    processes.close_descriptors({0, 1, 2, channel.fileno(), root_fd, *streams, *keep_fds.values()})
 
     # 12. The container's root becomes ours. From here no module can be imported: it would be one of the container's.
     mounts.pivot_into(mounts.fd_path(root_fd))
@@ -204,6 +221,9 @@ def _init(
         rootfs.make_working_directory(process["cwd"], identity)
     if config["root"].get("readonly"):
         mounts.restrict("/", syscalls.MS_RDONLY)
+    waits_apart = bundle.get("waits_apart", False)
+    if waits_apart:
+        execute.check(process["args"], environment, process["cwd"])
 
     faults.step("init: mounted")
 
@@ -222,7 +242,7 @@ def _init(
         os.close(master_fd)
 
     # 16. Wait for the network; `pod init` stops here and `pod start` goes on.
-    protocol.expect(channel, protocol.START)
+    state = protocol.expect_start(channel, may_listen=waits_apart)
     faults.step("init: started")
 
     # 17. Nobody outside needs our /proc files any more.
@@ -231,16 +251,49 @@ def _init(
     rootfs.enter_directory(process["cwd"])
     os.umask(process["user"].get("umask", 0o022))
 
+    if asks_for_scheduling:
+        scheduling.apply(process, linux)
+
     # 18. Become who the container says, with no more privileges than it says.
-    security.give_up_privileges(process, identity, seccomp_program, last_capability)
+    security.give_up_privileges(
+        process, identity, seccomp_program, last_capability, bundle.get("seccomp_flags", 0)
+    )
+
+    if has_hooks:
+        hooks.run_all(config, "startContainer", state)
 
     # 19. A built-in process 1, when asked for and no program for it was found on the host: no more than the command.
     if bundle["reaper"]:
         reaper.become_parent_of_command(channel)
 
     # 20. Every descriptor but the three streams and those passed on purpose closes in execve, the channel too.
-    security.close_on_exec(3 + bundle["preserve_fds"])
+    security.close_on_exec(3)
+    if keep_fds:
+        _place(keep_fds, channel)
     execute.command(process["args"], environment, process["cwd"])
+
+
+def asks_for_more(config: dict[str, Any]) -> bool:
+    """Whether the configuration has anything that scheduling.py does."""
+    process, linux = config["process"], config["linux"]
+    return bool(
+        process.get("ioPriority")
+        or process.get("scheduler")
+        or linux.get("personality")
+        or linux.get("timeOffsets")
+    )
+
+
+def _place(keep_fds: dict[int, int], channel: sockets.Channel) -> None:
+    """Give the descriptors that the command gets their numbers, the keys, and leave none else open in execve."""
+    highest = max(keep_fds)
+    channel.move_above(highest)
+    moved = {
+        number: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, highest + 1)
+        for number, fd in keep_fds.items()
+    }
+    for number, fd in moved.items():
+        os.dup2(fd, number)
 
 
 def shares_pids(config: dict[str, Any]) -> bool:

@@ -84,7 +84,7 @@ def start(order: dict[str, Any], streams: tuple[int, int, int], joiner: Joiner) 
         (inner_pid,), _ = protocol.expect(channel, protocol.PID)
         channel.send(protocol.PLACED)
         _, fds = protocol.expect(channel, protocol.READY)
-        channel.send(protocol.START)
+        channel.send(protocol.START, "")
         protocol.wait_for_exec(channel)
     except BaseException:
         joiner.abandon()

@@ -11,8 +11,12 @@ before `start`, is an error with a name: nothing is skipped and nothing is guess
                                       <-     PID, pid, servers process 1 of the container, as the monitor sees it, and
                                                                what serves its root file system (fuse.py)
     PLACED                            ->                       it is in its cgroup
+                                      <-     HOOKS             the root is mounted; only where the bundle has hooks
+    HOOKED, state                     ->                       those on the host have run; the state for the others
                                       <-     READY + terminal  everything is in place; the master end of its terminal
-    START                             ->                       the network is up: become the container's command
+    LISTEN + socket                   ->                       only `create` of the command line: it ends now, and
+                                                               `start` connects there and says the rest
+    START, state                      ->                       the network is up: become the container's command
                                       <-     end of file       execve succeeded
     at any time                       <-     ERROR, kind, value
 """
@@ -31,7 +35,10 @@ MAPPED = "mapped"
 BUNDLE = "bundle"
 PID = "pid"
 PLACED = "placed"
+HOOKS = "hooks"
+HOOKED = "hooked"
 READY = "ready"
+LISTEN = "listen"
 START = "start"
 ERROR = "error"
 
@@ -53,6 +60,18 @@ def expect(channel: sockets.Channel, name: str) -> tuple[tuple[Any, ...], list[i
     if message[0] != name:
         raise PodError(f"the start of the container expected '{name}' and got '{message[0]}'")
     return message[1:], fds
+
+
+def expect_start(channel: sockets.Channel, *, may_listen: bool) -> str:
+    """Wait for START: the state for hooks. With `may_listen`, LISTEN comes before, and the channel becomes another."""
+    if may_listen:
+        _, fds = expect(channel, LISTEN)
+        listener = sockets.Listener.from_fd(fds[0])
+        listener.set_blocking(True)
+        channel.become(listener.accept())
+        listener.close()
+    (state,), _ = expect(channel, START)
+    return str(state)
 
 
 def wait_for_exec(channel: sockets.Channel) -> None:

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from pod.runtime.user import Identity
 
 
+# The flags of a filter, as linux.seccomp.flags names them. TSYNC changes nothing for a process with one thread.
+SECCOMP_FLAGS = {
+    "SECCOMP_FILTER_FLAG_TSYNC": 0,
+    "SECCOMP_FILTER_FLAG_LOG": syscalls.SECCOMP_FILTER_FLAG_LOG,
+    "SECCOMP_FILTER_FLAG_SPEC_ALLOW": syscalls.SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+}
+
+
 class CapabilitySets(Record):
     """Bit masks, as capset(2) takes them."""
 
@@ -150,7 +158,11 @@ def sysctl_path(name: str) -> str:
 
 
 def give_up_privileges(
-    process: dict[str, Any], identity: Identity, seccomp_program: bytes | None, last_capability: int
+    process: dict[str, Any],
+    identity: Identity,
+    seccomp_program: bytes | None,
+    last_capability: int,
+    seccomp_flags: int = 0,
 ) -> None:
     """Filter, capabilities and user of the OCI `process`, in the only order that works.
 
@@ -161,13 +173,13 @@ def give_up_privileges(
     if no_new_privileges:
         syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     elif seccomp_program:
-        syscalls.seccomp_set_filter(seccomp_program)
+        syscalls.seccomp_set_filter(seccomp_program, seccomp_flags)
     sets = capability_sets(process.get("capabilities", {}))
     capabilities.limit_bounding(sets.bounding, last_capability)
     become(identity)
     capabilities.apply(sets.effective, sets.permitted, sets.inheritable, sets.ambient)
     if seccomp_program and no_new_privileges:
-        syscalls.seccomp_set_filter(seccomp_program)
+        syscalls.seccomp_set_filter(seccomp_program, seccomp_flags)
 
 
 def become(identity: Identity) -> None:

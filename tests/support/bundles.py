@@ -170,7 +170,6 @@ class _Run:
             "closed_sources": False,
             "seccomp": None,
             "seccomp_profile": None,
-            "preserve_fds": 0,
             "cgroup": self._cgroup(),
             "cgroup_files": {},
             **changes,

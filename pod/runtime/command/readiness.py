@@ -1,0 +1,74 @@
+"""sd_notify(3) for a container: a socket of its own, whose READY=1 `start` passes on to that of the caller.
+
+The caller's own socket would not do: what reads it identifies the sender, and wants it among its own processes.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+
+from pod.base import log
+from pod.linux import processes, sockets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.runtime.command.states import Saved
+
+_PLACE = "/run/notify"  # in the container
+_NAME = "notify"
+
+
+def prepare(config: dict[str, Any], directory: str) -> None:
+    """Give the container a place for its socket, and say in its environment where."""
+    os.mkdir(directory, 0o755)
+    config["mounts"].append(
+        {
+            "destination": _PLACE,
+            "type": "bind",
+            "source": directory,
+            "options": ["bind", "rprivate", "nosuid", "nodev", "noexec"],
+        }
+    )
+    environment = [
+        entry for entry in config["process"]["env"] if not entry.startswith("NOTIFY_SOCKET=")
+    ]
+    config["process"]["env"] = [*environment, f"NOTIFY_SOCKET={_PLACE}/{_NAME}"]
+
+
+class Proxy:
+    """The socket, from before the container starts. The holder closes it."""
+
+    def __init__(self, saved: Saved, directory: str) -> None:
+        self._saved = saved
+        self._socket = sockets.Datagrams(directory, _NAME)
+
+    def pass_on(self) -> None:
+        """Wait until the container says READY=1, or ends; tell the caller, with the process that it is about."""
+        poll = select.poll()
+        poll.register(self._socket.fileno(), select.POLLIN)
+        pidfd = os.pidfd_open(self._saved.pid)
+        try:
+            poll.register(pidfd, select.POLLIN)
+            while True:
+                ready = {fd for fd, _ in poll.poll()}
+                if self._socket.fileno() in ready:
+                    if b"READY=1" in self._socket.receive().split(b"\n"):
+                        self._tell()
+                        return
+                elif not processes.is_alive(self._saved.pid, self._saved.started):
+                    return
+        finally:
+            os.close(pidfd)
+
+    def _tell(self) -> None:
+        message = f"MAINPID={self._saved.pid}\nREADY=1"
+        try:
+            sockets.send_datagram(self._saved.notify, message.encode())
+        except OSError as error:
+            log.warning(f"'{self._saved.notify}' was not told that the container is ready: {error}")
+
+    def close(self) -> None:
+        self._socket.close()
