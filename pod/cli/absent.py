@@ -45,7 +45,6 @@ ABSENT = {
             "container runlabel",
             "container umount",
             "container unmount",
-            "container update",
             "image build",
             "image mount",
             "image push",

@@ -12,6 +12,8 @@ from pod.state import reconcile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pod.engine.context import Engine
     from pod.state.containers import Container
     from pod.state.reconcile import Run
@@ -48,6 +50,14 @@ class Client:
     def stop_restarts(self, timeout_seconds: float) -> None:
         """End the restart policy and wait until the monitor has noted it: from then on its state file holds."""
         self.send(monitor.NO_RESTART)
+        self._wait_for_note(timeout_seconds)
+
+    def change_order(self, order: dict[str, Any], timeout_seconds: float) -> None:
+        """Tell what the next start is to do, and wait until the monitor has noted it."""
+        self.send(monitor.ORDER, order)
+        self._wait_for_note(timeout_seconds)
+
+    def _wait_for_note(self, timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds
         while self._channel is not None and self.exit_status is None:
             message = self._receive(deadline)

@@ -62,7 +62,7 @@ def collect(
         files=files,
         image_layers=_image_layers(engine, config),
         devices=_devices(config),
-        device_numbers=_device_numbers(config.resources),
+        device_numbers=device_numbers(config.resources),
         cgroup=placement.path,
         has_cgroup_tree=os.path.exists(f"{cgroups.MOUNT}/cgroup.controllers")
         or is_own(config.cgroupns),
@@ -163,14 +163,20 @@ def _joined_namespaces(engine: Engine, config: ContainerConfig) -> dict[str, str
     return paths
 
 
+def limits_of(engine: Engine, config: ContainerConfig) -> Resources:
+    """The limits of the container, those of the configuration files included."""
+    limits = config.resources
+    if not limits.pids_limit:
+        limits = limits.replace(pids_limit=engine.settings.containers.pids_limit)
+    return limits
+
+
 def _placement(engine: Engine, container: Container) -> Placement:
     config = container.config
     if config.cgroups == "disabled":
         return Placement("", {})
-    limits = config.resources
-    if not limits.pids_limit:
-        limits = limits.replace(pids_limit=engine.settings.containers.pids_limit)
-    files = cgroup_files(limits, _device_numbers(limits))
+    limits = limits_of(engine, config)
+    files = cgroup_files(limits, device_numbers(limits))
     root = cgroups.delegated_root()
     if root is None:
         asked = {name for name in files if name != "pids.max" or config.resources.pids_limit > 0}
@@ -192,7 +198,7 @@ def _placement(engine: Engine, container: Container) -> Placement:
     return Placement(f"{parent}/pod-{container.id}", files)
 
 
-def _device_numbers(resources: Resources) -> dict[str, str]:
+def device_numbers(resources: Resources) -> dict[str, str]:
     """ "MAJOR:MINOR" of the block devices that limits name by path."""
     numbers = {}
     for limits in (

@@ -168,7 +168,7 @@ class Watch:
         """One start, everything up to execve. On failure nothing of it is left."""
         from pod.monitor import starting
 
-        packed = self.order.get("packed")  # by resume.py
+        packed = self.order.get("packed")  # by resume.py, or changed since
         order = marshal.loads(packed) if packed else self.order
         started, self.streams, self.held = starting.start(
             order, self.files, self.loop, self.passed_streams, nest, self.restarts
@@ -404,11 +404,21 @@ class Watch:
                 self.loop.stop()
         elif name == protocol.LET_GO:
             self.let_go(client, wants_output=values[0])
+        elif name == protocol.ORDER:
+            self.change_order(*values)
+            client.send(protocol.NOTED)
         elif name == protocol.FINISHING:
             client.is_finishing = True
         elif name == protocol.FINISHED:
             self.is_finished = True
             self.loop.stop()
+
+    def change_order(self, order: dict[str, Any]) -> None:
+        """Start the container by another order the next time, in the same cgroup, which is the one we clean up."""
+        order["bundle"]["cgroup"] = self.order["bundle"]["cgroup"]
+        self.restart_policy = restart.RestartPolicy.from_json(order["restart"])
+        self.order["restart"] = order["restart"]
+        self.order["packed"] = marshal.dumps(order) if order["restart"] else b""
 
     def on_drained(self) -> None:
         self.streams.resume()

@@ -83,11 +83,11 @@ _NEEDED = (
 
 def _kept_of(order: dict[str, Any]) -> dict[str, Any]:
     """What watching needs of an order; the whole of it packed, when it may be needed for a restart."""
-    if "packed" in order:
-        return order
     kept = {name: order[name] for name in _NEEDED}
     kept["bundle"] = {"cgroup": order["bundle"]["cgroup"]}
-    kept["packed"] = marshal.dumps(order) if order["restart"] else b""
+    kept["packed"] = order.get("packed", b"")
+    if "packed" not in order and order["restart"]:
+        kept["packed"] = marshal.dumps(order)
     return kept
 
 

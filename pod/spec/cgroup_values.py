@@ -51,6 +51,37 @@ def cgroup_files(resources: Resources, devices: Mapping[str, str] | None = None)
     return files
 
 
+EMPTY = " "  # what empties a file of a cpuset; nothing at all would not be written
+_NONE = {
+    "memory.max": "max",
+    "memory.swap.max": "max",
+    "memory.low": "0",
+    "cpu.max": f"max {USUAL_PERIOD}",
+    "cpu.weight": "100",
+    "cpuset.cpus": EMPTY,
+    "cpuset.mems": EMPTY,
+    "pids.max": "max",
+}
+
+
+def values_of_none(files: Mapping[str, str]) -> dict[str, str]:
+    """What takes the limits in `files`, which cgroup_files has made, away again. Those of --cgroup-conf stay."""
+    none = {name: _NONE[name] for name in files if name in _NONE}
+    for name in ("io.weight", "io.max"):
+        if name in files:
+            lines = files[name].split("\n")
+            none[name] = "\n".join(_without_limit(name, line) for line in lines)
+    return none
+
+
+def _without_limit(name: str, line: str) -> str:
+    device, _, rates = line.partition(" ")
+    if name == "io.weight":
+        return f"{device} {'100' if device == 'default' else 'default'}"
+    keys = (rate.partition("=")[0] for rate in rates.split())
+    return f"{device} {' '.join(f'{key}=max' for key in keys)}"
+
+
 def cpu_weight(shares: int) -> int:
     """cpu.shares of cgroup v1 (2 to 262144) as cpu.weight of v2 (1 to 10000), on crun's straight line."""
     shares = min(max(shares, 2), 262144)

@@ -10,6 +10,7 @@ from the beginning. Streams travel as packets of `linux/sockets.py`, everything 
                                                     answered with NOTED, and from then on the state file holds
                          LET_GO, attach             become the command; answered with STARTED or ERROR (`pod init` has
                                                     left the container before that); `attach` as in ATTACH
+                         ORDER, order               what the next start is to do, after an update; answered with NOTED
                          FINISHING                  I will record the end myself; wait for me
                          FINISHED                   it is recorded
     monitor -> client    STARTED, pid, time, limits that were refused     (to the command that started it)
@@ -23,6 +24,7 @@ RESIZE = "resize"
 INPUT_ENDS = "input-ends"
 NO_RESTART = "no-restart"
 LET_GO = "let-go"
+ORDER = "order"
 FINISHING = "finishing"
 FINISHED = "finished"
 STARTED = "started"

@@ -13,7 +13,7 @@ from pod.base.units import format_number_set, parse_integer, parse_number_set, p
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import ClassVar
+    from typing import Any, ClassVar
 
     from pod.spec.oci import Rlimit
 
@@ -137,6 +137,36 @@ def parse_resources(
         write_iops=_parse_devices("--device-write-iops", write_iops),
         unified=tuple(_parse_cgroup_conf(text) for text in cgroup_conf),
     )
+
+
+# What an option of `update` leaves as it is, and which fields each one changes.
+_CHANGES = {
+    "memory": ("memory", "memory_swap"),
+    "memory_swap": ("memory_swap",),
+    "cpus": ("cpu_quota", "cpu_period"),
+}
+
+
+def changed_resources(old: Resources, given: Mapping[str, Any]) -> Resources:
+    """`old` with what was typed for `update`: `given` are arguments of parse_resources.
+
+    Swap that follows from --memory follows it again. Raises as parse_resources does, also for what does not go together
+    with a limit that stays.
+    """
+    texts = dict(given)
+    if old.memory > 0:
+        texts.setdefault("memory", str(old.memory))
+    if old.memory_reservation > 0:
+        texts.setdefault("memory_reservation", str(old.memory_reservation))
+    if old.memory_swap not in {0, min(2 * old.memory, _MOST)}:
+        texts.setdefault("memory_swap", str(old.memory_swap))
+    parsed = parse_resources(**texts)
+    fields = {field for name in given for field in _CHANGES.get(name, (_field(name),))}
+    return old.replace(**{field: getattr(parsed, field) for field in fields})
+
+
+def _field(argument: str) -> str:
+    return "unified" if argument == "cgroup_conf" else argument
 
 
 def _parse_swap(text: str, memory: int) -> int:

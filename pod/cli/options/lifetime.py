@@ -24,6 +24,12 @@ DETACH_KEYS = Option(
 )
 SIG_PROXY = Option(("--sig-proxy",), "flag", "Pass signals on to the container", default=True)
 
+RESTART = Option(
+    ("--restart",),
+    "text",
+    "Start again after the end: no, always, unless-stopped, on-failure[:RETRIES]",
+    metavar="POLICY",
+)
 OPTIONS = (
     Option(
         ("--cidfile",),
@@ -66,12 +72,7 @@ OPTIONS = (
         metavar="CONTAINER",
         completes="container",
     ),
-    Option(
-        ("--restart",),
-        "text",
-        "Start again after the end: no, always, unless-stopped, on-failure[:RETRIES]",
-        metavar="POLICY",
-    ),
+    RESTART,
     Option(("--rm",), "flag", "Remove the container when it has ended"),
     Option(("--stop-signal",), "text", "Signal that asks the container to end", metavar="SIGNAL"),
     Option(

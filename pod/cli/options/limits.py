@@ -113,17 +113,24 @@ _RESOURCE_LISTS = {
 }
 
 
+def given_resources(arguments: Arguments) -> dict[str, Any]:
+    """The options about the cgroup that were typed, as arguments of pod.spec.resources.parse_resources."""
+    given: dict[str, Any] = {
+        name: text for name in _RESOURCE_TEXTS if (text := arguments.text(name)) is not None
+    }
+    for option, name in _RESOURCE_LISTS.items():
+        # `update` has no --cgroup-conf.
+        if arguments.option_for(f"--{option.replace('_', '-')}") and arguments.given(option):
+            given[name] = arguments.texts(option)
+    return given
+
+
 def limit_changes(
     arguments: Arguments, settings: Settings, base: ContainerConfig
 ) -> dict[str, Any]:
     """Fields of ContainerConfig that the options above set. `base` has what the configuration files say."""
     changes: dict[str, Any] = {}
-    given: dict[str, Any] = {
-        name: text for name in _RESOURCE_TEXTS if (text := arguments.text(name)) is not None
-    }
-    for option, name in _RESOURCE_LISTS.items():
-        if arguments.given(option):
-            given[name] = arguments.texts(option)
+    given = given_resources(arguments)
     if given:
         from pod.spec.resources import parse_resources
 
