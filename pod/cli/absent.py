@@ -38,7 +38,6 @@ ABSENT = {
     ),
     **dict.fromkeys(
         (
-            "container clone",
             "container commit",
             "container cp",
             "container mount",

@@ -67,6 +67,12 @@ COMMANDS: dict[str, Row] = {
         False,
     ),
     "container diff": ("container_diff", "container", "Show what a container has changed", False),
+    "container clone": (
+        "container_clone",
+        "container",
+        "Make a container with the configuration of another",
+        False,
+    ),
     "container exists": ("container_exists", "container", "Tell whether a container exists", False),
     "container inspect": (
         "container_inspect",

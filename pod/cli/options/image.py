@@ -110,6 +110,11 @@ def fetch_options(arguments: Arguments, policy: str) -> PullOptions:
     )
 
 
+def loud_progress() -> Progress:
+    """For commands without --quiet."""
+    return _progress(quiet=False)
+
+
 def _progress(*, quiet: bool) -> Progress:
     from pod.cli.progress import progress_for
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pod.cli.declare import Arguments
     from pod.engine.configuration import Settings
     from pod.spec.container import ContainerConfig
+    from pod.spec.resources import Resources
 
 _RATE = "DEVICE:RATE"
 
@@ -169,6 +170,38 @@ def limit_changes(
     if changes.get("cgroups", base.cgroups) == "disabled":
         _refuse_limits(given, changes)
     return changes
+
+
+def changed_resources(arguments: Arguments, base: Resources) -> Resources:
+    """`base` with those limits replaced that were typed, for commands that have some of the options above."""
+    from pod.spec.resources import parse_resources
+
+    names = {option: option for option in _RESOURCE_TEXTS} | _RESOURCE_LISTS
+    given = [
+        option
+        for option in names
+        if arguments.option_for(f"--{option.replace('_', '-')}") and arguments.given(option)
+    ]
+    if not given:
+        return base
+    typed: dict[str, Any] = {}
+    for option in given:
+        is_text = option in _RESOURCE_TEXTS
+        typed[names[option]] = arguments.text(option) if is_text else arguments.texts(option)
+    # What the new values are checked against.
+    for name in ("memory", "memory_reservation"):
+        if name not in typed and getattr(base, name) > 0:
+            typed[name] = str(getattr(base, name))
+    parsed = parse_resources(**typed)
+    fields = {field for option in given for field in _FIELDS.get(option, (names[option],))}
+    return base.replace(**{field: getattr(parsed, field) for field in fields})
+
+
+_FIELDS = {
+    # option: fields of Resources that it sets, where that is not the one of its name
+    "cpus": ("cpu_quota", "cpu_period"),
+    "memory": ("memory", "memory_swap"),
+}
 
 
 def _refuse_limits(given: dict[str, Any], changes: dict[str, Any]) -> None:
