@@ -37,6 +37,9 @@ def loads(text: str | bytes) -> Any:
         value, end = _scan(text, 0)
     except StopIteration as stop:
         raise ValueError(f"no JSON value at character {stop.value}") from None
+    except SystemError as error:
+        # Up to Python 3.12 it says nothing more precise as long as json.decoder is not loaded.
+        raise ValueError("no valid JSON") from error
     if end != len(text):
         raise ValueError(f"more than one JSON value: character {end}")
     return value

@@ -14,7 +14,6 @@ ABSENT = {
     "system connection": _OTHER_MACHINES,
     "image scp": _OTHER_MACHINES,
     "system service": _LATER,
-    "system events": _LATER,
     "system migrate": "pod brings its database up to date on its own",
     "system renumber": "pod has no table of locks that could be full",
     "checkpoint": "the kernel allows it to root only",
@@ -30,7 +29,7 @@ ABSENT = {
     "buildx": _LATER,
     **dict.fromkeys(
         (
-            "artifact auto-update build commit compose config cp events generate healthcheck kube login "
+            "artifact auto-update build commit compose config cp generate healthcheck kube login "
             "logout manifest mount network play pod push quadlet search secret service stack umount unmount "
             "update"
         ).split(),

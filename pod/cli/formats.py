@@ -23,6 +23,12 @@ def plain_rows(rows: Sequence[Any], form: str) -> str:
     return "".join(template.render(row) for row in rows)
 
 
+def template_of(form: str) -> Template:
+    """The template of a command whose rows come one by one, a line each."""
+    text = _outside_actions(form, _escapes)
+    return Template(text if text.endswith("\n") else f"{text}\n")
+
+
 def one_row(document: Any, form: str) -> str:
     """The same for a single document."""
     return plain_rows([document], form)

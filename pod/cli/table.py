@@ -56,6 +56,7 @@ COMMANDS: dict[str, Row] = {
     "untag": ("untag", "image", "Take names away from an image", False),
     "completion": ("completion", "system", "Print a completion script for a shell", False),
     "help": ("help", "system", "Show the help of a command", False),
+    "events": ("events", "system", "Show what happens to containers, images and volumes", False),
     "info": ("info", "system", "Show what pod found on this machine", False),
     "inspect": ("inspect", "system", "Show everything about containers, images, volumes", False),
     "unshare": ("unshare", "system", "Run a command as root of your user namespace", False),
@@ -145,6 +146,7 @@ ALIASES = {
     "image save": "save",
     "image tag": "tag",
     "image untag": "untag",
+    "system events": "events",
     "system info": "info",
 }
 

@@ -1,0 +1,124 @@
+"""Events as they come: the journal is watched with inotify, and what is printed waits in memory for a slow reader."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import time
+
+from pod.engine.events import Reader
+from pod.linux import inotify, signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pod.engine.events import Event, Selection
+
+_PIPE_BYTES = 4096  # PIPE_BUF: so much can be written without waiting when poll(2) says that a pipe is writable
+_NO_JOURNAL_MILLISECONDS = 200
+_CHANGES = inotify.IN_MODIFY | inotify.IN_CREATE | inotify.IN_MOVED_FROM | inotify.IN_DELETE_SELF
+INTERRUPTED, TERMINATED = 1, 0  # what podman returns after SIGINT and SIGTERM
+
+
+def follow(
+    directory: str,
+    selection: Selection,
+    show: Callable[[Event], bytes],
+    out_fd: int,
+    *,
+    only_new: bool,
+) -> int:
+    """Write the selected events to `out_fd` as `show` makes them, until the time of the selection; the exit status.
+
+    `only_new` leaves out those that are there already. Raises BrokenPipeError when nobody reads any more.
+    """
+    follower = _Follower(directory, selection, show, out_fd)
+    try:
+        return follower.run(only_new=only_new)
+    finally:
+        follower.close()
+
+
+class _Follower:
+    def __init__(
+        self, directory: str, selection: Selection, show: Callable[[Event], bytes], out_fd: int
+    ) -> None:
+        self._directory = directory
+        self._selection = selection
+        self._show = show
+        self._out_fd = out_fd
+        self._pending = bytearray()
+        self._watch: inotify.Watch | None = None
+        self._reader = Reader(directory)
+        self._wakeup = signals.Wakeup([signals.SIGINT, signals.SIGTERM])
+
+    def run(self, *, only_new: bool) -> int:
+        self._begin_to_watch()
+        if only_new:
+            self._reader.skip()
+        while True:
+            self._read()
+            if self._is_over():
+                if not self._pending:
+                    return 0
+            elif self._watch is None:
+                self._begin_to_watch()
+            status = self._wait()
+            if status is not None:
+                return status
+
+    def close(self) -> None:
+        self._reader.close()
+        self._wakeup.close()
+        if self._watch is not None:
+            self._watch.close()
+
+    def _begin_to_watch(self) -> None:
+        """Watch the directory of the journal, which may not be there yet, or be another one after `system reset`."""
+        try:
+            self._watch = inotify.Watch(self._directory, _CHANGES)
+        except FileNotFoundError:
+            self._watch = None
+
+    def _read(self) -> None:
+        for event in self._reader.read():
+            if self._selection.accepts(event):
+                self._pending += self._show(event)
+
+    def _is_over(self) -> bool:
+        until_ns = self._selection.until_ns
+        return until_ns is not None and time.time_ns() > until_ns
+
+    def _wait(self) -> int | None:
+        """Wait until something has changed, a part of the output can be written, or it is over; the status then."""
+        poll = select.poll()
+        poll.register(self._wakeup.fileno(), select.POLLIN)
+        poll.register(self._out_fd, select.POLLOUT if self._pending else 0)
+        if self._watch is not None:
+            poll.register(self._watch.fileno(), select.POLLIN)
+        ready = dict(poll.poll(self._timeout()))
+        if self._wakeup.fileno() in ready:
+            return INTERRUPTED if signals.SIGINT in self._wakeup.take() else TERMINATED
+        seen = ready.get(self._out_fd, 0)
+        if seen & select.POLLOUT:
+            del self._pending[: os.write(self._out_fd, self._pending[:_PIPE_BYTES])]
+        elif seen:
+            raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+        if self._watch is not None and self._watch.fileno() in ready:
+            self._watch.take()
+            if not os.path.isdir(self._directory):
+                self._watch.close()
+                self._watch = None
+        return None
+
+    def _timeout(self) -> float | None:
+        """Milliseconds."""
+        limits: list[float] = []
+        until_ns = self._selection.until_ns
+        if until_ns is not None and not self._is_over():
+            limits.append(max(0, until_ns - time.time_ns()) / 1e6 + 1)
+        if self._watch is None:
+            limits.append(_NO_JOURNAL_MILLISECONDS)
+        return min(limits, default=None)
