@@ -78,7 +78,8 @@ def _measure(
         names = ", ".join(case.measures)
         print(f"bench: {names}", file=sys.stderr, flush=True)
         try:
-            _one_case(case, engines, arguments.slow_runs if case.slow else arguments.runs, results)
+            runs = 1 if case.alone else arguments.slow_runs if case.slow else arguments.runs
+            _one_case(case, engines[:1] if case.alone else engines, runs, results)
         except (AssertionError, CommandFailed) as error:
             print(f"bench: {names} was given up: {error}", file=sys.stderr, flush=True)
             for engine in engines:
@@ -88,7 +89,7 @@ def _measure(
 
 def _one_case(
     case: Case,
-    engines: tuple[Engine, Engine],
+    engines: tuple[Engine, ...],
     runs: int,
     results: dict[str, dict[str, list[float]]],
 ) -> None:
@@ -99,7 +100,7 @@ def _one_case(
     allowed = set(keeper.descendants())
     for number in range(runs):
         # Who goes first alternates, so that neither always meets the other's dirty caches.
-        turn = [("ours", engines[0]), ("peer", engines[1])]
+        turn = list(zip(("ours", "peer"), engines, strict=False))
         for side, engine in turn if number % 2 == 0 else reversed(turn):
             for name, value in case.run(engine).items():
                 results.setdefault(name, {"ours": [], "peer": []})[side].append(value)
@@ -127,17 +128,25 @@ def _table(results: dict[str, dict[str, list[float]]], arguments: argparse.Names
 
 
 def _row(measure: Measure, values: dict[str, list[float]]) -> str:
-    ours, peer = statistics.median(values["ours"]), statistics.median(values["peer"])
-    ratio = ours / peer if peer else float("nan")
-    met = (ours if measure.unit == "MB" else ratio) <= measure.goal
-    goal = f"{measure.goal:g} MB" if measure.unit == "MB" else f"{measure.goal:.2f}"
+    ours = statistics.median(values["ours"])
+    peer = statistics.median(values["peer"]) if values["peer"] else None
+    ratio = ours / peer if peer else None
+    if measure.unit == "s":
+        met, goal = ratio is not None and ratio <= measure.goal, f"{measure.goal:.2f}"
+    else:
+        number = ours * 1000 if measure.unit == "ms" else ours
+        met, goal = number <= measure.goal, f"{measure.goal:g} {measure.unit}"
     shown = [_shown(value, measure.unit) for value in (ours, peer)]
-    return f"| {measure.text} | {shown[0]} | {shown[1]} | {ratio:.2f} | {goal}{'' if met else ', not met'} |"
+    ratio_shown = "" if ratio is None else f"{ratio:.2f}"
+    missed = "" if met else ", not met"
+    return f"| {measure.text} | {shown[0]} | {shown[1]} | {ratio_shown} | {goal}{missed} |"
 
 
-def _shown(value: float, unit: str) -> str:
-    if unit == "MB":
-        return f"{value:.1f} MB"
+def _shown(value: float | None, unit: str) -> str:
+    if value is None:
+        return ""
+    if unit in ("MB", "times"):
+        return f"{value:.1f} {unit}"
     return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.2f} s"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from tests.support.engine import Engine
 from tests.support.waiting import free_port
 
 LOG_BYTES = 200_000_000
+LONG_LOG_BYTES = 1_000_000_000
 CONTAINERS_LISTED = 200
+FEW_CONTAINERS, MANY_CONTAINERS = 10, 1000
 STARTED_AT_ONCE = 4
 DETACHED_STARTS = 30
 STATS_CONTAINERS = 30
@@ -27,7 +30,7 @@ IDLE_SECONDS = 8.0  # then a monitor has settled
 
 @dataclass(frozen=True)
 class Measure:
-    """A line of the table. `goal` is the ratio to podman, or with `unit` "MB" a number of megabytes."""
+    """A line of the table. `goal` is the ratio to podman, unless `unit` makes it a number: "MB", "ms", or "times"."""
 
     text: str
     goal: float
@@ -44,6 +47,9 @@ class Case:
     finish: Callable[[Engine], None] = lambda engine: engine.clean()
     warm: bool = True  # one round first that does not count
     slow: bool = False  # takes more than 5 s a round
+    alone: bool = (
+        False  # one round without the peer, which would take minutes; the goal is a number
+    )
 
 
 class CommandFailed(Exception):
@@ -267,6 +273,28 @@ def memory(engine: Engine) -> dict[str, float]:
     return {"memory": total / IDLE_CONTAINERS / 1e6}
 
 
+def prepare_scale(engine: Engine) -> None:
+    script = f"yes {'x' * 60} | head -c {LONG_LOG_BYTES * 61 // 103}"  # 42 bytes a line are the log's own
+    engine(
+        "run", "--name", "talker", "--network", "none", "busybox", "sh", "-c", script, timeout=300
+    )
+
+
+def scale(engine: Engine) -> dict[str, float]:
+    """The end of a long log, and how `ps -a` grows with the number of containers."""
+    tail = statistics.median(timed(engine, "logs", "--tail", "10", "talker") for _ in range(9))
+    few = listed_among(engine, FEW_CONTAINERS)
+    many = listed_among(engine, MANY_CONTAINERS)
+    return {"logs-tail": tail, "ps-1000": many / few}
+
+
+def listed_among(engine: Engine, containers: int) -> float:
+    """The median time of `ps -a` with so many containers; it makes those that are missing."""
+    for number in range(len(engine.containers()), containers):
+        engine("create", "--name", f"c{number}", "--network", "none", "busybox", "true")
+    return statistics.median(timed(engine, "ps", "-a") for _ in range(9))
+
+
 def pss_bytes(pid: int) -> int:
     """The proportional set size, smaps_rollup of proc(5)."""
     with open(f"/proc/{pid}/smaps_rollup") as file:
@@ -342,6 +370,17 @@ CASES = (
         logs,
         warm=False,
         slow=True,
+    ),
+    Case(
+        {
+            "logs-tail": Measure("`logs --tail 10` of a log of 1 GB", 100, "ms"),
+            "ps-1000": Measure("`ps -a` with 1,000 containers, as with 10", 3, "times"),
+        },
+        scale,
+        prepare=prepare_scale,
+        warm=False,
+        slow=True,
+        alone=True,
     ),
     Case(
         {"memory": Measure("own processes per idle container, PSS", 4.0, "MB")},
