@@ -146,6 +146,11 @@ class Engine:
         program = self.settings.storage.mount_program
         for option in self._given["storage_options"]:
             key, _, program = option.partition("=")
+            if key in {"size", "overlay.size"}:
+                raise Unsupported(
+                    f"--storage-opt {option}",
+                    "a limit of disk space is a project quota, which only root can set",
+                )
             if key not in {"overlay.mount_program", "mount_program"}:
                 raise Unsupported(
                     f"--storage-opt {option}", "the only one is overlay.mount_program=PATH"

@@ -201,6 +201,8 @@ def make_order(
             "user": config.user or "0",
             "groups": list(config.groups),
             "passwd_entry": config.passwd_entry,
+            "group_entry": config.group_entry,
+            "host_users": list(config.host_users),
             "caller": userns.caller_entry(config),
             "given_away": [mount.target for mount in config.mounts if mount.chown],
             "make_cwd": True,

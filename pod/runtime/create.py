@@ -13,6 +13,8 @@ What `create` gets, the *bundle*, is plain data:
     user            user as typed ("name", "1000:33", ""), looked up in the container; "" leaves config.process.user
     groups          names or numbers of --group-add
     passwd_entry    line to add to /etc/passwd for an unknown uid; "" for the usual one, None for none
+    group_entry     line to add to /etc/group for that user's unknown group; "" or left out for none
+    host_users      lines to add to /etc/passwd; may be left out
     caller          who the caller is in the container, to be added to its files of users: "name", "uid", "gid",
                     "group", "home"; None when it is not to be there
     given_away      places of mounts that are given to the user (option U); may be left out

@@ -211,8 +211,10 @@ def _init(
 
     # 14. Who we will be: names are looked up in the container's own files. Then nothing of the root changes any more.
     user.add_caller(bundle["caller"])
+    user.add_users(bundle.get("host_users", ()))
     identity = user.resolve(bundle["user"], bundle["groups"], process["user"])
     user.add_passwd_entry(identity, bundle["passwd_entry"])
+    user.add_group_entry(identity, bundle.get("group_entry", ""))
     environment = user.with_home(process.get("env", []), identity)
     if given := bundle.get("given_away"):
         places = [entry["destination"] for entry in config["mounts"]]

@@ -15,6 +15,7 @@ from pod.spec import users
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 _MAX_FILE_BYTES = 4 << 20
@@ -62,6 +63,25 @@ def add_passwd_entry(identity: Identity, entry: str | None) -> None:
         return
     passwd = _read(_PASSWD)
     _show(_PASSWD, passwd, users.with_user(passwd, identity.user, entry=entry))
+
+
+def add_group_entry(identity: Identity, entry: str) -> None:
+    """Show a line for the user's group, where the image knows none of this number; `entry` "" for no line."""
+    if entry:
+        group = _read(_GROUP)
+        name = identity.user.name or str(identity.uid)
+        _show(_GROUP, group, users.with_group(group, identity.gid, members=name, entry=entry))
+
+
+def add_users(lines: Iterable[str]) -> None:
+    """Show lines of passwd(5) for users whose name and number the image does not know."""
+    before = _read(_PASSWD) if lines else ""
+    passwd = before
+    for line in lines:
+        name, _, uid, gid = line.split(":")[:4]
+        if not users.has_user_name(passwd, name):
+            passwd = users.with_user(passwd, users.User(int(uid), int(gid)), entry=line)
+    _show(_PASSWD, before, passwd)
 
 
 def add_caller(caller: dict[str, Any] | None) -> None:

@@ -226,7 +226,7 @@ def _mounts(config: ContainerConfig, facts: Facts) -> list[RuntimeMount]:
     """The system's mounts, then the user's and our generated files, outer directories before inner ones."""
     asked = list(config.mounts)
     if config.systemd == "always":
-        asked += _systemd_places(asked)
+        asked += _systemd_places(asked, config.systemd_shm_size)
     if config.read_only and config.read_only_tmpfs:
         asked += _writable_places(asked)
     targets = {mount.target for mount in asked}
@@ -236,8 +236,9 @@ def _mounts(config: ContainerConfig, facts: Facts) -> list[RuntimeMount]:
     own = [_mount(mount, number, facts) for number, mount in enumerate(asked)]
     own += [
         _entry(path, "bind", source, ["bind", "rw", "rprivate", "nosuid", "nodev"])
-        for path, source in facts.files.items()
-        if path not in targets
+        for top in ("", *config.roots)
+        for name, source in facts.files.items()
+        if (path := f"{top}{name}") not in targets
     ]
     if facts.init_program:
         own.append(_entry(INIT_PATH, "bind", facts.init_program, ["bind", "ro", "rprivate"]))
@@ -290,12 +291,13 @@ def _is_mapped(number: int, extents: IdMap) -> bool:
     return any(first <= number < first + count for first, _, count in extents)
 
 
-def _systemd_places(asked: list[Mount]) -> list[Mount]:
+def _systemd_places(asked: list[Mount], size_bytes: int) -> list[Mount]:
     from pod.spec.mounts import Mount
 
     taken = {mount.target for mount in asked}
+    sizes = (f"size={size_bytes}",) if size_bytes else ()
     return [
-        Mount("tmpfs", target, options=("nosuid", "nodev", f"mode={mode:o}"))
+        Mount("tmpfs", target, options=("nosuid", "nodev", f"mode={mode:o}", *sizes))
         for target, mode in defaults.SYSTEMD_TMPFS.items()
         if target not in taken
     ]

@@ -66,6 +66,8 @@ class ContainerConfig(Record):
     init_path: str = ""
     systemd: str = "true"  # --systemd; once created: "always" or "false"
     passwd_entry: str | None = ""  # line for an unknown user; "" for the usual one, None for none
+    group_entry: str = ""  # line for that user's group; "" for none
+    host_users: tuple[str, ...] = ()  # lines of the host's passwd(5) to add (--hostuser)
     timezone: str = ""
 
     # What it is called
@@ -86,6 +88,10 @@ class ContainerConfig(Record):
     read_only: bool = False
     read_only_tmpfs: bool = True
     shm_size: int = 65536000  # bytes; podman-run(1), --shm-size
+    systemd_shm_size: int = 0  # bytes, of each file system in memory for systemd; 0 for no limit
+    roots: tuple[
+        str, ...
+    ] = ()  # directories that programs inside change their root to (--chrootdirs)
     devices: tuple[Device, ...] = ()
     networking: Networking = Networking()
     pid: Namespace = Namespace()

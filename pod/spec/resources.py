@@ -370,9 +370,9 @@ def parse_oom_score_adj(text: str) -> int:
     return parse_integer(text, "--oom-score-adj", -1000, 1000)
 
 
-def parse_shm_size(text: str) -> int:
-    """`--shm-size`: bytes; 0 is no limit."""
-    return parse_size(text, "--shm-size")
+def parse_shm_size(text: str, option: str = "--shm-size") -> int:
+    """`--shm-size` and the like: bytes; 0 is no limit."""
+    return parse_size(text, option)
 
 
 def _exceeds(one: int, other: int) -> bool:

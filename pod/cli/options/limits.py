@@ -85,6 +85,20 @@ OPTIONS = (
     ),
     Option(("--privileged",), "flag", "Give all that you have: capabilities, devices, no filters"),
     Option(
+        ("--isolation",),
+        "text",
+        "How containers are isolated: default, the only way here",
+        metavar="WAY",
+        choices=("default",),
+    ),
+    Option(
+        ("--seccomp-policy",),
+        "text",
+        "Where the filter of system calls comes from: default, which is --security-opt or the usual one",
+        metavar="POLICY",
+        choices=("default",),
+    ),
+    Option(
         ("--security-opt",),
         "list",
         "Set seccomp=, apparmor=, label=, mask=, unmask=, proc-opts= or no-new-privileges",

@@ -6,7 +6,7 @@ import os
 
 from pod.base.errors import Unsupported, UsageError
 from pod.cli.declare import Option
-from pod.spec import mounts, namespaces
+from pod.spec import mount_words, mounts, namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from pod.spec.mounts import Mount
 
 OPTIONS = (
+    Option(
+        ("--chrootdirs",),
+        "comma",
+        "Directory that a program inside makes its root: /etc/hosts and the like are there, too",
+        metavar="DIRECTORY",
+    ),
     Option(
         ("--cgroupns",),
         "text",
@@ -74,6 +80,12 @@ OPTIONS = (
     ),
     Option(("--shm-size",), "text", "Size of /dev/shm; 0 for no limit", metavar="SIZE"),
     Option(
+        ("--shm-size-systemd",),
+        "text",
+        "Size of each file system in memory that --systemd mounts; 0 for no limit",
+        metavar="SIZE",
+    ),
+    Option(
         ("--tmpfs",),
         "list",
         "Mount a file system in memory",
@@ -103,6 +115,12 @@ OPTIONS = (
         "Mount a directory of the host or a volume",
         metavar="[SOURCE:]TARGET[:OPTIONS]",
         completes="volume",
+    ),
+    Option(
+        ("--volume-driver",),
+        "text",
+        "Driver of volumes that are made: local, the only one",
+        metavar="DRIVER",
     ),
     Option(
         ("--volumes-from",),
@@ -163,6 +181,21 @@ def place_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, Any]
         from pod.spec.resources import parse_shm_size
 
         changes["shm_size"] = parse_shm_size(size)
+    size = arguments.text("shm_size_systemd")
+    if size is not None:
+        from pod.spec.resources import parse_shm_size
+
+        changes["systemd_shm_size"] = parse_shm_size(size, "--shm-size-systemd")
+    if arguments.given("chrootdirs"):
+        changes["roots"] = tuple(
+            mount_words.clean_target("--chrootdirs", text, text)
+            for text in arguments.texts("chrootdirs")
+        )
+    driver = arguments.text("volume_driver")
+    if driver not in {None, "", "local"}:
+        raise UsageError(
+            f"invalid argument '{driver}' for '--volume-driver': pod has the driver local only"
+        )
     if arguments.given("read_only"):
         changes["read_only"] = arguments.flag("read_only")
     if arguments.given("read_only_tmpfs"):

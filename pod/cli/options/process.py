@@ -79,7 +79,19 @@ OPTIONS = (
         "Add a supplementary group; keep-groups keeps those of the caller",
         metavar="GROUP",
     ),
+    Option(
+        ("--group-entry",),
+        "text",
+        "Line for the user's group in /etc/group, if it has none; $GROUPNAME, $GID and $USERLIST are filled in",
+        metavar="LINE",
+    ),
     Option(("-h", "--hostname"), "text", "Host name of the container", metavar="NAME"),
+    Option(
+        ("--hostuser",),
+        "list",
+        "Add this user of the host to the container's /etc/passwd",
+        metavar="USER",
+    ),
     Option(
         ("--http-proxy",),
         "flag",
@@ -151,6 +163,8 @@ def process_changes(
         "group_add": ("groups", _groups),
         "hostname": ("hostname", _hostname),
         "domainname": ("domainname", lambda it: it.text("domainname")),
+        "group_entry": ("group_entry", _group_entry),
+        "hostuser": ("host_users", _host_users),
         "init": ("init", lambda it: it.flag("init")),
         "init_path": ("init_path", lambda it: it.text("init_path")),
         "passwd_entry": ("passwd_entry", lambda it: it.text("passwd_entry")),
@@ -250,6 +264,40 @@ def _groups(arguments: Arguments) -> tuple[str, ...]:
     from pod.spec.users import parse_group_add
 
     return parse_group_add(arguments.texts("group_add"))
+
+
+def _group_entry(arguments: Arguments) -> str:
+    line = arguments.text("group_entry") or ""
+    if line.count(":") != 3 or "\n" in line:
+        raise UsageError(
+            f"invalid argument '{line}' for '--group-entry': a line NAME:PASSWORD:GID:USERS is expected"
+        )
+    return line
+
+
+def _host_users(arguments: Arguments) -> tuple[str, ...]:
+    """The lines of users of this machine, for whom the shell is one that any image has."""
+    import pwd
+
+    lines = []
+    for text in arguments.texts("hostuser"):
+        try:
+            found = pwd.getpwuid(int(text)) if text.isdecimal() else pwd.getpwnam(text)
+        except (KeyError, OverflowError) as error:
+            raise UsageError(
+                f"invalid argument '{text}' for '--hostuser': this machine has no such user"
+            ) from error
+        fields = (
+            found.pw_name,
+            "*",
+            found.pw_uid,
+            found.pw_gid,
+            found.pw_gecos,
+            found.pw_dir,
+            "/bin/sh",
+        )
+        lines.append(":".join(str(field) for field in fields))
+    return tuple(lines)
 
 
 def _hostname(arguments: Arguments) -> str:

@@ -22,7 +22,6 @@ _FLAGS = {
     "--use-api-socket": "pod has no daemon whose socket could be passed on",
 }
 _TEXTS = {
-    "--chrootdirs": _LATER,
     "--cpu-count": _WINDOWS,
     "--cpu-percent": _WINDOWS,
     "--cpu-rt-period": _VERSION_1,
@@ -30,7 +29,6 @@ _TEXTS = {
     "--decryption-key": "pod does not read encrypted images",
     "--device-cgroup-rule": _ROOT,
     "--gpus": _GPUS,
-    "--group-entry": _LATER,
     "--health-cmd": _HEALTH,
     "--health-interval": _HEALTH,
     "--health-log-destination": _HEALTH,
@@ -46,15 +44,16 @@ _TEXTS = {
     "--health-startup-success": _HEALTH,
     "--health-startup-timeout": _HEALTH,
     "--health-timeout": _HEALTH,
-    "--hostuser": _LATER,
     "--init-ctr": _PODS,
     "--io-maxbandwidth": _WINDOWS,
     "--io-maxiops": _WINDOWS,
     "--ip": _NETWORKS,
     "--ip6": _NETWORKS,
-    "--isolation": _WINDOWS,
     "--kernel-memory": _VERSION_1,
-    "--link": "docker has given links up in favour of networks",
+    "--link": (
+        "docker has given links up; --network container:NAME shares the network of the other container, which is "
+        "then at localhost"
+    ),
     "--link-local-ip": _NETWORKS,
     "--mac-address": _NETWORKS,
     "--memory-swappiness": _VERSION_1,
@@ -66,12 +65,9 @@ _TEXTS = {
     "--preserve-fds": _DESCRIPTORS,
     "--rdt-class": "only root can assign cache and memory bandwidth",
     "--sdnotify": _LATER,
-    "--seccomp-policy": "pod takes the filter from --security-opt seccomp=FILE alone",
     "--secret": _SECRETS,
-    "--shm-size-systemd": _LATER,
     "--subgidname": "the ids are those that /etc/subgid gives to you",
     "--subuidname": "the ids are those that /etc/subuid gives to you",
-    "--volume-driver": "pod has no volume plugins",
 }
 
 OPTIONS = (
