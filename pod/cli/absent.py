@@ -21,7 +21,7 @@ ABSENT = {
     "container restore": "the kernel allows it to root only",
     "plugin": "pod has no plugins",
     "volume reload": "pod has no volume plugins",
-    "volume update": "only cluster volumes can be updated",
+    "volume": "only cluster volumes can be updated",
     "trust": "pod does not sign images",
     "image trust": "pod does not sign images",
     "image sign": "pod does not sign images",
