@@ -21,7 +21,7 @@ ABSENT = {
     "container restore": "the kernel allows it to root only",
     "plugin": "pod has no plugins",
     "volume reload": "pod has no volume plugins",
-    "volume": "only cluster volumes can be updated",
+    "volume update": "only cluster volumes can be updated",
     "trust": "pod does not sign images",
     "image trust": "pod does not sign images",
     "image sign": "pod does not sign images",
@@ -31,7 +31,6 @@ ABSENT = {
         (
             "artifact auto-update build commit compose config cp generate healthcheck kube login "
             "logout manifest mount network play pod push quadlet search secret service stack umount unmount "
-            "update"
         ).split(),
         _LATER,
     ),
