@@ -75,6 +75,7 @@ class ContainerDefaults(Record):
     pids_limit: int = defaults.PIDS_LIMIT
     privileged: bool = False
     read_only: bool = False
+    require_limits: bool = False
     seccomp_profile: str = ""
     shm_size: int = defaults.SHM_SIZE  # bytes
     tz: str = ""

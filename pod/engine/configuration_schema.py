@@ -140,6 +140,7 @@ KEYS: dict[str, dict[str, Declared]] = {
         "pids_limit": ("number", _between(-1)),
         "privileged": ("truth", keep),
         "read_only": ("truth", keep),
+        "require_limits": ("truth", keep),
         "seccomp_profile": ("text", keep),
         # podman counts this one in thousands: its "65536k" is 65,536,000 bytes
         "shm_size": ("text", lambda value, what: units.parse_size(value, what, base=1000)),

@@ -90,7 +90,7 @@ def make_order(
     """What runtime/join.py gets."""
     config = container.config
     window = terminal.own_window() if options.terminal else (0, 0)
-    facts, _ = host_facts.collect(engine, container, {}, window)
+    facts, _ = host_facts.collect(engine, container, {}, window, starts=False)
     process = bundle.process(
         config,
         facts,

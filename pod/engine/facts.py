@@ -12,7 +12,7 @@ from pod.linux import cgroups, idmap, namespaces
 from pod.linux.capabilities import NAMES, last_known
 from pod.spec.bundle import Facts, is_own
 from pod.spec.cgroup_values import cgroup_files
-from pod.spec.resources import Resources, parse_sysctl
+from pod.spec.resources import LimitsNotApplied, Resources, parse_sysctl
 from pod.spec.userns import effective_maps
 
 TYPE_CHECKING = False
@@ -32,21 +32,37 @@ _LIMITS = {
 
 
 class Placement(Record):
-    """The container's cgroup, and the values to write there; "" where nothing is delegated."""
+    """The container's cgroup, and the values to write there; "" where nothing is delegated.
+
+    `asked` are those that were asked for, not only usual; `unapplied` those of them that cannot be had for want of a
+    cgroup.
+    """
 
     path: str
     files: dict[str, str]
+    asked: tuple[str, ...] = ()
+    unapplied: tuple[str, ...] = ()
 
 
 def collect(
-    engine: Engine, container: Container, files: dict[str, str], window: tuple[int, int]
+    engine: Engine,
+    container: Container,
+    files: dict[str, str],
+    window: tuple[int, int],
+    *,
+    starts: bool = True,
 ) -> tuple[Facts, Placement]:
-    """The facts for one start, and where the container is put. `files` are the generated ones, by path inside."""
+    """The facts for one start, and where the container is put. `files` are the generated ones, by path inside.
+
+    Unless it `starts` now, nothing is said about limits that cannot be applied.
+    """
     config = container.config
     settings = engine.settings.containers
     joined = _joined_namespaces(engine, config)
     uids, gids = maps_of(config) if "user" not in joined else ((), ())
     placement = _placement(engine, container)
+    if placement.unapplied and starts:
+        _tell_unapplied(container, placement.unapplied)
     facts = Facts(
         container_id=container.id,
         directory=engine.paths.container(container.id),
@@ -177,15 +193,10 @@ def _placement(engine: Engine, container: Container) -> Placement:
         return Placement("", {})
     limits = limits_of(engine, config)
     files = cgroup_files(limits, device_numbers(limits))
+    asked = asked_files(config, files)
     root = cgroups.delegated_root()
     if root is None:
-        asked = {name for name in files if name != "pids.max" or config.resources.pids_limit > 0}
-        if asked:
-            log.warning(
-                f"limits of container '{container.name}' are not applied ({', '.join(sorted(asked))}): "
-                "no cgroup is delegated to you"
-            )
-        return Placement("", {})
+        return Placement("", {}, asked, asked)
     parent = root
     if config.cgroup_parent:
         parent = f"{root}/{config.cgroup_parent.strip('/')}"
@@ -195,7 +206,23 @@ def _placement(engine: Engine, container: Container) -> Placement:
             raise PodError(
                 f"cgroup '{parent}' of --cgroup-parent cannot be made: {error.strerror}"
             ) from error
-    return Placement(f"{parent}/pod-{container.id}", files)
+    return Placement(f"{parent}/pod-{container.id}", files, asked)
+
+
+NO_CGROUP = "no cgroup is delegated to you"
+
+
+def asked_files(config: ContainerConfig, files: dict[str, str]) -> tuple[str, ...]:
+    """Those of the cgroup's files for whose limit the user has asked: all but the usual limit of processes."""
+    is_usual = config.resources.pids_limit <= 0
+    return tuple(sorted(name for name in files if not (is_usual and name == "pids.max")))
+
+
+def _tell_unapplied(container: Container, unapplied: tuple[str, ...]) -> None:
+    names = ", ".join(unapplied)
+    if container.config.require_limits:
+        raise LimitsNotApplied(container.name, names, NO_CGROUP)
+    log.warning(f"limits of container '{container.name}' are not applied ({names}): {NO_CGROUP}")
 
 
 def device_numbers(resources: Resources) -> dict[str, str]:

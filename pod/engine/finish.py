@@ -98,6 +98,7 @@ def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Contai
 
     # Not after the row: whoever sees that it has ended finds the event, too.
     engine.events.append(
+        *([events.of_container(settled, "oom")] if ended["outcome"].get("out_of_memory") else ()),
         events.of_container(settled, "died", exit_code=settled.exit_status),
         events.of_container(settled, "cleanup"),
     )

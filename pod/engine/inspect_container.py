@@ -81,6 +81,10 @@ def document(engine: Engine, text: str, *, size: bool = False) -> dict[str, Any]
         "Config": _config(container),
         "HostConfig": _host_config(engine, container),
     }
+    from pod.engine.inspect_limits import requested_and_effective
+
+    userns = found["HostConfig"]["UsernsMode"]
+    found.update(requested_and_effective(engine, container, run, userns))
     if size:
         sizes = listing.sizes(engine, [(container.id, container.image_id, bool(config.rootfs))])
         found["SizeRw"], found["SizeRootFs"] = sizes[container.id]
@@ -118,7 +122,6 @@ def _state(engine: Engine, container: Container, run: Run | None) -> dict[str, A
         "CheckpointedAt": times.NEVER,
         "RestoredAt": times.NEVER,
         "StoppedByUser": bool(outcome.get("stopped_by_user")),
-        "LimitsNotApplied": state.get("refused_limits", {}),
     }
 
 

@@ -179,13 +179,18 @@ def _spawn_monitor() -> sockets.Channel:
 
 
 def make_order(
-    engine: Engine, container: Container, *, attach: bool, window: tuple[int, int]
+    engine: Engine,
+    container: Container,
+    *,
+    attach: bool,
+    window: tuple[int, int],
+    starts: bool = True,
 ) -> dict[str, Any]:
-    """What the monitor is told; pod/monitor/main.py describes it."""
+    """What the monitor is told; pod/monitor/main.py describes it. Unless it `starts` now, it is for a later start."""
     config = container.config
     hostname = namefiles.hostname_of(config, container.id)
     generated = namefiles.write(engine, container, hostname)
-    facts, placement = host_facts.collect(engine, container, generated, window)
+    facts, placement = host_facts.collect(engine, container, generated, window, starts=starts)
     document = bundle.runtime_config(config, facts)
     directory = engine.paths.container(container.id)
     runtime = runtime_command(engine, config.runtime)
@@ -214,6 +219,7 @@ def make_order(
             "seccomp_profile": seccomp_document(engine, config, facts) if runtime else None,
             "cgroup": placement.path,
             "cgroup_files": placement.files,
+            "required_limits": placement.asked if config.require_limits else (),
         },
         "maps": maps,
         "user_namespace": facts.joined.get("user"),

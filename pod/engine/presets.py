@@ -64,6 +64,7 @@ def container_preset(settings: Settings) -> ContainerConfig:
         oom_score_adj=given.oom_score_adj,
         privileged=given.privileged,
         read_only=given.read_only,
+        require_limits=given.require_limits,
         shm_size=given.shm_size,
         stop_timeout=settings.engine.stop_timeout,
         timezone=given.tz,

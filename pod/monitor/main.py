@@ -146,6 +146,8 @@ class Watch:
             status, out_of_memory = self.after_exit()
             if not self.wants_restart(status):
                 return status, out_of_memory, ""
+            if out_of_memory:
+                self.tell("oom")
             self.tell("died", exit_code=status)
             self.wait_to_restart()
             if not self.may_restart:

@@ -28,6 +28,7 @@ What `create` gets, the *bundle*, is plain data:
                     May be left out
     cgroup          directory of the container's cgroup, made here; "" for none
     cgroup_files    limits to write there
+    required_limits files of those without which it must not start; may be left out
 """
 
 from __future__ import annotations
@@ -168,7 +169,7 @@ def create(
     pid = 0
     opened: list[int] = []
     try:
-        refused = make_cgroup(cgroup, bundle["cgroup_files"]) if cgroup else {}
+        refused = make_cgroup(bundle) if cgroup else {}
         names = ["stdin", "stdout", "stderr"]
         for entry in bundle["config"]["linux"]["namespaces"]:
             if entry.get("path") and entry["type"] != "user":
@@ -259,11 +260,19 @@ def _end_holder(container: Container) -> None:
         processes.kill_and_reap(container.holder_pid)
 
 
-def make_cgroup(path: str, files: dict[str, str]) -> dict[str, str]:
-    """The container's cgroup with its limits; what could not be set, by file name."""
+def make_cgroup(bundle: dict[str, Any]) -> dict[str, str]:
+    """The container's cgroup with its limits; what could not be set, by file name. Raises LimitsNotApplied."""
+    path, files = bundle["cgroup"], bundle["cgroup_files"]
     wanted = {name.partition(".")[0] for name in files} | {"memory", "pids", "cpu"}
     cgroups.create(path, wanted)
-    return cgroups.set_values(path, files)
+    refused = cgroups.set_values(path, files)
+    for name in bundle.get("required_limits", ()):
+        if name in refused:
+            from pod.spec.resources import LimitsNotApplied
+
+            cgroups.remove(path)
+            raise LimitsNotApplied(bundle["id"][:12], name, refused[name])
+    return refused
 
 
 def _open_namespace(kind: str, path: str) -> int:

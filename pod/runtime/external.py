@@ -70,7 +70,7 @@ def make_container(
     ours, theirs = sockets.pair()
     helper = _Helper(bundle, runtime, run_directory, theirs, streams)
     cgroup = bundle["cgroup"]
-    refused = create.make_cgroup(cgroup, bundle["cgroup_files"]) if cgroup else {}
+    refused = create.make_cgroup(bundle) if cgroup else {}
     child = idmap.start_inside(
         helper.run,
         what="run the OCI runtime",

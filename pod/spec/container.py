@@ -111,6 +111,7 @@ class ContainerConfig(Record):
     resources: Resources = Resources()
     cgroup_parent: str = ""
     cgroups: str = "enabled"  # "disabled" for a container that has no cgroup of its own
+    require_limits: bool = False  # do not start when a limit that was asked for cannot be had
 
     # How it lives and ends
     log: LogConfig = LogConfig()

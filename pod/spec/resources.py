@@ -6,7 +6,7 @@ getrlimit(2); namespaces(7) for which kernel parameter belongs to which namespac
 
 from __future__ import annotations
 
-from pod.base.errors import InvalidValue, UsageError
+from pod.base.errors import InvalidValue, PodError, UsageError
 from pod.base.records import Record
 from pod.base.units import format_number_set, parse_integer, parse_number_set, parse_size
 
@@ -70,6 +70,16 @@ class Resources(Record):
 
 class ResourceConflict(UsageError):
     """Two limits that cannot hold together."""
+
+
+class LimitsNotApplied(PodError):
+    """With --require-limits: the container is not started."""
+
+    def __init__(self, name: str, limits: str, why: str) -> None:
+        super().__init__(
+            f"limits of container '{name}' cannot be applied ({limits}): {why}",
+            hint="leave --require-limits out to start it without them",
+        )
 
 
 def parse_resources(

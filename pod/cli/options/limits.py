@@ -99,6 +99,11 @@ OPTIONS = (
         choices=("default",),
     ),
     Option(
+        ("--require-limits",),
+        "flag",
+        "Fail instead of warning when a limit cannot be applied",
+    ),
+    Option(
         ("--security-opt",),
         "list",
         "Set seccomp=, apparmor=, label=, mask=, unmask=, proc-opts= or no-new-privileges",
@@ -181,6 +186,8 @@ def limit_changes(
         from pod.spec.resources import parse_cgroups
 
         changes["cgroups"] = parse_cgroups(arguments.text("cgroups") or "")
+    if arguments.given("require_limits"):
+        changes["require_limits"] = arguments.flag("require_limits")
     if changes.get("cgroups", base.cgroups) == "disabled":
         _refuse_limits(given, changes)
     return changes
