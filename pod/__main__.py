@@ -8,9 +8,11 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
-    from pod.linux.sockets import Channel
+    from pod.cli.table import Helper
+    from pod.engine.context import Engine
 
 
 def main() -> NoReturn:
@@ -23,10 +25,17 @@ def main() -> NoReturn:
     os._exit(status)
 
 
-def _prefork() -> Channel:
-    from pod.monitor.prefork import prefork
+def _prefork(helper: Helper) -> Callable[[Engine], None]:
+    """Fork what the command will need, as its first act; gives a function that hands it to the engine."""
+    if helper == "monitor":
+        from pod.monitor.prefork import prefork
 
-    return prefork()
+        channel = prefork()
+        return lambda engine: engine.adopt_monitor(channel)
+    from pod.runtime.joiner import Joiner
+
+    joiner = Joiner()
+    return lambda engine: engine.adopt_joiner(joiner)
 
 
 if __name__ == "__main__":

@@ -20,18 +20,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pod.cli.declare import Arguments, Command
-    from pod.linux.sockets import Channel
+    from pod.engine.context import Engine
+
+    Prefork = Callable[[table.Helper], Callable[[Engine], None]]
 
 
 class UnknownCommand(UsageError):
     """There is no command of this name."""
 
 
-def main(argv: list[str], prefork: Callable[[], Channel] | None = None) -> int:
+def main(argv: list[str], prefork: Prefork | None = None) -> int:
     """Do what `argv` (without the program's own name) says, and return the exit status.
 
-    `prefork` is called before a command that starts containers is imported, while the interpreter is still small; the
-    engine gets the monitor to which it returns a channel.
+    `prefork` is called before a command that begins with another process is imported, while the interpreter is still
+    small; what it returns hands that process to the engine.
     """
     _reserve_standard_descriptors()
     try:
@@ -43,7 +45,7 @@ def main(argv: list[str], prefork: Callable[[], Channel] | None = None) -> int:
     return _finish_output(status)
 
 
-def _dispatch(argv: list[str], prefork: Callable[[], Channel] | None) -> int:
+def _dispatch(argv: list[str], prefork: Prefork | None) -> int:
     if "_POD_COMPLETE" in os.environ:
         from pod.cli.completion import answer
 
@@ -60,8 +62,8 @@ def _dispatch(argv: list[str], prefork: Callable[[], Channel] | None) -> int:
     if found is None:
         return _no_command(words)
     name, count = found
-    module, _, _, launches = table.COMMANDS[name]
-    monitor = prefork() if launches and prefork is not None else None
+    module, _, _, helper = table.COMMANDS[name]
+    adopt = prefork(helper) if helper and prefork is not None else None
     command = load_command(module)
     try:
         arguments = parse_command(
@@ -76,8 +78,8 @@ def _dispatch(argv: list[str], prefork: Callable[[], Channel] | None) -> int:
     from pod.cli.engine import open_engine
 
     engine = open_engine(options)
-    if monitor is not None:
-        engine.adopt_monitor(monitor)
+    if adopt is not None:
+        adopt(engine)
     try:
         return command.run(arguments, engine) or 0
     finally:

@@ -9,19 +9,21 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Literal
 
-    Row = tuple[str, str, str, bool]
+    Helper = Literal["monitor", "joiner"]
+    Row = tuple[str, str, str, Helper | Literal[False]]
 
-_LAUNCHES = (
-    True  # starts containers: the entry process may prepare the monitor before anything is imported
-)
+# The process that a command forks before it imports anything, where it will need one.
+_LAUNCHES: Helper = "monitor"
+_JOINS: Helper = "joiner"
 
 COMMANDS: dict[str, Row] = {
-    # name: (module, heading in the help, what it does, whether it launches)
+    # name: (module, heading in the help, what it does, the process it begins with)
     "attach": ("attach", "container", "Attach to a running container", False),
     "create": ("create", "container", "Create a container without starting it", False),
     "diff": ("diff", "container", "Show what a container or image has changed", False),
-    "exec": ("exec", "container", "Run a command in a running container", False),
+    "exec": ("exec", "container", "Run a command in a running container", _JOINS),
     "export": ("export", "container", "Write a container's files as a tar archive", False),
     "init": (
         "init",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pod.engine.configuration import Settings
     from pod.engine.configuration_places import Places
     from pod.linux.sockets import Channel
+    from pod.runtime.joiner import Joiner
     from pod.state.database import Database
     from pod.state.events import Journal
     from storage.rootfs import RootFileSystems
@@ -70,6 +71,7 @@ class Engine:
         self._events: Journal | None = None
         self._store: Store | None = None
         self._monitor: Channel | None = None
+        self._joiner: Joiner | None = None
 
     def as_arguments(self) -> dict[str, Any]:
         """What another process passes to Engine to get the same one."""
@@ -173,6 +175,17 @@ class Engine:
         """That monitor, once; None when there is none, and one has to be started."""
         channel, self._monitor = self._monitor, None
         return channel
+
+    def adopt_joiner(self, joiner: Joiner) -> None:
+        """Remember a joiner that was forked in advance; the next `exec` uses it."""
+        self._joiner = joiner
+
+    def take_joiner(self) -> Joiner:
+        """That joiner, or a new one."""
+        from pod.runtime.joiner import Joiner
+
+        joiner, self._joiner = self._joiner, None
+        return joiner or Joiner()
 
     def tidy(self) -> None:
         """Clean up after commands that were killed, as far as this one has looked there. Never raises."""

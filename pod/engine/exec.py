@@ -12,7 +12,7 @@ from pod.engine import launch, lookup, terminal
 from pod.linux import signals
 from pod.linux.loop import Loop
 from pod.linux.terminal import RawMode, set_window_size
-from pod.runtime import join
+from pod.runtime import joiner as joining
 from pod.spec import bundle
 from pod.state import events
 
@@ -56,8 +56,9 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
             _PASSED_ON
         )  # until they can be passed on: the command may run before we are ready
     try:
-        joiner = join.Joiner(run.state.get("cgroup") or "", options.preserve_fds)
+        joiner = engine.take_joiner()
         try:
+            joiner.prepare(run.state.get("cgroup") or "", options.preserve_fds)
             order = make_order(engine, container, run, options)
         except BaseException:
             joiner.abandon()
@@ -67,7 +68,7 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
             engine.events.append(events.of_container(container, "exec"))
             return 0
         streams = _Streams(options)
-        joined = join.start(order, streams.theirs, joiner)
+        joined = joining.start(order, streams.theirs, joiner)
     except BaseException:
         signals.unblock(_PASSED_ON)
         raise
@@ -117,9 +118,9 @@ def make_order(
     }
 
 
-def _detached(order: dict[str, Any], options: ExecOptions, joiner: join.Joiner) -> None:
+def _detached(order: dict[str, Any], options: ExecOptions, joiner: joining.Joiner) -> None:
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-    joined = join.start(order, (null, null, null), joiner)
+    joined = joining.start(order, (null, null, null), joiner)
     if options.pid_file:
         files.write_atomic(
             options.pid_file, f"{joined.inner_pid}\n".encode(), mode=0o644, sync=False
@@ -160,7 +161,7 @@ class _Streams:
 class _Session:
     """Stay with a joined process: copy what has to be copied, pass signals on, return its status."""
 
-    def __init__(self, joined: join.Joined, pipes: dict[int, int], options: ExecOptions) -> None:
+    def __init__(self, joined: joining.Joined, pipes: dict[int, int], options: ExecOptions) -> None:
         self._joined = joined
         self._has_terminal = joined.terminal_fd >= 0
         self._interactive = options.interactive

@@ -1,8 +1,8 @@
 """Enter a running container with a new process (`pod exec`).
 
-No monitor is needed: the command forks, the child joins all namespaces through a pidfd with one setns(2), forks once
-more to be in the PID namespace, gives up what the container may not have, and becomes the command. Its parent passes
-the exit status on.
+No monitor is needed: the command forks (joiner.py), the child joins all namespaces through a pidfd with one setns(2),
+forks once more to be in the PID namespace, gives up what the container may not have, and becomes the command. Its
+parent passes the exit status on. This is the child's half.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 
 from pod.base import exits, log
-from pod.base.records import Record
 from pod.linux import (
     capabilities,
     cgroups,
@@ -24,101 +23,47 @@ from pod.linux import (
     syscalls,
     terminal,
 )
-from pod.runtime import devices, execute, protocol, rootfs, security, user
+from pod.runtime import devices, execute, joiner, protocol, rootfs, security, user
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 
-_ORDER = "order"
-
-
-class Joined(Record):
-    """A process that was started in a container. `pid` is its parent out here, which ends with the same status."""
-
-    pid: int
-    inner_pid: int  # the process itself, as seen from the caller's PID namespace
-    terminal_fd: int  # the master of its terminal, or -1; the caller closes it
-
-
-class Joiner:
-    """A process that is to join a container, and enters its cgroup ("" for none) while the order is put together.
-
-    Entering takes 10 ms, see cgroups.get_ready_to_move. Whoever has a joiner passes it to `start` or calls `abandon`.
-    """
-
-    def __init__(self, cgroup: str, preserve_fds: int) -> None:
-        self.channel, theirs = sockets.pair()
-        self.pid = processes.fork_raw()
-        if self.pid == 0:
-            self.channel.close()
-            _begin(theirs, cgroup, preserve_fds)
-        theirs.close()
-
-    def abandon(self) -> None:
-        """End the process, which waits for the order or fails soon."""
-        self.channel.close()
-        os.waitpid(self.pid, 0)
-
-
-def start(order: dict[str, Any], streams: tuple[int, int, int], joiner: Joiner) -> Joined:
-    """Start a process in the container. Raises what kept it from running, with exit status 126 or 127 for those.
-
-    `order` is plain data: container_pid, container_started, namespaces (kinds that the container has of its own),
-    process (the OCI `process` object), user, groups, seccomp (path or None), preserve_fds, id, detach. Without a
-    terminal the process gets `streams` as they are.
-    """
-    channel = joiner.channel
+def begin(channel: sockets.Channel) -> NoReturn:
+    """Be a joiner, see joiner.py, in a forked child; never returns."""
     try:
-        joined_pid = namespaces.holder(order["container_pid"])
-        pidfd = os.pidfd_open(joined_pid)
-        try:
-            # Looked at now, it also says that the number above was still that of the process in question.
-            if not processes.is_alive(order["container_pid"], order["container_started"]):
-                raise ProcessLookupError
-            flags = namespaces.differing(joined_pid, order["namespaces"])
-            channel.send(_ORDER, order, flags, fds=(pidfd, *streams))
-        finally:
-            os.close(pidfd)
-        (inner_pid,), _ = protocol.expect(channel, protocol.PID)
-        channel.send(protocol.PLACED)
-        _, fds = protocol.expect(channel, protocol.READY)
-        channel.send(protocol.START, "")
-        protocol.wait_for_exec(channel)
-    except BaseException:
-        joiner.abandon()
-        raise
-    channel.close()
-    return Joined(joiner.pid, inner_pid, fds[0] if fds else -1)
-
-
-def _begin(channel: sockets.Channel, cgroup: str, preserve_fds: int) -> NoReturn:
-    """The forked child, before it knows what to do; never returns."""
-    try:
-        processes.close_descriptors({0, 1, 2, channel.fileno(), *range(3, 3 + preserve_fds)})
-        if cgroup:
-            _enter_cgroup(cgroup)
         if sealed.is_needed():
             os.set_inheritable(channel.fileno(), True)
             sealed.execute(fresh.command("pod.runtime.join", "resume", channel.fileno()))
-        run(channel)
     except BaseException as error:  # noqa: BLE001  the process ends here
         _report(channel, error)
-    os._exit(exits.FAILED)
+        os._exit(exits.FAILED)
+    run(channel)
 
 
 def run(channel: sockets.Channel) -> NoReturn:
-    """Receive the order and carry it out; never returns."""
+    """Receive what to do and do it; never returns."""
     try:
-        kind, message, fds = channel.receive()
-        if not kind:
-            os._exit(exits.FAILED)  # the command has given it up
-        (_, order, flags), (pidfd, *streams) = message, fds
+        cgroups.stay_ready_to_move(channel.fileno())
+        cgroup, preserve_fds = _receive(channel, joiner.CONTAINER)[0]
+        processes.close_descriptors({0, 1, 2, channel.fileno(), *range(3, 3 + preserve_fds)})
+        if cgroup:
+            _enter_cgroup(cgroup)
+        (order, flags), (pidfd, *streams) = _receive(channel, joiner.ORDER)
         _join(channel, pidfd, flags, order, (streams[0], streams[1], streams[2]))
     except BaseException as error:  # noqa: BLE001  the process ends here
         _report(channel, error)
     os._exit(exits.FAILED)
+
+
+def _receive(channel: sockets.Channel, expected: str) -> tuple[list[Any], list[int]]:
+    """The next message. Ends the process when the command has given up what it wanted to start."""
+    kind, message, fds = channel.receive()
+    if not kind:
+        os._exit(exits.FAILED)
+    assert message[0] == expected, f"expected '{expected}', not '{message[0]}'"
+    return message[1:], fds
 
 
 def _report(channel: sockets.Channel, error: BaseException) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from pod.base import exits
 from pod.engine.facts import own_limits
 from pod.linux import capabilities, cgroups, idmap, processes, syscalls
-from pod.runtime import create, external, join
+from pod.runtime import create, external, joiner
 from pod.spec import bundle
 from pod.spec.container import ContainerConfig
 from tests.support.images import busybox_layer
@@ -265,7 +265,7 @@ class _Run:
         }
         ends, ours = _streams(one.terminal)
         try:
-            joined = join.start(order, ends, join.Joiner("", 0))
+            joined = joiner.start(order, ends, joiner.Joiner().prepare("", 0))
         finally:
             for fd in ends:
                 os.close(fd)

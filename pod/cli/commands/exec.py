@@ -72,9 +72,11 @@ def _check_descriptors(count: int) -> None:
 
     for fd in range(3, 3 + count):
         try:
-            os.fstat(fd)
+            is_ours = not os.get_inheritable(fd)
         except OSError as error:
             raise UsageError(f"descriptor {fd} of --preserve-fds is not open") from error
+        if is_ours:
+            raise UsageError(f"descriptor {fd} of --preserve-fds is not open")
 
 
 COMMAND = Command(

@@ -6,8 +6,8 @@ import os
 
 from pod.base import files
 from pod.base.errors import PodError, UsageError
-from pod.runtime import join
 from pod.runtime.command import bundles, shape, states, terminals
+from pod.runtime.joiner import Joiner, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +34,8 @@ def execute(store: States, given: Given) -> int:
     console = given.text("console-socket")
     if process.get("terminal") and detach and not console:
         raise PodError("a detached process with a terminal needs --console-socket PATH")
-    joiner = join.Joiner(_cgroup(saved, given.text("cgroup")), count)
-    joined = join.start(_order(store, saved, config, process, count, detach), (0, 1, 2), joiner)
+    joiner = Joiner().prepare(_cgroup(saved, given.text("cgroup")), count)
+    joined = start(_order(store, saved, config, process, count, detach), (0, 1, 2), joiner)
     if given.text("pid-file"):
         text = str(joined.inner_pid).encode()
         files.write_atomic(given.text("pid-file"), text, mode=0o644, sync=False)

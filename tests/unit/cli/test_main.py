@@ -17,7 +17,7 @@ from pod.base.errors import PodError
 from pod.cli import table
 from pod.cli.declare import Arguments, Command, Option
 from pod.cli.main import main
-from pod.linux import sockets
+from pod.engine.context import Engine
 
 Install = Callable[..., None]
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -37,7 +37,7 @@ def trial(monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
         settings = {"needs_engine": False, "maximum": None, **declared}
         module.COMMAND = Command(run, **settings)  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "pod.cli.commands.trial", module)
-        monkeypatch.setitem(table.COMMANDS, "trial", ("trial", "system", "Try", True))
+        monkeypatch.setitem(table.COMMANDS, "trial", ("trial", "system", "Try", "monitor"))
 
     yield install
     log.set_level(before)
@@ -143,7 +143,7 @@ def test_traceback_of_a_defect_is_shown_on_request(
     assert stderr.endswith("Hint: please report this, with the lines above\n")
 
 
-def test_monitor_can_be_prepared_before_the_command_is_imported(trial: Install) -> None:
+def test_a_process_can_be_prepared_before_the_command_is_imported(trial: Install) -> None:
     order: list[str] = []
 
     def run(arguments: Arguments, engine: None) -> None:
@@ -151,12 +151,12 @@ def test_monitor_can_be_prepared_before_the_command_is_imported(trial: Install) 
 
     trial(run)
 
-    def prefork() -> sockets.Channel:
-        order.append("prefork")
-        return sockets.pair()[0]
+    def prefork(helper: table.Helper) -> Callable[[Engine], None]:
+        order.append(f"fork a {helper}")
+        return lambda engine: None
 
     assert main(["trial"], prefork) == 0
-    assert order == ["prefork", "run"]
+    assert order == ["fork a monitor", "run"]
     order.clear()
     assert main(["version"], prefork) == 0
     assert order == []

@@ -54,11 +54,12 @@ def test_what_is_no_command_is_not_found(typed: str) -> None:
 def test_rows_are_complete() -> None:
     modules = [row[0] for row in table.COMMANDS.values()]
     assert len(set(modules)) == len(modules)
-    for name, (module, heading, summary, launches) in table.COMMANDS.items():
+    helpers = dict.fromkeys(("init", "run", "start", "restart"), "monitor") | {"exec": "joiner"}
+    for name, (module, heading, summary, helper) in table.COMMANDS.items():
         assert module.isidentifier()
         assert heading in _HEADINGS
         assert summary[0].isupper() and not summary.endswith(".") and len(summary) <= 60, name
-        assert launches == (name in ("init", "run", "start", "restart"))
+        assert helper == helpers.get(name, False)
         group = name.partition(" ")[0] if " " in name else None
         assert group is None or group in table.GROUPS
 
