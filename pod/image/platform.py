@@ -82,7 +82,7 @@ def parse_platform(text: str) -> Platform:
     """
     parts = text.split("/")
     if len(parts) > 3 or not all(part and _ALLOWED.issuperset(part) for part in parts):
-        raise InvalidValue("platform", text, "it must look like linux/amd64 or linux/arm/v7")
+        raise InvalidValue("--platform", text, "it must look like linux/amd64 or linux/arm/v7")
     host = host_platform()
     if len(parts) == 1 and parts[0].lower() in ("linux", "local"):
         return host

@@ -38,14 +38,14 @@ _OTHER_NAMES = {"CLD": SIGCHLD, "POLL": NUMBERS["SIGIO"], "STKFLT": 16}
 class UnknownSignal(PodError):
     """Neither a number nor a name of a signal."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, option: str = "") -> None:
         super().__init__(
-            f"signal '{text}' does not exist",
+            f"signal '{text}'{option and f' of {option}'} does not exist",
             hint="use a name such as TERM or SIGTERM, or a number (kill -l)",
         )
 
 
-def parse(text: str) -> int:
+def parse(text: str, option: str = "") -> int:
     """The number of "TERM", "SIGTERM", "RTMIN+3" or "15"; upper or lower case. 0, the probe, is not a signal here."""
     word = text.strip().upper().removeprefix("SIG")
     base, offset = word, ""
@@ -62,7 +62,7 @@ def parse(text: str) -> int:
         number = _shifted(number, sign, offset)
         lowest, highest = NUMBERS["SIGRTMIN"], _HIGHEST
     if not number or not lowest <= number <= highest:
-        raise UnknownSignal(text)
+        raise UnknownSignal(text, option)
     return number
 
 

@@ -127,16 +127,24 @@ def parse_id_mapping(text: str, option: str) -> IdMapping:
     fields = rest.split(":")
     if len(fields) not in {2, 3}:
         raise InvalidValue(option, text, "CONTAINER_ID:FROM_ID[:COUNT], such as 0:1:65536")
-    count = parse_integer(fields[2], option, 1, HIGHEST_ID) if len(fields) == 3 else 1
     outside = fields[1].removeprefix("@")
-    only = {frozenset("u"): "u", frozenset("g"): "g"}.get(frozenset(marks) - {"+"}, "")
+    try:
+        count = parse_integer(fields[2], option, 1, HIGHEST_ID) if len(fields) == 3 else 1
+        first = parse_integer(fields[0], option, 0, HIGHEST_ID + 1 - count)
+        start = parse_integer(outside, option, 0, HIGHEST_ID + 1 - count)
+    except InvalidValue as error:
+        raise InvalidValue(
+            option,
+            text,
+            f"CONTAINER_ID:FROM_ID[:COUNT] are numbers up to {HIGHEST_ID}, the sums too",
+        ) from error
     return IdMapping(
-        parse_integer(fields[0], option, 0, HIGHEST_ID + 1 - count),
-        parse_integer(outside, option, 0, HIGHEST_ID + 1 - count),
+        first,
+        start,
         count,
         extends="+" in marks,
         on_host=outside != fields[1],
-        only=only,
+        only={frozenset("u"): "u", frozenset("g"): "g"}.get(frozenset(marks) - {"+"}, ""),
     )
 
 

@@ -17,7 +17,7 @@ def kill_containers(arguments: Arguments, engine: Engine) -> int:
     from pod.linux import signals
     from pod.state import containers
 
-    number = signals.parse(arguments.text("signal") or "")
+    number = signals.parse(arguments.text("signal") or "", "--signal")
     names = select.chosen(arguments, engine, default=lambda it: it.is_running)
 
     def do(name: str) -> str:

@@ -113,7 +113,7 @@ def lifetime_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, A
     if arguments.given("stop_signal"):
         from pod.linux.signals import parse
 
-        parse(arguments.text("stop_signal") or "")
+        parse(arguments.text("stop_signal") or "", "--stop-signal")
         changes["stop_signal"] = arguments.text("stop_signal")
     for option, field in (("stop_timeout", "stop_timeout"), ("timeout", "timeout")):
         number = arguments.number(option)

@@ -163,6 +163,7 @@ def limit_changes(
 
         changes["add_capabilities"] = parse_capabilities(arguments.texts("cap_add"), "--cap-add")
         changes["drop_capabilities"] = parse_capabilities(arguments.texts("cap_drop"), "--cap-drop")
+        _check_capabilities(changes["add_capabilities"], changes["drop_capabilities"])
     if arguments.given("security_opt"):
         from pod.spec.security import parse_security_options
 
@@ -223,6 +224,16 @@ _FIELDS = {
     "cpus": ("cpu_quota", "cpu_period"),
     "memory": ("memory", "memory_swap"),
 }
+
+
+def _check_capabilities(added: tuple[str, ...], dropped: tuple[str, ...]) -> None:
+    """Nothing can be given and taken away. ALL is what single ones are excepted from."""
+    for name in added:
+        if name in dropped:
+            word = name.removeprefix("CAP_")
+            from pod.base.errors import UsageError
+
+            raise UsageError(f"--cap-add {word} and --cap-drop {word} exclude each other")
 
 
 def _refuse_limits(given: dict[str, Any], changes: dict[str, Any]) -> None:

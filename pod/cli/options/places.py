@@ -215,10 +215,12 @@ def _mounts(arguments: Arguments) -> list[Mount]:
 
 def check_namespaces(arguments: Arguments, config: ContainerConfig) -> None:
     """Refuse what the chosen namespaces make impossible."""
-    if config.uts.mode == "host" and arguments.given("hostname"):
-        raise UsageError("--hostname excludes --uts=host: the name would be that of the host")
-    if config.uts.mode == "host" and arguments.given("domainname"):
-        raise UsageError("--domainname excludes --uts=host: the name would be that of the host")
+    for option in ("hostname", "domainname"):
+        if config.uts.mode in {"host", "container", "ns"} and arguments.given(option):
+            owner = "the host" if config.uts.mode == "host" else "the namespace's owner"
+            raise UsageError(
+                f"--{option} excludes --uts={config.uts}: the name would be that of {owner}"
+            )
     if config.ipc.mode in {"host", "none", "container", "ns"} and arguments.given("shm_size"):
         raise UsageError(
             f"--shm-size excludes --ipc={config.ipc.mode}: the container has no /dev/shm of its own"

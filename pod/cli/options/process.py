@@ -157,12 +157,12 @@ def process_changes(
         "annotation": ("annotations", lambda it: {**base.annotations, **_annotations(it)}),
         "attach": ("attach", _attach),
         "entrypoint": ("entrypoint", _entrypoint),
-        "env_merge": ("merged_environment", lambda it: tuple(it.texts("env_merge"))),
+        "env_merge": ("merged_environment", _merges),
         "unsetenv": ("unset_environment", lambda it: tuple(it.texts("unsetenv"))),
         "unsetenv_all": ("unset_all_environment", lambda it: it.flag("unsetenv_all")),
         "group_add": ("groups", _groups),
         "hostname": ("hostname", _hostname),
-        "domainname": ("domainname", lambda it: it.text("domainname")),
+        "domainname": ("domainname", _domainname),
         "group_entry": ("group_entry", _group_entry),
         "hostuser": ("host_users", _host_users),
         "init": ("init", lambda it: it.flag("init")),
@@ -179,6 +179,8 @@ def process_changes(
             changes[field] = read(arguments)
     if arguments.given("label") or arguments.given("label_file"):
         changes["labels"] = _labels(arguments)
+    if arguments.flag("init") and changes.get("systemd") == "always":
+        raise UsageError("--init excludes --systemd=always: systemd is an init of its own")
     if not arguments.flag("passwd"):
         if arguments.given("passwd_entry"):
             raise UsageError("--passwd=false excludes --passwd-entry")
@@ -304,6 +306,18 @@ def _hostname(arguments: Arguments) -> str:
     from pod.spec.hosts import parse_hostname
 
     return parse_hostname(arguments.text("hostname") or "")
+
+
+def _domainname(arguments: Arguments) -> str:
+    from pod.spec.hosts import parse_hostname
+
+    return parse_hostname(arguments.text("domainname") or "", "--domainname")
+
+
+def _merges(arguments: Arguments) -> tuple[str, ...]:
+    texts = tuple(arguments.texts("env_merge"))
+    environment.merge_environment({}, (), merges=texts)  # for its checks
+    return texts
 
 
 def _systemd(arguments: Arguments) -> str:
