@@ -292,6 +292,11 @@ def is_own_map(uids: IdMap, gids: IdMap) -> bool:
     return os.geteuid() == 0 and (uids, gids) == (own_map("uid"), own_map("gid"))
 
 
+def is_initial() -> bool:
+    """Whether this process is root of the machine, not of a user namespace below."""
+    return os.geteuid() == 0 and own_map("uid") == ((0, 0, 4294967295),)
+
+
 def become_root(*, keep_groups: bool = False) -> None:
     """Take id 0 of the user namespace. Supplementary groups go, where the map allows it, unless `keep_groups`.
 

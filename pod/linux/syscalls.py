@@ -111,6 +111,8 @@ _SYS_OPENAT2 = 437
 _SYS_MOUNT_SETATTR = 442
 _SYS_CLOSE_RANGE = 436
 
+# Not asked again later: personality(2) can give it another name.
+_MACHINE = os.uname().machine
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -128,7 +130,7 @@ def _check(result: int, path: str | None = None) -> int:
 
 
 def _number(table: dict[str, int]) -> int:
-    return table[os.uname().machine]
+    return table[_MACHINE]
 
 
 _syscall = _libc["syscall"]

@@ -57,24 +57,29 @@ def parse_document(data: bytes, origin: str) -> Any:
 def read_config(directory: str, path: str = "") -> dict[str, Any]:
     """config.json of a bundle, or another file: checked, with the paths that it names made absolute."""
     path = os.path.join(directory, path or "config.json")
-    document = shape.checked(read_document(path), shape.CONFIG, "")
+    document: dict[str, Any] = shape.checked(read_document(path), shape.CONFIG, "")
     shape.require(
         document, "ociVersion", "root.path", "process.cwd", "process.args", "process.user", "linux"
     )
     if not document["ociVersion"].startswith("1."):
         raise PodError(f"version '{document['ociVersion']}' of the specification is not known")
-    document["root"]["path"] = os.path.join(directory, document["root"]["path"])
+    complete(document, directory)
     if not os.path.isdir(document["root"]["path"]):
         raise PodError(
             f"the root file system '{document['root']['path']}' does not exist or is no directory"
         )
+    return document
+
+
+def complete(document: dict[str, Any], directory: str) -> None:
+    """Check what the shape of a configuration cannot say, and make its paths absolute."""
+    document["root"]["path"] = os.path.join(directory, document["root"]["path"])
     document["mounts"] = [
         _mount(entry, number, directory) for number, entry in enumerate(document.get("mounts", []))
     ]
     _complete_hooks(document)
     check_process(document["process"])
-    _check_linux(document["linux"])
-    return dict(document)
+    _check_linux(document)
 
 
 def check_process(process: dict[str, Any]) -> None:
@@ -166,7 +171,8 @@ def _complete_hooks(document: dict[str, Any]) -> None:
         document["hooks"] = hooks
 
 
-def _check_linux(linux: dict[str, Any]) -> None:
+def _check_linux(document: dict[str, Any]) -> None:
+    linux = document["linux"]
     kinds = [entry.get("type") for entry in linux.setdefault("namespaces", [])]
     if None in kinds or len(set(kinds)) != len(kinds):
         raise shape.InvalidDocument("'linux.namespaces' has a kind twice, or an entry without one")
@@ -190,10 +196,8 @@ def _check_linux(linux: dict[str, Any]) -> None:
         raise Unsupported("'linux.personality.flags'", "the specification defines none")
     if linux.get("intelRdt"):
         raise Unsupported("'linux.intelRdt'", "only root can assign cache and memory bandwidth")
-    for kind, shared in (("uts", ("hostname", "domainname")),):
-        if kind not in own:
-            for name in shared:
-                linux.pop(name, None)
+    if "uts" not in own and (document.get("hostname") or document.get("domainname")):
+        raise shape.InvalidDocument("'hostname' and 'domainname' need a UTS namespace of its own")
     for name in linux.get("sysctl", ()):
         if ".." in name.split("/") or not name:
             raise shape.InvalidDocument(f"'linux.sysctl' has '{name}', which is no parameter")

@@ -8,7 +8,7 @@ import time
 
 from pod.base import files, log
 from pod.base.errors import PodError
-from pod.linux import cgroups, seccomp, sockets, syscalls
+from pod.linux import cgroups, idmap, seccomp, sockets, syscalls
 from pod.runtime import create, hooks
 from pod.runtime.command import bundles, readiness, states, terminals
 
@@ -155,10 +155,13 @@ def _finish(
     listener: sockets.Listener,
 ) -> None:
     """From the namespaces to a process that waits; the container is ended when that fails."""
-    if container.refused_limits:
-        create.kill(container)
-        name, why = next(iter(container.refused_limits.items()))
-        raise PodError(f"limit '{name}' cannot be applied: {why}")
+    for name, why in container.refused_limits.items():
+        message = f"limit '{name}' cannot be applied: {why}"
+        if idmap.is_initial():
+            create.kill(container)
+            raise PodError(message)
+        # What is not delegated to an ordinary user is left out, as crun does; engines ask for limits by themselves.
+        log.warning(message)
 
     def run_hooks() -> str:
         state = json.dumps(store.document(saved, "creating"))

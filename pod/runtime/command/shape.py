@@ -24,6 +24,13 @@ class Each:
         self.value = value
 
 
+class Whole:
+    """An object of which no name may be missing."""
+
+    def __init__(self, **names: Any) -> None:
+        self.names = names
+
+
 class OneOf:
     """A string out of a list."""
 
@@ -99,10 +106,10 @@ PROCESS: dict[str, Any] = {
     },
 }
 
-_MAPPING = {"containerID": _ID, "hostID": _ID, "size": Number(1, 2**32 - 1)}
+_MAPPING = Whole(containerID=_ID, hostID=_ID, size=Number(1, 2**32 - 1))
 _HOOK = {"path": Path(), "args": [str], "env": [str], "timeout": Number(1, 2**31 - 1)}
-_WEIGHT = {"major": _UINT32, "minor": _UINT32, "weight": _UINT16, "leafWeight": _UINT16}
-_RATE = {"major": _UINT32, "minor": _UINT32, "rate": _UINT64}
+_WEIGHT = Whole(major=_UINT32, minor=_UINT32, weight=_UINT16)
+_RATE = Whole(major=_UINT32, minor=_UINT32, rate=_UINT64)
 
 RESOURCES: dict[str, Any] = {
     "devices": [
@@ -244,6 +251,12 @@ def checked(value: Any, shape: Any, where: str) -> Any:
             for name, inner in shape.items()
             if value.get(name) is not None
         }
+    if isinstance(shape, Whole):
+        found = checked(value, shape.names, where)
+        for name in shape.names:
+            if name not in found:
+                raise InvalidDocument(f"'{where}.{name}' is missing")
+        return found
     if isinstance(shape, list):
         _expect(value, list, "a list", where)
         return [checked(entry, shape[0], f"{where}[{index}]") for index, entry in enumerate(value)]
