@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import struct
 
 from storage.overlayfs import OWNER_XATTR, is_own_xattr
 
@@ -19,6 +20,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK = 1 << 30
+_REVISION_3 = 0x03000000  # struct vfs_ns_cap_data, linux/capability.h
 
 
 def copy_merged(source: MergedDirectory, target_fd: int) -> None:
@@ -180,6 +182,14 @@ def without_root_id(capability: bytes) -> bytes:
     if len(capability) == 24 and capability[3] == 3:
         return capability[:3] + b"\x02" + capability[4:20]
     return capability
+
+
+def for_root(capability: bytes, root: int) -> bytes:
+    """File capabilities for a namespace whose root is the id `root` here; capabilities(7), "versioning"."""
+    if root == 0 or len(capability) != 20:
+        return capability
+    (magic,) = struct.unpack_from("<I", capability)
+    return struct.pack("<I", _REVISION_3 | magic & 1) + capability[4:] + struct.pack("<I", root)
 
 
 def _own_owner(fd: int) -> bytes | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import stat
-import struct
 
 from pod.base import faults, files
 from pod.linux import processes
@@ -30,7 +29,6 @@ _MOST_WORKERS = 4
 _CAPABILITY = "security.capability"
 _OPAQUE = frozenset({"user.overlay.opaque", "trusted.overlay.opaque"})
 _WHITEOUTS = frozenset({"user.overlay.whiteout", "trusted.overlay.whiteout"})
-_REVISION_3 = 0x03000000  # struct vfs_ns_cap_data, linux/capability.h
 
 
 def make(store: Store, forms: list[Form]) -> None:
@@ -208,7 +206,7 @@ class _Whole:
             if name in self.left_out:
                 continue
             if name == _CAPABILITY:
-                value = _for_root(os.getxattr(source, name), self._capability_root)
+                value = copying.for_root(os.getxattr(source, name), self._capability_root)
             elif name.startswith(("user.", "trusted.overlay.")):
                 value = os.getxattr(source, name)
             else:
@@ -267,11 +265,3 @@ def _is_whiteout(name: str, status: os.stat_result, directory_fd: int) -> bool:
         return False
     path = f"/proc/self/fd/{directory_fd}/{name}"
     return any(name in _WHITEOUTS for name in os.listxattr(path, follow_symlinks=False))
-
-
-def _for_root(capability: bytes, root: int) -> bytes:
-    """File capabilities for a namespace whose root is the id `root` here; capabilities(7), "versioning"."""
-    if root == 0 or len(capability) != 20:
-        return capability
-    (magic,) = struct.unpack_from("<I", capability)
-    return struct.pack("<I", _REVISION_3 | magic & 1) + capability[4:] + struct.pack("<I", root)

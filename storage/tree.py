@@ -240,7 +240,7 @@ class _TreeWriter:
 
     def add_root(self, fd: int) -> None:
         status = os.fstat(fd)
-        self._tar.add(b".", status, owner=self._owner(status, fd), xattrs=_xattrs(fd))
+        self._tar.add(b".", status, owner=self._owner(status, fd), xattrs=portable_xattrs(fd))
 
     def add(self, path: str, item: Item) -> None:
         name, status = os.fsencode(path), item.status
@@ -264,7 +264,7 @@ class _TreeWriter:
         if owner is not None or self._ids is None:
             return owner
         uid, gid = (
-            _inside(extents, number)
+            inside(extents, number)
             for extents, number in zip(self._ids, (status.st_uid, status.st_gid), strict=True)
         )
         return uid, gid, stat.S_IMODE(status.st_mode)
@@ -277,7 +277,7 @@ class _TreeWriter:
                 name,
                 status,
                 owner=self._owner(status, fd),
-                xattrs=_xattrs(fd),
+                xattrs=portable_xattrs(fd),
                 source_fd=fd,
             )
         finally:
@@ -287,7 +287,7 @@ class _TreeWriter:
 _NOBODY = 65534
 
 
-def _inside(extents: IdMap, number: int) -> int:
+def inside(extents: IdMap, number: int) -> int:
     """The id in the container of an intermediate one; one that it does not have is nobody."""
     for inside, intermediate, count in extents:
         if intermediate <= number < intermediate + count:
@@ -295,7 +295,7 @@ def _inside(extents: IdMap, number: int) -> int:
     return _NOBODY
 
 
-def _xattrs(fd: int) -> dict[str, bytes]:
+def portable_xattrs(fd: int) -> dict[str, bytes]:
     """The attributes for an archive: file capabilities without the id of a root, who is another one elsewhere."""
     found = copying.image_xattrs(fd)
     name = "security.capability"

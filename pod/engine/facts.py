@@ -76,7 +76,7 @@ def collect(
         default_sysctls=dict(parse_sysctl(text) for text in settings.default_sysctls),
         joined=joined,
         files=files,
-        image_layers=_image_layers(engine, config),
+        image_layers=image_layers(engine, config),
         devices=_devices(config),
         device_numbers=device_numbers(config.resources),
         cgroup=placement.path,
@@ -247,7 +247,7 @@ def device_numbers(resources: Resources) -> dict[str, str]:
     return numbers
 
 
-def _image_layers(engine: Engine, config: ContainerConfig) -> dict[str, tuple[str, ...]]:
+def image_layers(engine: Engine, config: ContainerConfig) -> dict[str, tuple[str, ...]]:
     """The layer directories, topmost first, of the images that are mounted."""
     found = {}
     for mount in config.mounts:

@@ -205,14 +205,23 @@ def run_inside(
     maps: tuple[IdMap, IdMap] | None = None,
     keep: Iterable[int] = (),
     namespaces: int = CLONE_NEWNS,
+    keep_groups: bool = False,
 ) -> Any:
     """Call `function` as root of a new user namespace with the given maps, in a child; its result.
 
     Files created there have subordinate owners; the caller's files belong to root. `keep` are the descriptors that the
-    child may use. The result must be plain values; exceptions are raised here again. As the real root, when the maps
+    child may use. With `keep_groups` it keeps the caller's supplementary groups, for files of the host. The result must
+    be plain values; exceptions are raised here again. As the real root, when the maps
     are its own, no user namespace is made.
     """
-    return start_inside(function, what=what, maps=maps, keep=keep, namespaces=namespaces).result()
+    return start_inside(
+        function,
+        what=what,
+        maps=maps,
+        keep=keep,
+        namespaces=namespaces,
+        keep_groups=keep_groups,
+    ).result()
 
 
 def start_inside(
@@ -222,6 +231,7 @@ def start_inside(
     maps: tuple[IdMap, IdMap] | None = None,
     keep: Iterable[int] = (),
     namespaces: int = CLONE_NEWNS,
+    keep_groups: bool = False,
 ) -> processes.Child:
     """As run_inside, but return the running child; the caller collects its result."""
     from pod.linux import syscalls  # heavy (ctypes); before the fork
@@ -239,7 +249,7 @@ def start_inside(
         if os.read(mapped_read, 1) != b"m":
             os._exit(1)  # the parent failed and says why
         os.close(mapped_read)
-        become_root()
+        become_root(keep_groups=keep_groups)
         return _unshare_and_call(namespaces, function)
 
     child = processes.fork(inside, what=what, keep={ready_write, mapped_read, *keep})

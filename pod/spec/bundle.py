@@ -246,6 +246,16 @@ def _mounts(config: ContainerConfig, facts: Facts) -> list[RuntimeMount]:
     return [*entries, *own]
 
 
+def lasting_mounts(config: ContainerConfig, facts: Facts) -> list[RuntimeMount]:
+    """Those of the user's mounts that there is something in while the container does not run; outer ones first."""
+    entries = [
+        _mount(mount, number, facts)
+        for number, mount in enumerate(config.mounts)
+        if mount.kind in {"bind", "volume", "image"}
+    ]
+    return sorted(entries, key=lambda entry: entry["destination"].rstrip("/").count("/"))
+
+
 def _entry(destination: str, kind: str, source: str, options: Iterable[str]) -> RuntimeMount:
     return {"destination": destination, "type": kind, "source": source, "options": list(options)}
 

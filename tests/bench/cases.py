@@ -7,6 +7,7 @@ time.
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import statistics
 import time
@@ -23,6 +24,7 @@ CONTAINERS_LISTED = 200
 FEW_CONTAINERS, MANY_CONTAINERS = 10, 1000
 STARTED_AT_ONCE = 4
 DETACHED_STARTS = 30
+COPIED_FILES = 20_000
 STATS_CONTAINERS = 30
 IDLE_CONTAINERS = 10
 IDLE_SECONDS = 8.0  # then a monitor has settled
@@ -155,6 +157,34 @@ def lifecycle(engine: Engine) -> dict[str, float]:
     total += timed(engine, "stop", "-t", "0", "it")
     total += timed(engine, "rm", "it")
     return {"lifecycle": total}
+
+
+def prepare_copy(engine: Engine) -> None:
+    """A tree beside the engine's root, and a container."""
+    for number in range(COPIED_FILES):
+        directory = os.path.join(tree_beside(engine), f"{number // 200:03}")
+        os.makedirs(directory, exist_ok=True)
+        with open(os.path.join(directory, f"{number}.txt"), "w") as file:
+            file.write(f"{number}\n" * (number % 500))
+    prepare_exec(engine)
+
+
+def copy(engine: Engine) -> dict[str, float]:
+    tree = tree_beside(engine)
+    into = timed(engine, "cp", tree, "target:/tree")
+    out = timed(engine, "cp", "target:/tree", f"{tree}.back")
+    shutil.rmtree(f"{tree}.back")
+    engine("exec", "target", "rm", "-r", "/tree")
+    return {"cp-in": into, "cp-out": out}
+
+
+def finish_copy(engine: Engine) -> None:
+    engine.clean()
+    shutil.rmtree(tree_beside(engine))
+
+
+def tree_beside(engine: Engine) -> str:
+    return os.path.join(os.path.dirname(engine.root), f"tree-{os.path.basename(engine.root)}")
 
 
 def prepare_lists(engine: Engine) -> None:
@@ -319,6 +349,16 @@ CASES = (
         {"stats": Measure(f"`stats --no-stream` of {STATS_CONTAINERS} containers", 0.30)},
         stats,
         prepare=prepare_stats,
+    ),
+    Case(
+        {
+            "cp-in": Measure(f"`cp` of {COPIED_FILES} small files into a container", 1.0),
+            "cp-out": Measure("`cp` of them out of it", 1.0),
+        },
+        copy,
+        prepare=prepare_copy,
+        finish=finish_copy,
+        slow=True,
     ),
     Case({"lifecycle": Measure("create + start + stop -t 0 + rm", 0.40)}, lifecycle),
     Case(
