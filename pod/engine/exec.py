@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pod.state.reconcile import Run
 
 _READ_BYTES = 32 * 1024
-_PASSED_ON = (signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT)
+_PASSED_ON = signals.ENDING
 
 
 class ExecOptions(Record):

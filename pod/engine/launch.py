@@ -89,6 +89,8 @@ def let_go(
                 channel.send(monitor.RESIZE, *window)
             channel.send(monitor.LET_GO, attach)
             _check_report(channel.receive(), container)
+            if attach:
+                signals.block(signals.ENDING)
         except BaseException:
             channel.close()
             _end_monitor(run_directory)
@@ -111,6 +113,8 @@ def _start_monitor(engine: Engine, container: Container, order: dict[str, Any]) 
         report = channel.receive()
         has_failed = _is_error(report)
         _check_report(report, container)
+        if order["attach"]:
+            signals.block(signals.ENDING)  # until terminal.Attachment passes them on
         statuses = ("init", "start", "attach") if order["attach"] else ("init", "start")
         engine.events.append(*[events.of_container(container, status) for status in statuses])
         faults.step("launch: reported")

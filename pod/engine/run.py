@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
-from pod.base import exits, files
+from pod.base import exits, faults, files
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.engine import create, finish, images, launch, remove, start, terminal
 from pod.engine.client import send
 from pod.spec import monitor
+from pod.state import reconcile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,6 +156,7 @@ def see_through(
     """
     config = container.config
     streams = config.attach or ("stdin", "stdout", "stderr")
+    faults.step("attach: connected")
     try:
         terminal.send_message(channel, monitor.FINISHING)
         outcome = terminal.Attachment(
@@ -182,7 +184,7 @@ def see_through(
 
 def _passing_on(engine: Engine, container: Container) -> Callable[[int], None]:
     def pass_on(number: int) -> None:
-        run = finish.read_run(engine, container)
+        run = reconcile.read_run(engine.paths.run(container.id))
         if run.has_processes:
             send(run, number)
 

@@ -153,6 +153,7 @@ class Attachment:
         if self._on_signal is not None:
             watched += _PROXIED
         wakeup = signals.Wakeup(watched)
+        signals.unblock(signals.ENDING)
         self._loop.watch(wakeup.fileno(), lambda _: self._take_signals(wakeup))
         self._channel.set_blocking(False)
         self._loop.watch(self._channel.fileno(), self._channel_ready)

@@ -30,6 +30,12 @@ SIGPIPE = NUMBERS["SIGPIPE"]
 SIGQUIT = NUMBERS["SIGQUIT"]
 SIGTERM = NUMBERS["SIGTERM"]
 SIGWINCH = NUMBERS["SIGWINCH"]
+ENDING = (
+    SIGINT,
+    SIGTERM,
+    SIGHUP,
+    SIGQUIT,
+)  # what a person or a closing terminal ends a program with
 _HIGHEST = NUMBERS["SIGRTMAX"]
 # Synonyms, and what Python names from 3.11 on; numbers as on all architectures that pod knows, signal(7).
 _OTHER_NAMES = {"CLD": SIGCHLD, "POLL": NUMBERS["SIGIO"], "STKFLT": 16}

@@ -155,7 +155,7 @@ def _out_of_the_way(streams: tuple[int, int, int]) -> list[int]:
 
 def _pass_status_on(pid: int) -> NoReturn:
     """Wait for the process and end as it did. Whoever signals us from outside signals the process itself instead."""
-    signals.ignore([signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT])
+    signals.ignore(signals.ENDING)
     processes.close_descriptors(())
     _, status = os.waitpid(pid, 0)
     os._exit(exits.from_wait_status(status))

@@ -58,7 +58,7 @@ def _become_joiner(channel: sockets.Channel) -> NoReturn:
         from pod.linux import signals
 
         # A key on the terminal is for the command, which passes it on, and not for those who prepare it.
-        signals.block((signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT))
+        signals.block(signals.ENDING)
         from pod.runtime import join
 
         join.begin(channel)

@@ -390,6 +390,26 @@ def test_an_interrupted_start_leaves_nothing_running(
         assert state(pod, "a") == "created"
 
 
+@pytest.mark.parametrize("command", ["run", "start"])
+def test_an_interrupt_after_the_start_is_for_the_container(pod: Engine, command: str) -> None:
+    """ctrl-c when the container runs and the command does not listen to signals yet: it does not leave it there."""
+    env = {
+        "POD_TEST_KILL_AT": "attach: connected",
+        "POD_TEST_KILL_WITH": str(int(signal.SIGINT)),
+    }
+    script = "trap 'exit 7' INT; echo ready; while true; do sleep 0.05; done"
+    words = ("--network", "none", "--name", "a", "busybox", "sh", "-c", script)
+    if command == "start":
+        pod("create", *words)
+        words = ("-a", "a")
+    with pod.spawn(command, *words, env=env) as process:
+        # The kernel drops it when process 1 has no handler yet; what counts is that we are still with it.
+        assert process.stdout is not None and process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 7
+    assert state(pod, "a") == "exited"
+
+
 def test_a_file_for_the_process_id_that_cannot_be_written(pod: Engine, tmp_path: Path) -> None:
     """Nothing runs then; the leak check would see it."""
     path = str(tmp_path / "no" / "such" / "file")

@@ -24,6 +24,7 @@ PARTS = {
     "monitor beside the container": ["container ready", "network up", "started"],
     "monitor after the container": ["ended", "exit file", "told"],
     "init": ["mapped", "forked", "placed", "mounted", "started"],
+    "attach": ["connected"],
     "finish": ["seen", "row"],
     "stop": ["said", "signalled", "ended"],
     "remove": ["row", "files"],
