@@ -36,9 +36,12 @@ class Record:
     `nested` names the fields that hold other records, or tuples of them, so that `from_json` can build them:
 
             nested: ClassVar = {"ports": Port}
+
+    A path such as "pod.spec.health.HealthConfig" in the class's place is imported when the first document has the
+    field: for what few documents have.
     """
 
-    nested: ClassVar[Mapping[str, type[Record]]] = {}
+    nested: ClassVar[Mapping[str, type[Record] | str]] = {}
     _fields: ClassVar[tuple[str, ...]] = ()
     _names: ClassVar[frozenset[str]] = frozenset()
     _defaults: ClassVar[dict[str, Any]] = {}
@@ -113,13 +116,21 @@ class Record:
         for name in cls._fields:
             if name not in document:
                 continue
-            value, kind = document[name], cls.nested.get(name)
+            value, kind = document[name], _class_of(cls.nested.get(name))
             if isinstance(value, list):
                 value = tuple(kind.from_json(item) if kind else _frozen(item) for item in value)
             elif kind is not None and value is not None:
                 value = kind.from_json(value)
             values[name] = value
         return cls(**values)
+
+
+def _class_of(kind: type[Record] | str | None) -> type[Record] | None:
+    if not isinstance(kind, str):
+        return kind
+    module, _, name = kind.rpartition(".")
+    found: type[Record] = getattr(__import__(module, fromlist=(name,)), name)
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -29,7 +29,7 @@ ABSENT = {
     "buildx": _LATER,
     **dict.fromkeys(
         (
-            "artifact auto-update build commit compose config generate healthcheck kube login "
+            "artifact auto-update build commit compose config generate kube login "
             "logout manifest mount network play pod push quadlet search secret service stack umount unmount "
         ).split(),
         _LATER,

@@ -85,6 +85,12 @@ COMMANDS: dict[str, Row] = {
         False,
     ),
     "container prune": ("container_prune", "container", "Remove all stopped containers", False),
+    "healthcheck run": (
+        "healthcheck_run",
+        "healthcheck",
+        "Check the health of a container now",
+        False,
+    ),
     "image diff": ("image_diff", "image", "Show what an image has changed", False),
     "image exists": ("image_exists", "image", "Tell whether an image exists", False),
     "image inspect": ("image_inspect", "image", "Show everything about images", False),
@@ -112,6 +118,7 @@ COMMANDS: dict[str, Row] = {
 
 GROUPS = {
     "container": "Manage containers",
+    "healthcheck": "Check the health of containers",
     "image": "Manage images",
     "volume": "Manage volumes",
     "system": "Manage pod itself",

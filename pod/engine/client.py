@@ -60,9 +60,21 @@ class Client:
     def _wait_for_note(self, timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds
         while self._channel is not None and self.exit_status is None:
-            message = self._receive(deadline)
-            if not message or message[0] == monitor.NOTED:
+            answer = self._receive(deadline)
+            if not answer or answer[0] == monitor.NOTED:
                 return
+
+    def wait_for_health(self, wanted: list[str], timeout_seconds: float | None) -> bool:
+        """Wait until the monitor says that the health is one of these; False at the end, or when the time is over."""
+        self.send(monitor.HEALTH)
+        deadline = float("inf") if timeout_seconds is None else time.monotonic() + timeout_seconds
+        while self._channel is not None and self.exit_status is None:
+            message = self._receive(deadline)
+            if not message:
+                return False
+            if message[0] == monitor.HEALTH and message[1] in wanted:
+                return True
+        return False
 
     def _receive(self, deadline: float) -> tuple[object, ...]:
         """The next message; () when the time is over first. At the end of the connection ("",), and it is closed."""

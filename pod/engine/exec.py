@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.engine.context import Engine
+    from pod.spec.bundle import Facts
     from pod.state.containers import Container
     from pod.state.reconcile import Run
 
@@ -89,9 +90,20 @@ def make_order(
     engine: Engine, container: Container, run: Run, options: ExecOptions
 ) -> dict[str, Any]:
     """What runtime/join.py gets."""
-    config = container.config
     window = terminal.own_window() if options.terminal else (0, 0)
     facts, _ = host_facts.collect(engine, container, {}, window, starts=False)
+    return {
+        **join_order(engine, container, facts, options),
+        "container_pid": run.pid,
+        "container_started": run.state["pid_started"],
+    }
+
+
+def join_order(
+    engine: Engine, container: Container, facts: Facts, options: ExecOptions
+) -> dict[str, Any]:
+    """The same without the process to join, for a container that may not run yet."""
+    config = container.config
     process = bundle.process(
         config,
         facts,
@@ -105,8 +117,6 @@ def make_order(
         process["cwd"] = options.working_directory
     return {
         "id": container.id,
-        "container_pid": run.pid,
-        "container_started": run.state["pid_started"],
         "namespaces": ["user", "mount", "pid", "network", "ipc", "uts", "cgroup"],
         "process": process,
         "user": (config.user if options.user is None else options.user) or "0",

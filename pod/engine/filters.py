@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 STATES = ("created", "initialized", "running", "paused", "restarting", "exited")
 # Words of podman and docker for states that no container of pod is ever in.
 _OTHER_STATES = frozenset("removing stopped stopping unknown dead configured".split())
+_HEALTHS = ("starting", "healthy", "unhealthy", "none")
 _ALL_MUST_HOLD = frozenset(("label", "label!", "annotation", "annotation!"))
 
 
@@ -226,6 +227,14 @@ def _starts_at_boot(value: str) -> Test:
     return test
 
 
+def _health(value: str) -> Test:
+    if value not in _HEALTHS:
+        raise InvalidValue("--filter health", value, f"one of {', '.join(_HEALTHS)}")
+    if value == "none":
+        return lambda engine, it: not it.has_health_check
+    return lambda engine, it: it.health == value
+
+
 def _refuse(what: str, why: str) -> Callable[[str], Test]:
     def make(value: str) -> Test:
         raise Unsupported(f"--filter {what}", why)
@@ -251,6 +260,6 @@ _KEYS: dict[str, Callable[[str], Test]] = {
     "until": _until,
     "command": _command,
     "should-start-on-boot": _starts_at_boot,
-    "health": _refuse("health", "health checks come with a later version of pod"),
+    "health": _health,
     "pod": _refuse("pod", "pods come with a later version of pod"),
 }

@@ -108,6 +108,10 @@ def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Contai
         # Its row is not made "exited" first: a crash before it is gone would leave it for good.
         remove.remove_settled(engine, settled, lock, with_volumes=True)
         return settled
+    if container.config.health is not None:
+        from pod.state import health  # few containers have one
+
+        health.keep(engine.paths.run(container.id), engine.paths.container(container.id))
     containers.set_exited(engine.database, container.id, **ended)
     faults.step("finish: row")
     remove_run_directory(engine, container.id)
@@ -138,7 +142,7 @@ def _end_of(engine: Engine, container: Container, run: reconcile.Run) -> dict[st
     if run.end:
         outcome |= {
             name: run.end[name]
-            for name in ("out_of_memory", "timed_out", "restarts", "error")
+            for name in ("out_of_memory", "timed_out", "restarts", "error", "ended_by_health")
             if run.end.get(name)
         }
         return {

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pod.engine.context import Engine
     from pod.spec.container import ContainerConfig
+    from pod.spec.health import HealthConfig
     from pod.spec.mounts import Mount
     from pod.spec.security import Capabilities
     from pod.state.containers import Container
@@ -122,7 +123,25 @@ def _state(engine: Engine, container: Container, run: Run | None) -> dict[str, A
         "CheckpointedAt": times.NEVER,
         "RestoredAt": times.NEVER,
         "StoppedByUser": bool(outcome.get("stopped_by_user")),
+        **_health(engine, container),
     }
+
+
+def _health(engine: Engine, container: Container) -> dict[str, Any]:
+    """The health, under podman's older name, too; None without health checks, so that templates can ask for it."""
+    if container.config.health is None:
+        return {"Health": None}
+    from pod.engine import healthcheck
+
+    if healthcheck.active(container) is None:
+        return {"Health": None}
+    health = healthcheck.health_of(engine, container)
+    shown = {
+        "Status": health.get("status", ""),
+        "FailingStreak": health.get("failing_streak", 0),
+        "Log": health.get("log"),
+    }
+    return {"Health": shown, "Healthcheck": shown}
 
 
 def _monitor_pid(engine: Engine, container: Container) -> int:
@@ -250,7 +269,7 @@ def _config(container: Container) -> dict[str, Any]:
         "Labels": dict(config.labels),
         "Annotations": dict(config.annotations),
         "StopSignal": config.stop_signal,
-        "HealthcheckOnFailureAction": "none",
+        **_health_config(config.health),
         "CreateCommand": list(config.create_command),
         **({"Timezone": config.timezone} if config.timezone else {}),
         "Umask": f"{config.umask:04o}",
@@ -259,6 +278,42 @@ def _config(container: Container) -> dict[str, Any]:
         "Passwd": config.passwd_entry is not None,
         "SystemdMode": config.systemd == "always",
     }
+
+
+def _health_config(health: HealthConfig | None) -> dict[str, Any]:
+    """Durations in nanoseconds, as in docker's images."""
+    if health is None:
+        return {"HealthcheckOnFailureAction": "none"}
+    found: dict[str, Any] = {
+        "Healthcheck": {
+            "Test": list(health.test),
+            **{
+                name: value
+                for name, value in (
+                    ("StartPeriod", health.start_period_ns),
+                    ("StartInterval", health.start_interval_ns),
+                    ("Interval", health.interval_ns),
+                    ("Timeout", health.timeout_ns),
+                    ("Retries", health.retries),
+                )
+                if value
+            },
+        },
+        "HealthcheckOnFailureAction": health.on_failure,
+        "HealthLogDestination": health.log_destination,
+        "HealthMaxLogCount": health.max_log_count,
+        "HealthMaxLogSize": health.max_log_size,
+    }
+    startup = health.startup
+    if startup is not None:
+        found["StartupHealthCheck"] = {
+            "Test": list(startup.test),
+            "Interval": startup.interval_ns,
+            "Timeout": startup.timeout_ns,
+            **({"Retries": startup.retries} if startup.retries else {}),
+            **({"Successes": startup.successes} if startup.successes else {}),
+        }
+    return found
 
 
 def _host_config(engine: Engine, container: Container) -> dict[str, Any]:

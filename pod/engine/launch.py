@@ -249,7 +249,18 @@ def make_order(
         "pid_files": {"monitor": config.monitor_pid_file, "container": config.pid_file},
         "engine": engine.as_arguments(),
         "events": events.for_order(engine.events, container),
+        "health": _health_order(engine, container, facts, placement.path),
     }
+
+
+def _health_order(
+    engine: Engine, container: Container, facts: Facts, cgroup: str
+) -> dict[str, Any] | None:
+    if container.config.health is None:
+        return None
+    from pod.engine import healthcheck  # few containers have one
+
+    return healthcheck.order(engine, container, facts, cgroup)
 
 
 def root_mount(engine: Engine, container: Container) -> dict[str, Any]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from pod.base.paths import Paths
     from pod.engine.context import Engine
     from pod.engine.filters import Filters
     from pod.state.reconcile import Run
@@ -33,9 +34,10 @@ class Listed:
     `run` is what its monitor says, of one that has a monitor.
     """
 
-    __slots__ = ("run", "state", "summary")
+    __slots__ = ("_paths", "run", "state", "summary")
 
-    def __init__(self, summary: Summary, state: str, run: Run | None = None) -> None:
+    def __init__(self, paths: Paths, summary: Summary, state: str, run: Run | None = None) -> None:
+        self._paths = paths
         self.summary = summary
         self.state = state
         self.run = run
@@ -64,6 +66,22 @@ class Listed:
         return int(self.summary.started_ns)
 
     @property
+    def health(self) -> str:
+        """ "starting", "healthy" or "unhealthy"; "" for one that is not checked or has not been started."""
+        if not self.has_health_check:
+            return ""
+        from pod.state import health  # few containers have one
+
+        paths, container_id = self._paths, self.summary.id
+        found = health.read(paths.run(container_id)) or health.read(paths.container(container_id))
+        return str(found.get("status", ""))
+
+    @property
+    def has_health_check(self) -> bool:
+        test = self.config.get("health", {}).get("test", ())
+        return bool(test) and test[0] != "NONE"
+
+    @property
     def restarts(self) -> int:
         if self.run is not None:
             return int(self.run.state.get("restarts", 0))
@@ -88,7 +106,7 @@ def containers(
     boot = ""
     for row in rows:
         if row.status != "active":
-            found.append(Listed(row, row.status))
+            found.append(Listed(engine.paths, row, row.status))
             continue
         boot = boot or boot_id()
         listed = _active(engine, row, boot)
@@ -104,7 +122,7 @@ def _active(engine: Engine, row: Summary, boot: str) -> Listed | None:
     if row.boot_id == boot:
         run = reconcile.read_run(engine.paths.run(row.id))
         if run.is_alive:
-            return Listed(row, state_of(run), run)
+            return Listed(engine.paths, row, state_of(run), run)
     from pod.engine import finish  # heavy, and rarely needed
     from pod.state import containers as rows
 
@@ -112,9 +130,13 @@ def _active(engine: Engine, row: Summary, boot: str) -> Listed | None:
     if stored:
         _, running = finish.refresh(engine, stored[0])
         if running is not None:
-            return Listed(row, state_of(running), running)
+            return Listed(engine.paths, row, state_of(running), running)
     now = summaries.one(engine.database, row.id)
-    return None if now is None else Listed(now, "exited" if now.status == "active" else now.status)
+    return (
+        None
+        if now is None
+        else Listed(engine.paths, now, "exited" if now.status == "active" else now.status)
+    )
 
 
 def state_of(run: Run) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from pod.base.errors import InvalidValue
+from pod.base.errors import InvalidValue, PodError
 from pod.engine import finish
 from pod.engine import list as listing
 from pod.engine.client import PAUSE_SECONDS, Client
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from pod.state.containers import Container
 
 ENDED = frozenset(("exited", "stopped"))
-# What --condition takes: podman's words, and the states of pod that they mean.
+HEALTH = ("healthy", "unhealthy")
+# What --condition takes, besides those: podman's words, and the states of pod that they mean.
 CONDITIONS = {
     "configured": "created",
     "created": "created",
@@ -60,7 +61,10 @@ def wait_for(
 
     Asks again after each interval, except when the end is all that is waited for, of which monitors tell.
     """
-    wanted = {CONDITIONS[word] for word in conditions}
+    conditions = tuple(conditions)
+    wanted = {CONDITIONS[word] for word in conditions if word not in HEALTH}
+    if healths := [word for word in conditions if word in HEALTH]:
+        return _wait_for_health(engine, container, wanted, healths, interval_seconds)
     if wanted == {"exited"} and container.status != "created":
         return wait(engine, container)
     while True:
@@ -75,10 +79,53 @@ def wait_for(
         time.sleep(interval_seconds)
 
 
+def _wait_for_health(
+    engine: Engine,
+    container: Container,
+    wanted: set[str],
+    healths: list[str],
+    interval_seconds: float,
+) -> int:
+    """As `wait_for`, for conditions that have to do with health: told by the monitor while the container runs."""
+    from pod.engine import healthcheck
+
+    if healthcheck.active(container) is None:
+        raise healthcheck.NoHealthCheck(container.name)
+    has_run = False
+    while True:
+        container, run = finish.refresh(engine, container)
+        state = container.status if run is None else listing.state_of(run)
+        if state in wanted:
+            return container.exit_status if state == "exited" else -1
+        if run is None and (has_run or container.status == "exited"):
+            raise PodError(
+                f"container '{container.name}' ended with status {container.exit_status} before it was "
+                f"{' or '.join(healths)}",
+                hint=f"pod logs {container.name}",
+            )
+        if run is not None and run.is_alive:
+            has_run = True
+            client = Client(engine, container)
+            try:
+                # Other states are not told, so they are looked at now and then.
+                pause = interval_seconds if wanted - {"exited"} else None
+                if client.wait_for_health(healths, pause):
+                    return -1
+            finally:
+                client.close()
+        else:
+            time.sleep(interval_seconds)
+        rows = containers.by_ids(engine.database, [container.id])
+        if not rows:
+            return container.exit_status
+        container = rows[0]
+
+
 def parse_conditions(texts: Iterable[str]) -> tuple[str, ...]:
     """--condition: names of states. Raises InvalidValue."""
     words = tuple(text.lower() for text in texts)
     for word in words:
-        if word not in CONDITIONS:
-            raise InvalidValue("--condition", word, f"one of {', '.join(CONDITIONS)}")
+        if word not in CONDITIONS and word not in HEALTH:
+            known = sorted((*CONDITIONS, *HEALTH))
+            raise InvalidValue("--condition", word, f"one of {', '.join(known)}")
     return words

@@ -13,13 +13,14 @@ from pod.base.errors import PodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 NUMBERS: dict[str, int] = {
     name: int(getattr(_signal, name))
     for name in dir(_signal)
     if name.startswith("SIG") and not name.startswith(("SIG_", "SIGCLD", "SIGPOLL"))
 }
+SIGALRM = NUMBERS["SIGALRM"]
 SIGCHLD = NUMBERS["SIGCHLD"]
 SIGCONT = NUMBERS["SIGCONT"]
 SIGSTOP = NUMBERS["SIGSTOP"]
@@ -155,6 +156,27 @@ class Wakeup:
 
 def _do_nothing(number: int, frame: object) -> None:
     """The handler only exists so that the wake-up descriptor is written."""
+
+
+class Alarm:
+    """Calls `handler(number, frame)` once after `seconds`, or for SIGTERM before; for the time of the context.
+
+    What the handler raises comes out of whatever the process does at that moment, also of a system call that waits.
+    """
+
+    def __init__(self, seconds: float, handler: Callable[[int, object], None]) -> None:
+        self._seconds = seconds
+        self._handler = handler
+
+    def __enter__(self) -> None:
+        _signal.signal(SIGALRM, self._handler)
+        _signal.signal(SIGTERM, self._handler)
+        _signal.setitimer(_signal.ITIMER_REAL, self._seconds)
+
+    def __exit__(self, *_: object) -> None:
+        _signal.setitimer(_signal.ITIMER_REAL, 0)
+        _signal.signal(SIGALRM, _signal.SIG_DFL)
+        _signal.signal(SIGTERM, _signal.SIG_DFL)
 
 
 def send_through_pidfd(pidfd: int, number: int) -> None:

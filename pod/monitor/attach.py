@@ -28,6 +28,7 @@ class Client:
     ) -> None:
         self.wants_output = False
         self.is_finishing = False
+        self.wants_health = False
         self.is_connected = True
         self._loop = loop
         self._channel = channel

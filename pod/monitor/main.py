@@ -26,6 +26,7 @@ What it is told to do, the *order*, is plain data:
     pid_files       {"monitor": path, "container": path}, "" for none
     engine          what engine/finish.py needs to find the state
     events          what pod/state/events.py needs to record events of the container
+    health          what monitor/health.py needs; None without health checks
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from pod.linux.idmap import IdMap
+    from pod.monitor.health import Checks
     from pod.monitor.streams import Streams
     from pod.runtime.create import Container, Nest
 
@@ -98,6 +100,9 @@ class Watch:
         self.held: Container | None = None  # it waits to become its command
         self.wait_status: int | None = None
         self.may_restart = True
+        self.health: Checks | None = None
+        self.must_restart = False  # whatever the policy says: its health asks for it
+        self.ended_by_health = ""  # what was done to it then: "kill", "stop", "restart"
         self.restarts = 0
         self.failures_in_a_row = 0
         self.is_waiting = False
@@ -178,6 +183,8 @@ class Watch:
         self.started = dict(started.__dict__)
         self.serve_clients()
         self.watch_container(shrinks=self.held is None)
+        if self.held is None:
+            self.begin_health()
         if self.order["timeout"] and self.held is None:
             self.loop.set_timer("timeout", self.order["timeout"], self.on_timeout)
 
@@ -203,6 +210,7 @@ class Watch:
             processes.leave(exits.FAILED)
         self.started = dict(started.__dict__)
         self.loop.set_timer("shrink", _SHRINK_SECONDS, self.shrink)
+        self.begin_health()
         if self.order["timeout"]:
             self.loop.set_timer("timeout", self.order["timeout"], self.on_timeout)
         self.say_started(client)
@@ -237,6 +245,8 @@ class Watch:
         """Collect the exit status and what is left of the output; let go of network and cgroup."""
         for timer in ("timeout", "shrink"):
             self.loop.cancel_timer(timer)
+        if self.health is not None:
+            self.health.end()
         if self.wait_status is None:
             _, self.wait_status = os.waitpid(self.started["pid"], 0)
         status, self.wait_status = exits.from_wait_status(self.wait_status), None
@@ -270,6 +280,8 @@ class Watch:
         return out_of_memory
 
     def wants_restart(self, status: int) -> bool:
+        if self.must_restart and self.may_restart:
+            return True
         return restart.should_restart(
             self.restart_policy,
             exit_status=status,
@@ -308,6 +320,7 @@ class Watch:
             "ended_ns": ended_ns,
             "restarts": self.restarts,
             "error": message,
+            "ended_by_health": self.ended_by_health,
         }
         try:
             self.files.write_exit(end)
@@ -401,9 +414,17 @@ class Watch:
                 self.streams.end_input()
         elif name == protocol.NO_RESTART:
             self.may_restart = False
+            if self.health is not None:
+                self.health.end()
             client.send(protocol.NOTED)
             if self.is_waiting:
                 self.loop.stop()
+        elif name == protocol.HEALTH:
+            client.wants_health = True
+            client.send(protocol.HEALTH, "" if self.health is None else self.health.status)
+        elif name == protocol.CHECKED:
+            if self.health is not None:
+                self.health.take(*values)
         elif name == protocol.LET_GO:
             self.let_go(client, wants_output=values[0])
         elif name == protocol.ORDER:
@@ -420,7 +441,32 @@ class Watch:
         order["bundle"]["cgroup"] = self.order["bundle"]["cgroup"]
         self.restart_policy = restart.RestartPolicy.from_json(order["restart"])
         self.order["restart"] = order["restart"]
-        self.order["packed"] = marshal.dumps(order) if order["restart"] else b""
+        needed = order["restart"] or order["health"]
+        self.order["packed"] = marshal.dumps(order) if needed else b""
+        self.change_health(order["health"])
+
+    def begin_health(self) -> None:
+        """The container runs its command from now on."""
+        self.must_restart, self.ended_by_health = False, ""
+        if self.health is None and self.order["health"]:
+            from pod.monitor import health  # few containers have one
+
+            self.health = health.new(self, self.order["health"])
+        if self.health is not None:
+            self.health.begin()
+
+    def change_health(self, settings: dict[str, Any] | None) -> None:
+        """Check the health in this way from now on; None for not at all."""
+        self.order["health"] = settings
+        if settings is not None:
+            settings["check"]["cgroup"] = self.order["bundle"]["cgroup"]
+        if self.health is not None and settings is not None:
+            self.health.change(settings)
+        elif self.health is not None:
+            self.health.end()
+            self.health = None
+        elif self.held is None:
+            self.begin_health()
 
     def on_drained(self) -> None:
         self.streams.resume()
@@ -446,3 +492,5 @@ class Watch:
         for pid, status in processes.reap_all():
             if pid == self.started["pid"]:
                 self.wait_status = status
+            elif self.health is not None and pid == self.health.checker:
+                self.health.on_end(status)

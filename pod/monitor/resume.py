@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 def is_possible(watch: Watch) -> bool:
     """Whether nothing is half done: no output or input in our buffers, no command that is about to record the end."""
+    if watch.health is not None and not watch.health.is_idle():
+        return False
     return watch.streams.is_idle() and not any(client.has_unsent() for client in watch.clients)
 
 
@@ -35,8 +37,10 @@ def execute(watch: Watch) -> None:
     memory = os.memfd_create("pod-monitor", 0)  # not close-on-exec
     kept = [*state["fds"].values(), *watch.streams.descriptors(), *state["client_fds"]]
     kept += state["started"]["network"]["fds"]
-    if watch.order["restart"]:
+    if watch.order["restart"] or watch.health is not None:
         kept += watch.passed_streams
+    if watch.health is not None:
+        kept.append(watch.health.memory_fd)
     try:
         data = memoryview(marshal.dumps(state))
         while data:
@@ -61,7 +65,11 @@ def _state_of(watch: Watch) -> dict[str, Any]:
         "seconds_to_timeout": watch.loop.seconds_left("timeout"),
         "passed_streams": watch.passed_streams,
         "streams": watch.streams.save(),
-        "clients": [(client.wants_output, client.is_finishing) for client in watch.clients],
+        "health": None if watch.health is None else watch.health.save(),
+        "clients": [
+            (client.wants_output, client.is_finishing, client.wants_health)
+            for client in watch.clients
+        ],
         "client_fds": [client.fileno() for client in watch.clients],
         "fds": {"listener": watch.listener.fileno(), "lock": watch.files.lock_fd},
     }
@@ -85,8 +93,9 @@ def _kept_of(order: dict[str, Any]) -> dict[str, Any]:
     """What watching needs of an order; the whole of it packed, when it may be needed for a restart."""
     kept = {name: order[name] for name in _NEEDED}
     kept["bundle"] = {"cgroup": order["bundle"]["cgroup"]}
+    kept["health"] = None  # what is left of it, Checks has
     kept["packed"] = order.get("packed", b"")
-    if "packed" not in order and order["restart"]:
+    if "packed" not in order and (order["restart"] or order["health"]):
         kept["packed"] = marshal.dumps(order)
     return kept
 
@@ -114,11 +123,15 @@ def resume(memory: int) -> NoReturn:
     watch.streams = Streams(watch.loop, logs.open_driver(watch.order["log"]))
     watch.streams.load(state["streams"])
     watch.serve_clients()
-    for fd, (wants_output, is_finishing) in zip(state["client_fds"], state["clients"], strict=True):
+    for fd, wishes in zip(state["client_fds"], state["clients"], strict=True):
         client = watch.add_client(sockets.from_fd(fd))
-        client.wants_output, client.is_finishing = wants_output, is_finishing
+        client.wants_output, client.is_finishing, client.wants_health = wishes
     watch.streams.begin()
     watch.watch_container(shrinks=False)
+    if state["health"] is not None:
+        from pod.monitor import health  # few containers have one
+
+        watch.health = health.load(watch, state["health"])
     if state["seconds_to_timeout"] is not None:
         watch.loop.set_timer("timeout", state["seconds_to_timeout"], watch.on_timeout)
     faults.step("monitor: shrunk")

@@ -104,6 +104,8 @@ def _join(
         if order["detach"]:
             os._exit(0)
         _pass_status_on(pid)
+    if order.get("adopts"):
+        _stay_above()
     os.setsid()
     if order["keyring"]:
         security.new_keyring(order["id"])
@@ -151,6 +153,23 @@ def _enter_cgroup(path: str) -> None:
 def _out_of_the_way(streams: tuple[int, int, int]) -> list[int]:
     """Copies above the standard numbers, so that no dup2 overwrites a stream that is still to be moved."""
     return [os.dup(fd) for fd in streams]
+
+
+def _stay_above() -> None:
+    """Fork: the child returns; its parent adopts what the child leaves, until the child ends, and ends as it did.
+
+    The container sees the parent, but may not look into it, see `security.guard_before_joining`.
+    """
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    pid = processes.fork_raw()
+    if pid == 0:
+        return
+    signals.ignore([signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT])
+    processes.close_descriptors(())
+    while True:
+        ended, status = os.waitpid(-1, 0)
+        if ended == pid:
+            os._exit(exits.from_wait_status(status))
 
 
 def _pass_status_on(pid: int) -> NoReturn:

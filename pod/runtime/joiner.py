@@ -70,8 +70,9 @@ def start(order: dict[str, Any], streams: tuple[int, int, int], joiner: Joiner) 
     """Start a process in the container. Raises what kept it from running, with exit status 126 or 127 for those.
 
     `order` is plain data: container_pid, container_started, namespaces (kinds that the container has of its own),
-    process (the OCI `process` object), user, groups, seccomp (path or None), preserve_fds, id, detach. Without a
-    terminal the process gets `streams` as they are. `joiner` has been prepared.
+    process (the OCI `process` object), user, groups, seccomp (path or None), preserve_fds, id, detach; adopts,
+    whether a parent stays above the process that adopts orphans (see probe.py). Without a terminal the process gets
+    `streams` as they are. `joiner` has been prepared.
     """
     from pod.linux import namespaces, processes
     from pod.runtime import protocol

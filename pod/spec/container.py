@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import ClassVar
 
+    from pod.spec.health import HealthConfig
+
 
 class Networking(Record):
     """How the container is connected (podman-run(1), --network, -p and the options about names)."""
@@ -114,6 +116,7 @@ class ContainerConfig(Record):
     require_limits: bool = False  # do not start when a limit that was asked for cannot be had
 
     # How it lives and ends
+    health: HealthConfig | None = None
     log: LogConfig = LogConfig()
     restart: RestartPolicy = RestartPolicy()
     stop_signal: str = ""
@@ -136,6 +139,7 @@ class ContainerConfig(Record):
     nested: ClassVar = {
         "cgroupns": Namespace,
         "devices": Device,
+        "health": "pod.spec.health.HealthConfig",
         "ipc": Namespace,
         "log": LogConfig,
         "mounts": Mount,

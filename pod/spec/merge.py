@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pod.spec.container import ContainerConfig
+    from pod.spec.health import HealthConfig
     from pod.spec.oci import ExecutionConfig
     from pod.spec.ports import PortMapping
 
@@ -50,11 +51,21 @@ def with_image_defaults(
         user=config.user or image.get("User") or "",
         stop_signal=config.stop_signal or image.get("StopSignal") or DEFAULT_STOP_SIGNAL,
         labels={**(image.get("Labels") or {}), **config.labels},
+        health=_health(config, image),
         mounts=(*config.mounts, *_image_volumes(config, image.get("Volumes") or {})),
         networking=config.networking.replace(
             expose=_exposed(config.networking.expose, image.get("ExposedPorts") or {})
         ),
     )
+
+
+def _health(config: ContainerConfig, image: ExecutionConfig) -> HealthConfig | None:
+    of_image = image.get("Healthcheck")
+    if config.health is None and not of_image:
+        return None
+    from pod.spec import health  # few containers have one
+
+    return health.complete(config.health, of_image)
 
 
 def _image_volumes(config: ContainerConfig, volumes: Iterable[str]) -> list[Mount]:

@@ -11,11 +11,14 @@ from the beginning. Streams travel as packets of `linux/sockets.py`, everything 
                          LET_GO, attach             become the command; answered with STARTED or ERROR (`pod init` has
                                                     left the container before that); `attach` as in ATTACH
                          ORDER, order               what the next start is to do, after an update; answered with NOTED
+                         HEALTH                     tell me the status of the health now, and whenever it changes
+                         CHECKED, verdict           I have made a health check, and recorded it (spec/health.py)
                          FINISHING                  I will record the end myself; wait for me
                          FINISHED                   it is recorded
     monitor -> client    STARTED, pid, time, limits that were refused     (to the command that started it)
                          ERROR, kind, value                               (to the same, instead)
                          NOTED
+                         HEALTH, status             "" without health checks
                          EXITED, status, out_of_memory, time
 """
 
@@ -25,6 +28,8 @@ INPUT_ENDS = "input-ends"
 NO_RESTART = "no-restart"
 LET_GO = "let-go"
 ORDER = "order"
+HEALTH = "health"
+CHECKED = "checked"
 FINISHING = "finishing"
 FINISHED = "finished"
 STARTED = "started"

@@ -279,7 +279,9 @@ def _exposed(config: Mapping[str, Any]) -> dict[str, list[str]] | None:
 def status(it: Listed, now: int) -> str:
     """The state with its age: "Up 5 minutes", "Exited (0) 2 hours ago"."""
     if it.state == "running":
-        return f"Up {human.duration((now - it.started_ns) / _SECOND)}"
+        health = it.health
+        shown = f" ({health})" if health else ""
+        return f"Up {human.duration((now - it.started_ns) / _SECOND)}{shown}"
     row = it.summary
     if it.state == "exited":
         return f"Exited ({row.exit_status}) {human.ago(row.finished_ns, now)}"

@@ -53,7 +53,7 @@ COMMAND = Command(
         Option(
             ("--condition",),
             "list",
-            "Wait for this state: created, running, restarting, exited (or stopped)",
+            "Wait for this: created, running, restarting, exited (stopped), healthy, unhealthy",
             metavar="STATE",
             default=("stopped",),
         ),

@@ -6,7 +6,7 @@ import os
 import sys
 
 from pod.base.errors import UsageError
-from pod.cli.options import image, lifetime, limits, network, places, process, refused
+from pod.cli.options import health, image, lifetime, limits, network, places, process, refused
 from pod.engine.presets import container_preset
 
 TYPE_CHECKING = False
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pod.spec.container import ContainerConfig
 
 OPTIONS = (
+    *health.OPTIONS,
     *image.OPTIONS,
     *lifetime.OPTIONS,
     *limits.OPTIONS,
@@ -38,6 +39,7 @@ def read_container(arguments: Arguments, engine: Engine) -> ContainerConfig:
         **places.place_changes(arguments, base),
         **limits.limit_changes(arguments, settings, base),
         **lifetime.lifetime_changes(arguments, base),
+        health=health.read_health(arguments),
         networking=network.networking_of(arguments, base.networking),
         command=tuple(arguments.words[1:]),
         create_command=("pod", *sys.argv[1:]),

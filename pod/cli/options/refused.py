@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pod.cli.declare import Option
 
-_HEALTH = "health checks come with a later version of pod"
 _NETWORKS = "networks made by 'pod network create' come with a later version of pod"
 _PODS = "pods come with a later version of pod"
 _SECRETS = "secrets come with a later version of pod"
@@ -17,7 +16,6 @@ _ROOT = "only root can restrict devices; a container sees those that it is given
 
 _FLAGS = {
     "--disable-content-trust": "pod does not check docker's signatures of content",
-    "--no-healthcheck": _HEALTH,
     "--oom-kill-disable": _VERSION_1,
     "--use-api-socket": "pod has no daemon whose socket could be passed on",
 }
@@ -29,21 +27,6 @@ _TEXTS = {
     "--decryption-key": "pod does not read encrypted images",
     "--device-cgroup-rule": _ROOT,
     "--gpus": _GPUS,
-    "--health-cmd": _HEALTH,
-    "--health-interval": _HEALTH,
-    "--health-log-destination": _HEALTH,
-    "--health-max-log-count": _HEALTH,
-    "--health-max-log-size": _HEALTH,
-    "--health-on-failure": _HEALTH,
-    "--health-retries": _HEALTH,
-    "--health-start-interval": _HEALTH,
-    "--health-start-period": _HEALTH,
-    "--health-startup-cmd": _HEALTH,
-    "--health-startup-interval": _HEALTH,
-    "--health-startup-retries": _HEALTH,
-    "--health-startup-success": _HEALTH,
-    "--health-startup-timeout": _HEALTH,
-    "--health-timeout": _HEALTH,
     "--init-ctr": _PODS,
     "--io-maxbandwidth": _WINDOWS,
     "--io-maxiops": _WINDOWS,
