@@ -87,7 +87,7 @@ COMMANDS: dict[str, Row] = {
     "container prune": ("container_prune", "container", "Remove all stopped containers", False),
     "healthcheck run": (
         "healthcheck_run",
-        "healthcheck",
+        "container",
         "Check the health of a container now",
         False,
     ),

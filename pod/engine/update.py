@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pod.engine.context import Engine
     from pod.spec.container import ContainerConfig
+    from pod.spec.health import HealthChanges
     from pod.state.containers import Container
     from pod.state.reconcile import Run
 
@@ -38,6 +39,7 @@ class Changes(Record):
     fields: Mapping[str, Any] = {}
     environment: Mapping[str, str] = {}
     unset: tuple[str, ...] = ()
+    health: HealthChanges | None = None
 
 
 class LimitRefused(PodError):
@@ -87,6 +89,12 @@ def _changed(config: ContainerConfig, changes: Changes) -> ContainerConfig:
                 "the container was made with --cgroups=disabled, so it has no limits of a cgroup"
             )
         fields["resources"] = changed_resources(config.resources, changes.resources)
+    if changes.health is not None:
+        from pod.spec.health import complete
+
+        fields["health"] = complete(changes.health.on(config.health), None)
+        if fields["health"] is None:
+            raise UsageError("the container has no health check to change: give --health-cmd")
     changed = config.replace(
         environment=tuple(f"{name}={value}" for name, value in environment.items()), **fields
     )

@@ -6,6 +6,7 @@ podman-healthcheck(1); the HEALTHCHECK instruction of Dockerfiles, which only im
 
 from __future__ import annotations
 
+from pod.base.errors import UsageError
 from pod.base.records import Record
 
 TYPE_CHECKING = False
@@ -66,6 +67,29 @@ class HealthConfig(Record):
     def is_active(self) -> bool:
         """Whether there is something to check."""
         return bool(self.test) and self.test[0] != NONE
+
+
+class HealthChanges(Record):
+    """What options say: fields of HealthConfig and of StartupCheck, or that nothing is checked at all."""
+
+    fields: Mapping[str, Any] = {}
+    startup: Mapping[str, Any] = {}
+    disables: bool = False
+
+    def on(self, base: HealthConfig | None) -> HealthConfig:
+        """What they make of `base`. Raises UsageError for a startup check without a command."""
+        if self.disables:
+            return HealthConfig(test=(NONE,))
+        config = (base or HealthConfig()).replace(**self.fields)
+        if not self.startup:
+            return config
+        if self.startup.get("test") == (NONE,):
+            return config.replace(startup=None)
+        if config.startup is not None:
+            return config.replace(startup=config.startup.replace(**self.startup))
+        if "test" not in self.startup:
+            raise UsageError("a startup check needs its command: --health-startup-cmd")
+        return config.replace(startup=StartupCheck(**self.startup))
 
 
 def complete(asked: HealthConfig | None, image: Mapping[str, Any] | None) -> HealthConfig | None:

@@ -1,10 +1,10 @@
-"""`pod update`: change limits, restart policy and environment of containers that exist."""
+"""`pod update`: change limits, restart policy, health checks and environment of containers that exist."""
 
 from __future__ import annotations
 
 from pod.base.errors import UsageError
 from pod.cli.declare import Command
-from pod.cli.options import limits, process, refused, select
+from pod.cli.options import health, limits, process, refused, select
 from pod.cli.options.lifetime import RESTART
 
 TYPE_CHECKING = False
@@ -19,12 +19,7 @@ _LIMITS = (
     "blkio_weight blkio_weight_device cpu_period cpu_quota cpu_shares cpus cpuset_cpus cpuset_mems device_read_bps "
     "device_read_iops device_write_bps device_write_iops memory memory_reservation memory_swap pids_limit ulimit"
 ).split()
-_REFUSED = (
-    "cpu_rt_period cpu_rt_runtime health_cmd health_interval health_log_destination health_max_log_count "
-    "health_max_log_size health_on_failure health_retries health_start_interval health_start_period health_startup_cmd "
-    "health_startup_interval health_startup_retries health_startup_success health_startup_timeout health_timeout "
-    "kernel_memory memory_swappiness no_healthcheck"
-).split()
+_REFUSED = ("cpu_rt_period cpu_rt_runtime kernel_memory memory_swappiness").split()
 
 
 def update_containers(arguments: Arguments, engine: Engine) -> int:
@@ -63,7 +58,13 @@ def _changes(arguments: Arguments) -> Changes:
 
         fields["ulimits"] = parse_ulimits(arguments.texts("ulimit"))
     added = environment.parse_env(arguments.texts("env"), {})
-    changes = Changes(resources, fields, added, tuple(arguments.texts("unsetenv")))
+    changes = Changes(
+        resources,
+        fields,
+        added,
+        tuple(arguments.texts("unsetenv")),
+        health.read_health(arguments),
+    )
     if changes == Changes():
         raise UsageError(
             f"`{arguments.spelling}` was not told what to change",
@@ -80,12 +81,13 @@ COMMAND = Command(
     update_containers,
     "[OPTIONS] CONTAINER [CONTAINER...]",
     description=(
-        "Changes limits of containers, at once if they run, their restart policy, and their environment and --ulimit "
-        "for the next start. If one value is refused, nothing is changed."
+        "Changes limits and health checks of containers, at once if they run, their restart policy, and their "
+        "environment and --ulimit for the next start. If one value is refused, nothing is changed."
     ),
     options=(
         *_picked(limits.OPTIONS, _LIMITS),
         *_picked(process.OPTIONS, ["env", "unsetenv"]),
+        *health.OPTIONS,
         *_picked(refused.OPTIONS, _REFUSED),
         select.LATEST,
         RESTART,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pod.cli.declare import Arguments
     from pod.engine.context import Engine
     from pod.spec.container import ContainerConfig
+    from pod.spec.health import HealthConfig
 
 OPTIONS = (
     *health.OPTIONS,
@@ -39,7 +40,7 @@ def read_container(arguments: Arguments, engine: Engine) -> ContainerConfig:
         **places.place_changes(arguments, base),
         **limits.limit_changes(arguments, settings, base),
         **lifetime.lifetime_changes(arguments, base),
-        health=health.read_health(arguments),
+        health=_health(arguments),
         networking=network.networking_of(arguments, base.networking),
         command=tuple(arguments.words[1:]),
         create_command=("pod", *sys.argv[1:]),
@@ -53,6 +54,11 @@ def read_container(arguments: Arguments, engine: Engine) -> ContainerConfig:
     if arguments.flag("rootfs"):
         return config.replace(rootfs=_root_directory(arguments, name))
     return config.replace(image=name)
+
+
+def _health(arguments: Arguments) -> HealthConfig | None:
+    changes = health.read_health(arguments)
+    return None if changes is None else changes.on(None)
 
 
 def _root_directory(arguments: Arguments, path: str) -> str:

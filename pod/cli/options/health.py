@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.cli.declare import Arguments
-    from pod.spec.health import HealthConfig
+    from pod.spec.health import HealthChanges
 
 _TEXTS = (
     ("health-cmd", "COMMAND", "Check the health of the container with this command"),
@@ -39,24 +39,20 @@ OPTIONS = (
 )
 
 
-def read_health(arguments: Arguments, base: HealthConfig | None = None) -> HealthConfig | None:
-    """What the options say on top of `base`; `base` itself when none of them was given."""
-    if not any(arguments.given(option.name) for option in OPTIONS):
-        return base
-    from pod.spec.health import NONE, HealthConfig
+def read_health(arguments: Arguments) -> HealthChanges | None:
+    """What the options say; None when none of them was given."""
+    given = [option.flags[0] for option in OPTIONS if arguments.given(option.name)]
+    if not given:
+        return None
+    from pod.spec.health import HealthChanges
 
-    given = {option.flags[0] for option in OPTIONS if arguments.given(option.name)}
     if arguments.flag("no_healthcheck"):
-        for flag in sorted(given - {"--no-healthcheck"}):
-            raise UsageError(f"--no-healthcheck excludes {flag}")
-        return HealthConfig(test=(NONE,))
-    config = (base or HealthConfig()).replace(**_changes(arguments))
-    startup = _startup_changes(arguments)
-    if startup:
-        config = config.replace(startup=_startup(config, startup, sorted(given)))
-    if config.startup is not None and config.test[:1] in {(), (NONE,)} and "--health-cmd" in given:
-        raise UsageError("--health-startup-cmd needs a --health-cmd that follows it")
-    return config
+        for flag in given:
+            if flag != "--no-healthcheck":
+                raise UsageError(f"--no-healthcheck excludes {flag}")
+    return HealthChanges(
+        _changes(arguments), _startup_changes(arguments), arguments.flag("no_healthcheck")
+    )
 
 
 def _changes(arguments: Arguments) -> dict[str, Any]:
@@ -93,19 +89,6 @@ def _startup_changes(arguments: Arguments) -> dict[str, Any]:
         ("health_startup_retries", "retries", grammar.parse_count),
         ("health_startup_success", "successes", grammar.parse_count),
     )
-
-
-def _startup(config: HealthConfig, changes: dict[str, Any], given: list[str]) -> Any:
-    from pod.spec.health import NONE, StartupCheck
-
-    if changes.get("test") == (NONE,):
-        return None
-    if config.startup is not None:
-        return config.startup.replace(**changes)
-    if "test" not in changes:
-        flag = next(flag for flag in given if flag.startswith("--health-startup"))
-        raise UsageError(f"{flag} needs --health-startup-cmd")
-    return StartupCheck(**changes)
 
 
 def _read(arguments: Arguments, *rows: tuple[str, str, Any]) -> dict[str, Any]:
