@@ -123,6 +123,10 @@ def kill_all(pid: int) -> None:
 
     Its child adopts the orphans, so that one is stopped first and killed last: nothing gets out from under it.
     """
+    try:
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return  # it has been collected, and its number may be another's
     holders = [(child, started) for child, parent, started in _all_processes() if parent == pid]
     for holder, started in holders:
         processes.send_signal(holder, started, signals.SIGSTOP)
@@ -136,10 +140,7 @@ def kill_all(pid: int) -> None:
         time.sleep(_LOOK_SECONDS)
     for holder, started in holders:
         processes.send_signal(holder, started, signals.SIGKILL)
-    try:
-        os.kill(pid, signals.SIGKILL)
-    except ProcessLookupError:
-        pass
+    os.kill(pid, signals.SIGKILL)
 
 
 def _below(roots: list[int]) -> list[tuple[int, int]]:

@@ -289,7 +289,7 @@ def test_events_and_logs_elsewhere(pod: Engine, tmp_path: Path) -> None:
     assert written == inspected(pod, "State.Health")
     assert [entry["Output"] for entry in written["Log"]] == ["0123"] * 2
     events = pod("events", "--stream=false", "--filter", "event=health_status", "--filter",
-                 "container=c", "--format", "{{.HealthStatus}}").lines  # fmt: skip
+                 f"container={inspected(pod, 'Id')}", "--format", "{{.HealthStatus}}").lines  # fmt: skip
     assert events == ["healthy"] * 3
 
 
