@@ -26,7 +26,8 @@ GARBAGE = "-17x::?=/"
 FREE = set(
     """
     annotation arch authfile cert-dir cgroup-parent cidfile conmon-pidfile creds dns-option entrypoint env env-merge
-    health-cmd health-startup-cmd hosts-file init-path label name os passwd-entry pidfile requires sysctl tz unsetenv variant
+    health-cmd health-startup-cmd hosts-file init-path label name os passwd-entry pidfile requires sysctl tz unsetenv
+    variant
     """.split()
 )
 
