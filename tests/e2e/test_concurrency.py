@@ -91,6 +91,29 @@ def test_many_containers_at_once(pod: Engine) -> None:
     assert pod.containers() == []
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.not_podman("it takes minutes")
+def test_two_hundred_containers(pod: Engine) -> None:
+    """Started eight at a time, half of them with a network; all are seen, reached, stopped and removed at once."""
+
+    def start(number: int) -> str:
+        network = ("--network", "none") if number % 2 else ("-p", "127.0.0.1::80")
+        return pod("run", "-d", "--name", f"c{number}", *network, "busybox", "sleep", "1000").out
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(start, range(200)))
+    assert sorted(pod("ps", "-q", "--no-trunc").lines) == sorted(ids)
+    ports = [line.rpartition(":")[2] for line in pod("port", "--all").lines]
+    assert len(ports) == len(set(ports)) == 100
+    for number in (0, 77, 199):
+        assert pod("exec", f"c{number}", "hostname").out == ids[number][:12]
+    assert len(pod("stats", "--no-stream", "--format", "{{.ID}}").lines) == 200
+    assert len(pod("stop", "-a", "-t", "0").lines) == 200
+    assert pod("ps", "-q").out == ""
+    assert len(pod("rm", "-a").lines) == 200
+    assert pod.containers() == []
+
+
 def test_a_volume_is_made_once(pod: Engine) -> None:
     results = at_once(pod, *[("volume", "create", "v")] * MANY)
     assert [result.out for result in succeeded(results)] == ["v"]
