@@ -37,6 +37,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "strict runs, because tests/vm runs it on a kernel that has it",
     )
     config.addinivalue_line(
+        "markers",
+        "needs_login: skips outside of a login session without a delegated cgroup, which tests/vm has",
+    )
+    config.addinivalue_line(
         "markers", "not_podman(reason): does not hold for podman, because of `reason`"
     )
 
@@ -54,6 +58,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if os.environ.get("POD_TEST_STRICT") == "vm":
                 pytest.fail(f"the virtual machine has no {feature} either")
             pytest.skip(f"{_ALLOWED}: this kernel has no {feature}; tests/vm runs it")
+    if item.get_closest_marker("needs_login") and not features.is_login_session():
+        pytest.skip(f"{_ALLOWED}: this is no login session with systemd; tests/vm runs it in one")
     for marker in item.iter_markers("not_podman"):
         (reason,) = marker.args
         if chosen_kind() == "podman":

@@ -16,14 +16,6 @@ def open_engine(options: Arguments) -> Engine:
     """The engine that `options` describe. It opens its database and stores on first use."""
     from pod.engine.context import Engine
 
-    manager = options.text("cgroup_manager") or "cgroupfs"
-    if manager != "cgroupfs":
-        from pod.base.errors import Unsupported
-
-        raise Unsupported(
-            f"--cgroup-manager={manager}",
-            "pod makes cgroups itself, below the one that is delegated to you",
-        )
     credentials = options.text("config")
     if credentials is not None and not os.path.isdir(credentials):
         raise UsageError(f"'{credentials}' of --config is not a directory")
@@ -48,4 +40,5 @@ def open_engine(options: Arguments) -> Engine:
         modules=options.texts("module"),
         credentials_directory=credentials,
         events_backend=events_backend,
+        cgroup_manager=options.text("cgroup_manager"),
     )

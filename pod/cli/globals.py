@@ -12,8 +12,9 @@ GLOBAL_OPTIONS = (
     Option(
         ("--cgroup-manager",),
         "text",
-        "How the cgroups of containers are made: cgroupfs, in what is delegated to you",
+        "Who gives containers a cgroup where none is delegated to you: systemd, or cgroupfs for nobody",
         metavar="MANAGER",
+        choices=("systemd", "cgroupfs"),
     ),
     Option(
         ("--config",),

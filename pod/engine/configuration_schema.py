@@ -217,7 +217,7 @@ WITHOUT_EFFECT: dict[str, frozenset[str]] = {
 _NOT_YET: dict[str, frozenset[str]] = {
     "containers": frozenset(),
     "engine": frozenset(
-        "cdi_spec_dirs cgroup_manager compression_format compression_level hooks_dir "
+        "cdi_spec_dirs compression_format compression_level hooks_dir "
         "image_copy_tmp_dir image_parallel_copies".split()
     ),
     "network": frozenset(

@@ -46,6 +46,7 @@ class Engine:
         modules: Sequence[str] = (),
         credentials_directory: str | None = None,
         events_backend: str | None = None,
+        cgroup_manager: str | None = None,
     ) -> None:
         self._given: dict[str, Any] = {
             "root": _absolute(root),
@@ -59,6 +60,7 @@ class Engine:
             "modules": list(modules),
             "credentials_directory": _absolute(credentials_directory),
             "events_backend": events_backend,
+            "cgroup_manager": cgroup_manager,
         }
         self.credentials_directory: str | None = self._given["credentials_directory"]
         self.runtime_flags = list(runtime_flags)
@@ -72,6 +74,11 @@ class Engine:
         self._store: Store | None = None
         self._monitor: Channel | None = None
         self._joiner: Joiner | None = None
+
+    @property
+    def cgroup_manager(self) -> str:
+        """Who gives containers a cgroup where none is delegated: "systemd", or "cgroupfs" for nobody."""
+        return str(self._given["cgroup_manager"] or self.settings.engine.cgroup_manager)
 
     def as_arguments(self) -> dict[str, Any]:
         """What another process passes to Engine to get the same one."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pod.state.containers import Container
     from pod.state.reconcile import Run
 
+_IN_SCOPE = ".scope/container"  # pod/engine/scopes.py
 _READ_BYTES = 32 * 1024
 _PASSED_ON = signals.ENDING
 
@@ -59,7 +60,7 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
     try:
         joiner = engine.take_joiner()
         try:
-            joiner.prepare(run.state.get("cgroup") or "", options.preserve_fds)
+            _prepare(joiner, run.state.get("cgroup") or "", options.preserve_fds)
             order = make_order(engine, container, run, options)
         except BaseException:
             joiner.abandon()
@@ -84,6 +85,16 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
         return 0
     engine.events.append(events.of_container(container, "exec_died", exit_code=status))
     return status
+
+
+def _prepare(joiner: joining.Joiner, cgroup: str, preserve_fds: int) -> None:
+    """Say where to. It enters the cgroup by itself, except one into which only systemd can move it."""
+    if cgroup.endswith(_IN_SCOPE):
+        from pod.engine import scopes
+
+        scopes.attach(host_facts.user_bus(), cgroup, joiner.pid)
+        cgroup = ""
+    joiner.prepare(cgroup, preserve_fds)
 
 
 def make_order(

@@ -17,6 +17,7 @@ from pod.spec.userns import effective_maps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from pod.engine.context import Engine
@@ -35,13 +36,14 @@ class Placement(Record):
     """The container's cgroup, and the values to write there; "" where nothing is delegated.
 
     `asked` are those that were asked for, not only usual; `unapplied` those of them that cannot be had for want of a
-    cgroup.
+    cgroup. `scope` is what pod/engine/scopes.py needs to get one from systemd; {} when there is no need or no way.
     """
 
     path: str
     files: dict[str, str]
     asked: tuple[str, ...] = ()
     unapplied: tuple[str, ...] = ()
+    scope: Mapping[str, str] = {}
 
 
 def collect(
@@ -196,7 +198,9 @@ def _placement(engine: Engine, container: Container) -> Placement:
     asked = asked_files(config, files)
     root = cgroups.delegated_root()
     if root is None:
-        return Placement("", {}, asked, asked)
+        if scope := _scope(engine, container):
+            return Placement("", files, asked, scope=scope)
+        return Placement("", files, asked, asked)
     parent = root
     if config.cgroup_parent:
         parent = f"{root}/{config.cgroup_parent.strip('/')}"
@@ -207,6 +211,41 @@ def _placement(engine: Engine, container: Container) -> Placement:
                 f"cgroup '{parent}' of --cgroup-parent cannot be made: {error.strerror}"
             ) from error
     return Placement(f"{parent}/pod-{container.id}", files, asked)
+
+
+def _scope(engine: Engine, container: Container) -> dict[str, str]:
+    """The scope to ask systemd for; {} where there is no systemd of the user, or where it is not to be asked."""
+    bus = user_bus()
+    if (
+        engine.cgroup_manager != "systemd"
+        or not bus
+        or not os.path.exists(f"{cgroups.MOUNT}/cgroup.controllers")
+    ):
+        return {}
+    parent = container.config.cgroup_parent.strip("/") or "user.slice"
+    if "/" in parent or not parent.endswith(".slice"):
+        raise PodError(
+            f"systemd makes no cgroup in '{parent}' of --cgroup-parent, which is no slice",
+            hint="--cgroup-parent NAME.slice",
+        )
+    return {
+        "unit": f"pod-{container.id}.scope",
+        "slice": parent,
+        "bus": bus,
+        "description": f"container {container.name}",
+    }
+
+
+def user_bus() -> str:
+    """The address of the user's D-Bus, to which systemd's user manager listens; "" where there is none."""
+    address = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
+    if address.startswith("unix:path="):
+        path = address.removeprefix("unix:path=").partition(",")[0].partition(";")[0]
+    else:
+        path = f"{os.environ.get('XDG_RUNTIME_DIR') or f'/run/user/{os.getuid()}'}/bus"
+    # The manager's own socket: a bus without it belongs to a desktop without systemd.
+    manager = f"{os.path.dirname(path)}/systemd/private"
+    return f"unix:path={path}" if os.path.exists(path) and os.path.exists(manager) else ""
 
 
 NO_CGROUP = "no cgroup is delegated to you"

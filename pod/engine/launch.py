@@ -222,6 +222,7 @@ def make_order(
             "seccomp": None if runtime else seccomp_program(engine, config, facts),
             "seccomp_profile": seccomp_document(engine, config, facts) if runtime else None,
             "cgroup": placement.path,
+            "scope": dict(placement.scope),
             "cgroup_files": placement.files,
             "required_limits": placement.asked if config.require_limits else (),
         },

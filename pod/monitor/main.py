@@ -439,6 +439,7 @@ class Watch:
     def change_order(self, order: dict[str, Any]) -> None:
         """Start the container by another order the next time, in the same cgroup, which is the one we clean up."""
         order["bundle"]["cgroup"] = self.order["bundle"]["cgroup"]
+        order["bundle"]["scope"] = {}
         self.restart_policy = restart.RestartPolicy.from_json(order["restart"])
         self.order["restart"] = order["restart"]
         needed = order["restart"] or order["health"]

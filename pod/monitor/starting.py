@@ -58,10 +58,18 @@ def start(
     container, too, which waits for `let_go`.
     """
     waiting = None
+    unapplied: dict[str, str] = {}
+    if order["bundle"].get("scope"):
+        if nest is not None:
+            nest.abandon()  # it is in the group that we leave
+            nest = None
+        unapplied = _enter_scope(order["bundle"])
     streams = Streams(loop, logs.open_driver(order["log"]))
     connection = _Connection(order["network"])
     try:
         container = _create(order, streams, passed_streams, nest, connection)
+        if unapplied:
+            container = container.replace(refused_limits=unapplied)
         try:
             ready, started = _connect(order, files, streams, container, connection, restarts)
             if order["held"]:
@@ -99,6 +107,27 @@ def let_go(
     else:
         create.start(container)
     return started
+
+
+def _enter_scope(bundle: dict[str, Any]) -> dict[str, str]:
+    """Move to a scope of systemd's, once, and put the container's cgroup there; limits that cannot be had without.
+
+    Raises LimitsNotApplied when there are such and they are required.
+    """
+    from pod.engine import scopes  # heavy
+
+    scope, bundle["scope"] = bundle["scope"], {}
+    try:
+        bundle["cgroup"] = scopes.enter_new(scope)
+    except scopes.ScopeRefused as error:
+        log.debug(str(error))
+        if bundle["required_limits"]:
+            from pod.spec.resources import LimitsNotApplied
+
+            names = ", ".join(bundle["required_limits"])
+            raise LimitsNotApplied(bundle["id"][:12], names, str(error)) from error
+        return dict.fromkeys(bundle["cgroup_files"], str(error))
+    return {}
 
 
 class _Connection:

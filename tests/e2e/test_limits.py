@@ -69,7 +69,9 @@ def test_a_container_that_takes_too_much_memory_is_killed(pod: Engine) -> None:
     form = "{{.State.OOMKilled}} {{.State.ExitCode}}"
     assert pod("inspect", "--format", form, "greedy").out == "true 137"
     assert result.status == 137
-    told = pod("events", "--stream=false", "--since", "10m", "--format", "{{.Status}}").lines
+    told = pod(
+        "events", "--stream=false", "--filter", "container=greedy", "--format", "{{.Status}}"
+    ).lines
     assert told.index("oom") < told.index("died")
 
 

@@ -48,10 +48,10 @@ def test_required_limits_keep_a_container_from_starting(pod: Engine) -> None:
 def test_the_configuration_can_require_limits(pod: Engine, tmp_path: Path) -> None:
     path = tmp_path / "containers.conf"
     path.write_text("[containers]\nrequire_limits = true\n")
-    pod.environment["CONTAINERS_CONF_OVERRIDE"] = str(path)
+    conf = {"CONTAINERS_CONF_OVERRIDE": str(path)}
     words = ("--rm", "--network", "none", *IMPOSSIBLE, "busybox", "true")
-    assert WHY in pod("run", *words, status=125).stderr
-    assert WHY in pod("run", "--require-limits=false", *words).stderr
+    assert WHY in pod("run", *words, status=125, env=conf).stderr
+    assert WHY in pod("run", "--require-limits=false", *words, env=conf).stderr
 
 
 def test_id_maps_are_shown_as_they_are(pod: Engine) -> None:

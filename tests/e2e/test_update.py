@@ -80,8 +80,8 @@ def test_a_running_container_gets_a_restart_policy(pod: Engine, options: list[st
 
 
 def test_the_policy_of_a_settled_monitor_changes(pod: Engine) -> None:
-    pod.environment["POD_TEST_SHRINK_SECONDS"] = "0.05"
-    pod("run", "-d", "--name", "c", "--network", "none", "busybox", "sleep", "1d")
+    command = ("run", "-d", "--name", "c", "--network", "none", "busybox", "sleep", "1d")
+    pod(*command, env={"POD_TEST_SHRINK_SECONDS": "0.05"})
     monitor = pod("inspect", "-f", "{{.State.ConmonPid}}", "c").out
     until(
         lambda: "pod.monitor.resume" in Path(f"/proc/{monitor}/cmdline").read_text(),

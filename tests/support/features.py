@@ -32,6 +32,13 @@ def _own_controllers() -> list[str]:
         return []
 
 
+def is_login_session() -> bool:
+    """Whether the user's systemd runs and we are outside of what it manages, as after a login by ssh."""
+    with open("/proc/self/cgroup") as file:
+        group = file.read().rpartition("0::")[2]
+    return "/session-" in group and os.path.exists(f"/run/user/{os.getuid()}/systemd/private")
+
+
 def _apparmor() -> bool:
     try:
         with open("/sys/module/apparmor/parameters/enabled") as file:

@@ -32,6 +32,7 @@ ONLY = {
     "click": ("pod/cli/",),
     "rich": ("pod/cli/",),
     "pyroute2": ("netns/",),
+    "jeepney": ("pod/engine/scopes.py",),
     "psutil": ("pod/engine/stats.py", "pod/engine/top.py"),
     "xattr": ("storage/",),
     "urllib3": ("pod/image/",),

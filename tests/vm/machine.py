@@ -45,6 +45,11 @@ card=$(ls /sys/class/net | grep -v lo | head -n 1)
 ip link set "$card" up && ip address add 10.0.2.15/24 dev "$card" && ip route add default via 10.0.2.2
 loginctl enable-linger podtest
 until [ -S "/run/user/$NUMBER/systemd/private" ]; do sleep 0.1; done
+if [ -s /mnt/work/login ]; then
+    echo "pod-vm: login"
+    runuser --login podtest -c "cd '$TREE' && bash /mnt/work/login"
+    echo "pod-vm: logout $?"
+fi
 systemd-run --quiet --wait --pipe --user --machine podtest@.host --property Delegate=yes --working-directory "$TREE" \\
     bash /mnt/work/script
 echo "pod-vm: exit status $?"
@@ -87,16 +92,22 @@ def check_host() -> None:
 
 
 def run(
-    script: str, *, copies: tuple[str, ...] = ("busybox",), seconds: float = BOOT_SECONDS
+    script: str,
+    *,
+    copies: tuple[str, ...] = ("busybox",),
+    seconds: float = BOOT_SECONDS,
+    login: str = "",
 ) -> Outcome:
     """Run `script` with bash in the machine; `copies` are the images of images.py to bring along.
+
+    `login` is a script that is run before it, after a login of the user, in a session that has no delegated cgroup.
 
     Raises RuntimeError when the machine ends without a status, with all that it printed.
     """
     system = _system()
     work = tempfile.mkdtemp(prefix="pod-vm.", dir="/var/tmp")
     try:
-        disk = _work_disk(work, script, copies)
+        disk = _work_disk(work, script, login, copies)
         console, output = os.path.join(work, "console"), os.path.join(work, "output")
         _boot(system, disk, console, output, seconds)
         with open(output, errors="replace", newline="") as file:
@@ -148,7 +159,7 @@ def _boot(system: str, disk: str, console: str, output: str, seconds: float) -> 
         raise RuntimeError(f"qemu ended with {process.returncode}:\n{errors}")
 
 
-def _work_disk(work: str, script: str, copies: tuple[str, ...]) -> str:
+def _work_disk(work: str, script: str, login: str, copies: tuple[str, ...]) -> str:
     """A disk with the checkout, .venv, images and what to run."""
     staged = os.path.join(work, "staged")
     tree = os.path.join(staged, "tree")
@@ -179,6 +190,7 @@ def _work_disk(work: str, script: str, copies: tuple[str, ...]) -> str:
     _write(os.path.join(staged, "plan"), f"TREE='{TREE}'\nNUMBER={number}\n")
     _write(os.path.join(staged, "boot"), BOOT)
     _write(os.path.join(staged, "script"), script + "\n")
+    _write(os.path.join(staged, "login"), login and login + "\n")
     return _make_disk(staged, os.path.join(work, "disk"), "work")
 
 

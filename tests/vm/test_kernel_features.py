@@ -28,7 +28,10 @@ def test_session_has_delegated_controllers() -> None:
 
 
 def test_tests_that_need_a_kernel_feature_pass() -> None:
+    pytest = "POD_TEST_STRICT=vm .venv/bin/python -m pytest -p no:cacheprovider"
     outcome = machine.run(
-        "POD_TEST_STRICT=vm .venv/bin/python -m pytest -p no:cacheprovider -m needs_kernel tests/e2e tests/integration"
+        f"{pytest} -m 'needs_kernel and not needs_login' tests/e2e tests/integration",
+        login=f"{pytest} -m needs_login tests/e2e",
     )
     assert outcome.status == 0, outcome.output
+    assert "pod-vm: logout 0" in outcome.output, outcome.output

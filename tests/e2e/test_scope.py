@@ -1,0 +1,74 @@
+"""In a login session, where no cgroup is delegated: containers get a scope from the user's systemd."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine import Engine
+from tests.support.waiting import until
+
+pytestmark = [
+    pytest.mark.needs_login,
+    pytest.mark.not_podman("podman is not in the virtual machine"),
+]
+MIB = 1 << 20
+
+
+@pytest.fixture
+def login_pod(pod: Engine) -> Engine:
+    """The program with the bus of the session, which tests elsewhere have not."""
+    environment = {
+        **pod.environment,
+        "DBUS_SESSION_BUS_ADDRESS": f"unix:path=/run/user/{os.getuid()}/bus",
+    }
+    return replace(pod, environment=environment)
+
+
+def cgroup_path(pod: Engine, name: str) -> str:
+    return pod("inspect", "-f", "{{.State.CgroupPath}}", name).out
+
+
+def running(pod: Engine, name: str, *options: str) -> str:
+    return pod(
+        "run", "-d", "--name", name, "--network", "none", *options, "busybox", "sleep", "1d"
+    ).out
+
+
+def is_loaded(unit: str) -> bool:
+    command = ["systemctl", "--user", "list-units", "--all", "--plain", "--no-legend", unit]
+    return bool(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def test_a_scope_has_the_limits_and_ends_with_the_container(login_pod: Engine) -> None:
+    pod = login_pod
+    number = running(pod, "c", "--memory", "64m")
+    path = cgroup_path(pod, "c")
+    assert path.endswith(f"/user.slice/pod-{number}.scope/container")
+    directory = Path(f"/sys/fs/cgroup{path}")
+    assert (directory / "memory.max").read_text() == f"{64 * MIB}\n"
+    pod("exec", "-d", "c", "sleep", "2d")
+    until(lambda: len((directory / "cgroup.procs").read_text().split()) == 2, "both processes")
+    pod("update", "--memory", "32m", "c")
+    assert (directory / "memory.max").read_text() == f"{32 * MIB}\n"
+    pod("pause", "c")
+    assert "frozen 1" in (directory / "cgroup.events").read_text()
+    pod("restart", "-t", "0", "c")
+    assert cgroup_path(pod, "c") == path
+    assert (directory / "memory.max").read_text() == f"{32 * MIB}\n"
+    pod("rm", "-f", "-t", "0", "c")
+    until(lambda: not is_loaded(f"pod-{number}.scope"), "the end of the scope")
+
+
+def test_who_makes_the_cgroup_and_where(login_pod: Engine) -> None:
+    pod = login_pod
+    running(pod, "c", "--cgroup-parent", "batch.slice")
+    assert "/batch.slice/pod-" in cgroup_path(pod, "c")
+    words = ("run", "--network", "none", "--cgroup-parent", "a/b", "busybox", "true")
+    assert "which is no slice" in pod(*words, status=125).stderr
+    words = ("run", "--rm", "--network", "none", "--memory", "64m", "busybox", "true")
+    assert "no cgroup is delegated" in pod("--cgroup-manager", "cgroupfs", *words).stderr
