@@ -14,6 +14,7 @@ counts when its record, which is written last, is there too; see layers.py about
 
 from __future__ import annotations
 
+import errno
 import os
 
 from pod.base import log
@@ -68,6 +69,13 @@ class Shift:
             return inside
         plain = self.plain(number)
         return self._first_unused() if self._is_used(plain) else plain
+
+    def inside(self, number: int) -> int:
+        """The id of one that the container has. Raises OSError for another."""
+        found = self._inside(number)
+        if found is None:
+            raise OSError(errno.EINVAL, f"the container has no id {number}")
+        return found
 
     def moves(self, owners: Iterable[int]) -> Moves:
         """What is wrong in the shifted form: id there -> id that it must have."""
@@ -170,6 +178,24 @@ def is_caller_absent(maps: tuple[IdMap, IdMap]) -> bool:
     """Whether the caller is nobody in a container with these maps, so that its root cannot use the caller's files."""
     own = os.geteuid()
     return not any(host <= own < host + count for _, host, count in maps[0])
+
+
+def give_files(owners: Iterable[tuple[str, int, int]], maps: tuple[IdMap, IdMap] | None) -> None:
+    """Files of the caller's that ids of a container with this map are to own: (path, uid, gid), as it sees them.
+
+    Raises OSError where there is no such id in the container.
+    """
+    bases = idmap.default_maps()
+    uids, gids = (Shift(ids, base) for ids, base in zip(maps or bases, bases, strict=True))
+    wanted = [(path, uids.inside(uid), gids.inside(gid)) for path, uid, gid in owners]
+    wanted = [it for it in wanted if it[1:] != (0, 0)]
+
+    def work() -> None:
+        for path, uid, gid in wanted:
+            os.chown(path, uid, gid)
+
+    if wanted:
+        removal.run_as_owner(work, what="give files to users of the container")
 
 
 def give_to_root(paths: Iterable[str], maps: tuple[IdMap, IdMap]) -> None:

@@ -13,11 +13,13 @@ from pod.base.errors import PodError
 
 ROOT_NAMES = (
     "cache",
+    "configs",
     "containers",
     "events",
     "images",
     "layers",
     "locks",
+    "secrets",
     "staging",
     "trash",
     "pod.db",

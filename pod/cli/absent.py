@@ -29,8 +29,8 @@ ABSENT = {
     "buildx": _LATER,
     **dict.fromkeys(
         (
-            "artifact auto-update build commit compose config generate kube login "
-            "logout manifest mount network play pod push quadlet search secret service stack umount unmount "
+            "artifact auto-update build commit compose generate kube login "
+            "logout manifest mount network play pod push quadlet search service stack umount unmount "
         ).split(),
         _LATER,
     ),

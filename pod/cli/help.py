@@ -19,6 +19,8 @@ _HEADINGS = {
     "container": "Container commands",
     "image": "Image commands",
     "volume": "Volume commands",
+    "secret": "Secret commands",
+    "config": "Config commands",
     "system": "Other commands",
 }
 

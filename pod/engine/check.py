@@ -11,7 +11,7 @@ import os
 
 from pod.base import locks
 from pod.base.errors import PodError
-from pod.engine import finish, leftovers, lookup, tidy
+from pod.engine import finish, leftovers, lookup, secrets, tidy
 from pod.linux import cgroups, processes
 from pod.state import containers, reconcile, volumes
 from storage import check as storage_check
@@ -107,6 +107,11 @@ def _rows_without_files(engine: Engine) -> Iterator[Problem]:
             path = engine.store.volumes.path(volume.name)
             what = f"volume '{volume.name}' has lost its directory '{path}'"
             yield Problem(ROW, f"volume {volume.name}", what)
+    for kind in ("secret", "config"):
+        at = secrets.store(engine, kind)
+        for secret in at.problems():
+            what = f"{kind} '{secret.name}' has lost its content '{at.directory}/{secret.id}'"
+            yield Problem(ROW, f"{kind} {secret.id}", what)
 
 
 def _stale_runs(engine: Engine) -> Iterator[Problem]:
@@ -208,6 +213,10 @@ def _remove_damaged(engine: Engine, problem: Problem, *, force: bool) -> list[Pr
         return []
     if not force:
         return [problem]
+    kind, _, name = problem.subject.partition(" ")
+    if kind in ("secret", "config"):
+        secrets.remove(engine, secrets.store(engine, kind).find(name), kind)
+        return []
     from pod.engine import remove
 
     try:

@@ -140,6 +140,13 @@ class NetworkSettings(Record):
     pasta_options: tuple[str, ...] = ()
 
 
+class SecretSettings(Record):
+    """[secrets]: what `secret create` does without --driver and --driver-opts."""
+
+    driver: str = "file"
+    opts: tuple[tuple[str, str], ...] = ()
+
+
 class StorageSettings(Record):
     """[storage], with the rules for ordinary users applied. "" and () leave the choice to pod."""
 
@@ -170,12 +177,14 @@ class Settings(Record):
     containers: ContainerDefaults = ContainerDefaults()
     engine: EngineSettings = EngineSettings()
     network: NetworkSettings = NetworkSettings()
+    secrets: SecretSettings = SecretSettings()
     storage: StorageSettings = StorageSettings()
 
     nested: ClassVar = {
         "containers": ContainerDefaults,
         "engine": EngineSettings,
         "network": NetworkSettings,
+        "secrets": SecretSettings,
         "storage": StorageSettings,
     }
 

@@ -13,6 +13,7 @@ from pod.engine.configuration import (
     ContainerDefaults,
     EngineSettings,
     NetworkSettings,
+    SecretSettings,
     Settings,
     line_of,
     read_toml,
@@ -97,6 +98,13 @@ def _pool(value: Any, what: str) -> Any:
     if not isinstance(base, str) or type(size) is not int or len(value) != 2 or not 0 < size < 31:
         raise UsageError('must be a list of tables {"base" = "RANGE", "size" = PREFIX_LENGTH}')
     return base, size
+
+
+def _secret_options(value: Any, what: str) -> Any:
+    if not all(isinstance(item, str) for item in value.values()):
+        raise UsageError("must have a string for each name")
+    # The others are podman's, about where its drivers keep things.
+    return tuple(it for it in value.items() if it[0] in {"encrypt", "passphrase-file"})
 
 
 def _runtimes(value: Any, what: str) -> Any:
@@ -190,6 +198,10 @@ KEYS: dict[str, dict[str, Declared]] = {
         "dns_bind_port": ("number", _between(0, 65535)),
         "pasta_options": ("list", keep),
     },
+    "secrets": {
+        "driver": ("text", one_of("file", "pass", "shell")),
+        "opts": ("table", _secret_options),
+    },
 }
 # Keys that podman has and that change nothing here: other programs' business, or another way of working.
 WITHOUT_EFFECT: dict[str, frozenset[str]] = {
@@ -216,6 +228,7 @@ WITHOUT_EFFECT: dict[str, frozenset[str]] = {
 # Keys that are checked, and that a later version uses.
 _NOT_YET: dict[str, frozenset[str]] = {
     "containers": frozenset(),
+    "secrets": frozenset(),
     "engine": frozenset(
         "cdi_spec_dirs compression_format compression_level hooks_dir "
         "image_copy_tmp_dir image_parallel_copies".split()
@@ -224,7 +237,7 @@ _NOT_YET: dict[str, frozenset[str]] = {
         "default_network default_subnet default_subnet_pools dns_bind_port".split()
     ),
 }
-_TABLES_WITHOUT_EFFECT = frozenset("farms machine podmansh secrets".split())
+_TABLES_WITHOUT_EFFECT = frozenset("farms machine podmansh".split())
 
 
 class Merge:
@@ -292,6 +305,7 @@ def read_settings(places: Places) -> Settings:
         containers=ContainerDefaults(**values.get("containers", {})),
         engine=EngineSettings(**values.get("engine", {})),
         network=NetworkSettings(**values.get("network", {})),
+        secrets=SecretSettings(**values.get("secrets", {})),
     )
 
 

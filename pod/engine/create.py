@@ -79,6 +79,10 @@ def _create(
         undo.add(lambda: engine.store.staging.discard(directory))
         os.mkdir(f"{directory}/{ROOT}", 0o700)
         faults.step("create: directory")
+        if config.secrets:
+            from pod.engine import secrets
+
+            secrets.copy_to_container(engine, config, directory)
         maps = host_facts.special_maps(engine, config)
         if not config.rootfs:
             engine.rootfs.create(directory, image.diff_ids if image else (), maps=maps)
@@ -157,6 +161,10 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
         has_own_ipc=is_own(config.ipc),
     )
     config = engine_volumes.take_from_others(engine, config)
+    if config.secrets:
+        from pod.engine import secrets
+
+        config = secrets.look_up(engine, config)
     return _with_ids(engine, config)
 
 

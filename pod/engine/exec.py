@@ -102,6 +102,11 @@ def make_order(
 ) -> dict[str, Any]:
     """What runtime/join.py gets."""
     window = terminal.own_window() if options.terminal else (0, 0)
+    of_secrets: list[str] = []
+    if config.secrets:
+        from pod.engine import secrets
+
+        of_secrets = secrets.variables(engine, container.id, config)
     facts, _ = host_facts.collect(engine, container, {}, window, starts=False)
     return {
         **join_order(engine, container, facts, options),
@@ -119,7 +124,7 @@ def join_order(
         config,
         facts,
         options.arguments,
-        (*config.environment, *options.environment),
+        (*config.environment, *of_secrets, *options.environment),
         terminal=options.terminal,
         user=options.user,
         privileged=options.privileged,

@@ -271,6 +271,18 @@ def _config(container: Container) -> dict[str, Any]:
         "StopSignal": config.stop_signal,
         **_health_config(config.health),
         "CreateCommand": list(config.create_command),
+        "Secrets": [
+            {
+                "Name": it.name,
+                "ID": it.id,
+                "Type": it.kind,
+                "Target": it.target,
+                "UID": it.uid,
+                "GID": it.gid,
+                "Mode": it.mode,
+            }
+            for it in config.secrets
+        ],
         **({"Timezone": config.timezone} if config.timezone else {}),
         "Umask": f"{config.umask:04o}",
         "Timeout": config.timeout,

@@ -196,6 +196,11 @@ def make_order(
     generated = namefiles.write(engine, container, hostname)
     facts, placement = host_facts.collect(engine, container, generated, window, starts=starts)
     document = bundle.runtime_config(config, facts)
+    if config.secrets:
+        from pod.engine import secrets
+
+        maps_ = host_facts.special_maps(engine, config)
+        secrets.give(engine, container.id, config, document, maps_)
     directory = engine.paths.container(container.id)
     runtime = runtime_command(engine, config.runtime)
     maps: tuple[IdMap, IdMap] | None = (facts.uid_maps, facts.gid_maps)

@@ -17,6 +17,10 @@ def names(engine: Engine, kind: str) -> list[tuple[str, str]]:
     """
     if kind == "image":
         return _images(engine)
+    if kind in ("secret", "config"):
+        from pod.engine import secrets
+
+        return [(it.name, it.id) for it in secrets.store(engine, kind).all()]
     # Whoever has no database has no containers, and pressing TAB does not make one.
     if kind not in ("container", "running", "stopped", "volume") or not os.path.exists(
         engine.paths.database

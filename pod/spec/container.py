@@ -44,6 +44,26 @@ class Networking(Record):
     nested: ClassVar = {"network": Network, "ports": PortMapping, "expose": PortMapping}
 
 
+DEFAULT_SECRET_MODE = 0o444
+
+
+class SecretUse(Record):
+    """One --secret. `target` is a path in the container, or for the kind "env" the name of the variable.
+
+    `id` is "" until the secret has been looked up; `encryption` is what its container's copy needs to be read.
+    """
+
+    name: str
+    id: str = ""
+    kind: str = "mount"
+    target: str = ""
+    uid: int = 0
+    gid: int = 0
+    mode: int = DEFAULT_SECRET_MODE
+    encryption: str = ""
+    passphrase_file: str = ""
+
+
 class ContainerConfig(Record):
     """One container. Ids are full, paths absolute, names checked."""
 
@@ -87,6 +107,7 @@ class ContainerConfig(Record):
     )
     volumes: tuple[str, ...] = ()  # names of the volumes among the mounts
     anonymous_volumes: tuple[str, ...] = ()
+    secrets: tuple[SecretUse, ...] = ()
     read_only: bool = False
     read_only_tmpfs: bool = True
     shm_size: int = 65536000  # bytes; podman-run(1), --shm-size
@@ -147,6 +168,7 @@ class ContainerConfig(Record):
         "pid": Namespace,
         "resources": Resources,
         "restart": RestartPolicy,
+        "secrets": SecretUse,
         "security": SecurityOptions,
         "ulimits": Ulimit,
         "userns": UserNamespace,

@@ -33,6 +33,7 @@ ONLY = {
     "rich": ("pod/cli/",),
     "pyroute2": ("netns/",),
     "jeepney": ("pod/engine/scopes.py",),
+    "cryptography": ("pod/engine/secret_encryption.py",),
     "psutil": ("pod/engine/stats.py", "pod/engine/top.py"),
     "xattr": ("storage/",),
     "urllib3": ("pod/image/",),

@@ -78,6 +78,13 @@ OPTIONS = (
         "flag",
         "The first word is a directory with a root file system, instead of an image",
     ),
+    Option(
+        ("--secret",),
+        "list",
+        "Give the container a secret, as a file or a variable",
+        metavar="NAME[,OPTIONS]",
+        completes="secret",
+    ),
     Option(("--shm-size",), "text", "Size of /dev/shm; 0 for no limit", metavar="SIZE"),
     Option(
         ("--shm-size-systemd",),
@@ -169,6 +176,10 @@ def place_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, Any]
         mounts.check_conflicts(asked)
         taken = {mount.target for mount in asked}
         changes["mounts"] = (*asked, *(it for it in base.mounts if it.target not in taken))
+    if arguments.given("secret"):
+        from pod.spec.secrets import parse_secret
+
+        changes["secrets"] = tuple(parse_secret(text) for text in arguments.texts("secret"))
     if arguments.given("volumes_from"):
         changes["volumes_from"] = tuple(
             mounts.parse_volumes_from(text) for text in arguments.texts("volumes_from")

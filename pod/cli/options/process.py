@@ -209,7 +209,8 @@ def read_environment(arguments: Arguments, settings: Settings | None) -> tuple[s
             else settings.containers.env_host
         )
         if host:
-            asked |= caller
+            # What encrypted secrets are read with is nobody else's business.
+            asked |= {k: v for k, v in caller.items() if k != "POD_SECRETS_PASSPHRASE"}
     for path in arguments.texts("env_file"):
         asked |= environment.parse_env_file(read_option_file("--env-file", path), path, caller)
     asked |= environment.parse_env(arguments.texts("env"), caller)

@@ -6,7 +6,6 @@ from pod.cli.declare import Option
 
 _NETWORKS = "networks made by 'pod network create' come with a later version of pod"
 _PODS = "pods come with a later version of pod"
-_SECRETS = "secrets come with a later version of pod"
 _DESCRIPTORS = "only the command of `pod exec` can inherit descriptors"
 _GPUS = "this version of pod does not read CDI files; add the devices with --device"
 _LATER = "this version of pod does not have it yet"
@@ -48,7 +47,6 @@ _TEXTS = {
     "--preserve-fds": _DESCRIPTORS,
     "--rdt-class": "only root can assign cache and memory bandwidth",
     "--sdnotify": _LATER,
-    "--secret": _SECRETS,
     "--subgidname": "the ids are those that /etc/subgid gives to you",
     "--subuidname": "the ids are those that /etc/subuid gives to you",
 }
