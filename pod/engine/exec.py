@@ -102,11 +102,6 @@ def make_order(
 ) -> dict[str, Any]:
     """What runtime/join.py gets."""
     window = terminal.own_window() if options.terminal else (0, 0)
-    of_secrets: list[str] = []
-    if config.secrets:
-        from pod.engine import secrets
-
-        of_secrets = secrets.variables(engine, container.id, config)
     facts, _ = host_facts.collect(engine, container, {}, window, starts=False)
     return {
         **join_order(engine, container, facts, options),
@@ -120,6 +115,11 @@ def join_order(
 ) -> dict[str, Any]:
     """The same without the process to join, for a container that may not run yet."""
     config = container.config
+    of_secrets: list[str] = []
+    if config.secrets:
+        from pod.engine import secrets
+
+        of_secrets = secrets.variables(engine, container.id, config)
     process = bundle.process(
         config,
         facts,

@@ -213,16 +213,16 @@ def give(
     """Put the secrets of a container that is being started into its OCI configuration, and its files into place."""
     if not config.secrets:
         return
-    directory = f"{engine.paths.run(container_id)}/secrets"
-    os.mkdir(directory, 0o700)
+    directory = _run_directory(engine, container_id)
+    os.makedirs(directory, 0o700, exist_ok=True)
     owners: list[tuple[str, int, int]] = []
     for number, use in enumerate(config.secrets):
         plain = _copy_of(engine, container_id, use)
+        path = f"{directory}/{number}"
+        files.write_atomic(path, plain, mode=0o600, sync=False)
         if use.kind == "env":
             _set_variable(document["process"]["env"], use.target, plain)
             continue
-        path = f"{directory}/{number}"
-        files.write_atomic(path, plain, mode=0o600, sync=False)
         os.chmod(path, use.mode)
         owners.append((path, use.uid, use.gid))
         options = ["bind", "ro", "rprivate", "nosuid", "nodev", "noexec"]
@@ -233,12 +233,17 @@ def give(
 
 
 def variables(engine: Engine, container_id: str, config: ContainerConfig) -> list[str]:
-    """NAME=VALUE of the secrets that are variables, for one more process in the container."""
+    """NAME=VALUE of the secrets that are variables, for one more process in the container that `give` was called for."""
     found: list[str] = []
-    for use in config.secrets:
+    for number, use in enumerate(config.secrets):
         if use.kind == "env":
-            _set_variable(found, use.target, _copy_of(engine, container_id, use))
+            plain = files.read_bytes(f"{_run_directory(engine, container_id)}/{number}")
+            _set_variable(found, use.target, plain)
     return found
+
+
+def _run_directory(engine: Engine, container_id: str) -> str:
+    return f"{engine.paths.run(container_id)}/secrets"
 
 
 def _copy_of(engine: Engine, container_id: str, use: SecretUse) -> bytes:
