@@ -80,8 +80,9 @@ def show_documents(documents: Sequence[Any], form: str | None = None) -> None:
         write(json_text(list(documents)))
         return
     from pod.cli.formats import plain_rows
+    from pod.cli.template.documents import Struct
 
-    write(plain_rows(documents, form))
+    write(plain_rows([Struct(document) for document in documents], form))
 
 
 def show_document(document: Any, form: str | None = None) -> None:

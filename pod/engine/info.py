@@ -223,6 +223,8 @@ def _store(engine: Engine) -> dict[str, Any]:
         "graphStatus": {
             "Backing Filesystem": info_host.file_system(place),
             "Native Overlay Diff": "true" if overlay else "false",
+            "Supports d_type": "true",  # as every file system that pod's drivers work on
+            "Using metacopy": "false",
         },
         "imageCopyTmpDir": f"{root}/images/partial",
         "imageStore": {"number": len(engine.store.images.list())},

@@ -79,6 +79,7 @@ def document(engine: Engine, text: str, *, size: bool = False) -> dict[str, Any]
         "IsInfra": False,
         "IsService": False,
         "KubeExitCodePropagation": "invalid",
+        "lockNumber": 0,
         "Config": _config(container),
         "HostConfig": _host_config(engine, container),
     }
@@ -86,6 +87,8 @@ def document(engine: Engine, text: str, *, size: bool = False) -> dict[str, Any]
 
     userns = found["HostConfig"]["UsernsMode"]
     found.update(requested_and_effective(engine, container, run, userns))
+    found["UseImageHosts"] = not config.networking.manage_hosts
+    found["UseImageHostname"] = not config.networking.manage_hostname
     if size:
         sizes = listing.sizes(engine, [(container.id, container.image_id, bool(config.rootfs))])
         found["SizeRw"], found["SizeRootFs"] = sizes[container.id]
@@ -221,6 +224,7 @@ def _mount(engine: Engine, mount: Mount) -> dict[str, Any]:
         "Options": options,
         "RW": not mount.read_only,
         "Propagation": mount.propagation if mount.kind == "bind" else "rprivate",
+        **({"SubPath": mount.subpath} if mount.subpath else {}),
     }
 
 
@@ -243,6 +247,7 @@ def _network_settings(config: ContainerConfig, run: Run | None) -> dict[str, Any
         "LinkLocalIPv6PrefixLen": 0,
         "Ports": port_bindings(networking.ports, networking.expose, any_address="0.0.0.0"),
         "SandboxKey": f"/proc/{run.pid}/ns/net" if run is not None and is_running else "",
+        "Networks": {},  # those of `pod network create`
     }
 
 
@@ -289,6 +294,9 @@ def _config(container: Container) -> dict[str, Any]:
         "StopTimeout": config.stop_timeout,
         "Passwd": config.passwd_entry is not None,
         "SystemdMode": config.systemd == "always",
+        **({"ChrootDirs": list(config.roots)} if config.roots else {}),
+        "sdNotifyMode": "ignore",
+        **({"ExposedPorts": _exposed_ports(config)} if _exposed_ports(config) else {}),
     }
 
 
@@ -326,6 +334,12 @@ def _health_config(health: HealthConfig | None) -> dict[str, Any]:
             **({"Successes": startup.successes} if startup.successes else {}),
         }
     return found
+
+
+def _exposed_ports(config: ContainerConfig) -> dict[str, dict[str, str]]:
+    """The ports that are exposed or published, as keys."""
+    networking = config.networking
+    return {port: {} for port in port_bindings(networking.ports, networking.expose)}
 
 
 def _host_config(engine: Engine, container: Container) -> dict[str, Any]:

@@ -17,9 +17,14 @@ def show_version(arguments: Arguments, engine: None) -> None:
     from pod.image.platform import host_platform
 
     platform = host_platform()
-    facts = {
+    facts: dict[str, str | int] = {
         "Version": VERSION,
         "APIVersion": VERSION,
+        # podman's fields for what a Python program has not.
+        "GoVersion": "",
+        "GitCommit": "",
+        "BuiltTime": "",
+        "Built": 0,
         "PythonVersion": sys.version.partition(" ")[0],
         "Os": platform.os,
         "Arch": platform.architecture,

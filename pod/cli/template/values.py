@@ -48,7 +48,7 @@ def field_of(receiver: Any, name: str, arguments: Sequence[Any] = ()) -> Any:
             if name in _MAPS and type(value) is dict:
                 value = Map(value)
         elif is_struct(receiver):
-            raise Problem(_no_field(name, receiver))
+            return field_of(receiver, _go_spelling(name, receiver), arguments)
         else:
             value = NO_VALUE
     elif receiver is None or receiver is NO_VALUE:
@@ -118,6 +118,18 @@ def is_struct(value: Any) -> bool:
             return False
         lower = lower or not key.isupper()
     return lower or len(value) == 1
+
+
+def _go_spelling(name: str, receiver: dict[str, Any]) -> str:
+    """The key that `name` means: ID is what JSON calls Id, HostIP what it calls HostIp. Raises Problem."""
+    other: str | None = getattr(receiver, "other_names", {}).get(name)
+    if other is not None:
+        return other
+    if name[:1].isupper():
+        for key in receiver:
+            if key.lower() == name.lower():
+                return key
+    raise Problem(_no_field(name, receiver))
 
 
 def _no_field(name: str, receiver: dict[str, Any]) -> str:
