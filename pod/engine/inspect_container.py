@@ -321,8 +321,8 @@ def _health_config(health: HealthConfig | None) -> dict[str, Any]:
         },
         "HealthcheckOnFailureAction": health.on_failure,
         "HealthLogDestination": health.log_destination,
-        "HealthMaxLogCount": health.max_log_count,
-        "HealthMaxLogSize": health.max_log_size,
+        "HealthcheckMaxLogCount": health.max_log_count,
+        "HealthcheckMaxLogSize": health.max_log_size,
     }
     startup = health.startup
     if startup is not None:

@@ -189,7 +189,7 @@ def test_every_option_is_shown(pod: Engine, tmp_path: Path) -> None:
     }
     assert config["HealthcheckOnFailureAction"] == "stop"
     assert config["HealthLogDestination"] == str(tmp_path)
-    assert (config["HealthMaxLogCount"], config["HealthMaxLogSize"]) == (11, 12)
+    assert (config["HealthcheckMaxLogCount"], config["HealthcheckMaxLogSize"]) == (11, 12)
 
 
 @pytest.mark.not_podman("its sentences are others")

@@ -21,7 +21,14 @@ _METHODS = (
     "Day Format Hour IsZero Minute Month Nanosecond Second String Unix UnixNano Weekday Year YearDay"
 ).split()
 _STRUCTS = frozenset(("Config", "State"))
-_OTHER_NAMES = {"State": {"Healthcheck": "Health"}}  # that podman's templates know, too
+_OTHER_NAMES = {
+    # part of the document: names that podman's templates have for fields that JSON calls otherwise
+    "Config": {
+        "HealthMaxLogCount": "HealthcheckMaxLogCount",
+        "HealthMaxLogSize": "HealthcheckMaxLogSize",
+    },
+    "State": {"Healthcheck": "Health"},
+}
 
 
 class Struct(dict[str, object]):
