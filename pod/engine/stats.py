@@ -87,6 +87,7 @@ def _samples(found: Iterable[Listed]) -> list[Sample]:
     members: dict[str, list[int]] | None = None
     samples = []
     machine = _machine_memory()
+    host_network = _namespace("self", "net")
     for it in found:
         if not it.pid or it.run is None:
             samples.append(Sample(it.summary.id, it.summary.name))
@@ -97,11 +98,13 @@ def _samples(found: Iterable[Listed]) -> list[Sample]:
         else:
             members = _by_namespace() if members is None else members
             pids = members.get(_namespace(it.pid), [])
-        samples.append(_sample(it, cgroup, pids, machine))
+        samples.append(_sample(it, cgroup, pids, machine, host_network))
     return samples
 
 
-def _sample(it: Listed, cgroup: str, pids: list[int] | None, machine: int) -> Sample:
+def _sample(
+    it: Listed, cgroup: str, pids: list[int] | None, machine: int, host_network: str
+) -> Sample:
     moment_ns = time.time_ns()
     # What the kernel has no file for, is summed over the processes; None: not yet looked at.
     summed: _Sum | None = None
@@ -127,7 +130,7 @@ def _sample(it: Listed, cgroup: str, pids: list[int] | None, machine: int) -> Sa
     limit = _number(f"{cgroup}/memory.max") if cgroup else None
     blocks = _block_io(cgroup) if cgroup else None
     read, written = blocks if blocks is not None else total().blocks()
-    received, sent = _network(it)
+    received, sent = (0, 0) if _namespace(it.pid, "net") == host_network else _network(it.pid)
     since_start = max(1, moment_ns - it.started_ns)
     return Sample(
         id=it.summary.id,
@@ -190,12 +193,10 @@ def _block_io(cgroup: str) -> tuple[int, int] | None:
     return read, written
 
 
-def _network(it: Listed) -> tuple[int, int]:
-    """Bytes received and sent on all interfaces but the loopback one; none for a container on the host's network."""
-    if _namespace(it.pid, "net") == _namespace("self", "net"):
-        return 0, 0
+def _network(pid: int) -> tuple[int, int]:
+    """Bytes received and sent on all interfaces of a process but the loopback one."""
     received = sent = 0
-    for line in (_text(f"/proc/{it.pid}/net/dev") or "").splitlines()[2:]:
+    for line in (_text(f"/proc/{pid}/net/dev") or "").splitlines()[2:]:
         name, _, counts = line.partition(":")
         if name.strip() != "lo":
             numbers = counts.split()

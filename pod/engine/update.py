@@ -64,7 +64,12 @@ def update(engine: Engine, container: Container, changes: Changes) -> None:
         before: dict[str, str] = {}
         cgroup = _cgroup_of(run)
         if changes.resources and run is not None and run.has_processes:
-            before = _apply(engine, container, changed, cgroup)
+            try:
+                before = _apply(engine, container, changed, cgroup)
+            except LimitRefused:
+                if finish.read_run(engine, container).has_processes:
+                    raise
+                # It has ended meanwhile, and its cgroup with it.
         faults.step("update: applied")
         try:
             containers.set_config(engine.database, container.id, changed.config)

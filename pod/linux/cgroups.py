@@ -129,12 +129,18 @@ def stay_ready_to_move(until_fd: int) -> None:
 
 def processes(path: str) -> list[int]:
     """The processes in the group and the groups below it."""
-    found = []
-    for directory, _, _ in os.walk(path):
+    found: list[int] = []
+    waiting = [path]
+    while waiting:
+        directory = waiting.pop()
         try:
             found += [int(line) for line in _read(f"{directory}/cgroup.procs").split()]
-        except FileNotFoundError:
-            continue
+            if os.stat(directory).st_nlink > 2:  # there are groups below it
+                with os.scandir(directory) as entries:
+                    waiting += [entry.path for entry in entries if entry.is_dir()]
+        except OSError as error:
+            if error.errno not in {errno.ENOENT, errno.ENODEV}:
+                raise
     return found
 
 
