@@ -440,6 +440,8 @@ class Watch:
         """Start the container by another order the next time, in the same cgroup, which is the one we clean up."""
         order["bundle"]["cgroup"] = self.order["bundle"]["cgroup"]
         order["bundle"]["scope"] = {}
+        if order["health"]:
+            order["health"]["check"]["cgroup"] = order["bundle"]["cgroup"]
         self.restart_policy = restart.RestartPolicy.from_json(order["restart"])
         self.order["restart"] = order["restart"]
         needed = order["restart"] or order["health"]

@@ -63,7 +63,7 @@ def start(
         if nest is not None:
             nest.abandon()  # it is in the group that we leave
             nest = None
-        unapplied = _enter_scope(order["bundle"])
+        unapplied = _enter_scope(order)
     streams = Streams(loop, logs.open_driver(order["log"]))
     connection = _Connection(order["network"])
     try:
@@ -109,13 +109,14 @@ def let_go(
     return started
 
 
-def _enter_scope(bundle: dict[str, Any]) -> dict[str, str]:
+def _enter_scope(order: dict[str, Any]) -> dict[str, str]:
     """Move to a scope of systemd's, once, and put the container's cgroup there; limits that cannot be had without.
 
     Raises LimitsNotApplied when there are such and they are required.
     """
     from pod.engine import scopes  # heavy
 
+    bundle = order["bundle"]
     scope, bundle["scope"] = bundle["scope"], {}
     try:
         bundle["cgroup"] = scopes.enter_new(scope)
@@ -127,6 +128,8 @@ def _enter_scope(bundle: dict[str, Any]) -> dict[str, str]:
             names = ", ".join(bundle["required_limits"])
             raise LimitsNotApplied(bundle["id"][:12], names, str(error)) from error
         return dict.fromkeys(bundle["cgroup_files"], str(error))
+    if order.get("health"):
+        order["health"]["check"]["cgroup"] = bundle["cgroup"]
     return {}
 
 
