@@ -31,6 +31,7 @@ def commit(
     *,
     exclude: Iterable[str] = (),
     compress: bool = False,
+    whole: bool = False,
 ) -> NewLayer:
     """See Store.commit."""
     import hashlib  # heavy
@@ -38,7 +39,8 @@ def commit(
 
     read_fd, write_fd = os.pipe()
     try:
-        writer = store.rootfs.start_layer(directory, write_fd, exclude=exclude)
+        start = store.rootfs.start_export if whole else store.rootfs.start_layer
+        writer = start(directory, write_fd, exclude=exclude)
     finally:
         os.close(write_fd)
     digest = hashlib.sha256()

@@ -229,15 +229,17 @@ class ImageStore:
         *,
         name: str | None = None,
         annotations: dict[str, str] | None = None,
+        types: tuple[str, str] = (MANIFEST, CONFIG),
     ) -> ImageRecord:
         """Make an image of layers that are here: write configuration and manifest, and name it.
 
+        `types` are the media types of manifest and configuration, which must suit those of the layers.
         Takes the store's lock. Raises ImageIncomplete.
         """
         manifest: dict[str, Any] = {
             "schemaVersion": 2,
-            "mediaType": MANIFEST,
-            "config": {"mediaType": CONFIG, "digest": digest_of(config), "size": len(config)},
+            "mediaType": types[0],
+            "config": {"mediaType": types[1], "digest": digest_of(config), "size": len(config)},
             "layers": [
                 {"mediaType": layer.media_type, "digest": layer.digest, "size": layer.size}
                 for layer in layers
@@ -246,7 +248,7 @@ class ImageStore:
         if annotations:
             manifest["annotations"] = annotations
         data = plainjson.dumps(manifest).encode()
-        descriptor = {"mediaType": MANIFEST, "digest": digest_of(data), "size": len(data)}
+        descriptor = {"mediaType": types[0], "digest": digest_of(data), "size": len(data)}
         with self._lock():  # so that nobody collects the two blobs before something names them
             self._blobs.add(config)
             self._blobs.add(data)

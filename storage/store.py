@@ -85,14 +85,16 @@ class Store:
         *,
         exclude: Iterable[str] = (),
         compress: bool = False,
+        whole: bool = False,
     ) -> NewLayer:
         """Make a layer, blob and tree, of what the container in `directory` has changed. Hold it until it is named.
 
-        Paths in `exclude` ("/etc/hosts") are left out. Call with a single thread.
+        With `whole` it has the container's whole file system. Paths in `exclude` ("/etc/hosts") are left out. Call with
+        a single thread.
         """
         from storage.commit import commit
 
-        return commit(self, directory, exclude=exclude, compress=compress)
+        return commit(self, directory, exclude=exclude, compress=compress, whole=whole)
 
     def hold(self, digests: Iterable[str] = ()) -> Hold:
         """Keep blobs and layers with these digests from being collected while the context lasts, named or not.

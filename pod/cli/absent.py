@@ -29,14 +29,13 @@ ABSENT = {
     "buildx": _LATER,
     **dict.fromkeys(
         (
-            "artifact auto-update build commit compose generate kube login "
+            "artifact auto-update build compose generate kube login "
             "logout manifest mount network play pod push quadlet search service stack umount unmount "
         ).split(),
         _LATER,
     ),
     **dict.fromkeys(
         (
-            "container commit",
             "container mount",
             "container runlabel",
             "container umount",

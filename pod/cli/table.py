@@ -21,6 +21,7 @@ _JOINS: Helper = "joiner"
 COMMANDS: dict[str, Row] = {
     # name: (module, heading in the help, what it does, the process it begins with)
     "attach": ("attach", "container", "Attach to a running container", False),
+    "commit": ("commit", "container", "Make an image of a container", False),
     "cp": ("cp", "container", "Copy files between containers and this machine", False),
     "create": ("create", "container", "Create a container without starting it", False),
     "diff": ("diff", "container", "Show what a container or image has changed", False),
@@ -138,6 +139,7 @@ GROUPS = {
 ALIASES = {
     # second name: name in COMMANDS
     "container attach": "attach",
+    "container commit": "commit",
     "container cp": "cp",
     "container create": "create",
     "container exec": "exec",

@@ -75,7 +75,7 @@ class Held:
         if container.status != "active":
             return False
         run = finish.read_run(self._engine, container)
-        if run.condition != "running":
+        if run.condition not in {"running", "paused"}:
             return False
         self.container, self.run = container, run
         return True
