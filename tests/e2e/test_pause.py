@@ -112,3 +112,25 @@ def test_what_cannot_be_paused_is_said(pod: Engine) -> None:
     start(pod, "c", "--cgroups", "disabled", "--pid", "host", *COUNTING)
     assert "neither a cgroup nor a PID namespace" in pod("pause", "c", status=125).stderr
     assert status(pod, "c") == "running false"
+
+
+def test_kill_9_of_pause_and_unpause_leaves_what_unpause_repairs(pod: Engine) -> None:
+    start(pod, "c", *COUNTING)
+    pid = pod("inspect", "-f", "{{.State.Pid}}", "c").out
+    for command, step in (("pause", "pause: said"), ("unpause", "unpause: thawed")):
+        pod(command, "c", status=None, env={"POD_TEST_KILL_AT": step})
+        assert status(pod, "c") == "paused true"
+        if command == "pause":
+            pod("unpause", "c")
+            pod("pause", "c")
+    pod("unpause", "c")
+    assert status(pod, "c") == "running false"
+    before = steps(pid)
+    until(lambda: steps(pid) != before, "it to go on")
+
+
+def test_a_restart_does_not_stay_paused(pod: Engine) -> None:
+    start(pod, "c", "--restart", "always", *COUNTING)
+    pod("pause", "c")
+    os.kill(int(pod("inspect", "-f", "{{.State.Pid}}", "c").out), signal.SIGKILL)
+    until(lambda: status(pod, "c") == "running false", "the restart")

@@ -102,3 +102,24 @@ def test_limits_of_a_running_container_need_their_controller(pod: Engine) -> Non
     result = pod("update", "--device-read-iops", "/dev/nothing:10", "c", status=125)
     assert "/dev/nothing" in result.stderr
     assert pod("inspect", "-f", "{{json .HostConfig}}", "c").out == before
+
+
+def test_an_update_while_the_container_is_stopped_does_not_start_it_again(pod: Engine) -> None:
+    script = "trap '' TERM; echo ready; while true; do usleep 10000; done"
+    pod("run", "-d", "--name", "c", "--network", "none", "busybox", "sh", "-c", script)
+    until(lambda: pod("logs", "c").stdout, "being ready")
+    with pod.spawn("stop", "-t", "1", "c") as stop:
+        pod("update", "--restart", "always", "c")
+        assert stop.wait(60) == 0
+    assert pod("inspect", "-f", "{{.State.Status}}", "c").out == "exited"
+    assert pod("inspect", "-f", "{{.HostConfig.RestartPolicy.Name}}", "c").out == "always"
+
+
+def test_kill_9_of_an_update_leaves_a_container_that_works(pod: Engine) -> None:
+    pod("run", "-d", "--name", "c", "--network", "none", "busybox", "sleep", "1d")
+    for step in ("update: applied", "update: stored"):
+        pod("update", "--restart", "always", "c", status=None, env={"POD_TEST_KILL_AT": step})
+        assert pod("exec", "c", "echo", "in").out == "in"
+    pod("update", "--restart", "no", "c")
+    pod("stop", "-t", "0", "c")
+    assert pod("inspect", "-f", "{{.State.Status}}", "c").out == "exited"
