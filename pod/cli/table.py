@@ -105,6 +105,25 @@ COMMANDS: dict[str, Row] = {
     "secret inspect": ("secret_inspect", "secret", "Show everything about secrets", False),
     "secret ls": ("secret_ls", "secret", "List secrets", False),
     "secret rm": ("secret_rm", "secret", "Remove secrets", False),
+    "startup down": (
+        "startup_down",
+        "system",
+        "Stop all containers because the machine goes down",
+        False,
+    ),
+    "startup install": (
+        "startup_install",
+        "system",
+        "Have containers start again after a reboot",
+        False,
+    ),
+    "startup remove": ("startup_remove", "system", "Undo `pod startup install`", False),
+    "startup status": (
+        "startup_status",
+        "system",
+        "Tell what starts containers after a reboot",
+        False,
+    ),
     "system check": ("system_check", "system", "Check the consistency of what is stored", False),
     "system df": ("system_df", "system", "Show how much disk space is used", False),
     "system prune": ("system_prune", "system", "Remove everything that is not in use", False),
@@ -133,6 +152,7 @@ GROUPS = {
     "volume": "Manage volumes",
     "secret": "Manage secrets",
     "config": "Manage configs",
+    "startup": "Start containers after a reboot",
     "system": "Manage pod itself",
 }
 

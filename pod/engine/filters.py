@@ -216,13 +216,14 @@ def _command(value: str) -> Test:
 
 
 def _starts_at_boot(value: str) -> Test:
+    from pod.spec.restart import starts_at_boot
+
     wanted = parse_boolean(value, "--filter should-start-on-boot")
 
     def test(engine: Engine, it: Listed) -> bool:
         name = it.config.get("restart", {}).get("name", "no")
         stopped = bool(it.summary.outcome.get("stopped_by_user"))
-        starts = name == "always" or (name == "unless-stopped" and not stopped)
-        return starts == wanted
+        return starts_at_boot(name, stopped_by_user=stopped) == wanted
 
     return test
 

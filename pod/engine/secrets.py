@@ -233,7 +233,7 @@ def give(
 
 
 def variables(engine: Engine, container_id: str, config: ContainerConfig) -> list[str]:
-    """NAME=VALUE of the secrets that are variables, for one more process in the container that `give` was called for."""
+    """NAME=VALUE of the secrets that are variables, for one more process in the container that `give` was for."""
     found: list[str] = []
     for number, use in enumerate(config.secrets):
         if use.kind == "env":

@@ -25,10 +25,16 @@ class CannotKill(PodError):
     """A process survives SIGKILL, as one in uninterruptible sleep does."""
 
 
-def stop(engine: Engine, container: Container, timeout_seconds: int | None = None) -> bool:
+def stop(
+    engine: Engine,
+    container: Container,
+    timeout_seconds: int | None = None,
+    *,
+    by_user: bool = True,
+) -> bool:
     """Stop the container; False when it was not running. `timeout_seconds` None means the container's own.
 
-    Takes the container's lock.
+    One that was not stopped `by_user` starts again at boot if its policy is unless-stopped. Takes the container's lock.
     """
     lock = locks.FileLock(engine.paths.container_lock(container.id))
     with lock:
@@ -36,11 +42,16 @@ def stop(engine: Engine, container: Container, timeout_seconds: int | None = Non
         if not rows:
             lock.remove()  # it is gone, and taking the lock made its file again
             return False
-        return stop_locked(engine, rows[0], lock, timeout_seconds)
+        return stop_locked(engine, rows[0], lock, timeout_seconds, by_user=by_user)
 
 
 def stop_locked(
-    engine: Engine, container: Container, lock: locks.FileLock, timeout_seconds: int | None = None
+    engine: Engine,
+    container: Container,
+    lock: locks.FileLock,
+    timeout_seconds: int | None = None,
+    *,
+    by_user: bool = True,
 ) -> bool:
     """As `stop`, for a caller that holds the lock and has the row as it is under it."""
     container = finish.settle(engine, container, lock)
@@ -48,7 +59,8 @@ def stop_locked(
         return False
     config = container.config
     timeout = config.stop_timeout if timeout_seconds is None else timeout_seconds
-    containers.set_outcome(engine.database, container.id, {"stopped_by_user": True})
+    if by_user:
+        containers.set_outcome(engine.database, container.id, {"stopped_by_user": True})
     faults.step("stop: said")
     client = Client(engine, container)
     try:
@@ -93,6 +105,7 @@ def kill(engine: Engine, container: Container, number: int) -> None:
     if run is None or not (run.has_processes or is_waiting):
         raise lookup.NotRunning(container, run)
     if number == signals.SIGKILL:
+        containers.set_outcome(engine.database, container.id, {"stopped_by_user": True})
         client = Client(engine, container)
         client.stop_restarts(_NOTE_SECONDS)
         client.close()

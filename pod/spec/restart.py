@@ -54,11 +54,9 @@ def should_restart(
     return True
 
 
-def starts_at_boot(policy: RestartPolicy, *, was_running: bool, stopped_by_user: bool) -> bool:
-    """Whether the container comes back when the machine, or the user's session, comes up again."""
-    if policy.name == "always":
-        return True
-    return policy.name == "unless-stopped" and was_running and not stopped_by_user
+def starts_at_boot(policy: str, *, stopped_by_user: bool) -> bool:
+    """Whether a container comes back when the machine, or the user's session, comes up again, as podman has it."""
+    return policy == "always" or (policy == "unless-stopped" and not stopped_by_user)
 
 
 def delay_seconds(attempt: int) -> float:

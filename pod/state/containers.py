@@ -184,11 +184,11 @@ def needing(database: Database, container_id: str) -> list[Container]:
 
 
 def set_active(database: Database, container_id: str, boot_id: str) -> bool:
-    """Say that a monitor is being started; False when the row is gone."""
+    """Say that a monitor is being started; False when the row is gone. How the last run ended is forgotten."""
     with database.transaction() as transaction:
         return bool(
             transaction.execute(
-                "UPDATE containers SET status = 'active', started_ns = ?, boot_id = ? WHERE id = ?",
+                "UPDATE containers SET status = 'active', started_ns = ?, boot_id = ?, outcome = '{}' WHERE id = ?",
                 time.time_ns(),
                 boot_id,
                 container_id,

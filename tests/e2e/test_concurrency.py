@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support import keeper
 from tests.support.engine import Engine, Result
 from tests.support.places import remove_tree
+from tests.support.reboot import cut_power
 from tests.support.waiting import until
 
 MANY = 20
@@ -165,25 +164,9 @@ def test_an_image_is_pulled_by_those_who_run_it(fresh_pod: Engine) -> None:
 @pytest.fixture
 def crashed(pod: Engine) -> Engine:
     """As after a power cut and a new start: containers "kept", and "temporary" with --rm, ran."""
-    pids: list[int] = []
-    groups: list[str] = []
     for name, options in (("kept", ()), ("temporary", ("--rm",))):
         pod("run", "-d", "--name", name, *options, *SLEEPS)
-    for name in ("kept", "temporary"):
-        state = json.loads(pod("inspect", "-f", "{{json .State}}", name).out)
-        pids += [state["ConmonPid"], state["Pid"]]
-        if state["CgroupPath"]:
-            groups.append(f"/sys/fs/cgroup{state['CgroupPath']}")
-    processes = [process for process in keeper.descendants() if process.pid in pids]
-    for process in processes:
-        process.kill()
-    assert not keeper.wait_for_end(processes, 20)
-    for group in groups:
-        os.rmdir(group)
-    remove_tree(pod.runroot)
-    with sqlite3.connect(f"{pod.root}/pod.db") as database:
-        database.execute("UPDATE containers SET boot_id = 'an earlier one'")
-    database.close()
+    cut_power(pod, "kept", "temporary")
     return pod
 
 

@@ -73,19 +73,18 @@ def test_policy_decides(text: str, exit_status: int, restarts: int, restarted: b
 
 
 @pytest.mark.parametrize(
-    ("text", "was_running", "stopped", "starts"),
+    ("text", "stopped", "starts"),
     [
-        ("always", False, True, True),
-        ("unless-stopped", True, False, True),
-        ("unless-stopped", True, True, False),
-        ("unless-stopped", False, False, False),
-        ("on-failure", True, False, False),
-        ("no", True, False, False),
+        ("always", True, True),
+        ("always", False, True),
+        ("unless-stopped", False, True),
+        ("unless-stopped", True, False),
+        ("on-failure", False, False),
+        ("no", False, False),
     ],
 )
-def test_policy_decides_at_boot(text: str, was_running: bool, stopped: bool, starts: bool) -> None:
-    policy = parse_restart(text)
-    assert starts_at_boot(policy, was_running=was_running, stopped_by_user=stopped) == starts
+def test_policy_decides_at_boot(text: str, stopped: bool, starts: bool) -> None:
+    assert starts_at_boot(parse_restart(text).name, stopped_by_user=stopped) == starts
 
 
 def test_delay_doubles_up_to_a_minute() -> None:
