@@ -36,6 +36,8 @@ def open_engine(options: Arguments) -> Engine:
         storage_options=options.texts("storage_opt"),
         runtime=options.text("runtime"),
         runtime_flags=options.texts("runtime_flag"),
+        hooks_dirs=options.texts("hooks_dir"),
+        cdi_spec_dirs=options.texts("cdi_spec_dir"),
         network_command=options.text("network_cmd_path"),
         modules=options.texts("module"),
         credentials_directory=credentials,

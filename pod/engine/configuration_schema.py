@@ -230,8 +230,7 @@ _NOT_YET: dict[str, frozenset[str]] = {
     "containers": frozenset(),
     "secrets": frozenset(),
     "engine": frozenset(
-        "cdi_spec_dirs compression_format compression_level hooks_dir "
-        "image_copy_tmp_dir image_parallel_copies".split()
+        "compression_format compression_level image_copy_tmp_dir image_parallel_copies".split()
     ),
     "network": frozenset(
         "default_network default_subnet default_subnet_pools dns_bind_port".split()

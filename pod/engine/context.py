@@ -42,6 +42,8 @@ class Engine:
         storage_options: Sequence[str] = (),
         runtime: str | None = None,
         runtime_flags: Sequence[str] = (),
+        hooks_dirs: Sequence[str] = (),
+        cdi_spec_dirs: Sequence[str] = (),
         network_command: str | None = None,
         modules: Sequence[str] = (),
         credentials_directory: str | None = None,
@@ -56,6 +58,8 @@ class Engine:
             "storage_options": list(storage_options),
             "runtime": runtime,
             "runtime_flags": list(runtime_flags),
+            "hooks_dirs": list(hooks_dirs),
+            "cdi_spec_dirs": list(cdi_spec_dirs),
             "network_command": network_command,
             "modules": list(modules),
             "credentials_directory": _absolute(credentials_directory),
@@ -64,6 +68,8 @@ class Engine:
         }
         self.credentials_directory: str | None = self._given["credentials_directory"]
         self.runtime_flags = list(runtime_flags)
+        self.hooks_dirs = list(hooks_dirs)
+        self.cdi_spec_dirs = list(cdi_spec_dirs)
         self.given_runtime = runtime or ""
         self.network_command = network_command or ""
         self._settings: Settings | None = None

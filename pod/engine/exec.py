@@ -43,7 +43,7 @@ class ExecOptions(Record):
     detach: bool = False
     privileged: bool = False
     detach_keys: bytes = b""
-    preserve_fds: int = 0
+    keep_fds: tuple[int, ...] = ()  # descriptors besides the streams
     pid_file: str = ""
 
 
@@ -60,7 +60,7 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
     try:
         joiner = engine.take_joiner()
         try:
-            _prepare(joiner, run.state.get("cgroup") or "", options.preserve_fds)
+            _prepare(joiner, run.state.get("cgroup") or "", options.keep_fds)
             order = make_order(engine, container, run, options)
         except BaseException:
             joiner.abandon()
@@ -87,14 +87,14 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
     return status
 
 
-def _prepare(joiner: joining.Joiner, cgroup: str, preserve_fds: int) -> None:
+def _prepare(joiner: joining.Joiner, cgroup: str, keep_fds: tuple[int, ...]) -> None:
     """Say where to. It enters the cgroup by itself, except one into which only systemd can move it."""
     if cgroup.endswith(_IN_SCOPE):
         from pod.engine import scopes
 
         scopes.attach(host_facts.user_bus(), cgroup, joiner.pid)
         cgroup = ""
-    joiner.prepare(cgroup, preserve_fds)
+    joiner.prepare(cgroup, keep_fds)
 
 
 def make_order(
@@ -139,7 +139,7 @@ def join_order(
         "groups": list(config.groups),
         "seccomp": None if options.privileged else launch.seccomp_program(engine, config, facts),
         "keyring": engine.settings.containers.keyring,
-        "preserve_fds": options.preserve_fds,
+        "keep_fds": options.keep_fds,
         "detach": options.detach,
     }
 

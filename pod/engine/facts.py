@@ -308,6 +308,8 @@ def _devices(config: ContainerConfig) -> tuple[tuple[str, str], ...]:
     if config.privileged:
         pairs += [(path, path) for path in _nodes("/dev", "/dev")]
     for device in config.devices:
+        if device.cdi:
+            continue  # engine/cdi.py
         if os.path.isdir(device.source):
             pairs += [
                 (path, device.target + path[len(device.source) :])

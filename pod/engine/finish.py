@@ -182,6 +182,10 @@ def clean_up_after_lost_monitor(run_directory: str, state: dict[str, Any]) -> No
         processes.wait_until_gone(state["pid"], state["pid_started"])
     for pid, started in state.get("helpers", ()):
         processes.wait_until_gone(pid, started)  # it holds the published ports until then
+    if os.path.isdir(f"{run_directory}/{monitor.BUNDLE}"):
+        from pod.runtime import hooks
+
+        hooks.run_after_end(os.path.basename(run_directory), run_directory)
     # What serves the root file system first writes what the container had not written yet, and then leaves.
     processes.end_servers(state.get("servers", ()))
 

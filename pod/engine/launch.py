@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pod.linux.idmap import IdMap
     from pod.spec.bundle import Facts
     from pod.spec.container import ContainerConfig
+    from pod.spec.oci import RuntimeConfig
     from pod.state.containers import Container
 
 _ALL_NAMESPACES_BUT_USER = ("mount", "pid", "network", "ipc", "uts", "cgroup")
@@ -42,10 +43,12 @@ def launch(
     *,
     attach: bool,
     window: tuple[int, int] = (0, 0),
+    keep_fds: tuple[int, ...] = (),
     held: bool = False,
 ) -> sockets.Channel:
     """Start the container; the caller holds its lock and owns the channel that is returned.
 
+    `keep_fds` are descriptors of ours that the command gets under their numbers.
     With `attach` the channel carries the container's output from its beginning. With `held` the container waits before
     its command, which `let_go` starts. With the log driver "passthrough" our own streams become the container's. On
     failure the row is as before and the error is raised.
@@ -61,6 +64,7 @@ def launch(
         faults.step("launch: run directory")
         order = make_order(engine, container, attach=attach, window=window)
         order["held"] = held
+        order["bundle"]["keep_fds"] = keep_fds
         # Until the monitor writes its own: what there is to clean up when it is killed before that.
         state = {"cgroup": order["bundle"]["cgroup"]}
         files.write_json(f"{run_directory}/{monitor.STATE_FILE}", state, sync=False)
@@ -129,7 +133,8 @@ def _start_monitor(engine: Engine, container: Container, order: dict[str, Any]) 
 
 def _send_order(channel: sockets.Channel, container: Container, order: dict[str, Any]) -> None:
     try:
-        channel.send(order, fds=(0, 1, 2) if order["passthrough"] else ())
+        streams = (0, 1, 2) if order["passthrough"] else ()
+        channel.send(order, fds=(*streams, *order["bundle"]["keep_fds"]))
     except (BrokenPipeError, ConnectionResetError) as error:
         raise MonitorFailed(container) from error
 
@@ -201,6 +206,7 @@ def make_order(
 
         maps_ = host_facts.special_maps(engine, config)
         secrets.give(engine, container.id, config, document, maps_)
+    _add_from_host(engine, container, document)
     directory = engine.paths.container(container.id)
     runtime = runtime_command(engine, config.runtime)
     maps: tuple[IdMap, IdMap] | None = (facts.uid_maps, facts.gid_maps)
@@ -267,6 +273,21 @@ def _health_order(
     from pod.engine import healthcheck  # few containers have one
 
     return healthcheck.order(engine, container, facts, cgroup)
+
+
+def _add_from_host(engine: Engine, container: Container, document: RuntimeConfig) -> None:
+    """What files of the host put into a configuration: CDI devices and hooks."""
+    config, settings = container.config, engine.settings.engine
+    names = [device.source for device in config.devices if device.cdi]
+    if names:
+        from pod.engine import cdi
+
+        cdi.apply(document, cdi.edits_of(names, engine.cdi_spec_dirs or settings.cdi_spec_dirs))  # type: ignore[arg-type]  # by names
+    if hooks_dirs := engine.hooks_dirs or settings.hooks_dir:
+        from pod.engine import hooks
+
+        has_binds = any(mount.kind == "bind" for mount in config.mounts)
+        hooks.add(document, hooks_dirs, has_binds=has_binds)  # type: ignore[arg-type]  # by names
 
 
 def root_mount(engine: Engine, container: Container) -> dict[str, Any]:

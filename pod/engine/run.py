@@ -32,6 +32,7 @@ class RunOptions(Record):
     detach: bool = False
     detach_keys: bytes = b""
     sig_proxy: bool = True
+    keep_fds: tuple[int, ...] = ()  # descriptors besides the streams that the command gets
 
 
 _SECONDS_TO_END = 1  # of a container that is removed because nobody reads its output
@@ -73,6 +74,7 @@ def run(
             container,
             attach=not options.detach,
             window=terminal.own_window() if config.terminal else (0, 0),
+            keep_fds=options.keep_fds,
         )
     except BaseException:
         if config.auto_remove:

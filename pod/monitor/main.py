@@ -181,6 +181,11 @@ class Watch:
             order, self.files, self.loop, self.passed_streams, nest, self.restarts
         )
         self.started = dict(started.__dict__)
+        if not self.order["restart"]:
+            # The container has them; whoever has the other ends must see when it closes them.
+            for fd in self.passed_streams:
+                os.close(fd)
+            self.passed_streams = []
         self.serve_clients()
         self.watch_container(shrinks=self.held is None)
         if self.held is None:
@@ -260,9 +265,17 @@ class Watch:
         processes.end_servers(self.started["servers"])
         try:
             out_of_memory = self.release()
+            self.run_hooks()
         except ImportError:
             out_of_memory = False  # pod was removed meanwhile
         return status, out_of_memory
+
+    def run_hooks(self) -> None:
+        """Those of the kind poststop, where the container has any."""
+        if os.path.isdir(f"{self.order['run_directory']}/{protocol.BUNDLE}"):
+            from pod.runtime import hooks
+
+            hooks.run_after_end(self.order["id"], self.order["run_directory"])
 
     def release(self) -> bool:
         """End what served the container: network helpers and what is left in its cgroup; whether memory ran out."""

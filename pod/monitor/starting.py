@@ -104,6 +104,12 @@ def let_go(
         from pod.runtime import external
 
         external.start(container)
+    elif order["bundle"]["config"].get("hooks"):
+        from pod.runtime import hooks
+
+        create.start(container, _state(order, container.pid, "created"))
+        state = _state(order, container.pid, "running")
+        hooks.run_all(order["bundle"]["config"], "poststart", state)
     else:
         create.start(container)
     return started
@@ -182,7 +188,8 @@ def _create(
                 nest.abandon()
                 raise
             faults.step("monitor: network begun")
-            return create.create(nest, order["bundle"], ends)
+            kept = passed_streams[3:] if order["passthrough"] else passed_streams
+            return create.create(nest, order["bundle"], ends, kept)
         if nest is not None:
             nest.abandon()
         from pod.runtime import external  # needs the json module
@@ -246,7 +253,7 @@ def _connect(
         container.servers,
     )
     files.write_state(state_of(order, started.__dict__, restarts))
-    ready = container if container.helper else create.wait_until_ready(container)
+    ready = container if container.helper else _build(order, container, connection)
     if ready.terminal_fd >= 0:
         streams.use_terminal(ready.terminal_fd)
     faults.step("monitor: container ready")
@@ -254,3 +261,29 @@ def _connect(
     faults.step("monitor: network up")
     files.write_pid_files(started.pid)
     return ready, started.replace(network=plan)
+
+
+def _build(
+    order: dict[str, Any], container: create.Container, connection: _Connection
+) -> create.Container:
+    """Wait until the container is ready; run its hooks of the host's side, which find it with its network."""
+    config = order["bundle"]["config"]
+    if not config.get("hooks"):
+        return create.wait_until_ready(container)
+    from pod.runtime import hooks
+
+    def run_hooks() -> str:
+        hooks.write_bundle(order["run_directory"], config)
+        connection.wait()
+        state = _state(order, container.pid, "creating")
+        hooks.run_all(config, "prestart", state)
+        hooks.run_all(config, "createRuntime", state)
+        return state
+
+    return create.wait_until_ready(container, run_hooks)
+
+
+def _state(order: dict[str, Any], pid: int, status: str) -> str:
+    from pod.runtime import hooks
+
+    return hooks.state(order["id"], order["run_directory"], status, pid, order["bundle"]["config"])

@@ -19,6 +19,7 @@ from pod.base.errors import PodError, Unsupported
 from pod.linux import cgroups, idmap, inroot, mounts, processes, sockets
 from pod.linux.namespaces import CLONE_NEWNS
 from pod.runtime import create, execute, fuse, ownership, protocol, rootfs, user
+from pod.spec import monitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from pod.linux.idmap import IdMap
 
-_BUNDLE = "bundle"
+
 _STATE = "runtime"
 _PID_FILE = "runtime.pid"
 _CONSOLE = "console"
@@ -54,6 +55,11 @@ def make_container(
     if user_namespace is not None or any("path" in entry for entry in _namespaces(bundle)):
         raise PodError(
             f"namespaces of other containers cannot be joined with the runtime '{runtime[0]}'",
+            hint="leave --runtime out",
+        )
+    if bundle.get("keep_fds"):
+        raise PodError(
+            f"descriptors cannot be passed on with the runtime '{runtime[0]}'",
             hint="leave --runtime out",
         )
     if bundle["closed_sources"]:
@@ -130,7 +136,7 @@ class _Helper:
 
     def run(self) -> None:
         config = self._bundle["config"]
-        directory = f"{self._directory}/{_BUNDLE}"
+        directory = f"{self._directory}/{monitor.BUNDLE}"
         os.makedirs(directory, 0o700, exist_ok=True)
         root = config["root"]["path"]
         server = fuse.start(self._bundle["rootfs"], closed_sources=False)

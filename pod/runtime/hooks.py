@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import select
 
-from pod.base import exits, log
+from pod.base import exits, files, log, plainjson
 from pod.base.errors import PodError
 from pod.linux import processes, signals
+from pod.spec import monitor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +40,42 @@ def run_all(config: dict[str, Any], kind: str, state: str) -> None:
             if kind not in _MAY_FAIL:
                 raise
             log.warning(error.message)
+
+
+_CONFIG = "config.json"
+
+
+def write_bundle(run_directory: str, config: dict[str, Any]) -> None:
+    """Write the configuration where the state of the container says that its bundle is. For containers with hooks."""
+    os.makedirs(f"{run_directory}/{monitor.BUNDLE}", 0o700, exist_ok=True)
+    files.write_json(f"{run_directory}/{monitor.BUNDLE}/{_CONFIG}", config, sync=False)
+
+
+def state(
+    container_id: str, run_directory: str, status: str, pid: int, config: dict[str, Any]
+) -> str:
+    """The state of a container of pod's own as JSON, for hooks; runtime.md of the specification, "State"."""
+    return plainjson.dumps(
+        {
+            "ociVersion": config["ociVersion"],
+            "id": container_id,
+            "status": status,
+            "pid": pid,
+            "bundle": f"{run_directory}/{monitor.BUNDLE}",
+            "annotations": config.get("annotations", {}),
+        }
+    )
+
+
+def run_after_end(container_id: str, run_directory: str) -> None:
+    """Run the poststop hooks of a container that has ended, if it has any: once, whoever notices the end."""
+    path = f"{run_directory}/{monitor.BUNDLE}/{_CONFIG}"
+    try:
+        config = files.read_json(path)
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    run_all(config, "poststop", state(container_id, run_directory, "stopped", 0, config))
 
 
 def _run(hook: dict[str, Any], kind: str, state: str) -> None:

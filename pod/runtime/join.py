@@ -46,8 +46,8 @@ def run(channel: sockets.Channel) -> NoReturn:
     """Receive what to do and do it; never returns."""
     try:
         cgroups.stay_ready_to_move(channel.fileno())
-        cgroup, preserve_fds = _receive(channel, joiner.CONTAINER)[0]
-        processes.close_descriptors({0, 1, 2, channel.fileno(), *range(3, 3 + preserve_fds)})
+        cgroup, keep_fds = _receive(channel, joiner.CONTAINER)[0]
+        processes.close_descriptors({0, 1, 2, channel.fileno(), *keep_fds})
         if cgroup:
             _enter_cgroup(cgroup)
         (order, flags), (pidfd, *streams) = _receive(channel, joiner.ORDER)
@@ -135,7 +135,9 @@ def _join(
 
     # 5. Become who the container says, with no more privileges than it says.
     security.give_up_privileges(process, identity, seccomp_program, last_capability)
-    security.close_on_exec(3 + order["preserve_fds"])
+    security.close_on_exec(3)
+    for fd in order["keep_fds"]:
+        os.set_inheritable(fd, True)
     execute.command(process["args"], environment, process["cwd"])
 
 

@@ -42,9 +42,9 @@ class Joiner:
             _become_joiner(theirs)
         theirs.close()
 
-    def prepare(self, cgroup: str, preserve_fds: int) -> Joiner:
+    def prepare(self, cgroup: str, keep_fds: tuple[int, ...] = ()) -> Joiner:
         """Say where to: the process enters the cgroup while the order is put together. Gives the joiner itself."""
-        self.channel.send(CONTAINER, cgroup, preserve_fds)
+        self.channel.send(CONTAINER, cgroup, keep_fds)
         return self
 
     def abandon(self) -> None:
@@ -70,7 +70,7 @@ def start(order: dict[str, Any], streams: tuple[int, int, int], joiner: Joiner) 
     """Start a process in the container. Raises what kept it from running, with exit status 126 or 127 for those.
 
     `order` is plain data: container_pid, container_started, namespaces (kinds that the container has of its own),
-    process (the OCI `process` object), user, groups, seccomp (path or None), preserve_fds, id, detach; adopts,
+    process (the OCI `process` object), user, groups, seccomp (path or None), keep_fds, id, detach; adopts,
     whether a parent stays above the process that adopts orphans (see probe.py). Without a terminal the process gets
     `streams` as they are. `joiner` has been prepared.
     """

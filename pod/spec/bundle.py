@@ -184,6 +184,8 @@ def _linux(config: ContainerConfig, facts: Facts) -> Linux:
             if path != "/sys/fs/cgroup" or config.systemd != "always"
         ],
     }
+    if config.personality:
+        document["personality"] = {"domain": config.personality}
     if facts.cgroup:
         document["cgroupsPath"] = facts.cgroup
     return document

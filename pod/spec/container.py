@@ -131,6 +131,7 @@ class ContainerConfig(Record):
     ulimits: tuple[Ulimit, ...] = ()
     sysctls: Mapping[str, str] = {}
     oom_score_adj: int | None = None
+    personality: str = ""  # the execution domain, "LINUX" or "LINUX32"
     resources: Resources = Resources()
     cgroup_parent: str = ""
     cgroups: str = "enabled"  # "disabled" for a container that has no cgroup of its own
@@ -149,7 +150,6 @@ class ContainerConfig(Record):
     monitor_pid_file: str = ""
     cid_file: str = ""
     runtime: str = ""  # "" for the built-in one
-    preserve_fds: int = 0
     requires: tuple[str, ...] = ()  # ids of containers to start first (--requires)
     needs: tuple[str, ...] = ()  # ids of containers whose namespaces or volumes it uses
 

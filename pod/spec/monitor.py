@@ -44,3 +44,4 @@ STATE_FILE = (
 )
 PAUSED_FILE = "paused"  # JSON, of a paused container: pid, pid_started of the run that is paused
 EXIT_FILE = "exit"  # JSON: status, out_of_memory, timed_out, started_ns, ended_ns, restarts, error
+BUNDLE = "bundle"  # directory with config.json, for hooks and for external runtimes

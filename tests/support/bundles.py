@@ -259,13 +259,13 @@ class _Run:
             "user": (self.config.user if one.user is None else one.user) or "0",
             "groups": list(self.config.groups),
             "seccomp": None if one.privileged else self.bundle["seccomp"],
-            "preserve_fds": 0,
+            "keep_fds": (),
             "detach": False,
             "keyring": True,
         }
         ends, ours = _streams(one.terminal)
         try:
-            joined = joiner.start(order, ends, joiner.Joiner().prepare("", 0))
+            joined = joiner.start(order, ends, joiner.Joiner().prepare(""))
         finally:
             for fd in ends:
                 os.close(fd)

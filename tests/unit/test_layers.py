@@ -38,6 +38,7 @@ ONLY = {
     "xattr": ("storage/",),
     "urllib3": ("pod/image/",),
     "zstandard": ("pod/image/", "storage/"),
+    "yaml": ("pod/engine/cdi.py",),  # where it is there; no dependency
     "tomllib": ("pod/engine/configuration.py",),
     "tomli": ("pod/engine/configuration.py",),
     "sqlite3": ("pod/state/",),

@@ -29,10 +29,8 @@ def execute_in_container(arguments: Arguments, engine: Engine) -> int:
         detach=detach,
         privileged=arguments.flag("privileged"),
         detach_keys=lifetime.read_detach_keys(arguments, engine) if terminal else b"",
-        preserve_fds=arguments.number("preserve_fds") or 0,
+        keep_fds=process.read_descriptors(arguments),
     )
-    if options.preserve_fds:
-        _check_descriptors(options.preserve_fds)
     if terminal and options.interactive:
         lifetime.warn_without_terminal(is_wanted=True)
     return execute(engine, name, options)
@@ -67,18 +65,6 @@ def _container_and_command(arguments: Arguments, engine: Engine) -> tuple[str, l
     return name, words
 
 
-def _check_descriptors(count: int) -> None:
-    import os
-
-    for fd in range(3, 3 + count):
-        try:
-            is_ours = not os.get_inheritable(fd)
-        except OSError as error:
-            raise UsageError(f"descriptor {fd} of --preserve-fds is not open") from error
-        if is_ours:
-            raise UsageError(f"descriptor {fd} of --preserve-fds is not open")
-
-
 COMMAND = Command(
     execute_in_container,
     "[OPTIONS] CONTAINER COMMAND [ARG...]",
@@ -101,14 +87,7 @@ COMMAND = Command(
         process.INTERACTIVE,
         select.LATEST,
         Option(("--no-session",), "flag", refused="pod keeps no record of commands that exec runs"),
-        Option(("--preserve-fd",), "list", refused="use --preserve-fds with a number"),
-        Option(
-            ("--preserve-fds",),
-            "number",
-            "Pass that many more descriptors on, from 3 upwards",
-            metavar="N",
-            lowest=0,
-        ),
+        *process.DESCRIPTORS,
         Option(("--privileged",), "flag", "Give the command all capabilities"),
         process.TTY,
         process.USER,

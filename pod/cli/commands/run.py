@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pod.base.errors import UsageError
 from pod.cli.declare import Command, Option
-from pod.cli.options import container, image, lifetime
+from pod.cli.options import container, image, lifetime, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ def run_container(arguments: Arguments, engine: Engine) -> int:
         detach=detach,
         detach_keys=lifetime.read_detach_keys(arguments, engine),
         sig_proxy=arguments.flag("sig_proxy"),
+        keep_fds=process.read_descriptors(arguments),
     )
     if not detach:
         lifetime.warn_without_terminal(is_wanted=config.terminal and config.interactive)
@@ -48,6 +49,7 @@ COMMAND = Command(
             ("-d", "--detach"), "flag", "Leave the container in the background and print its id"
         ),
         lifetime.DETACH_KEYS,
+        *process.DESCRIPTORS,
         Option(
             ("--rmi",), "flag", "Remove the image, too, when nothing else uses it; implies --rm"
         ),

@@ -81,6 +81,12 @@ OPTIONS = (
         metavar="N",
     ),
     Option(
+        ("--personality",),
+        "text",
+        "Execution domain, personality(2)",
+        metavar="LINUX|LINUX32",
+    ),
+    Option(
         ("--pids-limit",), "text", "Limit the number of processes; -1 for no limit", metavar="N"
     ),
     Option(("--privileged",), "flag", "Give all that you have: capabilities, devices, no filters"),
@@ -181,6 +187,8 @@ def limit_changes(
         from pod.spec.resources import parse_oom_score_adj
 
         changes["oom_score_adj"] = parse_oom_score_adj(arguments.text("oom_score_adj") or "")
+    if arguments.given("personality"):
+        changes["personality"] = _personality(arguments.text("personality") or "")
     if arguments.given("cgroup_parent"):
         changes["cgroup_parent"] = arguments.text("cgroup_parent") or ""
     if arguments.given("cgroups"):
@@ -244,3 +252,11 @@ def _refuse_limits(given: dict[str, Any], changes: dict[str, Any]) -> None:
     options = [name for name in options if given.get(name, True)]
     if options:
         raise UsageError(f"--cgroups=disabled excludes --{options[0].replace('_', '-')}")
+
+
+def _personality(text: str) -> str:
+    if text.upper() not in {"LINUX", "LINUX32"}:
+        from pod.base.errors import InvalidValue
+
+        raise InvalidValue("--personality", text, "LINUX or LINUX32")
+    return text.upper()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pod.base.errors import Unsupported, UsageError
+from pod.base.errors import UsageError
 from pod.cli.declare import Option
 from pod.spec import mount_words, mounts, namespaces
 
@@ -35,6 +35,12 @@ OPTIONS = (
         "Add a device of the host",
         metavar="DEVICE[:TARGET][:PERMISSIONS]",
         completes="file",
+    ),
+    Option(
+        ("--gpus",),
+        "list",
+        "Add GPUs, by their CDI files",
+        metavar="all|NUMBER[,NUMBER...]",
     ),
     Option(
         ("--gidmap",),
@@ -164,13 +170,13 @@ def place_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, Any]
     if arguments.given("device"):
         from pod.spec.devices import parse_device
 
-        devices = [parse_device(text) for text in arguments.texts("device")]
-        for device in devices:
-            if device.cdi:
-                raise Unsupported(
-                    f"--device {device.source}", "this version of pod does not read CDI files"
-                )
+        devices = (parse_device(text) for text in arguments.texts("device"))
         changes["devices"] = (*base.devices, *devices)
+    if arguments.given("gpus"):
+        from pod.spec.devices import parse_gpus
+
+        wanted = (device for text in arguments.texts("gpus") for device in parse_gpus(text))
+        changes["devices"] = (*changes.get("devices", base.devices), *wanted)
     asked = _mounts(arguments)
     if asked:
         mounts.check_conflicts(asked)

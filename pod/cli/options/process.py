@@ -353,3 +353,42 @@ def _labels(arguments: Arguments) -> dict[str, str]:
     for path in arguments.texts("label_file"):
         labels |= environment.parse_label_file(read_option_file("--label-file", path), path)
     return labels | environment.parse_labels(arguments.texts("label"))
+
+
+DESCRIPTORS = (
+    Option(
+        ("--preserve-fd",),
+        "comma",
+        "Pass these descriptors on, too",
+        metavar="N[,N...]",
+    ),
+    Option(
+        ("--preserve-fds",),
+        "number",
+        "Pass that many more descriptors on, from 3 upwards",
+        metavar="N",
+        lowest=0,
+    ),
+)
+_MOST_DESCRIPTORS = 200  # that fit into one message with others, unix(7)
+
+
+def read_descriptors(arguments: Arguments) -> tuple[int, ...]:
+    """--preserve-fd and --preserve-fds: numbers of open descriptors that we were started with."""
+    if not arguments.given("preserve_fd") and not arguments.given("preserve_fds"):
+        return ()
+    from pod.base.units import parse_integer
+
+    numbers = dict.fromkeys(range(3, 3 + (arguments.number("preserve_fds") or 0)), "--preserve-fds")
+    for text in arguments.texts("preserve_fd"):
+        numbers[parse_integer(text, "--preserve-fd", 3, 2**31 - 1)] = "--preserve-fd"
+    if len(numbers) > _MOST_DESCRIPTORS:
+        raise UsageError(f"at most {_MOST_DESCRIPTORS} descriptors can be passed on")
+    for fd, option in numbers.items():
+        try:
+            is_ours = not os.get_inheritable(fd)
+        except OSError:
+            is_ours = True
+        if is_ours:
+            raise UsageError(f"descriptor {fd} of {option} is not open")
+    return tuple(numbers)

@@ -6,8 +6,6 @@ from pod.cli.declare import Option
 
 _NETWORKS = "networks made by 'pod network create' come with a later version of pod"
 _PODS = "pods come with a later version of pod"
-_DESCRIPTORS = "only the command of `pod exec` can inherit descriptors"
-_GPUS = "this version of pod does not read CDI files; add the devices with --device"
 _LATER = "this version of pod does not have it yet"
 _VERSION_1 = "it belongs to version 1 of control groups"
 _WINDOWS = "it belongs to Windows"
@@ -25,7 +23,6 @@ _TEXTS = {
     "--cpu-rt-runtime": _VERSION_1,
     "--decryption-key": "pod does not read encrypted images",
     "--device-cgroup-rule": _ROOT,
-    "--gpus": _GPUS,
     "--init-ctr": _PODS,
     "--io-maxbandwidth": _WINDOWS,
     "--io-maxiops": _WINDOWS,
@@ -40,11 +37,8 @@ _TEXTS = {
     "--mac-address": _NETWORKS,
     "--memory-swappiness": _VERSION_1,
     "--network-alias": _NETWORKS,
-    "--personality": _LATER,
     "--pod": _PODS,
     "--pod-id-file": _PODS,
-    "--preserve-fd": _DESCRIPTORS,
-    "--preserve-fds": _DESCRIPTORS,
     "--rdt-class": "only root can assign cache and memory bandwidth",
     "--sdnotify": _LATER,
     "--subgidname": "the ids are those that /etc/subgid gives to you",

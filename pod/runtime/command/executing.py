@@ -29,13 +29,13 @@ def execute(store: States, given: Given) -> int:
     config = store.config(name)
     process = _process(config, given, arguments)
     count = given.number("preserve-fds") or 0
-    terminals.open_descriptors(count)
+    keep_fds = tuple(terminals.open_descriptors(count))
     detach = given.has("detach")
     console = given.text("console-socket")
     if process.get("terminal") and detach and not console:
         raise PodError("a detached process with a terminal needs --console-socket PATH")
-    joiner = Joiner().prepare(_cgroup(saved, given.text("cgroup")), count)
-    joined = start(_order(store, saved, config, process, count, detach), (0, 1, 2), joiner)
+    joiner = Joiner().prepare(_cgroup(saved, given.text("cgroup")), keep_fds)
+    joined = start(_order(store, saved, config, process, keep_fds, detach), (0, 1, 2), joiner)
     if given.text("pid-file"):
         text = str(joined.inner_pid).encode()
         files.write_atomic(given.text("pid-file"), text, mode=0o644, sync=False)
@@ -102,7 +102,7 @@ def _order(
     saved: Saved,
     config: dict[str, Any],
     process: dict[str, Any],
-    preserve_fds: int,
+    keep_fds: tuple[int, ...],
     detach: bool,
 ) -> dict[str, Any]:
     program = f"{store.directory(saved.id)}/{states.SECCOMP}"
@@ -115,7 +115,7 @@ def _order(
         "user": "",
         "groups": [],
         "seccomp": program if os.path.exists(program) else None,
-        "preserve_fds": preserve_fds,
+        "keep_fds": keep_fds,
         "keyring": saved.keyring,
         "detach": detach,
     }

@@ -17,6 +17,7 @@ from pod.cli.main import load_command
 from pod.cli.options.container import read_container
 from pod.cli.options.image import pull_options
 from pod.cli.options.lifetime import read_detach_keys
+from pod.cli.options.process import read_descriptors
 from pod.cli.parse import parse_command, parse_options
 from pod.engine.context import Engine
 from pod.spec.container import ContainerConfig
@@ -47,6 +48,7 @@ def read(tmp_path: object) -> Callable[..., ContainerConfig]:
         config = read_container(arguments, engine)
         pull_options(arguments, engine.settings)
         read_detach_keys(arguments, engine)
+        read_descriptors(arguments)
         return config
 
     return read_options
