@@ -16,6 +16,7 @@ from __future__ import annotations
 import _functools
 import os
 import sys
+import time
 
 from pod.base import paths
 from pod.base.errors import PodError
@@ -43,6 +44,7 @@ if _imported is _Functools:
     del sys.modules["functools"]
 
 _BUSY_SECONDS = 30.0
+_RETRY_SECONDS = 0.005
 _RESERVE_BYTES = 128 << 10  # some transactions and their part of the log
 _ENOUGH_BYTES = 4 << 20
 SCHEMA_VERSION = 1  # the number of files in schema/; a test compares
@@ -169,7 +171,7 @@ def _free_bytes(path: str) -> int:
 
 def migrate(connection: sqlite3.Connection, path: str, upto: int = SCHEMA_VERSION) -> None:
     """Bring the database to schema `upto`: each file of schema/ that it has not seen runs once, in its order."""
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_write_ahead_log(connection)
     connection.execute("BEGIN IMMEDIATE")
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -186,6 +188,21 @@ def migrate(connection: sqlite3.Connection, path: str, upto: int = SCHEMA_VERSIO
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Change the journal's kind, which of several first commands only one can do, and for which SQLite never waits."""
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            # Python has the code from 3.11 on; 0 may be that of a busy database.
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code not in (0, _SQLITE_BUSY) or time.monotonic() > deadline:
+                raise
+        time.sleep(_RETRY_SECONDS)
 
 
 def _statements(number: int) -> list[str]:
