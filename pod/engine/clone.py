@@ -84,7 +84,7 @@ def as_typed(container: Container, image: ExecutionConfig) -> ContainerConfig:
         "mounts": tuple(
             mount.replace(source="") if mount.source in config.anonymous_volumes else mount
             for mount in config.mounts
-            if not mount.origin.startswith("the image's volume ")
+            if not mount.origin.startswith("the image's volume ") and mount.origin != "mounts.conf"
         ),
         "labels": _without(config.labels, image.get("Labels") or {}),
     }

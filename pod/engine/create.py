@@ -83,6 +83,10 @@ def _create(
             from pod.engine import secrets
 
             secrets.copy_to_container(engine, config, directory)
+        if any(os.path.exists(source.path) for source in engine.places.mounts_sources()):
+            from pod.engine import default_mounts
+
+            config = default_mounts.copy_to_container(engine.places, config, directory)
         maps = host_facts.special_maps(engine, config)
         if not config.rootfs:
             engine.rootfs.create(directory, image.diff_ids if image else (), maps=maps)

@@ -55,7 +55,7 @@ def remove(engine: Engine, text: str, *, force: bool = False, all_names: bool = 
 
     Raises ImageNotFound, ImageInUse, SeveralNames.
     """
-    image = images.find(engine, text)
+    image = images.find_named(engine, text)
     same = [other for other in engine.store.images.list() if other.id == image.id]
     names = [name for other in same for name in other.names]
     matching = images.matching_names(image, text)

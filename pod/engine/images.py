@@ -89,6 +89,15 @@ def find(engine: Engine, text: str) -> ImageRecord:
     return found
 
 
+def find_named(engine: Engine, text: str) -> ImageRecord:
+    """As `find`, for commands about images that are here, to whom it is no help that one could be pulled."""
+    try:
+        return find(engine, text)
+    except ImageNotFound as error:
+        error.hint = "pod images"
+        raise
+
+
 def find_if_here(engine: Engine, text: str) -> ImageRecord | None:
     """As `find`, but None when there is none. Raises AmbiguousId, InvalidReference."""
     location = location_of(text)

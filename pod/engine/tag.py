@@ -27,7 +27,7 @@ def tag(engine: Engine, text: str, new_names: Sequence[str]) -> list[str]:
 
     Raises ImageNotFound, InvalidReference: all names are read before the first is given.
     """
-    image = images.find(engine, text)
+    image = images.find_named(engine, text)
     parsed = [references.parse(name) for name in new_names]
     for reference in parsed:
         if reference.digest:
@@ -50,7 +50,7 @@ def untag(engine: Engine, text: str, old_names: Sequence[str]) -> list[str]:
 
     Raises ImageNotFound, NotItsName: all names are looked up before the first is taken away.
     """
-    image = images.find(engine, text)
+    image = images.find_named(engine, text)
     wanted: list[str] = []
     for name in old_names:
         matching = images.matching_names(image, name)

@@ -16,6 +16,8 @@ from pod.state import containers, reconcile, volumes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pod.engine.context import Engine
 
 _LOCK_PREFIX = "container-"
@@ -63,31 +65,36 @@ def _tidy(engine: Engine) -> None:
         engine.store.tidy()
 
 
-def _remove_old_run(engine: Engine, container_id: str) -> None:
-    """Remove the run directory of a container whose end is recorded, unless it is about to start again."""
+def _locked(engine: Engine, container_id: str, do: Callable[[locks.FileLock], None]) -> None:
+    """Call `do` under the lock of a container, unless another command has it."""
     lock = locks.FileLock(engine.paths.container_lock(container_id))
     try:
         lock.acquire(wait=False)
     except locks.Busy:
         return
     try:
+        do(lock)
+    finally:
+        lock.release()
+
+
+def _remove_old_run(engine: Engine, container_id: str) -> None:
+    """Remove the run directory of a container whose end is recorded, unless it is about to start again."""
+
+    def remove(lock: locks.FileLock) -> None:
         rows = containers.by_ids(engine.database, [container_id])
         if not rows:
             lock.remove()
         elif rows[0].status != "active":
             finish.remove_run_directory(engine, container_id)
-    finally:
-        lock.release()
+
+    _locked(engine, container_id, remove)
 
 
 def _remove_orphan(engine: Engine, container_id: str) -> None:
     """Remove the files of a container that has no row, unless some command is about to give it one."""
-    lock = locks.FileLock(engine.paths.container_lock(container_id))
-    try:
-        lock.acquire(wait=False)
-    except locks.Busy:
-        return
-    try:
+
+    def remove(lock: locks.FileLock) -> None:
         if containers.by_ids(engine.database, [container_id]):
             return
         run = reconcile.read_run(engine.paths.run(container_id))
@@ -99,8 +106,8 @@ def _remove_orphan(engine: Engine, container_id: str) -> None:
         finish.remove_run_directory(engine, container_id)
         engine.store.staging.discard(engine.paths.container(container_id))
         lock.remove()
-    finally:
-        lock.release()
+
+    _locked(engine, container_id, remove)
 
 
 def _remove_volume(engine: Engine, name: str) -> None:

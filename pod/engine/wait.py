@@ -79,6 +79,36 @@ def wait_for(
         time.sleep(interval_seconds)
 
 
+def wait_for_first(
+    engine: Engine,
+    wanted: Iterable[Container],
+    conditions: Iterable[str],
+    interval_seconds: float,
+) -> int:
+    """Wait until one of the containers is in one of these states; as `wait_for` for that one. Asks at each interval."""
+    left = list(wanted)
+    conditions = frozenset(conditions)
+    states = {CONDITIONS[word] for word in conditions if word not in HEALTH}
+    while left:
+        for number, known in enumerate(left):
+            container, run = finish.refresh(engine, known)
+            rows = containers.by_ids(engine.database, [container.id])
+            state = container.status if run is None else listing.state_of(run)
+            if not rows or state in states:
+                return container.exit_status if not rows or state == "exited" else -1
+            left[number] = rows[0]
+            if conditions.intersection(HEALTH) and _health(engine, container) in conditions:
+                return -1
+        time.sleep(interval_seconds)
+    return -1
+
+
+def _health(engine: Engine, container: Container) -> str:
+    from pod.engine import healthcheck
+
+    return str(healthcheck.health_of(engine, container).get("status", ""))
+
+
 def _wait_for_health(
     engine: Engine,
     container: Container,

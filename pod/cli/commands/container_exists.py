@@ -27,7 +27,11 @@ COMMAND = Command(
     "CONTAINER",
     description="Ends with exit status 0 when the container exists, with 1 when it does not, and prints nothing.",
     options=(
-        Option(("--external",), "flag", refused="other programs have no containers in pod's store"),
+        Option(
+            ("--external",),
+            "flag",
+            "Look for containers of other programs, too, of which pod's store has none",
+        ),
     ),
     minimum=1,
     maximum=1,

@@ -86,7 +86,11 @@ COMMAND = Command(
         process.ENV_FILE,
         process.INTERACTIVE,
         select.LATEST,
-        Option(("--no-session",), "flag", refused="pod keeps no record of commands that exec runs"),
+        Option(
+            ("--no-session",),
+            "flag",
+            "Keep no record of the command, as pod never does",
+        ),
         *process.DESCRIPTORS,
         Option(("--privileged",), "flag", "Give the command all capabilities"),
         process.TTY,

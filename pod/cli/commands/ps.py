@@ -126,6 +126,8 @@ def _print(
     now = time.time_ns()
     whole = arguments.flag("no_trunc")
     columns = _NAMESPACE_COLUMNS if arguments.flag("ns") else _COLUMNS
+    if arguments.flag("pod"):
+        columns = (*columns, "Pod", "PodName")
     if arguments.flag("size"):
         columns = (*columns, "Size")
     listing = Listing(columns, _HEADINGS)
@@ -152,7 +154,7 @@ def _cells(
 ) -> dict[str, str]:
     """The plain table's columns of one row; as few steps as possible, since there may be a thousand."""
     row = it.summary
-    if columns[1] != "Image":
+    if columns[1] != "Image" or "Pod" in columns:
         return {name: str(_value(name, it, now, sizes, whole=whole)) for name in columns}
     command = _command(it)
     cells = {
@@ -366,7 +368,11 @@ COMMAND = Command(
     ),
     options=(
         select.all_option("Show all containers, not only those that run"),
-        Option(("--external",), "flag", refused="other programs have no containers in pod's store"),
+        Option(
+            ("--external",),
+            "flag",
+            "Show containers of other programs, too, of which pod's store has none",
+        ),
         select.FILTER,
         Option(("--format",), "text", "Show as JSON, or by a Go template", metavar="FORMAT"),
         Option(
@@ -379,7 +385,7 @@ COMMAND = Command(
         Option(("--no-trunc",), "flag", "Show whole ids and commands"),
         Option(("--noheading",), "flag", "Leave the heading out"),
         Option(("--ns",), "flag", "Show process ids and namespaces", aliases=("--namespace",)),
-        Option(("-p", "--pod"), "flag", refused="pods come with a later version of pod"),
+        Option(("-p", "--pod"), "flag", "Show the pods that containers belong to"),
         Option(("-q", "--quiet"), "flag", "Show ids only"),
         Option(("-s", "--size"), "flag", "Show how much containers have written"),
         Option(("--sort",), "text", "Sort by this column", metavar="COLUMN", choices=_SORT_KEYS),

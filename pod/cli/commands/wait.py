@@ -21,6 +21,8 @@ def wait_for_containers(arguments: Arguments, engine: Engine) -> int:
     conditions = parse_conditions(arguments.texts("condition"))
     interval = _interval_seconds(arguments.text("interval") or "")
     names = select.chosen(arguments, engine)
+    if arguments.flag("exit_first_match"):
+        return _wait_for_first(arguments, engine, names, conditions, interval)
 
     def do(name: str) -> str:
         try:
@@ -32,6 +34,32 @@ def wait_for_containers(arguments: Arguments, engine: Engine) -> int:
         return str(wait_for(engine, found, conditions, interval))
 
     return for_each(names, do)
+
+
+def _wait_for_first(
+    arguments: Arguments,
+    engine: Engine,
+    names: list[str],
+    conditions: tuple[str, ...],
+    interval: float,
+) -> int:
+    from pod.cli.several import for_each
+    from pod.engine.wait import wait_for_first
+    from pod.state import containers
+
+    found = []
+
+    def look_up(name: str) -> None:
+        try:
+            found.append(containers.find(engine.database, name))
+        except containers.NoSuchContainer:
+            if not arguments.flag("ignore"):
+                raise
+
+    status = for_each(names, look_up)
+    if not status:
+        print(wait_for_first(engine, found, conditions, interval))
+    return status
 
 
 def _interval_seconds(text: str) -> float:
@@ -57,7 +85,11 @@ COMMAND = Command(
             metavar="STATE",
             default=("stopped",),
         ),
-        Option(("--exit-first-match",), "flag", refused="this version of pod does not have it yet"),
+        Option(
+            ("--exit-first-match",),
+            "flag",
+            "Wait for the first of the containers, and for it alone",
+        ),
         Option(("--ignore",), "flag", "Print -1 for containers that do not exist"),
         Option(
             ("-i", "--interval"),

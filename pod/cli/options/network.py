@@ -154,6 +154,9 @@ def _without_useless_ports(networking: Networking) -> Networking:
     mode = networking.network.mode
     wants_ports = networking.ports or networking.publish_all
     if wants_ports and mode in {"host", "none", "container", "ns"}:
-        log.warning(f"ports are not published with --network={networking.network}")
+        if (
+            networking.ports or networking.expose
+        ):  # with -P alone there is perhaps nothing to publish
+            log.warning(f"ports are not published with --network={networking.network}")
         return networking.replace(ports=(), publish_all=False)
     return networking

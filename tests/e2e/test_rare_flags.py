@@ -1,0 +1,89 @@
+"""Flags that few people type, and that work all the same; hints that fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine import Engine
+
+
+def start(pod: Engine, name: str, script: str) -> None:
+    pod("run", "-d", "--network", "none", "--name", name, "busybox", "sh", "-c", script)
+
+
+@pytest.mark.not_podman("4.3 has no such option")
+def test_wait_for_the_first_of_several(pod: Engine) -> None:
+    start(pod, "long", "sleep 1000")
+    start(pod, "short", "exit 3")
+    assert pod("wait", "--exit-first-match", "-i", "10ms", "long", "short").out == "3"
+    running = ("wait", "--exit-first-match", "--condition", "running", "-i", "10ms")
+    assert pod(*running, "short", "long").out == "-1"
+    assert pod("wait", "--exit-first-match", "--ignore", "nobody", "short").out == "3"
+    result = pod("wait", "--exit-first-match", "nobody", "short", status=125)
+    assert result.out == "" and "nobody" in result.stderr
+
+
+def test_containers_of_other_programs(pod: Engine) -> None:
+    pod("create", "--name", "c", "busybox")
+    pod("container", "exists", "--external", "c")
+    pod("container", "exists", "--external", "nobody", status=1)
+    assert pod("ps", "-a", "--external", "--sync", "--format", "{{.Names}}").lines == ["c"]
+
+
+def test_pods_of_containers(pod: Engine) -> None:
+    pod("create", "--name", "c", "busybox")
+    heading, row = pod("ps", "-a", "--pod").lines
+    assert heading.split()[-3:] == ["POD", "ID", "PODNAME"]
+    assert row.split()[-1] == "c"
+
+
+@pytest.mark.not_podman("4.3 has no such option")
+def test_exec_without_a_session(pod: Engine) -> None:
+    start(pod, "c", "sleep 1000")
+    assert pod("exec", "--no-session", "c", "echo", "ok").out == "ok"
+
+
+@pytest.mark.not_podman("its words are others")
+@pytest.mark.parametrize(
+    "words", [("rmi", "nothing"), ("tag", "nothing", "x"), ("untag", "nothing")]
+)
+def test_what_is_not_here_is_not_offered_from_a_registry(
+    pod: Engine, words: tuple[str, ...]
+) -> None:
+    error = pod(*words, status=None).stderr
+    assert "'nothing'" in error and "pod images" in error and "pull" not in error
+
+
+@pytest.mark.not_podman("it warns")
+def test_no_warning_where_nothing_would_be_published(pod: Engine) -> None:
+    assert pod("run", "--rm", "--network", "none", "-P", "busybox", "true").stderr == ""
+    warned = pod("run", "--rm", "--network", "none", "-P", "--expose", "80", "busybox", "true")
+    assert "--network=none" in warned.stderr
+
+
+@pytest.mark.not_podman("its configuration directory is that of the tests")
+def test_mounts_conf_gives_copies(pod: Engine, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "deep").mkdir(parents=True)
+    (source / "deep/file").write_text("hello\n")
+    (source / "link").symlink_to("deep/file")
+    (source / "nowhere").symlink_to("nothing")
+    folder = tmp_path / "config/containers"
+    folder.mkdir(parents=True)
+    missing = tmp_path / "missing"
+    (folder / "mounts.conf").write_text(f"# ours\n{source}:/given\n{missing}\n")
+    for path in (tmp_path, source, source / "deep"):
+        path.chmod(0o755)
+    env = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    script = "cat /given/deep/file /given/link; ls /given; echo changed > /given/deep/file"
+    result = pod("run", "--name", "c", "--network", "none", "busybox", "sh", "-c", script, env=env)
+    assert result.lines == ["hello", "hello", "deep", "link"]
+    assert str(missing) in result.stderr
+    assert (source / "deep/file").read_text() == "hello\n"
+    assert pod("start", "-a", "c").lines[0] == "changed"
+    own = pod(
+        "run", "--rm", "--network", "none", "-v", "v:/given", "busybox", "ls", "/given", env=env
+    )
+    assert own.lines == []
