@@ -80,7 +80,7 @@ def _host(engine: Engine) -> dict[str, Any]:
         "cpus": len(os.sched_getaffinity(0)),
         "databaseBackend": "sqlite",
         "distribution": info_host.distribution(),
-        "eventLogger": "none",
+        "eventLogger": "file" if engine.events.directory else "none",
         "hostname": os.uname().nodename,
         "idMappings": _id_mappings(),
         "kernel": os.uname().release,

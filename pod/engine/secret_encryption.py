@@ -86,12 +86,21 @@ def _passphrase(name: str, path: str, *, confirm: bool) -> bytes:
         if not found:
             raise CannotEncrypt(f"the file '{path}' with the passphrase is empty")
         return found
-    if not os.isatty(0):
+    if not _has_terminal():
         raise CannotEncrypt(
             f"secret '{name}' needs a passphrase, and there is no terminal to ask for it",
             hint=f"set {PASSPHRASE_VARIABLE}, or create it with --driver-opts passphrase-file=PATH",
         )
     return _asked(name, confirm=confirm)
+
+
+def _has_terminal() -> bool:
+    """Whether somebody can be asked, also when the secret itself comes from standard input."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_CLOEXEC | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def _asked(name: str, *, confirm: bool) -> bytes:

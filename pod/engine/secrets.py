@@ -14,7 +14,7 @@ from pod.base import files
 from pod.base.errors import PodError, Unsupported
 from pod.spec import secrets as grammar
 from pod.state import events
-from pod.state.secrets import Secret, SecretStore
+from pod.state.secrets import NoSuchSecret, Secret, SecretStore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -166,7 +166,10 @@ def look_up(engine: Engine, config: ContainerConfig) -> ContainerConfig:
     at = store(engine)
     found: list[SecretUse] = []
     for use in config.secrets:
-        secret = at.find(use.id or use.name)
+        try:
+            secret = at.find(use.id or use.name)
+        except NoSuchSecret:
+            secret = at.find(use.name)  # of a container that is cloned: replaced meanwhile
         found.append(
             use.replace(
                 id=secret.id,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.engine import Engine
+from tests.support.terminal import Terminal
 
 not_podman = pytest.mark.not_podman
 WORD = "hunter2-and-more-of-it"
@@ -20,6 +22,14 @@ def no_secrets_are_left(pod: Engine) -> Iterator[None]:
     yield
     for name in pod("secret", "ls", "--format", "{{.ID}}").lines:
         pod("secret", "rm", name)
+
+
+def without_terminal(pod: Engine, *words: str, stdin: bytes = b"") -> str:
+    """What a command that fails says when nobody can be asked for a passphrase, also when a person runs the tests."""
+    with pod.spawn(*words, start_new_session=True) as process:
+        _, said = process.communicate(stdin, timeout=60)
+    assert process.returncode == 125
+    return said.decode()
 
 
 def make(pod: Engine, name: str, content: str | bytes = WORD, *words: str) -> str:
@@ -83,7 +93,6 @@ def test_flags_of_create_and_rm(pod: Engine, tmp_path: Path) -> None:
         ("one", "x", ["--driver", "vault"], "secret driver 'vault'"),
         ("one", "x", ["--driver-opts", "colour=red"], "'colour'"),
         ("one", "x", ["--driver-opts", "encrypt=rot13"], "encrypt=rot13"),
-        ("one", "x", ["--driver-opts", "encrypt=passphrase"], "no terminal"),
         ("one", "x", ["--label", "=b"], "'=b' for '--label'"),
         ("one", "x", ["--ignore", "--replace"], "exclude each other"),
     ],
@@ -99,10 +108,18 @@ def test_wrong_secrets_are_refused(
 
 def test_a_file_in_the_container(pod: Engine) -> None:
     make(pod, "db")
-    show = "cat /run/secrets/db; stat -c ' %a %u %g' /run/secrets/db; ! echo no > /run/secrets/db"
+    show = "cat /run/secrets/db; stat -c ' %a %u %g' /run/secrets/db"
     assert pod("run", "--rm", "--secret", "db", "busybox", "sh", "-c", show).out == (
         f"{WORD} 444 0 0"
     )
+
+
+@not_podman("4.3 lets root of the container write to it")
+def test_nobody_in_the_container_can_change_it(pod: Engine) -> None:
+    make(pod, "db")
+    words = ["run", "--rm", "--secret", "db", "busybox"]
+    assert "Read-only" in pod(*words, "sh", "-c", "echo no > /run/secrets/db", status=1).stderr
+    assert pod("secret", "inspect", "--showsecret", "--format", "{{.SecretData}}", "db").out == WORD
 
 
 def test_owner_mode_and_target(pod: Engine) -> None:
@@ -233,7 +250,9 @@ def test_encrypted_with_a_passphrase(pod: Engine, tmp_path: Path) -> None:
     words = ["run", "--rm", "--env-host", "--secret", "db", "busybox"]
     show = "cat /run/secrets/db; env | grep -c sesame"
     assert pod(*words, "sh", "-c", show, env=make_env, status=1).lines == [f"{WORD}0"]
-    assert "no terminal" in pod(*words, "true", status=125).stderr
+    assert "no terminal" in without_terminal(pod, *words, "true")
+    create = ["secret", "create", "--driver-opts", "encrypt=passphrase", "other", "-"]
+    assert "no terminal" in without_terminal(pod, *create, stdin=b"x")
     wrong = {"POD_SECRETS_PASSPHRASE": "open barley"}
     assert "not the right one" in pod(*words, "true", env=wrong, status=125).stderr
     (number,) = pod("secret", "ls", "-q").lines
@@ -248,6 +267,26 @@ def test_encrypted_with_a_passphrase(pod: Engine, tmp_path: Path) -> None:
     assert pod("exec", "one", "cat", "/run/secrets/filed").out == WORD
     (copy,) = Path(f"{pod.root}/containers").glob("*/secrets/*")
     assert WORD.encode() not in copy.read_bytes()
+
+
+@not_podman("it has no encryption")
+def test_a_passphrase_is_asked_for_on_the_terminal(pod: Engine) -> None:
+    """Also when the secret itself comes from standard input."""
+    create = pod.full_command("secret", "create", "--driver-opts=encrypt=passphrase", "db", "-")
+    command = ["/bin/sh", "-c", f'printf %s "$0" | {shlex.join(create)}', WORD]
+    with Terminal(command, pod.environment) as terminal:
+        terminal.expect("Passphrase for secret 'db': ")
+        terminal.type("open sesame\n")
+        terminal.expect("The same again: ")
+        terminal.type("open sesame\n")
+        assert terminal.wait() == 0
+    show = pod.full_command("run", "--rm", "--secret", "db", "busybox", "cat", "/run/secrets/db")
+    with Terminal(show, pod.environment) as terminal:
+        terminal.expect("Passphrase for secret 'db': ")
+        terminal.type("open sesame\n")
+        terminal.expect(WORD)
+        assert terminal.wait() == 0
+    assert "sesame" not in terminal.screen
 
 
 @not_podman("it has no encryption")
