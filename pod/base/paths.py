@@ -108,6 +108,9 @@ def check_root(root: str) -> None:
             )
 
 
+MOUNTED_FILE = "mounted.json"
+"""In the directory of a container that `pod mount` has mounted: where."""
+
 UNSHARED_ROOT, UNSHARED_RUNROOT = "_POD_ROOT", "_POD_RUNROOT"
 """Variables in which `pod unshare` tells the pods inside of it which directories it was called with."""
 

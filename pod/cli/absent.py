@@ -30,23 +30,17 @@ ABSENT = {
     **dict.fromkeys(
         (
             "artifact auto-update build compose generate kube login "
-            "logout manifest mount network play pod push quadlet search service stack umount unmount "
+            "logout manifest network play pod push quadlet search service stack "
         ).split(),
         _LATER,
     ),
     **dict.fromkeys(
         (
-            "container mount",
             "container runlabel",
-            "container umount",
-            "container unmount",
             "image build",
-            "image mount",
             "image push",
             "image search",
             "image tree",
-            "image umount",
-            "image unmount",
         ),
         _LATER,
     ),

@@ -162,7 +162,7 @@ def _layer(engine: Engine, held: files.Held, options: Options) -> NewLayer:
 def _excluded(config: ContainerConfig) -> list[str]:
     """Mount points of what every container gets, and of files, which would be empty in the image."""
     networking = config.networking
-    excluded = list(_MOUNT_POINTS)
+    excluded = [*_MOUNT_POINTS, *(use.target for use in config.secrets if use.kind == "mount")]
     if networking.manage_hosts:
         excluded.append("/etc/hosts")
     if networking.manage_hostname:

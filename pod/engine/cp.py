@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import stat
 
-from pod.base import log
+from pod.base import log, paths
 from pod.base.errors import PodError, UsageError
 from pod.base.records import Record
 from pod.engine import facts as host_facts
@@ -140,6 +140,10 @@ def _end(
     if one.run is not None:
         end.root_fd = _root_of(container, one.run.pid, one.run.state["pid_started"])
     else:
+        if os.path.exists(f"{one.directory}/{paths.MOUNTED_FILE}"):
+            from pod.engine import mount
+
+            mount.check_not_mounted(engine, container)
         description = one.root_mount()
         document = {**description.to_json(), "kind": description.kind}
         end.mount = document, _mounts(engine, one), f"{one.directory}/{bundle.ROOT}"

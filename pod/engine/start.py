@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pod.base import locks
+import os
+
+from pod.base import locks, paths
 from pod.engine import finish, launch
 from pod.linux import processes
 from pod.state import containers
@@ -35,6 +37,10 @@ def start(
                 return None
             containers.set_active(engine.database, current.id, current.boot_id)
             return launch.let_go(engine, current, attach=attach, window=window)
+        if os.path.exists(f"{engine.paths.container(container.id)}/{paths.MOUNTED_FILE}"):
+            from pod.engine import mount
+
+            mount.check_not_mounted(engine, current)
         containers.set_active(engine.database, container.id, processes.boot_id())
         return launch.launch(engine, current, attach=attach, window=window)
 

@@ -68,7 +68,7 @@ def test_second_names_are_no_first_names() -> None:
     for name, to in {**table.ALIASES, **table.SILENT_ALIASES}.items():
         assert to in table.COMMANDS
         assert name not in table.COMMANDS
-        assert name.partition(" ")[0] in table.GROUPS
+        assert name == "umount" or name.partition(" ")[0] in table.GROUPS
     assert not table.ALIASES.keys() & table.SILENT_ALIASES.keys()
 
 
