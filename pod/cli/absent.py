@@ -29,14 +29,13 @@ ABSENT = {
     "buildx": _LATER,
     **dict.fromkeys(
         (
-            "artifact auto-update build compose generate kube login "
-            "logout manifest network play pod push quadlet search service stack "
+            "artifact auto-update build compose generate kube login logout manifest network play pod push "
+            "quadlet search service stack"
         ).split(),
         _LATER,
     ),
     **dict.fromkeys(
         (
-            "container runlabel",
             "image build",
             "image push",
             "image search",

@@ -95,6 +95,12 @@ COMMANDS: dict[str, Row] = {
         False,
     ),
     "image diff": ("image_diff", "image", "Show what an image has changed", False),
+    "container runlabel": (
+        "container_runlabel",
+        "container",
+        "Run the command that a label of an image holds",
+        False,
+    ),
     "image exists": ("image_exists", "image", "Tell whether an image exists", False),
     "image inspect": ("image_inspect", "image", "Show everything about images", False),
     "image mount": ("image_mount", "image", "Mount images", False),

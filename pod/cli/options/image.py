@@ -99,7 +99,7 @@ def fetch_options(arguments: Arguments, policy: str) -> PullOptions:
         policy=policy,
         platform=read_platform(arguments),
         authfile=arguments.text("authfile") or "",
-        credentials=_credentials(arguments),
+        credentials=read_credentials(arguments),
         certificates=arguments.text("cert_dir") or "",
         tls_verify=arguments.flag("tls_verify") if arguments.given("tls_verify") else None,
         retries=arguments.number("retry"),
@@ -134,7 +134,7 @@ def _chooser() -> Callable[[tuple[Reference, ...]], Reference] | None:
     return choose
 
 
-def _credentials(arguments: Arguments) -> str:
+def read_credentials(arguments: Arguments) -> str:
     """ "USER:PASSWORD" of --creds; a password that is missing is asked for."""
     typed = arguments.text("creds") or ""
     if not typed or ":" in typed:
