@@ -10,9 +10,8 @@ import os
 
 from pod.base import ids, locks, log
 from pod.base.errors import PodError
-from pod.engine import finish
 from pod.spec.monitor import LOCK_FILE
-from pod.state import containers, reconcile, volumes
+from pod.state import reconcile, summaries, volumes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,9 +34,12 @@ def tidy(engine: Engine) -> None:
 
 def _tidy(engine: Engine) -> None:
     paths = engine.paths
-    known = containers.ids_by_status(engine.database)
+    known = summaries.ids_by_status(engine.database)
     for container_id in (one for one, status in known.items() if status == "active"):
         if not locks.is_held(f"{paths.run(container_id)}/{LOCK_FILE}"):
+            from pod.engine import finish  # heavy, and rarely needed, as everywhere below
+            from pod.state import containers
+
             for container in containers.by_ids(engine.database, [container_id]):
                 finish.refresh(engine, container)
     lock_names = _names(paths.locks)
@@ -80,6 +82,8 @@ def _locked(engine: Engine, container_id: str, do: Callable[[locks.FileLock], No
 
 def _remove_old_run(engine: Engine, container_id: str) -> None:
     """Remove the run directory of a container whose end is recorded, unless it is about to start again."""
+    from pod.engine import finish
+    from pod.state import containers
 
     def remove(lock: locks.FileLock) -> None:
         rows = containers.by_ids(engine.database, [container_id])
@@ -93,6 +97,8 @@ def _remove_old_run(engine: Engine, container_id: str) -> None:
 
 def _remove_orphan(engine: Engine, container_id: str) -> None:
     """Remove the files of a container that has no row, unless some command is about to give it one."""
+    from pod.engine import finish
+    from pod.state import containers
 
     def remove(lock: locks.FileLock) -> None:
         if containers.by_ids(engine.database, [container_id]):

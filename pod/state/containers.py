@@ -155,11 +155,6 @@ def by_ids(database: Database, wanted: list[str]) -> list[Container]:
     return [_from_row(row) for row in rows]
 
 
-def ids_by_status(database: Database) -> dict[str, str]:
-    """The status of every container by its full id."""
-    return dict(database.query("SELECT id, status FROM containers"))
-
-
 def latest(database: Database) -> Container:
     """The container that was created last."""
     rows = database.query(f"SELECT {_COLUMNS} FROM containers ORDER BY created_ns DESC, id LIMIT 1")

@@ -89,6 +89,11 @@ def one(database: Database, container_id: str) -> Summary | None:
     return Summary(rows[0]) if rows else None
 
 
+def ids_by_status(database: Database) -> dict[str, str]:
+    """The status of every container by its full id."""
+    return dict(database.query("SELECT id, status FROM containers"))
+
+
 def dependencies(database: Database) -> list[tuple[str, str]]:
     """(container, one that it needs), by full ids."""
     return [(row[0], row[1]) for row in database.query("SELECT container, needs FROM dependencies")]
