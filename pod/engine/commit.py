@@ -151,8 +151,6 @@ def _layer(engine: Engine, held: files.Held, options: Options) -> NewLayer:
             exclude=_excluded(held.container.config),
             whole=options.squash,
         )
-    except FileNotFoundError as error:
-        raise held.vanished(error) from error
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskFull(engine.paths.root, "the disk is full") from error

@@ -16,7 +16,7 @@ from pod.base.records import Record
 from pod.engine import facts as host_facts
 from pod.engine import files
 from pod.linux import idmap, inroot, namespaces, processes
-from pod.linux.namespaces import CLONE_NEWNS
+from pod.linux.namespaces import CLONE_NEWNS, CLONE_NEWUSER
 from pod.spec import bundle, users
 from pod.spec.userns import relative_map
 
@@ -87,13 +87,17 @@ def copy(engine: Engine, source: Location, target: Location, options: Options) -
         ends = [_end(engine, location, entered, held) for location in (source, target)]
         engine.close()
         return _in_child(_Work(ends[0], ends[1], options, archive_fd))
+    except (OSError, PodError) as error:
+        for one in entered.values():
+            one.explain(error)
+        raise
     finally:
         if archive_fd > 0:
             os.close(archive_fd)
         for end in ends:
             end.close()
         for one in entered.values():
-            one.__exit__()
+            one.__exit__(None, None, None)
 
 
 def _check(source: Location, target: Location) -> None:
@@ -114,14 +118,21 @@ class _End:
         self.location = location
         self.identity = ""  # of the container
         self.root_fd = -1
+        self.user_namespace_fd = (
+            -1
+        )  # the only one from which its root can be seen, if there is such a one
         self.mount: tuple[dict[str, Any], list[dict[str, Any]], str] | None = None
         self.maps: Maps | None = None  # of a container with an own id map, in intermediate ids
         self.user = ""
 
+    @property
+    def descriptors(self) -> list[int]:
+        return [fd for fd in (self.root_fd, self.user_namespace_fd) if fd >= 0]
+
     def close(self) -> None:
-        if self.root_fd >= 0:
-            os.close(self.root_fd)
-            self.root_fd = -1
+        for fd in self.descriptors:
+            os.close(fd)
+        self.root_fd = self.user_namespace_fd = -1
 
 
 def _end(
@@ -139,6 +150,8 @@ def _end(
         end.maps = relative_map(maps[0], bases[0]), relative_map(maps[1], bases[1])
     if one.run is not None:
         end.root_fd = _root_of(container, one.run.pid, one.run.state["pid_started"])
+        if one.root_mount().kind == "fuse-overlayfs":
+            end.user_namespace_fd = _user_namespace_of(container, one.run.pid, end.maps)
     else:
         if os.path.exists(f"{one.directory}/{paths.MOUNTED_FILE}"):
             from pod.engine import mount
@@ -163,6 +176,23 @@ def _root_of(container: Container, pid: int, started: int) -> int:
             f"container '{container.name}' ended at this moment", hint="type the command again"
         )
     return fd
+
+
+def _user_namespace_of(container: Container, pid: int, maps: Maps | None) -> int:
+    """The user namespace of a container whose root is of FUSE, which nobody outside of it may see (fuse(4))."""
+    if maps is not None:
+        raise PodError(
+            f"files of container '{container.name}' cannot be copied while it runs: fuse-overlayfs shows them to "
+            "nobody outside of its user namespace, whose ids are others than yours",
+            hint=f"pod stop {container.name}, or pod exec with tar",
+        )
+    try:
+        path = namespaces.file_of(namespaces.holder(pid), "user")
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, ProcessLookupError):
+        raise PodError(
+            f"container '{container.name}' ended at this moment", hint="type the command again"
+        ) from None
 
 
 def _mounts(engine: Engine, held: files.Held) -> list[dict[str, Any]]:
@@ -202,19 +232,50 @@ def _incoming(engine: Engine, container: Container) -> int:
 
 
 def _in_child(work: _Work) -> list[str]:
-    keep = {end.root_fd for end in (work.source, work.target) if end.root_fd >= 0}
+    keep = {*work.source.descriptors, *work.target.descriptors}
     if work.archive_fd > 0:
         keep.add(work.archive_fd)
-    warnings: list[str] = idmap.run_inside(
-        work.run,
-        what="copy files",
-        keep=keep,
-        namespaces=CLONE_NEWNS,
-        keep_groups=True,  # files of the caller's may be readable by one of them only
-    )
+    joined = {
+        end.identity: end.user_namespace_fd
+        for end in (work.source, work.target)
+        if end.user_namespace_fd >= 0
+    }
+    if len(joined) > 1:
+        raise PodError(
+            "fuse-overlayfs shows the files of a running container to one user namespace only",
+            hint="copy them in two steps, or stop one of the containers",
+        )
+    if joined:
+        warnings: list[str] = _in_namespace(work, keep, joined.popitem()[1])
+    else:
+        warnings = idmap.run_inside(
+            work.run,
+            what="copy files",
+            keep=keep,
+            namespaces=CLONE_NEWNS,
+            keep_groups=True,  # files of the caller's may be readable by one of them only
+        )
     for warning in warnings:
         log.warning(warning)
     return warnings
+
+
+def _in_namespace(work: _Work, keep: set[int], user_namespace_fd: int) -> list[str]:
+    """The same in a container's user namespace, which has the default map, too."""
+
+    def run() -> list[str]:
+        from pod.linux import mounts, syscalls
+        from pod.runtime import security
+
+        security.guard_before_joining()  # processes in the namespace must not trace us
+        syscalls.setns(user_namespace_fd, CLONE_NEWUSER)
+        idmap.become_root(keep_groups=True)
+        syscalls.unshare(CLONE_NEWNS)
+        mounts.set_propagation("/", "rprivate")
+        return work.run()
+
+    found: list[str] = processes.fork(run, what="copy files", keep=keep).result()
+    return found
 
 
 class _Work:

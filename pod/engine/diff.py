@@ -68,12 +68,9 @@ def diff(engine: Engine, text: str, other: str = "", kind: str = "all") -> Chang
     if is_container:
         with files.Held(engine, text) as held:
             mount_points = mount_points_of(held.container.config)
-            try:
-                if not other:
-                    return _visible(_own_changes(engine, held), mount_points)
-                return _compare(engine, _tree_of(engine, held.container), other)
-            except FileNotFoundError as error:
-                raise held.vanished(error) from error
+            if not other:
+                return _visible(_own_changes(engine, held), mount_points)
+            return _compare(engine, _tree_of(engine, held.container), other)
     image = _image(engine, text, kind)
     with engine.store.hold(image.diff_ids):
         layers = engine.rootfs.image_tree(image.diff_ids)

@@ -25,13 +25,10 @@ def export(engine: Engine, text: str, target: int | str) -> None:
             else:
                 engine.rootfs.start_export(held.directory, fd).result()
 
-        try:
-            if isinstance(target, int):
-                write(target)
-            else:
-                from pod.image.saving import write_file
+        if isinstance(target, int):
+            write(target)
+        else:
+            from pod.image.saving import write_file
 
-                write_file(target, write)
-        except FileNotFoundError as error:
-            raise held.vanished(error) from error
+            write_file(target, write)
         engine.events.append(events.of_container(held.container, "export"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from pod.base import locks
 from pod.base.errors import PodError
 from pod.engine import finish, lookup
@@ -53,9 +51,20 @@ class Held:
                 self._lock.release()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if self._lock is not None:
             self._lock.release()
+        if error is not None:
+            self.explain(error)
+
+    def explain(self, error: BaseException) -> None:
+        """Raise that the container is gone when it is, which explains an error that has come of it."""
+        if self.run is None or not isinstance(error, (OSError, PodError)):
+            return
+        if isinstance(error, BrokenPipeError):
+            return
+        if not containers.by_ids(self._engine.database, [self.container.id]):
+            raise PodError(f"container '{self.container.name}' was removed meanwhile") from error
 
     def _look_again(self, lock: locks.FileLock) -> None:
         """With the lock: it may have been removed or started while we waited."""
@@ -84,12 +93,6 @@ class Held:
     def directory(self) -> str:
         """The container's, with what it has changed."""
         return self._engine.paths.container(self.container.id)
-
-    def vanished(self, error: OSError) -> OSError | PodError:
-        """What to raise for an error that a removal of the container explains, as far as it does."""
-        if os.path.isdir(self.directory):
-            return error
-        return PodError(f"container '{self.container.name}' was removed meanwhile")
 
     def root_mount(self) -> RootMount:
         """What its root file system is made of, also for --rootfs."""

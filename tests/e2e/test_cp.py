@@ -337,3 +337,35 @@ def test_read_only_root_is_said(pod: Engine, tmp_path: Path) -> None:
     assert "read-only" in message
     pod("cp", str(tmp_path / "f"), "c:/tmp/f")
     assert seen(pod, "cat /tmp/f") == "f"
+
+
+@pytest.mark.not_podman("it has other sentences")
+@pytest.mark.parametrize("command", ["cp", "commit", "export"])
+@pytest.mark.parametrize("state", STATES)
+def test_container_that_is_removed_meanwhile(
+    pod: Engine, tmp_path: Path, state: str, command: str
+) -> None:
+    """It comes before or after the removal, or says that the container is gone; nothing of either is left."""
+    for number in range(256):
+        (tmp_path / "d" / str(number)).mkdir(parents=True)
+        (tmp_path / "d" / str(number) / "f").write_text("f" * 1000)
+    make(pod, state)
+    pod("cp", str(tmp_path / "d"), "c:/d")
+    words = {
+        "cp": ("cp", "c:/d", str(tmp_path / "back")),
+        "commit": ("commit", "c", "made"),
+        "export": ("export", "-o", str(tmp_path / "out.tar"), "c"),
+    }
+    with pod.spawn(*words[command]) as busy:
+        pod("rm", "-f", "-t", "0", "c")
+        _, errors = busy.communicate()
+    assert busy.returncode in {0, 125}
+    assert b"Traceback" not in errors
+    assert errors.count(b"Error: ") == (1 if busy.returncode else 0)
+    assert not busy.returncode or b"'c" in errors
+    assert pod("ps", "-a", "-q").out == ""
+    assert sorted(name for name in os.listdir(tmp_path) if name not in {"d", "back"}) in (
+        [],
+        ["out.tar"],
+    )
+    nothing_wrong(pod, max_age="24h")

@@ -142,6 +142,25 @@ def test_everything_else(disk: Disk, server: FaultyRegistry) -> None:
     works(disk, server)
 
 
+def test_files_and_images_of_containers(disk: Disk, server: FaultyRegistry, tmp_path: Path) -> None:
+    """What does not fit is said, and there is no half of it."""
+    image = f"{server.host}/me/busybox"
+    (tmp_path / "large").write_bytes(os.urandom(13 * MEGABYTE))
+    (tmp_path / "half").write_bytes(os.urandom(4 * MEGABYTE))
+    disk.pod("create", "--name", "c", image, "true")
+    for name in ("/large", "/tmp"):
+        result = disk.pod("cp", str(tmp_path / "large"), f"c:{name}", status=125)
+        assert "the disk is full" in one_error(result, hint=None)
+    assert disk.pod("diff", "c").lines in ([], ["C /tmp"])
+    disk.pod("cp", str(tmp_path / "half"), "c:/half")
+    message = one_error(disk.pod("commit", "c", "made", status=125), hint=None).lower()
+    assert "no space left" in message or "full" in message
+    assert len(disk.pod("images", "-q").lines) == 1
+    disk.pod("rm", "c")
+    disk.pod("system", "prune", "--external", "-f")
+    works(disk, server)
+
+
 def test_container_that_fills_the_disk(disk: Disk, server: FaultyRegistry) -> None:
     """It gets ENOSPC, its log is cut, and it can be looked at, stopped and removed."""
     script = "cat /dev/zero >/file; yes | head -c 200000; echo end; exit 7"

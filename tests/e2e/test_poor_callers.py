@@ -132,6 +132,43 @@ def test_all_of_a_containers_life(alone: Engine) -> None:
     assert together(alone, script) == ["one running", "0", "one", "one", "one", "data"]
 
 
+FILES = """
+    echo f > {path}/f
+    pod create --name one --network none docker.io/library/busybox sleep 60 > /dev/null
+    pod cp {path}/f one:/etc/f
+    pod start one
+    pod cp -a one:/etc/f one:/etc/g
+    pod cp one:/etc/g {path}/g
+    pod cp one:/etc - | pod cp - one:/tmp
+    pod exec one sh -c 'cat /tmp/etc/g; stat -c %u:%g /etc/f /etc/g /tmp/etc/f'
+    pod commit one made > /dev/null
+    pod run --rm --network none localhost/made cat /etc/g
+    pod diff one | grep etc/g$
+    pod export one | tar t | grep etc/g$
+    pod rm -f -t 0 one
+    pod rmi localhost/made > /dev/null
+"""
+SEEN = [
+    "one",
+    "f",
+    "0:0",
+    "0:0",
+    "0:0",
+    "f",
+    "A /etc/g",
+    "A /tmp/etc/g",
+    "etc/g",
+    "tmp/etc/g",
+    "one",
+]
+
+
+def test_files_in_and_out(alone: Engine, tmp_path: Path) -> None:
+    alone.have("busybox")
+    tmp_path.chmod(0o777)
+    assert together(alone, FILES.format(path=tmp_path)) == SEEN
+
+
 @pytest.mark.parametrize("driver", ["fuse-overlayfs", "copy"])
 def test_other_drivers(alone: Engine, driver: str) -> None:
     alone.have("busybox")
@@ -182,6 +219,13 @@ def test_root_has_its_own_ids_one_to_one(
     """
     namespace, *rest = as_root(script)
     assert rest == [namespace, "0", "0", "one running", "0", "one"]
+
+
+def test_root_has_files_in_and_out(
+    fresh_pod: Engine, as_root: Callable[[str], list[str]], tmp_path: Path
+) -> None:
+    fresh_pod.have("busybox")
+    assert as_root(FILES.format(path=tmp_path)) == SEEN
 
 
 @pytest.mark.parametrize("userns", ["keep-id", "nomap", "auto", "user"])

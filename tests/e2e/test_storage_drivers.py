@@ -94,6 +94,33 @@ def test_id_maps(driver: Driver, userns: str) -> None:
     assert lines == ["0:0", "0:0", str(os.getuid()) if userns == "keep-id" else "0"]
 
 
+def test_files_go_in_and_out_and_into_images(driver: Driver, tmp_path: Path) -> None:
+    """Stopped, and running."""
+    (tmp_path / "f").write_text("f")
+    driver(
+        "create",
+        "--name",
+        "c",
+        "--network",
+        "none",
+        "busybox",
+        "sh",
+        "-c",
+        "rm /bin/cat; sleep 100",
+    )
+    driver("cp", str(tmp_path / "f"), "c:/etc/f")
+    driver("start", "c")
+    driver("exec", "c", "sh", "-c", "until ! [ -e /bin/cat ]; do :; done; cp /etc/f /etc/g")
+    driver("cp", "c:/etc/g", str(tmp_path / "g"))
+    assert (tmp_path / "g").read_text() == "f"
+    assert {"C /etc", "A /etc/f", "A /etc/g", "D /bin/cat"} <= set(driver("diff", "c").lines)
+    driver("stop", "-t", "0", "c")
+    driver("cp", "c:/etc/g", "c:/etc/h")
+    driver("commit", "c", "made")
+    script = "ls /bin/cat 2> /dev/null; sort /etc/h"
+    assert driver("run", "--rm", "--network", "none", "made", "sh", "-c", script).out == "f"
+
+
 def test_unknown_driver_is_refused(pod: Engine) -> None:
     result = pod("--storage-driver", "zfs", "run", "--rm", "busybox", "true", status=125)
     assert "storage driver 'zfs' cannot be used" in result.stderr
