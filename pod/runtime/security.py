@@ -198,10 +198,22 @@ def become(identity: Identity) -> None:
                     "supplementary groups cannot be set without subordinate ids",
                     hint="leave --group-add out, or add ranges to /etc/subuid and /etc/subgid",
                 ) from None
+        except OSError as error:
+            raise _no_such_id("group", _missing_group(identity.groups), error) from error
     try:
         os.setresuid(identity.uid, identity.uid, identity.uid)
     except OSError as error:
         raise _no_such_id("user", identity.uid, error) from error
+
+
+def _missing_group(groups: tuple[int, ...]) -> int:
+    """The first of the groups that has no id in this user namespace."""
+    for group in groups:
+        try:
+            os.setgroups([group])
+        except OSError:
+            return group
+    return -1
 
 
 def _no_such_id(kind: str, number: int, error: OSError) -> Exception:

@@ -87,3 +87,80 @@ def test_mounts_conf_gives_copies(pod: Engine, tmp_path: Path) -> None:
         "run", "--rm", "--network", "none", "-v", "v:/given", "busybox", "ls", "/given", env=env
     )
     assert own.lines == []
+
+
+def run(pod: Engine, *words: str) -> list[str]:
+    return pod("run", "--rm", "--network", "none", *words).lines
+
+
+@pytest.mark.not_podman("4.3 has no such options")
+def test_names_of_the_host_inside(pod: Engine) -> None:
+    assert run(
+        pod, "--domainname", "example.com", "busybox", "cat", "/proc/sys/kernel/domainname"
+    ) == ["example.com"]
+    script = "hostname; test -e /etc/hostname || echo none"
+    words = ("--hostname", "inside", "--no-hostname", "busybox", "sh", "-c", script)
+    assert run(pod, *words) == ["inside", "none"]
+
+
+@pytest.mark.not_podman("4.3 says bind for anonymous")
+def test_volumes_of_the_image_can_be_something_else(pod: Engine) -> None:
+    pod(
+        "import",
+        "--change",
+        "VOLUME /data",
+        "--change",
+        'CMD ["/x"]',
+        "-",
+        "localhost/with-volume",
+        stdin=b"\0" * 10240,
+    )
+    for mode, count in (("anonymous", 1), ("tmpfs", 0), ("ignore", 0)):
+        pod("create", "--name", mode, "--image-volume", mode, "localhost/with-volume")
+        assert pod("inspect", "-f", "{{len .Mounts}}", mode).out == str(count)
+    assert len(pod("volume", "ls", "-q").lines) == 1
+    pod("rm", "-v", "anonymous", "tmpfs", "ignore")
+    assert pod("volume", "ls", "-q").lines == []
+
+
+@pytest.mark.not_podman("it keeps a container that could not be started")
+def test_the_image_goes_with_its_last_container(pod: Engine) -> None:
+    number = pod("images", "-q", "busybox").out
+    pod("tag", "busybox", "localhost/mine")
+    for words in (("run", "--rmi"), ("create",)):
+        pod("import", "--change", 'CMD ["/x"]', "-", "localhost/gone", stdin=b"\0" * 10240)
+        pod(*words, "--name", "c", "--network", "none", "localhost/gone", status=None)
+        if words == ("create",):
+            pod("container", "cleanup", "--rm", "--rmi", "c")
+        assert pod("ps", "-a", "-q").lines == []
+        assert pod("images", "-q", "localhost/gone", status=None).lines == []
+    assert pod("images", "-q", "localhost/mine").out == number
+
+
+def test_names_that_an_image_has_had(pod: Engine) -> None:
+    pod("tag", "busybox", "localhost/mine")
+    assert "localhost/mine:latest" in pod("images", "--history", "localhost/mine").stdout
+    pod("rmi", "--no-prune", "localhost/mine")
+    assert pod("images", "-q", "localhost/mine", status=None).lines == []
+
+
+def test_maps_of_users_and_groups(pod: Engine) -> None:
+    maps = ("--gidmap", "0:0:11", "--uidmap", "0:0:20")
+    lines = run(
+        pod, *maps, "busybox", "sh", "-c", "cat /proc/self/uid_map; echo; cat /proc/self/gid_map"
+    )
+    between = lines.index("")
+    counts = [
+        sum(int(line.split()[2]) for line in part)
+        for part in (lines[:between], lines[between + 1 :])
+    ]
+    assert counts == [20, 11]
+
+
+@pytest.mark.not_podman("its words are others")
+def test_a_group_of_the_image_that_the_map_lacks_is_named(pod: Engine) -> None:
+    """The root of busybox is in group 10."""
+    error = pod(
+        "run", "--rm", "--network", "none", "--gidmap", "0:0:10", "busybox", "true", status=125
+    ).stderr
+    assert "group 10" in error and "report" not in error
