@@ -119,8 +119,9 @@ def _start_monitor(engine: Engine, container: Container, order: dict[str, Any]) 
         _check_report(report, container)
         if order["attach"]:
             signals.block(signals.ENDING)  # until terminal.Attachment passes them on
-        statuses = ("init", "start", "attach") if order["attach"] else ("init", "start")
-        engine.events.append(*[events.of_container(container, status) for status in statuses])
+        if not order["restart"]:  # else the monitor has done it, which tells of restarts as well
+            statuses = events.START_STATUSES[: 3 if order["attach"] else 2]
+            engine.events.append(*[events.of_container(container, it) for it in statuses])
         faults.step("launch: reported")
     except BaseException:
         channel.close()

@@ -120,6 +120,12 @@ class Watch:
         self.listener = sockets.Listener(self.order["run_directory"], protocol.SOCKET)
         self.start(nest)
         faults.step("monitor: started")
+        if self.order["restart"]:
+            # The command would do so, but not always before the container has ended and is told to be restarted.
+            from pod.state.events import START_STATUSES
+
+            for event in START_STATUSES[: 3 if self.order["attach"] else 2]:
+                self.tell(event)
         self.say_started(starter)
         if not starter.is_connected:
             self.abandon()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from pod.state.containers import Container
 
+START_STATUSES = ("init", "start", "attach")
 LOG, OLD = "log", "log.1"
 DEFAULT_MAX_BYTES = 1_000_000  # containers.conf(5), events_logfile_max_size
 _TRIES, _TRY_SECONDS = 50, 0.002

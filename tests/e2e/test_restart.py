@@ -170,9 +170,9 @@ def test_a_settled_monitor_restarts_too(pod: Engine, driver: str, tmp_path: Path
             assert command.wait(30) == 0
     for _ in range(2):
         until(lambda: is_small(monitor(pod)), "smaller")
+        before = restarts(pod)
         result = pod("exec", "c", "touch", "/tmp/go", status=None)
         assert result.status in {0, 137}, result  # the container may end before `touch` does
-        before = restarts(pod)
         until(lambda before=before: state(pod) == "exited" or restarts(pod) > before, "over")  # type: ignore[misc]
     assert pod("wait", "c").out == "1"
     if driver in {"k8s-file", "json-file"}:
