@@ -62,6 +62,14 @@ def version() -> dict[str, Any]:
     }
 
 
+def _cgroup_manager(engine: Engine, delegated: str | None) -> str:
+    """Who makes the cgroups of containers here: "systemd" only where it is asked."""
+    from pod.engine import facts
+
+    asks = delegated is None and engine.cgroup_manager == "systemd" and facts.user_bus()
+    return "systemd" if asks else "cgroupfs"
+
+
 def _host(engine: Engine) -> dict[str, Any]:
     from pod.image.platform import host_platform
 
@@ -73,7 +81,7 @@ def _host(engine: Engine) -> dict[str, Any]:
     found: dict[str, Any] = {
         "arch": host.architecture,
         "cgroupControllers": [] if delegated is None else cgroups.controllers(delegated),
-        "cgroupManager": "cgroupfs",
+        "cgroupManager": _cgroup_manager(engine, delegated),
         "cgroupPath": delegated or "",
         "cgroupVersion": "v2" if os.path.exists(f"{cgroups.MOUNT}/cgroup.controllers") else "v1",
         "cpuUtilization": info_host.cpu_utilization(),

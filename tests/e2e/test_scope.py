@@ -68,6 +68,7 @@ def test_who_makes_the_cgroup_and_where(login_pod: Engine) -> None:
     pod = login_pod
     running(pod, "c", "--cgroup-parent", "batch.slice")
     assert "/batch.slice/pod-" in cgroup_path(pod, "c")
+    assert pod("info", "--format", "{{.Host.CgroupManager}}").out == "systemd"
     words = ("run", "--network", "none", "--cgroup-parent", "a/b", "busybox", "true")
     assert "which is no slice" in pod(*words, status=125).stderr
     words = ("run", "--rm", "--network", "none", "--memory", "64m", "busybox", "true")
