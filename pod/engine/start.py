@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def start(
     engine: Engine, container: Container, *, attach: bool = False, window: tuple[int, int] = (0, 0)
 ) -> Channel | None:
-    """Start the container; None when it runs already. The caller closes the channel that it gets.
+    """Start the container; None when it runs already. Raises Paused. The caller closes the channel that it gets.
 
     What it needs is started first. One that `initialize` has left half started goes on. Takes the container's lock.
     """
@@ -33,7 +33,12 @@ def start(
             raise containers.NoSuchContainer(container.name)
         current = finish.settle(engine, rows[0], lock)
         if current.status == "active":
-            if finish.read_run(engine, current).condition != "held":
+            condition = finish.read_run(engine, current).condition
+            if condition == "paused":
+                from pod.engine import lookup
+
+                raise lookup.Paused(current)
+            if condition != "held":
                 return None
             containers.set_active(engine.database, current.id, current.boot_id)
             return launch.let_go(engine, current, attach=attach, window=window)

@@ -90,6 +90,7 @@ def test_kill_and_removal_of_a_paused_container(pod: Engine) -> None:
     pod("pause", "k", "r")
     assert "paused" in pod("rm", "r", status=None).stderr
     pod("rm", "-f", "-t", "0", "r")
+    assert "paused" in pod("start", "k", status=125).stderr
     pod("exec", "k", "true", status=125)
     pod("kill", "k")
     until(lambda: status(pod, "k") == "exited false", "the end")
