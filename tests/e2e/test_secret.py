@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 from tests.support.engine import Engine
 from tests.support.terminal import Terminal
+from tests.support.waiting import until
 
 not_podman = pytest.mark.not_podman
 WORD = "hunter2-and-more-of-it"
@@ -354,3 +356,17 @@ def test_many_at_once(pod: Engine) -> None:
         process.communicate()
         assert process.returncode == 0
     assert len(pod("secret", "ls", "-q").lines) == 8
+
+
+@not_podman("it has another monitor")
+def test_a_killed_monitor_leaves_no_content(pod: Engine) -> None:
+    """The next command takes away what the container saw; the container's own copy stays for its next start."""
+    make(pod, "db")
+    pod("run", "-d", "--name", "one", "--secret", "db", "busybox", "sleep", "1000")
+    (seen,) = Path(pod.runroot).glob("containers/*/secrets/*")
+    assert seen.read_text() == WORD
+    monitor = int(pod("inspect", "--format", "{{.State.ConmonPid}}", "one").out)
+    os.kill(monitor, signal.SIGKILL)
+    until(lambda: pod("inspect", "--format", "{{.State.Status}}", "one").out == "exited", "over")
+    assert not seen.exists()
+    assert list(Path(f"{pod.root}/containers").glob("*/secrets/*"))
