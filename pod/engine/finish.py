@@ -157,7 +157,8 @@ def _end_of(engine: Engine, container: Container, run: reconcile.Run) -> dict[st
         if same_boot
         else "the machine was restarted while it ran"
     )
-    log.info(f"container {container.name}: {outcome['error']}")
+    say = log.warning if same_boot else log.info
+    say(f"container '{container.name}' has ended: {outcome['error']}")
     return {
         "exit_status": LOST_STATUS,
         "started_ns": run.state.get("started_ns") or container.started_ns,

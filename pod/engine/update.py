@@ -97,8 +97,9 @@ def _changed(config: ContainerConfig, changes: Changes) -> ContainerConfig:
     if changes.health is not None:
         from pod.spec.health import complete
 
-        fields["health"] = complete(changes.health.on(config.health), None)
-        if fields["health"] is None:
+        health = fields["health"] = complete(changes.health.on(config.health), None)
+        is_said = changes.health.disables or "test" in changes.health.fields
+        if not is_said and (health is None or not health.is_active):
             raise UsageError("the container has no health check to change: give --health-cmd")
     changed = config.replace(
         environment=tuple(f"{name}={value}" for name, value in environment.items()), **fields

@@ -338,7 +338,7 @@ class Watch:
             "started_ns": self.started["started_ns"],
             "ended_ns": ended_ns,
             "restarts": self.restarts,
-            "error": message,
+            "error": message or self.why_ended(),
             "ended_by_health": self.ended_by_health,
         }
         try:
@@ -354,6 +354,11 @@ class Watch:
 
             self.files.release()
             finish.after_monitor(self.order["engine"], self.order["id"])
+
+    def why_ended(self) -> str:
+        """The reason in words, where it was neither the container's nor the user's doing."""
+        done = {"kill": "killed", "stop": "stopped"}.get(self.ended_by_health)
+        return f"it was {done} because it was unhealthy" if done else ""
 
     def somebody_finished(self) -> bool:
         """Whether a client that promised to record the end has done so; its death or silence counts as no.

@@ -220,6 +220,7 @@ def test_an_unhealthy_container_is_ended(pod: Engine, action: str) -> None:
           "always", "--stop-signal", "KILL")  # fmt: skip
     assert pod("wait", "c").out == "137"
     assert inspected(pod, "State.Status") == "exited"
+    assert "unhealthy" in inspected(pod, "State.Error")
     assert inspected(pod, "RestartCount") == 0
     assert status(pod) == "unhealthy"
 
@@ -293,6 +294,18 @@ def test_events_and_logs_elsewhere(pod: Engine, tmp_path: Path) -> None:
     assert events == ["healthy"] * 3
 
 
+@own_checks
+def test_an_update_holds_at_once(pod: Engine) -> None:
+    start(pod, "exit 1", "--health-interval", "1h", "--health-retries", "1")
+    becomes(pod, "unhealthy")
+    pod("update", "--health-cmd", "echo new", "--health-interval", "100ms", "c")
+    becomes(pod, "healthy")
+    assert inspected(pod, "Config.Healthcheck")["Retries"] == 1
+    pod("update", "--no-healthcheck", "c")
+    assert inspected(pod, "State.Health") is None
+    assert "no health check" in pod("update", "--health-retries", "2", "c", status=125).stderr
+
+
 # Bad checks
 
 
@@ -359,12 +372,22 @@ def test_stopping_is_no_failure(pod: Engine) -> None:
     assert log(pod) == []
 
 
+def has_ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 @own_checks
 def test_monitor_killed_during_a_check(pod: Engine) -> None:
     start(pod, "touch /begun; sleep 1000", *SOON)
     until(lambda: pod("exec", "c", "test", "-e", "/begun", status=None).status == 0, "checking")
-    os.kill(inspected(pod, "State.ConmonPid"), signal.SIGKILL)
-    until(lambda: inspected(pod, "State.Status") == "exited", "noticed")
-    assert inspected(pod, "State.ExitCode") == 137
+    watcher = inspected(pod, "State.ConmonPid")
+    os.kill(watcher, signal.SIGKILL)
+    until(lambda: has_ended(watcher), "the end of the monitor")
+    noticed = pod("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "c")
+    assert noticed.out == "exited 137"
+    assert "monitor was killed" in noticed.stderr
     assert "monitor was killed" in inspected(pod, "State.Error")
     assert pod("ps", "-q").out == ""

@@ -32,27 +32,46 @@ PACKAGES = (
     "uidmap,passt,slirp4netns,libseccomp2,python3,iproute2,procps,busybox-static,docker-registry,crun"
 )
 
-# Runs as the system's root at every boot, from the work disk; ends with the machine switched off.
+# Runs as the system's root at every boot, from the work disk; ends with the machine switched off, or rebooted when
+# there is a script for after a reboot. What the first boot makes is there at the second, mounts included.
 BOOT = """#!/bin/bash
 exec >/dev/ttyS1 2>&1
 . /mnt/work/plan
-useradd --create-home --uid "$NUMBER" --shell /bin/bash podtest
-mkdir -p "$TREE" && mount --bind /mnt/work/tree "$TREE"
-mkdir -p /home/podtest/.cache/pod-tests
-mount --bind /mnt/work/cache /home/podtest/.cache/pod-tests
-chown podtest /home/podtest/.cache /home/podtest/.cache/pod-tests
+script=script
+if [ -e /mnt/work/rebooted ]; then
+    script=after-reboot
+else
+    useradd --create-home --uid "$NUMBER" --shell /bin/bash podtest
+    mkdir -p "$TREE" /home/podtest/.cache/pod-tests
+    chown podtest /home/podtest/.cache /home/podtest/.cache/pod-tests
+    mount --bind /mnt/work/tree "$TREE"
+    mount --bind /mnt/work/cache /home/podtest/.cache/pod-tests
+    cat >> /etc/fstab <<END
+LABEL=work /mnt/work ext4 defaults 0 0
+/mnt/work/tree $TREE none bind 0 0
+/mnt/work/cache /home/podtest/.cache/pod-tests none bind 0 0
+END
+    sed -i 's|=/bin/mount|=-/bin/mount|' /etc/systemd/system/pod-vm.service
+fi
 card=$(ls /sys/class/net | grep -v lo | head -n 1)
 ip link set "$card" up && ip address add 10.0.2.15/24 dev "$card" && ip route add default via 10.0.2.2
 loginctl enable-linger podtest
 until [ -S "/run/user/$NUMBER/systemd/private" ]; do sleep 0.1; done
-if [ -s /mnt/work/login ]; then
+if [ -s /mnt/work/login ] && [ $script = script ]; then
     echo "pod-vm: login"
     runuser --login podtest -c "cd '$TREE' && bash /mnt/work/login"
     echo "pod-vm: logout $?"
 fi
-systemd-run --quiet --wait --pipe --user --machine podtest@.host --property Delegate=yes --working-directory "$TREE" \\
-    bash /mnt/work/script
-echo "pod-vm: exit status $?"
+systemd-run --quiet --wait --pipe --user --machine podtest@.host --property Delegate=yes --property KillMode=process \\
+    --working-directory "$TREE" bash /mnt/work/$script
+status=$?
+if [ $status$script = 0script ] && [ -s /mnt/work/after-reboot ]; then
+    touch /mnt/work/rebooted
+    systemctl reboot --no-block
+    exit
+fi
+echo "pod-vm: exit status $status"
+sync
 poweroff -f
 """
 
@@ -97,19 +116,23 @@ def run(
     copies: tuple[str, ...] = ("busybox",),
     seconds: float = BOOT_SECONDS,
     login: str = "",
+    after_reboot: str = "",
 ) -> Outcome:
     """Run `script` with bash in the machine; `copies` are the images of images.py to bring along.
 
-    `login` is a script that is run before it, after a login of the user, in a session that has no delegated cgroup.
+    `login` is a script that is run before it, after a login of the user, in a session that has no delegated cgroup. If
+    `script` succeeds, the machine is then shut down and booted again to run `after_reboot`; the output has all of them,
+    and the status is that of the last one.
 
     Raises RuntimeError when the machine ends without a status, with all that it printed.
     """
     system = _system()
     work = tempfile.mkdtemp(prefix="pod-vm.", dir="/var/tmp")
     try:
-        disk = _work_disk(work, script, login, copies)
+        scripts = {"script": script, "login": login, "after-reboot": after_reboot}
+        disk = _work_disk(work, scripts, copies)
         console, output = os.path.join(work, "console"), os.path.join(work, "output")
-        _boot(system, disk, console, output, seconds)
+        _boot(system, disk, console, output, seconds, reboots=bool(after_reboot))
         with open(output, errors="replace", newline="") as file:
             text = file.read().replace("\r\n", "\n")
         before, mark, status = text.rpartition(_MARK)
@@ -124,7 +147,9 @@ def run(
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def _boot(system: str, disk: str, console: str, output: str, seconds: float) -> None:
+def _boot(
+    system: str, disk: str, console: str, output: str, seconds: float, *, reboots: bool
+) -> None:
     command = [
         "qemu-system-x86_64",
         "-accel",
@@ -136,7 +161,9 @@ def _boot(system: str, disk: str, console: str, output: str, seconds: float) -> 
         "-m",
         "2048",
     ]
-    command += ["-nodefaults", "-no-reboot", "-display", "none"]
+    command += ["-nodefaults", "-display", "none"]
+    if not reboots:
+        command.append("-no-reboot")
     # A card with a default route, which pasta looks for; restricted, so that nothing gets out.
     command += ["-nic", "user,model=virtio-net-pci,restrict=on"]
     command += ["-kernel", f"{system}/vmlinuz", "-initrd", f"{system}/initrd.img"]
@@ -159,7 +186,7 @@ def _boot(system: str, disk: str, console: str, output: str, seconds: float) -> 
         raise RuntimeError(f"qemu ended with {process.returncode}:\n{errors}")
 
 
-def _work_disk(work: str, script: str, login: str, copies: tuple[str, ...]) -> str:
+def _work_disk(work: str, scripts: dict[str, str], copies: tuple[str, ...]) -> str:
     """A disk with the checkout, .venv, images and what to run."""
     staged = os.path.join(work, "staged")
     tree = os.path.join(staged, "tree")
@@ -189,8 +216,8 @@ def _work_disk(work: str, script: str, login: str, copies: tuple[str, ...]) -> s
     number = os.getuid() if os.getuid() else 1000
     _write(os.path.join(staged, "plan"), f"TREE='{TREE}'\nNUMBER={number}\n")
     _write(os.path.join(staged, "boot"), BOOT)
-    _write(os.path.join(staged, "script"), script + "\n")
-    _write(os.path.join(staged, "login"), login and login + "\n")
+    for name, script in scripts.items():
+        _write(os.path.join(staged, name), script and script + "\n")
     return _make_disk(staged, os.path.join(work, "disk"), "work")
 
 
