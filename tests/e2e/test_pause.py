@@ -28,12 +28,12 @@ def status(pod: Engine, name: str) -> str:
     return pod("inspect", "-f", "{{.State.Status}} {{.State.Paused}}", name).out
 
 
-def steps(pid: str) -> str:
-    """How often the process gave up the processor: it stays the same as long as the process stands still."""
-    (line,) = re.findall(
-        "^voluntary_ctxt_switches:.*", Path(f"/proc/{pid}/status").read_text(), re.M
+def steps(pid: str) -> int:
+    """How often the process gave up the processor; once it stands still, that may be counted one more time."""
+    (number,) = re.findall(
+        r"^voluntary_ctxt_switches:\s*(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M
     )
-    return str(line)
+    return int(number)
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def test_a_paused_container_stands_still_and_goes_on(pod: Engine, options: list[
     pid = pod("inspect", "-f", "{{.State.Pid}}", "c").out
     before = steps(pid)
     pod("exec", "c", "true", status=125)
-    assert steps(pid) == before
+    assert steps(pid) <= before + 1
     assert pod("unpause", "c").out == "c"
     assert status(pod, "c") == "running false"
-    until(lambda: steps(pid) != before, "it to go on")
+    until(lambda: steps(pid) > before + 1, "it to go on")
 
 
 def test_names_options_and_failures(pod: Engine, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_paused_container_does_not_outlive_its_monitor(pod: Engine) -> None:
     pid = int(pod("inspect", "-f", "{{.State.Pid}}", "c").out)
     os.kill(int(pod("inspect", "-f", "{{.State.ConmonPid}}", "c").out), signal.SIGKILL)
     until(lambda: status(pod, "c") == "exited false", "the end to be noticed")
-    assert not os.path.exists(f"/proc/{pid}")
+    until(lambda: not os.path.exists(f"/proc/{pid}"), "the process to be gone")
     pod("start", "c")
     assert status(pod, "c") == "running false"
 
@@ -127,7 +127,7 @@ def test_kill_9_of_pause_and_unpause_leaves_what_unpause_repairs(pod: Engine) ->
     pod("unpause", "c")
     assert status(pod, "c") == "running false"
     before = steps(pid)
-    until(lambda: steps(pid) != before, "it to go on")
+    until(lambda: steps(pid) > before + 1, "it to go on")
 
 
 def test_a_restart_does_not_stay_paused(pod: Engine) -> None:
