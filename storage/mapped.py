@@ -117,6 +117,15 @@ def lowers(store: Store, diff_ids: Iterable[str], maps: tuple[IdMap, IdMap]) -> 
     return found
 
 
+def files_to_copy(store: Store, diff_ids: Iterable[str], maps: tuple[IdMap, IdMap]) -> int:
+    """How many files `lowers` would have to copy for this map."""
+    records = [store.layers.record(diff_id) for diff_id in diff_ids]
+    forms, _ = _forms(store.layers, records, maps)
+    entries = {record.diff_id: record.entries for record in records}
+    missing = (form for form in forms if form.whole and not store.layers.has_form(form.name))
+    return sum(entries[form.diff_id] for form in missing)
+
+
 def _forms(
     layers: LayerStore, records: list[LayerRecord], maps: tuple[IdMap, IdMap]
 ) -> tuple[list[Form], list[str]]:

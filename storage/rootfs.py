@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 
-from pod.base import files
+from pod.base import files, log
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.linux import idmap
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from storage.usage import Usage
 
 _FILE = "rootfs.json"
+_SERVING = "fuse-overlayfs"
+_MANY_FILES = 8000  # to copy for another id map takes about as many tenths of a second as thousands
 _MOST_TEXT = 4 << 20
 
 
@@ -45,6 +47,9 @@ class RootMount(Record):
     path: str = ""
     options: tuple[str, ...] = ()
     program: tuple[str, ...] = ()
+    apart: bool = False
+    """`program` runs in a user namespace with the usual map, where the layers have the owners of the image, and serves
+    a container with another map."""
 
 
 class NoRootFileSystem(PodError):
@@ -73,16 +78,22 @@ class RootFileSystems:
         diff_ids: Iterable[str],
         *,
         maps: tuple[IdMap, IdMap] | None = None,
+        may_serve: bool = False,
     ) -> RootMount:
         """Make a root file system in the container directory `directory`, which exists, on these layers, base first.
 
         `maps` is the container's id map where it is not the default one; then layers with other owners may have to be
-        made first (mapped.py). Takes the store's lock while it takes hold of the layers; from then on they are not
-        collected until the directory is gone. Call with a single thread. Raises LayerNotFound.
+        made first (mapped.py); with `may_serve`, when that would take long, they are made behind, and this container is
+        served by fuse-overlayfs instead. Takes the store's lock while it takes hold of the layers; from then on they
+        are not collected until the directory is gone. Call with a single thread. Raises LayerNotFound.
         """
-        driver = self.driver()
+        driver, apart = self.driver(), {}
         if maps is not None:
-            return self._create_mapped(driver, directory, list(diff_ids), maps)
+            diff_ids = list(diff_ids)
+            if not (may_serve and driver.name == "overlay" and self._takes_long(diff_ids, maps)):
+                return self._create_mapped(driver, directory, diff_ids, maps)
+            self._copy_behind(diff_ids, maps)
+            driver, apart = table.by_name(_SERVING), {"apart": True}
         names: list[str] = []
         hidden = False
         with self._store.lock():
@@ -92,9 +103,32 @@ class RootFileSystems:
                     names.append(hex_of(diff_id)[:NAME_LENGTH])
                 hidden |= record.opaque
             files.write_json(
-                f"{directory}/{_FILE}", {"driver": driver.name, "layers": names}, sync=False
+                f"{directory}/{_FILE}",
+                {"driver": driver.name, "layers": names, **apart},
+                sync=False,
             )
-        return driver.create(directory, self._lowers(names))
+        return driver.create(directory, self._lowers(names)).replace(**apart)
+
+    def _takes_long(self, diff_ids: list[str], maps: tuple[IdMap, IdMap]) -> bool:
+        """Whether the copies for this map would keep the caller waiting, and fuse-overlayfs can do without them."""
+        from storage import mapped
+
+        missing = mapped.files_to_copy(self._store, diff_ids, maps)
+        if missing < _MANY_FILES:
+            return False
+        why_not = table.by_name(_SERVING).probe(self._store.root)
+        if why_not:
+            log.info(f"layers are copied before the container starts: {why_not}")
+        return not why_not
+
+    def _copy_behind(self, diff_ids: list[str], maps: tuple[IdMap, IdMap]) -> None:
+        from storage import behind, mapped
+
+        def copy() -> None:
+            with self._store.hold(diff_ids):
+                mapped.lowers(self._store, diff_ids, maps)
+
+        behind.start(copy)
 
     def _create_mapped(
         self, driver: Driver, directory: str, diff_ids: list[str], maps: tuple[IdMap, IdMap]
@@ -151,7 +185,7 @@ class RootFileSystems:
         if "maps" in document and not all(map(self._is_here, document["layers"])):
             self.mapped_layers(document["diff_ids"], maps_of(document))
         driver, lowers = self._load(directory)
-        return driver.describe(directory, lowers)
+        return driver.describe(directory, lowers).replace(apart=document.get("apart", False))
 
     def layers(self, directory: str) -> tuple[str, ...]:
         """The layer directories that a container stands on, topmost first. Raises NoRootFileSystem."""

@@ -158,6 +158,8 @@ def _end(
 
             mount.check_not_mounted(engine, container)
         description = one.root_mount()
+        if description.apart:
+            end.maps = None  # on disk its files have the ids that it sees
         document = {**description.to_json(), "kind": description.kind}
         end.mount = document, _mounts(engine, one), f"{one.directory}/{bundle.ROOT}"
     return end

@@ -89,7 +89,9 @@ def _create(
             config = default_mounts.copy_to_container(engine.places, config, directory)
         maps = host_facts.special_maps(engine, config)
         if not config.rootfs:
-            engine.rootfs.create(directory, image.diff_ids if image else (), maps=maps)
+            diff_ids = image.diff_ids if image else ()
+            may_serve = not config.runtime
+            engine.rootfs.create(directory, diff_ids, maps=maps, may_serve=may_serve)
         faults.step("create: root file system")
         config = engine_volumes.prepare(engine, config, directory, undo, maps)
         faults.step("create: volumes")

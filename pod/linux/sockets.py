@@ -48,6 +48,10 @@ class Channel:
     def set_blocking(self, flag: bool) -> None:
         self._socket.setblocking(flag)
 
+    def detach(self) -> int:
+        """The descriptor, which the caller owns from now on; the channel is not to be used any more."""
+        return self._socket.detach()
+
     def become(self, other: Channel) -> None:
         """Go on over the connection of `other`, which is not to be used any more; ours ends."""
         self._socket.close()

@@ -169,6 +169,7 @@ def create(
     cgroup = bundle["cgroup"]
     pid = 0
     opened: list[int] = []
+    apart: list[tuple[int, int]] = []
     try:
         refused = make_cgroup(bundle) if cgroup else {}
         names = ["stdin", "stdout", "stderr"]
@@ -176,6 +177,13 @@ def create(
             if entry.get("path") and entry["type"] != "user":
                 names.append(f"namespace:{entry['type']}")
                 opened.append(_open_namespace(entry["type"], entry["path"]))
+        if bundle["rootfs"].get("apart"):
+            from pod.runtime import fuse  # rarely needed
+
+            server, fds = fuse.serve_apart(bundle["rootfs"])
+            apart.append((server, processes.start_time(server) or 0))
+            names += ["server", "server-words"]
+            opened += fds
         names += [f"keep:{number}" for number in bundle.get("keep_fds", ())]
         channel.send(protocol.BUNDLE, {**bundle, "fd_names": names}, fds=(*streams, *opened, *kept))
         (pid, servers), _ = protocol.expect(channel, protocol.PID)
@@ -187,13 +195,15 @@ def create(
         channel.send(protocol.PLACED)
     except BaseException:
         _end(nest, pid)
+        for server, _ in apart:
+            processes.kill_and_reap(server)
         if cgroup:
             cgroups.remove(cgroup)
         raise
     finally:
         for fd in opened:
             os.close(fd)
-    return Container(pid, started, channel, -1, refused, servers, holder_pid=nest.pid)
+    return Container(pid, started, channel, -1, refused, [*servers, *apart], holder_pid=nest.pid)
 
 
 def wait_until_ready(container: Container, run_hooks: Callable[[], str] | None = None) -> Container:

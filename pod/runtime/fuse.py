@@ -13,7 +13,7 @@ import errno
 import os
 
 from pod.base.errors import PodError
-from pod.linux import idmap, mounts, processes, signals, syscalls
+from pod.linux import idmap, mounts, processes, signals, sockets, syscalls
 from pod.linux.namespaces import CLONE_NEWNS
 
 TYPE_CHECKING = False
@@ -42,20 +42,14 @@ class Server:
         is_ready = os.read(self._ready_fd, 1) == b"r"
         os.close(self._ready_fd)
         if not is_ready:
-            raise self._failure()
-        data = f"fd={self._device_fd},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions"
-        syscalls.mount("fuse-overlayfs", target, "fuse.fuse-overlayfs", syscalls.MS_NOATIME, data)
+            raise _failure(self._words_fd)
+        _mount(self._device_fd, target)
         os.write(self._go_fd, b"g")
         os.close(self._go_fd)
         os.close(
             self._device_fd
         )  # with the program's own, the last one: its end breaks the connection
-        try:
-            os.statvfs(target)  # waits until the program answers
-        except OSError as error:
-            if error.errno not in {errno.ENOTCONN, errno.ECONNABORTED}:
-                raise
-            raise self._failure() from error
+        _wait_for_answer(target, self._words_fd)
         os.close(self._words_fd)
 
     def close(self) -> None:
@@ -63,12 +57,68 @@ class Server:
         for fd in (self._device_fd, self._ready_fd, self._go_fd, self._words_fd):
             os.close(fd)
 
-    def _failure(self) -> PodError:
-        words = os.pread(self._words_fd, _MOST_WORDS, 0).decode("utf-8", "replace").split("\n")
-        return PodError(
-            f"the root file system of the container cannot be mounted: fuse-overlayfs said '{words[0]}'",
-            hint="pod --storage-driver overlay, or copy, does without it",
-        )
+
+class Apart:
+    """The program in the usual user namespace, started by `serve_apart`; as Server for whoever mounts."""
+
+    def __init__(self, channel_fd: int, words_fd: int) -> None:
+        self._channel = sockets.from_fd(channel_fd)
+        self._words_fd = words_fd
+        self._device_fd = _open_device()
+
+    def mount(self, target: str) -> None:
+        """Mount the file system and hand it over. The ids that the program names are then those of the container."""
+        _mount(self._device_fd, target)
+        self._channel.send(_GO, fds=(self._device_fd,))
+        self._channel.close()
+        os.close(self._device_fd)
+        _wait_for_answer(target, self._words_fd)
+        os.close(self._words_fd)
+
+    def close(self) -> None:
+        """Let go of it, in a process other than the one that mounts."""
+        self._channel.close()
+        os.close(self._device_fd)
+        os.close(self._words_fd)
+
+
+_GO = "go"
+
+
+def serve_apart(description: dict[str, Any]) -> tuple[int, tuple[int, int]]:
+    """Start the program for an `apart` root file system; its pid, and the two descriptors for Apart.
+
+    The layers have the owners of the usual id map, and the container has another map. So the program runs in a user
+    namespace with the usual map, where an id means what it means in the image, and the mount belongs to the container's
+    user namespace, where the kernel takes the ids that the program names for the container's. The kernel wants the
+    device opened there, too. It ends when nobody has the other end of the channel, or the mount.
+    """
+    ours, theirs = sockets.pair()
+    words_fd = os.memfd_create("fuse-overlayfs", os.MFD_CLOEXEC)
+
+    def serve() -> NoReturn:
+        null = os.open("/dev/null", os.O_RDWR)
+        for number, fd in ((0, null), (1, words_fd), (2, words_fd)):
+            os.dup2(fd, number)
+        os.setsid()
+        signals.restore_defaults()
+        kind, _, fds = theirs.receive()
+        if not kind:
+            os._exit(0)  # nothing is to be mounted any more
+        os.set_inheritable(fds[0], True)
+        program = description["program"]
+        environment = processes.clean_environment()
+        os.execve(program[0], [*program, "-f", f"/dev/fd/{fds[0]}"], environment)
+
+    child = idmap.start_inside(
+        serve,
+        what="serve the root file system",
+        keep=(theirs.fileno(), words_fd),
+        namespaces=CLONE_NEWNS,
+    )
+    theirs.close()
+    os.close(child.result_fd)  # it says in the other file what is wrong
+    return child.pid, (ours.detach(), words_fd)
 
 
 def start(description: dict[str, Any], *, closed_sources: bool) -> Server | None:
@@ -79,13 +129,7 @@ def start(description: dict[str, Any], *, closed_sources: bool) -> Server | None
     """
     if description["kind"] != "fuse-overlayfs":
         return None
-    try:
-        device_fd = os.open(_DEVICE, os.O_RDWR | os.O_CLOEXEC)
-    except OSError as error:
-        raise PodError(
-            f"'{_DEVICE}' cannot be opened: {error.strerror}",
-            hint="pod --storage-driver overlay, or copy, does without it",
-        ) from error
+    device_fd = _open_device()
     words_fd = os.memfd_create("fuse-overlayfs", os.MFD_CLOEXEC)
     ready_read, ready_write = os.pipe()
     go_read, go_write = os.pipe()
@@ -96,6 +140,38 @@ def start(description: dict[str, Any], *, closed_sources: bool) -> Server | None
     os.close(ready_write)
     os.close(go_read)
     return Server(pid, device_fd, ready_read, go_write, words_fd)
+
+
+def _open_device() -> int:
+    try:
+        return os.open(_DEVICE, os.O_RDWR | os.O_CLOEXEC)
+    except OSError as error:
+        raise PodError(
+            f"'{_DEVICE}' cannot be opened: {error.strerror}",
+            hint="pod --storage-driver overlay, or copy, does without it",
+        ) from error
+
+
+def _mount(device_fd: int, target: str) -> None:
+    data = f"fd={device_fd},rootmode=40000,user_id=0,group_id=0,allow_other,default_permissions"
+    syscalls.mount("fuse-overlayfs", target, "fuse.fuse-overlayfs", syscalls.MS_NOATIME, data)
+
+
+def _wait_for_answer(target: str, words_fd: int) -> None:
+    try:
+        os.statvfs(target)  # waits until the program answers
+    except OSError as error:
+        if error.errno not in {errno.ENOTCONN, errno.ECONNABORTED}:
+            raise
+        raise _failure(words_fd) from error
+
+
+def _failure(words_fd: int) -> PodError:
+    words = os.pread(words_fd, _MOST_WORDS, 0).decode("utf-8", "replace").split("\n")
+    return PodError(
+        f"the root file system of the container cannot be mounted: fuse-overlayfs said '{words[0]}'",
+        hint="pod --storage-driver overlay, or copy, does without it",
+    )
 
 
 def _serve(

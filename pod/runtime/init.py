@@ -119,7 +119,11 @@ def _init(
     if is_seen:
         # From here on other processes can see us, so they must not be able to trace us or open /proc/PID/exe.
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
-    server = fuse.start(bundle["rootfs"], closed_sources=bundle["closed_sources"])
+    server: fuse.Server | fuse.Apart | None
+    if bundle["rootfs"].get("apart"):
+        server = fuse.Apart(named_fds["server"], named_fds["server-words"])
+    else:
+        server = fuse.start(bundle["rootfs"], closed_sources=bundle["closed_sources"])
     for kind, path in wanted.items():
         if path is not None and kind not in {"user", "cgroup"}:
             syscalls.setns(named_fds[f"namespace:{kind}"], namespaces.FLAGS[kind])
@@ -150,7 +154,8 @@ def _init(
     #    subreaper, inherits it.
     pid = processes.fork_raw()
     if pid:
-        channel.send(protocol.PID, pid, [] if server is None else [(server.pid, server.started)])
+        servers = [(server.pid, server.started)] if isinstance(server, fuse.Server) else []
+        channel.send(protocol.PID, pid, servers)
         if server is not None:
             server.close()
         faults.step("init: forked")

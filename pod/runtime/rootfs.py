@@ -101,6 +101,7 @@ def hold_sources(description: dict[str, Any], config: dict[str, Any]) -> None:
     As the caller, in the container's mount namespace: the kernel mounts nothing out of another one. The container's
     root is moved to a file system of its own, which covers the directory that it had.
     """
+    os.chdir("/")  # where the caller is may be closed, too
     syscalls.mount("tmpfs", config["root"]["path"], "tmpfs", 0, "mode=0755,uid=0,gid=0,size=64k")
     config["root"]["path"] = f"{_held(config['root']['path'])}/root"
     for name in ("upper", "work", "path"):
@@ -127,7 +128,9 @@ def _held_word(word: str) -> str:
     return f"{key}={_held(value)}" if key in {"upperdir", "workdir"} else word
 
 
-def mount_root(description: dict[str, Any], target: str, server: fuse.Server | None) -> int:
+def mount_root(
+    description: dict[str, Any], target: str, server: fuse.Server | fuse.Apart | None
+) -> int:
     """Mount the container's root file system on the directory `target`; a descriptor of it, which the caller closes.
 
     `server` is what fuse.start has returned for it.

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import pwd
+import tarfile
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from tests.support.engine import Engine
 from tests.support.images import busybox_layer
 from tests.support.layout import Entry, Layout, directory, layer_tar
+from tests.support.waiting import until
 
 QUICK = ("--rm", "--network", "none")
 UID, GID = os.getuid(), os.getgid()
@@ -152,6 +155,12 @@ def test_nobody_in_a_container_with_nomap_is_the_caller(pod: Engine, tmp_path: P
     assert pod(*words, "stat", "-c", "%u:%g", "/mnt/file").out == "65534:65534"
     assert pod(*words, "touch", "/mnt/new", status=1).stderr
     assert pod(*words, "cat", "/mnt/file").out == "x"
+
+
+def test_the_caller_may_be_in_a_closed_directory(pod: Engine, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    assert pod("run", *QUICK, "--userns", "nomap", "busybox", "pwd", cwd=str(closed)).out == "/"
 
 
 @pytest.mark.parametrize("userns", ["keep-id", "keep-id:uid=33,gid=33", "nomap"])
@@ -522,3 +531,45 @@ def test_option_u_gives_a_directory_to_the_user(
     pod(
         "unshare", "chown", "-R", "0:0", str(project)
     )  # so that the temporary directory can be removed
+
+
+@pytest.fixture(scope="module")
+def many_files(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An archive of a file system with so many files that a container does not wait for a copy of them."""
+    path = str(tmp_path_factory.mktemp("many") / "many.tar")
+    with tarfile.open(path, "w") as archive:
+        with tarfile.open(fileobj=BytesIO(busybox_layer())) as busybox:
+            for member in busybox:
+                archive.addfile(member, busybox.extractfile(member) if member.isfile() else None)
+        for number in range(9000):
+            member = tarfile.TarInfo(f"many/{number}")
+            member.uid = member.gid = number % 3 * 33
+            archive.addfile(member)
+    return path
+
+
+@copies
+@pytest.mark.parametrize("userns", ["keep-id:uid=33,gid=33", "auto"])
+def test_first_start_of_many_files_does_not_wait_for_copies(
+    fresh_pod: Engine, many_files: str, userns: str
+) -> None:
+    fresh_pod("import", "-q", many_files, "many")
+    script = """stat -c %u:%g /many/3 /many/4 /many/5
+        touch /many/new && chown 5:6 /many/new && rm /many/7 && stat -c %u:%g /many/new
+        cut -d' ' -f3 /proc/mounts | head -n 1"""
+    first = fresh_pod(
+        "run", "--name", "a", "--userns", userns, "-u", "0", "many", "sh", "-c", script
+    )
+    assert first.lines == ["0:0", "33:33", "66:66", "5:6", "fuse.fuse-overlayfs"]
+    # What it wrote is there when it starts again, and in every other way of reading it.
+    fresh_pod("start", "-a", "a", status=None)
+    assert set(fresh_pod("diff", "a").lines) >= {"A /many/new", "D /many/7"}
+    assert fresh_pod("cp", "a:/many/new", "-").stdout
+    fresh_pod("rm", "a")  # --userns=auto gives its ids to the next one
+    until(lambda: len(forms(fresh_pod)) >= 2, "the copy")
+    until(lambda: any(name.endswith(".json") for name in forms(fresh_pod)), "its record")
+    second = fresh_pod(
+        *("run", *QUICK, "--userns", userns, "-u", "0", "many"),
+        *("sh", "-c", "stat -c %u:%g /many/3 /many/4; ls /many/7; cut -d' ' -f3 /proc/mounts"),
+    ).lines
+    assert second[:4] == ["0:0", "33:33", "/many/7", "overlay"]
