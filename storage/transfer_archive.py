@@ -131,11 +131,12 @@ class _Writer:
         return uid, tree.inside(self._ids[1], status.st_gid), mode
 
 
-def unpack_archive(source_fd: int, root_fd: int, owner: Owner) -> None:
+def unpack_archive(source_fd: int, root_fd: int, owner: Owner, *, capability_root: int) -> None:
     """Unpack an archive, compressed or not, into a directory. Raises BadArchive, and OSError of full disks.
 
     `owner` says for the user and group of an entry to whom it shall belong, in the ids of this process. What is missing
     between the directory and an entry is made; directories that are there get the attributes of their entries.
+    `capability_root` is the root for whom programs shall have their capabilities.
     """
     from storage import compression, stream
     from storage.unpack import BadEntry, Unpacker
@@ -147,7 +148,7 @@ def unpack_archive(source_fd: int, root_fd: int, owner: Owner) -> None:
         limits=stream.Limits(),
     )
     reader = _OwnedReader(stream.prefetched(incoming.chunks()), owner)
-    unpacker = Unpacker(root_fd, None)
+    unpacker = Unpacker(root_fd, None, capability_root=capability_root)
     try:
         unpacker.unpack(reader)
     except (BadEntry, tar.InvalidArchive, compression.InvalidStream, stream.TooLarge) as error:

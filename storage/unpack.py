@@ -60,6 +60,7 @@ class Unpacker:
         single_id: bool = False,
         make_devices: bool = False,
         max_entries: int = 1 << 62,
+        capability_root: int = 0,
     ) -> None:
         self.entries = 0
         self.skipped_devices = 0
@@ -72,6 +73,7 @@ class Unpacker:
         self._root_fd = root_fd
         self._single_id = single_id
         self._make_devices = make_devices
+        self._capability_root = capability_root
         self._max_entries = max_entries
         self._marks = marks
         # Of directories: modification time, and the mode if it has special bits. They are set at the end, since what is
@@ -303,7 +305,10 @@ class Unpacker:
                 self._skip_xattr(entry, name)
                 continue
             try:
-                os.setxattr(fd, name, copying.without_root_id(value) if capability else value)
+                if capability:
+                    plain = copying.without_root_id(value)
+                    value = copying.for_root(plain, self._capability_root)  # noqa: PLW2901
+                os.setxattr(fd, name, value)
             except OSError as error:
                 if error.errno == errno.EINVAL:
                     why = f"its extended attribute '{_shown(name)}' has a value that makes no sense"

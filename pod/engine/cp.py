@@ -587,7 +587,8 @@ class _Work:
             return self._intermediate(uid, gid) if self.options.archive else user
 
         try:
-            transfer_archive.unpack_archive(self.archive_fd, target_fd, owner)
+            root = self._intermediate(0, 0)[0]
+            transfer_archive.unpack_archive(self.archive_fd, target_fd, owner, capability_root=root)
         except OSError as error:
             raise _failed(end, error) from error
         finally:

@@ -190,6 +190,25 @@ def test_secrets_are_named(pod: Engine) -> None:
     assert pod("commit", "--change", "ENV DB_PASSWORD=", "c").stderr.count("id_rsa") == 1
 
 
+def test_secret_is_not_in_the_image(pod: Engine, tmp_path: Path) -> None:
+    (tmp_path / "s").write_text("sesame")
+    pod("secret", "create", "door", str(tmp_path / "s"))
+    try:
+        options = ("--secret", "door", "--secret", "door,type=env,target=WORD")
+        make(pod, "cat /run/secrets/door; cp /run/secrets/door /dev/null; touch /a", *options)
+        pod("commit", "-q", "c", "made")
+        path = str(tmp_path / "made.tar")
+        pod("save", "-q", "-o", path, "made")
+        assert b"sesame" not in Path(path).read_bytes()
+        assert (
+            run(pod, "made", "sh", "-c", "cat /run/secrets/door 2>/dev/null; echo $WORD; ls /a")
+            == "/a"
+        )
+    finally:
+        pod("rm", "-f", "c")
+        pod("secret", "rm", "door")
+
+
 @pytest.mark.not_podman("version 4.3 says something else")
 def test_root_directory_of_the_host_has_no_layers(pod: Engine, tmp_path: Path) -> None:
     (tmp_path / "bin").mkdir()

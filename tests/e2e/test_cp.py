@@ -15,6 +15,8 @@ import pytest
 from tests.support.checks import nothing_wrong, one_error
 from tests.support.engine import Engine
 
+# net_bind_service+ep, revision 2, as getfattr(1) shows it; all of its bytes are ASCII
+CAPABILITY = b"\1\0\0\2\0\4\0\0" + bytes(12)
 STATES = ["created", "running"]
 
 
@@ -239,6 +241,33 @@ def test_holes_stay_holes(pod: Engine, tmp_path: Path, state: str) -> None:
     with open(tmp_path / "back", "rb") as file:
         file.seek(1 << 29)
         assert file.read(6) == b"middle"
+
+
+@pytest.mark.parametrize("userns", ["host", "keep-id", "nomap"])
+def test_attributes_and_capabilities(pod: Engine, tmp_path: Path, userns: str) -> None:
+    """A program with a capability has it in the container, whoever is root there; its copy out here has none."""
+    path = tmp_path / "p"
+    path.write_bytes(b"x")
+    os.setxattr(path, "user.color", b"red")
+    make(pod, "running", "--userns", userns, "--user", "0", "--cap-add", "SETFCAP")
+    archive_ = io.BytesIO()
+    with tarfile.open(fileobj=archive_, mode="w", format=tarfile.PAX_FORMAT) as opened:
+        info = tarfile.TarInfo("capable")
+        info.size = 1
+        info.pax_headers = {"SCHILY.xattr.security.capability": CAPABILITY.decode("latin-1")}
+        opened.addfile(info, io.BytesIO(b"x"))
+    pod("cp", str(path), "c:/tmp/p")
+    pod("cp", "c:/tmp/p", str(tmp_path / "q"))
+    assert os.getxattr(tmp_path / "q", "user.color") == b"red"
+    pod("cp", "-", "c:/tmp", stdin=archive_.getvalue())
+    pod("cp", "c:/tmp/capable", "c:/tmp/again")
+    with pod.spawn("cp", "c:/tmp/again", "-", stdout=subprocess.PIPE) as process:
+        data, _ = process.communicate()
+    with tarfile.open(fileobj=io.BytesIO(data)) as opened:
+        found = opened.getmembers()[0].pax_headers["SCHILY.xattr.security.capability"]
+    assert found.encode("utf-8", "surrogateescape") == CAPABILITY
+    pod("cp", "c:/tmp/again", str(tmp_path / "again"))
+    assert os.listxattr(tmp_path / "again") == []
 
 
 def test_links_in_the_container_stay_inside(pod: Engine, tmp_path: Path) -> None:
