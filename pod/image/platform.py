@@ -93,6 +93,9 @@ def parse_platform(text: str) -> Platform:
 
 def platform_of(os_name: str, architecture: str, variant: str = "") -> Platform:
     """From separate words, as `--os`, `--arch` and `--variant` have them; empty ones are the host's."""
+    for option, word in (("--os", os_name), ("--arch", architecture), ("--variant", variant)):
+        if not _ALLOWED.issuperset(word):
+            raise InvalidValue(option, word, "letters and digits, such as linux, arm64, v8")
     host = host_platform()
     if not architecture:
         return Platform(os_name.lower() or host.os, host.architecture, variant or host.variant)

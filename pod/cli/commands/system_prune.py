@@ -26,7 +26,9 @@ def prune_system(arguments: Arguments, engine: Engine) -> None:
         raise UsageError("--external excludes --all, --volumes and --filter")
     if not arguments.flag("force"):
         from pod.cli.ask import confirmed
+        from pod.engine.prune import filters
 
+        filters(choice.filters)  # wrong ones are told before the question
         if not confirmed(_warning(choice)):
             return
     pruned = system_prune(engine, choice)

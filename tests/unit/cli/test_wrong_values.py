@@ -26,10 +26,9 @@ GARBAGE = "-17x::?=/"
 # Options of run that take every text: names of things, words for others, files that are read or written later.
 FREE = set(
     """
-    annotation arch authfile cert-dir cgroup-parent cidfile conmon-pidfile creds dns-option entrypoint env env-merge
-    health-cmd health-startup-cmd hosts-file init-path label name os passwd-entry pidfile requires sysctl tz unsetenv
-    variant
-    """.split()
+    annotation authfile cert-dir cgroup-parent cidfile conmon-pidfile creds dns-option entrypoint env env-merge
+    health-cmd health-startup-cmd hosts-file init-path label name passwd-entry pidfile requires sysctl tz unsetenv
+        """.split()
 )
 
 
