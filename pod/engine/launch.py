@@ -199,7 +199,7 @@ def make_order(
     """What the monitor is told; pod/monitor/main.py describes it. Unless it `starts` now, it is for a later start."""
     config = container.config
     hostname = namefiles.hostname_of(config, container.id)
-    generated = namefiles.write(engine, container, hostname)
+    generated = namefiles.write(engine, container, hostname, keep=not starts)
     facts, placement = host_facts.collect(engine, container, generated, window, starts=starts)
     document = bundle.runtime_config(config, facts)
     if config.secrets:

@@ -30,8 +30,13 @@ _USER_MODE = {
 }  # networks with an address and a resolver of their own
 
 
-def write(engine: Engine, container: Container, hostname: str) -> dict[str, str]:
-    """Write the files; path in the container -> path on the host."""
+def write(
+    engine: Engine, container: Container, hostname: str, *, keep: bool = False
+) -> dict[str, str]:
+    """Write the files; path in the container -> path on the host.
+
+    With `keep`, those that are there stay as they are: a running container has them, and may have changed them.
+    """
     directory = engine.paths.container(container.id)
     config = container.config
     contents = {"/run/.containerenv": _container_environment(container)}
@@ -47,7 +52,8 @@ def write(engine: Engine, container: Container, hostname: str) -> dict[str, str]
     written = {}
     for path, text in contents.items():
         target = f"{directory}/{os.path.basename(path).lstrip('.')}"
-        _write(target, text)
+        if not (keep and os.path.exists(target)):
+            _write(target, text)
         written[path] = target
     if config.networking.network.mode == "container":
         owner = engine.paths.container(config.networking.network.joined)

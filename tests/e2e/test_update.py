@@ -67,7 +67,9 @@ def test_what_is_wrong_changes_nothing(pod: Engine) -> None:
 def test_a_running_container_gets_a_restart_policy(pod: Engine, options: list[str]) -> None:
     command = ("run", "-d", "--name", "c", "--network", "none", *options, "busybox", "sleep", "1d")
     pod(*command)
+    pod("exec", "c", "sh", "-c", "echo 192.0.2.1 mine >>/etc/hosts")
     pod("update", "--restart", "always", "--env", "NEW=1", "c")
+    assert "mine" in pod("exec", "c", "cat", "/etc/hosts").out
     assert pod("inspect", "-f", "{{.HostConfig.RestartPolicy.Name}}", "c").out == "always"
     first = pod("inspect", "-f", "{{.State.Pid}}", "c").out
     os.kill(int(first), signal.SIGKILL)
