@@ -58,6 +58,10 @@ class Installed(Record):
     path: str
     when: str
 
+    def __str__(self) -> str:
+        where = f" ({self.path})" if self.path else ""
+        return f"{self.method.what}{where} starts containers {self.when}"
+
 
 def install(engine: Engine, name: str = "") -> Installed:
     """Set up the method with this name, or the first that the host has; whatever else was set up is removed.

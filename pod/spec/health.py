@@ -93,11 +93,20 @@ class HealthChanges(Record):
 
 
 def complete(asked: HealthConfig | None, image: Mapping[str, Any] | None) -> HealthConfig | None:
-    """What was asked for over the image's HEALTHCHECK, with podman's defaults; None for no check at all."""
+    """What was asked for over the image's HEALTHCHECK, with podman's defaults; None for no check at all.
+
+    Raises UsageError for what should follow from checks when there are none.
+    """
     config = asked or HealthConfig()
     if not config.test and image:
         config = config.replace(test=tuple(image.get("Test") or ()))
     if not config.is_active:
+        for flag, is_given in (
+            (f"--health-on-failure={config.on_failure}", config.on_failure != "none"),
+            ("--health-startup-cmd", config.startup is not None),
+        ):
+            if is_given:
+                raise UsageError(f"{flag} needs a health check: give --health-cmd")
         return config if config.test else None
     of_image = image or {}
 

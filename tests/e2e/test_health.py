@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -307,10 +306,6 @@ def test_an_update_holds_at_once(pod: Engine) -> None:
 
 
 # Bad checks
-
-
-def sees_no_process(pod: Engine, mark: str) -> Callable[[], bool]:
-    return lambda: mark not in pod("top", "c", "-e", "args").stdout
 
 
 @own_checks

@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 def install_startup(arguments: Arguments, engine: Engine) -> None:
     from pod.engine import startup
 
-    installed = startup.install(engine, arguments.text("method") or "")
-    where = f" ({installed.path})" if installed.path else ""
-    print(f"{installed.method.what}{where} starts containers {installed.when}")
+    print(startup.install(engine, arguments.text("method") or ""))
 
 
 COMMAND = Command(

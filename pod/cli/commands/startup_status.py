@@ -15,8 +15,7 @@ def show_startup(arguments: Arguments, engine: Engine) -> int:
 
     found = startup.status()
     for installed in found:
-        where = f" ({installed.path})" if installed.path else ""
-        print(f"{installed.method.what}{where} starts containers {installed.when}")
+        print(installed)
     if not found:
         print("nothing starts containers after a reboot")
     return 0 if found else 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pod.base.errors import InvalidValue
+from pod.base.errors import InvalidValue, UsageError
 from pod.spec import health as rules
 from pod.spec import health_option as grammar
 from pod.spec.health import HealthConfig, StartupCheck, complete
@@ -78,6 +78,19 @@ def test_none_is_none_whatever_the_image_says() -> None:
     assert config is not None and not config.is_active
     assert complete(None, None) is None
     assert complete(HealthConfig(retries=1), {}) is None
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        HealthConfig(on_failure="kill"),
+        HealthConfig(startup=StartupCheck(("CMD", "y"))),
+        HealthConfig(test=("NONE",), on_failure="stop"),
+    ],
+)
+def test_what_follows_from_checks_needs_one(asked: HealthConfig) -> None:
+    with pytest.raises(UsageError, match="--health-cmd"):
+        complete(asked, None)
 
 
 def test_configuration_survives_being_stored() -> None:
