@@ -10,9 +10,11 @@ import os
 import shutil
 import socket
 import statistics
+import tarfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 
 from tests.support import images, keeper
 from tests.support.engine import Engine
@@ -25,6 +27,7 @@ FEW_CONTAINERS, MANY_CONTAINERS = 10, 1000
 STARTED_AT_ONCE = 4
 DETACHED_STARTS = 30
 COPIED_FILES = 20_000
+MAPPED_FILES = 20_000
 STATS_CONTAINERS = 30
 IDLE_CONTAINERS = 10
 IDLE_SECONDS = 8.0  # then a monitor has settled
@@ -181,6 +184,30 @@ def copy(engine: Engine) -> dict[str, float]:
 def finish_copy(engine: Engine) -> None:
     engine.clean()
     shutil.rmtree(tree_beside(engine))
+
+
+def prepare_first_map(engine: Engine) -> None:
+    """An archive of a file system with many files beside the engine's root."""
+    with tarfile.open(f"{tree_beside(engine)}.tar", "w") as archive:
+        with tarfile.open(fileobj=BytesIO(images.busybox_layer())) as busybox:
+            for member in busybox:
+                archive.addfile(member, busybox.extractfile(member) if member.isfile() else None)
+        for number in range(MAPPED_FILES):
+            archive.addfile(tarfile.TarInfo(f"many/{number // 200}/{number}"))
+
+
+def first_map(engine: Engine) -> dict[str, float]:
+    """What --userns=keep-id adds to a start, the first time that an image gets other owners."""
+    engine("import", "-q", f"{tree_beside(engine)}.tar", "many")
+    usual = timed(engine, "run", "--rm", "--network", "none", "many", "true")
+    first = timed(engine, "run", "--rm", "--network", "none", "--userns", "keep-id", "many", "true")
+    engine("rmi", "-f", "many")
+    return {"first-map": first - usual}
+
+
+def finish_first_map(engine: Engine) -> None:
+    engine.clean()
+    os.unlink(f"{tree_beside(engine)}.tar")
 
 
 def tree_beside(engine: Engine) -> str:
@@ -359,6 +386,15 @@ CASES = (
         prepare=prepare_copy,
         finish=finish_copy,
         slow=True,
+    ),
+    Case(
+        {"first-map": Measure(f"first start with keep-id, {MAPPED_FILES} files: more", 1000, "ms")},
+        first_map,
+        prepare=prepare_first_map,
+        finish=finish_first_map,
+        warm=False,
+        slow=True,
+        alone=True,
     ),
     Case({"lifecycle": Measure("create + start + stop -t 0 + rm", 0.40)}, lifecycle),
     Case(

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
 import tarfile
 from collections.abc import Callable
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -302,6 +304,28 @@ def test_auto_gives_each_container_ids_of_its_own(pod: Engine, owners: Callable[
     assert first[0] + first[1] <= second[0]
     assert first[1] == 1024
     pod("rm", "-f", "-t", "0", "first", "second")
+
+
+def test_auto_ranges_of_many_at_once_do_not_overlap(pod: Engine) -> None:
+    """Eight at once on ids for many, while one of them is killed as it takes its range."""
+    command = pod.full_command("create", "--userns", "auto:size=2000", "busybox", "true")
+    killed = subprocess.Popen(command, env=pod.environment, stdout=subprocess.DEVNULL)
+    started = [
+        subprocess.Popen(command, env=pod.environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(8)
+    ]
+    killed.kill()
+    killed.wait()
+    ids = [process.communicate(timeout=80)[0].strip() for process in started]
+    assert [process.returncode for process in started] == [0] * 8
+    ranges = []
+    for one in ids:
+        (first,) = pod("inspect", "-f", "{{.HostConfig.IDMappings.UidMap}}", one).lines
+        _, start, count = first.strip("[]").split()[0].split(":")
+        ranges.append((int(start), int(count)))
+    ranges.sort()
+    for (start, count), (following, _) in pairwise(ranges):
+        assert start + count <= following
 
 
 @pytest.mark.parametrize(
