@@ -46,6 +46,17 @@ def test_second_names_lead_to_the_same_command(typed: str, name: str) -> None:
     assert table.find([*typed.split(), "argument"]) == (name, 2)
 
 
+CONTAINER_COMMANDS = (
+    "attach checkpoint cleanup clone commit cp create diff exec exists export init inspect kill list logs ls mount "
+    "pause port prune ps rename restart restore rm run runlabel start stats stop top umount unmount unpause update wait"
+).split()
+
+
+@pytest.mark.parametrize("word", CONTAINER_COMMANDS)
+def test_every_container_command_of_podman_is_there_or_explained(word: str) -> None:
+    assert table.find(["container", word]) or ABSENT[f"container {word}"]
+
+
 @pytest.mark.parametrize("typed", ["", "volume", "volume --help", "nope", "container nope", "ls"])
 def test_what_is_no_command_is_not_found(typed: str) -> None:
     assert table.find(typed.split()) is None
