@@ -85,6 +85,7 @@ def copy(engine: Engine, source: Location, target: Location, options: Options) -
             if one.container.id not in entered:
                 entered[one.container.id] = one.__enter__()
         ends = [_end(engine, location, entered, held) for location in (source, target)]
+        _settle_namespace(ends)
         engine.close()
         return _in_child(_Work(ends[0], ends[1], options, archive_fd))
     except (OSError, PodError) as error:
@@ -124,6 +125,7 @@ class _End:
         self.mount: tuple[dict[str, Any], list[dict[str, Any]], str] | None = None
         self.maps: Maps | None = None  # of a container with an own id map, in intermediate ids
         self.user = ""
+        self.own = (0, 0)  # who the caller is where the work is done
 
     @property
     def descriptors(self) -> list[int]:
@@ -151,7 +153,7 @@ def _end(
     if one.run is not None:
         end.root_fd = _root_of(container, one.run.pid, one.run.state["pid_started"])
         if one.root_mount().kind == "fuse-overlayfs":
-            end.user_namespace_fd = _user_namespace_of(container, one.run.pid, end.maps)
+            end.user_namespace_fd = _user_namespace_of(container, one.run.pid)
     else:
         if os.path.exists(f"{one.directory}/{paths.MOUNTED_FILE}"):
             from pod.engine import mount
@@ -180,14 +182,8 @@ def _root_of(container: Container, pid: int, started: int) -> int:
     return fd
 
 
-def _user_namespace_of(container: Container, pid: int, maps: Maps | None) -> int:
+def _user_namespace_of(container: Container, pid: int) -> int:
     """The user namespace of a container whose root is of FUSE, which nobody outside of it may see (fuse(4))."""
-    if maps is not None:
-        raise PodError(
-            f"files of container '{container.name}' cannot be copied while it runs: fuse-overlayfs shows them to "
-            "nobody outside of its user namespace, whose ids are others than yours",
-            hint=f"pod stop {container.name}, or pod exec with tar",
-        )
     try:
         path = namespaces.file_of(namespaces.holder(pid), "user")
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -195,6 +191,47 @@ def _user_namespace_of(container: Container, pid: int, maps: Maps | None) -> int
         raise PodError(
             f"container '{container.name}' ended at this moment", hint="type the command again"
         ) from None
+
+
+def _settle_namespace(ends: list[_End]) -> None:
+    """Say who is who in the user namespace that the work must be done in, if it is one of a container's own.
+
+    With another map than the usual one its ids are those of the container, and only the caller's files are there
+    besides, if the caller is somebody in it.
+    """
+    joined = {end.identity: end for end in ends if end.user_namespace_fd >= 0}
+    if not joined:
+        return
+    if len(joined) > 1 or (len({end.identity for end in ends} - {""}) > 1 and _special(joined)):
+        raise PodError(
+            "fuse-overlayfs shows the files of a running container to its own user namespace only",
+            hint="copy them in two steps, or stop the container",
+        )
+    (end,) = joined.values()
+    if end.maps is None:
+        return
+    uid, gid = (_inside_of(0, extents) for extents in end.maps)
+    local = any(not other.identity and other.location.path != STREAM for other in ends)
+    if local and (uid is None or gid is None):
+        raise PodError(
+            f"files of container '{end.location.container}' cannot be copied to and from your directories while it "
+            "runs: fuse-overlayfs shows them to its own user namespace only, where you are nobody",
+            hint="pod stop it, or copy through an archive: pod cp CONTAINER:PATH - | tar x",
+        )
+    for each in ends:
+        each.maps, each.own = None, (uid or 0, gid or 0)
+
+
+def _special(joined: dict[str, _End]) -> bool:
+    return any(end.maps is not None for end in joined.values())
+
+
+def _inside_of(intermediate: int, extents: IdMap) -> int | None:
+    """The container's id of an intermediate one."""
+    for inside, first, count in extents:
+        if first <= intermediate < first + count:
+            return inside + intermediate - first
+    return None
 
 
 def _mounts(engine: Engine, held: files.Held) -> list[dict[str, Any]]:
@@ -237,18 +274,9 @@ def _in_child(work: _Work) -> list[str]:
     keep = {*work.source.descriptors, *work.target.descriptors}
     if work.archive_fd > 0:
         keep.add(work.archive_fd)
-    joined = {
-        end.identity: end.user_namespace_fd
-        for end in (work.source, work.target)
-        if end.user_namespace_fd >= 0
-    }
-    if len(joined) > 1:
-        raise PodError(
-            "fuse-overlayfs shows the files of a running container to one user namespace only",
-            hint="copy them in two steps, or stop one of the containers",
-        )
-    if joined:
-        warnings: list[str] = _in_namespace(work, keep, joined.popitem()[1])
+    joined = [end.user_namespace_fd for end in (work.source, work.target)]
+    if max(joined) >= 0:
+        warnings: list[str] = _in_namespace(work, keep, max(joined))
     else:
         warnings = idmap.run_inside(
             work.run,
@@ -263,7 +291,7 @@ def _in_child(work: _Work) -> list[str]:
 
 
 def _in_namespace(work: _Work, keep: set[int], user_namespace_fd: int) -> list[str]:
-    """The same in a container's user namespace, which has the default map, too."""
+    """The same in a container's user namespace, see _settle_namespace."""
 
     def run() -> list[str]:
         from pod.linux import mounts, syscalls
@@ -410,16 +438,17 @@ class _Work:
             return self._intermediate(0, 0)
         return self._intermediate(user.uid, user.gid)
 
-    def _become_target_root(self) -> None:
-        """Be who root is in the container that is written to: a file system of its own takes no files of others.
+    def _become(self, owner: tuple[int, int]) -> None:
+        """Be who makes the copies: root of the container that is written to, or the caller. All capabilities stay.
 
-        All capabilities stay. Only where root there is not the caller (user_namespaces(7), EOVERFLOW).
+        A file system that belongs to a user namespace takes no files of somebody who is nobody there
+        (user_namespaces(7), EOVERFLOW).
         """
-        uid, gid = self._intermediate(0, 0)
-        if (uid, gid) == (0, 0):
+        if owner == (0, 0):
             return
         from pod.linux import syscalls
 
+        uid, gid = owner
         syscalls.prctl(syscalls.PR_SET_SECUREBITS, syscalls.SECBIT_NO_SETUID_FIXUP)
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
@@ -457,8 +486,7 @@ class _Work:
         name = _name_of(path, local=not self.source.identity)
         is_directory = stat.S_ISDIR(status.st_mode)
         directory, new_name = self._place(name, is_directory, _means_content(path))
-        if to_container:
-            self._become_target_root()
+        self._become(self._intermediate(0, 0) if to_container else self.target.own)
         target_fd = self._open_directory(self.target, directory)
         try:
             if is_directory:
@@ -573,7 +601,7 @@ class _Work:
             )
         user = (0, 0) if self.options.archive else self._user(end)
         transfer_archive.load_unpacker()
-        self._become_target_root()
+        self._become(self._intermediate(0, 0))
         target_fd = self._open_directory(end, end.location.path)
         # From here on the container is all there is: whatever link is swapped in, it leads nowhere else.
         security.forget_imports()

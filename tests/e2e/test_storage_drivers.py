@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,39 @@ def test_files_go_in_and_out_and_into_images(driver: Driver, tmp_path: Path) -> 
     driver("commit", "c", "made")
     script = "ls /bin/cat 2> /dev/null; sort /etc/h"
     assert driver("run", "--rm", "--network", "none", "made", "sh", "-c", script).out == "f"
+
+
+@pytest.mark.parametrize("userns", ["keep-id", "nomap"])
+def test_files_of_running_containers_with_another_map(
+    fuse: Driver, tmp_path: Path, userns: str
+) -> None:
+    (tmp_path / "f").write_text("f")
+    fuse(
+        "run",
+        "-d",
+        "--name",
+        "c",
+        "--network",
+        "none",
+        "--userns",
+        userns,
+        "busybox",
+        "sleep",
+        "100",
+    )
+    into = fuse("cp", str(tmp_path / "f"), "c:/tmp/f", status=125 if userns == "nomap" else 0)
+    if userns == "nomap":
+        assert "you are nobody" in into.stderr
+        data = io.BytesIO()
+        with tarfile.open(fileobj=data, mode="w") as archive:
+            archive.add(tmp_path / "f", "f")
+        fuse("cp", "-", "c:/tmp", stdin=data.getvalue())
+        assert fuse("cp", "c:/tmp/f", "-").stdout.startswith("f")
+    else:
+        fuse("cp", "c:/tmp/f", str(tmp_path / "g"))
+        assert (tmp_path / "g").stat().st_uid == os.getuid()
+    owner = "0" if userns == "nomap" else str(os.getuid())
+    assert fuse("exec", "c", "stat", "-c", "%u", "/tmp/f").out == owner
 
 
 def test_unknown_driver_is_refused(pod: Engine) -> None:
