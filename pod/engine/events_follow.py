@@ -9,6 +9,7 @@ import time
 
 from pod.engine.events import Reader
 from pod.linux import inotify, signals
+from pod.state.events import LOG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,13 @@ if TYPE_CHECKING:
 
 _PIPE_BYTES = 4096  # PIPE_BUF: so much can be written without waiting when poll(2) says that a pipe is writable
 _NO_JOURNAL_MILLISECONDS = 200
-_CHANGES = inotify.IN_MODIFY | inotify.IN_CREATE | inotify.IN_MOVED_FROM | inotify.IN_DELETE_SELF
+_CHANGES = (
+    inotify.IN_MODIFY
+    | inotify.IN_CREATE
+    | inotify.IN_MOVED_FROM
+    | inotify.IN_DELETE
+    | inotify.IN_DELETE_SELF
+)
 INTERRUPTED, TERMINATED = 1, 0  # what podman returns after SIGINT and SIGTERM
 
 
@@ -51,6 +58,7 @@ class _Follower:
         self._out_fd = out_fd
         self._pending = bytearray()
         self._watch: inotify.Watch | None = None
+        self._watched: os.stat_result | None = None
         self._reader = Reader(directory)
         self._wakeup = signals.Wakeup([signals.SIGINT, signals.SIGTERM])
 
@@ -59,12 +67,11 @@ class _Follower:
         if only_new:
             self._reader.skip()
         while True:
-            self._read()
-            if self._is_over():
-                if not self._pending:
-                    return 0
-            elif self._watch is None:
+            if self._watch is None:
                 self._begin_to_watch()
+            self._read()  # after that: what comes from now on wakes us
+            if self._is_over() and not self._pending:
+                return 0
             status = self._wait()
             if status is not None:
                 return status
@@ -72,14 +79,30 @@ class _Follower:
     def close(self) -> None:
         self._reader.close()
         self._wakeup.close()
-        if self._watch is not None:
-            self._watch.close()
+        self._stop_watching()
 
     def _begin_to_watch(self) -> None:
         """Watch the directory of the journal, which may not be there yet, or be another one after `system reset`."""
         try:
+            self._watched = os.stat(self._directory)
             self._watch = inotify.Watch(self._directory, _CHANGES)
         except FileNotFoundError:
+            return
+        if not self._is_watched():
+            self._stop_watching()
+
+    def _is_watched(self) -> bool:
+        """Whether the directory is still the one that was there when the watch began."""
+        try:
+            return self._watched is not None and os.path.samestat(
+                self._watched, os.stat(self._directory)
+            )
+        except FileNotFoundError:
+            return False
+
+    def _stop_watching(self) -> None:
+        if self._watch is not None:
+            self._watch.close()
             self._watch = None
 
     def _read(self) -> None:
@@ -108,9 +131,8 @@ class _Follower:
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
         if self._watch is not None and self._watch.fileno() in ready:
             self._watch.take()
-            if not os.path.isdir(self._directory):
-                self._watch.close()
-                self._watch = None
+        if not self._is_watched():
+            self._stop_watching()
         return None
 
     def _timeout(self) -> float | None:
@@ -119,6 +141,7 @@ class _Follower:
         until_ns = self._selection.until_ns
         if until_ns is not None and not self._is_over():
             limits.append(max(0, until_ns - time.time_ns()) / 1e6 + 1)
-        if self._watch is None:
+        # Nothing tells of the removal of a directory in which the reader has a file open.
+        if self._watch is None or not os.path.exists(f"{self._directory}/{LOG}"):
             limits.append(_NO_JOURNAL_MILLISECONDS)
         return min(limits, default=None)

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -253,3 +254,17 @@ def test_many_commands_at_once(pod: Engine, past: Past) -> None:
         process.communicate()
     found = past("--filter", "type=volume", "--format", "{{.Name}}")
     assert sorted(set(found) & set(names)) == sorted(names)
+
+
+@not_podman("its reset leaves the journal")
+def test_follows_a_journal_that_comes_goes_and_comes_again(pod: Engine, tmp_path: Path) -> None:
+    place = ("--root", str(tmp_path / "root"), "--runroot", str(tmp_path / "run"))
+    with pod.spawn(*place, "events", "--since", "0", "--format", "{{.Name}}") as process:
+        assert process.stdout is not None
+        for name in (b"first", b"second"):
+            pod(*place, "volume", "create", name.decode())
+            assert process.stdout.readline() == name + b"\n"
+            pod(*place, "system", "reset", "--force")
+        assert not (tmp_path / "root").exists()
+        process.terminate()
+        assert process.wait(30) == 0
