@@ -59,41 +59,53 @@ class Moment(str):
     def __str__(self) -> str:
         return self.format("2006-01-02 15:04:05.999999999 -0700 MST")
 
-    def _local(self) -> tuple[time.struct_time, int]:
-        nanoseconds = from_rfc3339(self)
+    def _parts(self) -> tuple[time.struct_time, int, int]:
+        """The moment on the clock of its own zone, its nanoseconds, and how many minutes that is ahead of UTC."""
         if self.iszero():
-            return time.gmtime(_YEAR_ONE), 0
-        return time.localtime(nanoseconds // _SECOND), nanoseconds % _SECOND
+            return time.gmtime(_YEAR_ONE), 0, 0
+        nanoseconds = from_rfc3339(self)
+        zone, minutes = self[-6:], 0
+        if zone[:1] in ("+", "-") and zone[3:4] == ":":
+            minutes = (int(zone[1:3]) * 60 + int(zone[4:])) * (-1 if zone[0] == "-" else 1)
+        clock = time.gmtime(nanoseconds // _SECOND + minutes * 60)
+        return clock, nanoseconds % _SECOND, minutes
+
+    def _zone_name(self, minutes: int) -> str:
+        """As Go has it: that of the local zone, if it is as far ahead then, else the distance."""
+        if minutes == 0:
+            return "UTC"
+        local = time.localtime(from_rfc3339(self) // _SECOND)
+        return time.strftime("%Z", local) if local.tm_gmtoff == minutes * 60 else _zone(minutes)
 
     def iszero(self) -> bool:
         return str.__eq__(self, NEVER)
 
     def year(self) -> int:
-        return self._local()[0].tm_year
+        return self._parts()[0].tm_year
 
     def month(self) -> str:
-        return _MONTHS[self._local()[0].tm_mon - 1]
+        return _MONTHS[self._parts()[0].tm_mon - 1]
 
     def day(self) -> int:
-        return self._local()[0].tm_mday
+        return self._parts()[0].tm_mday
 
     def hour(self) -> int:
-        return self._local()[0].tm_hour
+        return self._parts()[0].tm_hour
 
     def minute(self) -> int:
-        return self._local()[0].tm_min
+        return self._parts()[0].tm_min
 
     def second(self) -> int:
-        return self._local()[0].tm_sec
+        return self._parts()[0].tm_sec
 
     def nanosecond(self) -> int:
-        return self._local()[1]
+        return self._parts()[1]
 
     def weekday(self) -> str:
-        return _DAYS[self._local()[0].tm_wday]
+        return _DAYS[self._parts()[0].tm_wday]
 
     def yearday(self) -> int:
-        return self._local()[0].tm_yday
+        return self._parts()[0].tm_yday
 
     def unix(self) -> int:
         return _YEAR_ONE if self.iszero() else from_rfc3339(self) // _SECOND
@@ -106,12 +118,18 @@ class Moment(str):
 
     def format(self, layout: Any = "") -> str:  # type: ignore[override]  # Go's method, not Python's
         """The moment in the form of Go's reference time, Mon Jan 2 15:04:05 MST 2006 (pkg.go.dev/time, "Layout")."""
-        moment, nanoseconds = self._local()
+        moment, nanoseconds, minutes = self._parts()
+        zones = {
+            "MST": self._zone_name(minutes),
+            "-07:00": _zone(minutes, ":"),
+            "-0700": _zone(minutes),
+            "Z07:00": _zone(minutes, ":") if minutes else "Z",
+        }
         out, rest = "", "".join(layout) if isinstance(layout, str) else ""
         while rest:
             for word, shown in _LAYOUT:
                 if rest.startswith(word):
-                    out += shown(moment)
+                    out += zones[word] if shown is None else shown(moment)
                     rest = rest[len(word) :]
                     break
             else:
@@ -130,22 +148,22 @@ def _fraction(nanoseconds: int, digits: int, *, keeps_zeros: bool) -> str:
     return f".{text}" if text else ""
 
 
-def _zone(moment: time.struct_time, colon: str) -> str:
-    text = time.strftime("%z", moment)
-    return f"{text[:3]}{colon}{text[3:5]}"
+def _zone(minutes: int, colon: str = "") -> str:
+    hours, rest = divmod(abs(minutes), 60)
+    return f"{'-' if minutes < 0 else '+'}{hours:02}{colon}{rest:02}"
 
 
 _MONTHS = (
     "January February March April May June July August September October November December".split()
 )
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-_LAYOUT: tuple[tuple[str, Callable[[time.struct_time], str]], ...] = (
+_LAYOUT: tuple[tuple[str, Callable[[time.struct_time], str] | None], ...] = (
     # a word of the reference time, of two that begin alike the longer one first; what stands in its place
     ("January", lambda it: _MONTHS[it.tm_mon - 1]),
     ("Jan", lambda it: _MONTHS[it.tm_mon - 1][:3]),
     ("Monday", lambda it: _DAYS[it.tm_wday]),
     ("Mon", lambda it: _DAYS[it.tm_wday][:3]),
-    ("MST", lambda it: time.strftime("%Z", it) if it.tm_year > 1 else "UTC"),
+    ("MST", None),  # zones are the moment's own
     ("2006", lambda it: f"{it.tm_year:04}"),
     ("06", lambda it: f"{it.tm_year % 100:02}"),
     ("01", lambda it: f"{it.tm_mon:02}"),
@@ -155,9 +173,9 @@ _LAYOUT: tuple[tuple[str, Callable[[time.struct_time], str]], ...] = (
     ("05", lambda it: f"{it.tm_sec:02}"),
     ("15", lambda it: f"{it.tm_hour:02}"),
     ("_2", lambda it: f"{it.tm_mday:2}"),
-    ("-07:00", lambda it: _zone(it, ":")),
-    ("-0700", lambda it: _zone(it, "")),
-    ("Z07:00", lambda it: "Z" if _zone(it, "") == "+0000" else _zone(it, ":")),
+    ("-07:00", None),
+    ("-0700", None),
+    ("Z07:00", None),
     ("PM", lambda it: "PM" if it.tm_hour >= 12 else "AM"),
     ("pm", lambda it: "pm" if it.tm_hour >= 12 else "am"),
     ("1", lambda it: str(it.tm_mon)),
