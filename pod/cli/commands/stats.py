@@ -29,7 +29,10 @@ _COLUMNS = (
     "CPUTime",
     "AvgCPU",
 )
+# Those of all columns, so that no table needs the rules by which headings are made of names.
 _HEADINGS = {
+    "ID": "ID",
+    "Name": "NAME",
     "AVGCPU": "AVG CPU %",
     "AvgCPU": "AVG CPU %",
     "BlockIO": "BLOCK IO",
