@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.support.engine import chosen_kind
@@ -12,11 +14,14 @@ pytestmark = pytest.mark.timeout(2 * machine.BOOT_SECONDS)
 
 PYTEST = "POD_TEST_STRICT=vm .venv/bin/python -m pytest -p no:cacheprovider"
 
+# To collect all tests takes minutes in the machine.
+_FILES_WITH = r"$(grep -lr --include='test_*.py' tests/e2e tests/integration -e mark\."
+
 BEFORE = f"""
 echo "== controllers"
 cat /sys/fs/cgroup/user.slice/user-$UID.slice/user@$UID.service/cgroup.controllers
 echo "== kernel features"
-{PYTEST} -m 'needs_kernel and not needs_login' tests/e2e tests/integration
+{PYTEST} -m needs_kernel {_FILES_WITH}needs_kernel)
 echo "status $?"
 pod=.venv/bin/pod
 $pod load -q -i ~/.cache/pod-tests/busybox-1
@@ -69,11 +74,12 @@ def said() -> dict[str, str]:
         pytest.skip(str(missing))
     if chosen_kind() == "podman":
         pytest.skip("allowed: podman is not in the virtual machine")
-    login = f"{PYTEST} -m needs_login tests/e2e"
+    login = f"{PYTEST} -m needs_login {_FILES_WITH}needs_login)"
     outcome = machine.run(BEFORE, login=login, after_reboot=AFTER)
     print(outcome.output)
     found: dict[str, str] = {}
-    for part in f"== \n{outcome.output}".split("== ")[1:]:
+    # pytest's own lines have more of these signs, and end with them.
+    for part in re.split("^== ", f"== \n{outcome.output}", flags=re.MULTILINE)[1:]:
         heading, _, text = part.partition("\n")
         found.setdefault(heading, text)
     return found

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pod.base.paths import Paths
 from pod.engine import stats
 from pod.engine.list import Listed
 from pod.state.reconcile import Run
@@ -28,7 +29,9 @@ def listed(cgroup: Path, seconds: float) -> Listed:
     started_ns = time.time_ns() - int(seconds * 1e9)
     row = ("a" * 64, "web", "active", 0, started_ns, 0, 0, "", "", "{}", "{}")
     state = {"pid": os.getpid(), "pid_started": 0, "cgroup": str(cgroup), "started_ns": started_ns}
-    return Listed(Summary(row), "running", Run("running", state, {}))
+    return Listed(
+        Paths(str(cgroup), str(cgroup)), Summary(row), "running", Run("running", state, {})
+    )
 
 
 @pytest.fixture
