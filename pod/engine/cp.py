@@ -7,6 +7,7 @@ itself. Paths of containers are resolved inside their root (linux/inroot.py), an
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -259,7 +260,12 @@ def _incoming(engine: Engine, container: Container) -> int:
         return 0
     from pod.base.files import write_all
 
-    fd = os.open(engine.paths.root, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
+    try:
+        fd = os.open(engine.paths.root, os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        if error.errno not in {errno.EOPNOTSUPP, errno.EISDIR}:
+            raise
+        fd = os.memfd_create("archive", os.MFD_CLOEXEC)  # NFS and others know no such files
     try:
         while chunk := os.read(0, 1 << 20):
             write_all(fd, chunk)
