@@ -7,7 +7,7 @@ from pod.base.errors import PodError
 from pod.engine import finish, launch, start
 from pod.engine import list as listing
 from pod.linux import processes
-from pod.state import containers, events
+from pod.state import containers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,4 +40,3 @@ def initialize(engine: Engine, container: Container) -> None:
             raise AlreadyThere(current, state)
         containers.set_active(engine.database, container.id, processes.boot_id())
         launch.launch(engine, current, attach=False, held=True).close()
-    engine.events.append(events.of_container(current, "init"))

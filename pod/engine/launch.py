@@ -120,7 +120,8 @@ def _start_monitor(engine: Engine, container: Container, order: dict[str, Any]) 
         if order["attach"]:
             signals.block(signals.ENDING)  # until terminal.Attachment passes them on
         if not order["restart"]:  # else the monitor has done it, which tells of restarts as well
-            statuses = events.START_STATUSES[: 3 if order["attach"] else 2]
+            count = 1 if order["held"] else 3 if order["attach"] else 2
+            statuses = events.START_STATUSES[:count]
             engine.events.append(*[events.of_container(container, it) for it in statuses])
         faults.step("launch: reported")
     except BaseException:

@@ -124,7 +124,8 @@ class Watch:
             # The command would do so, but not always before the container has ended and is told to be restarted.
             from pod.state.events import START_STATUSES
 
-            for event in START_STATUSES[: 3 if self.order["attach"] else 2]:
+            count = 1 if self.held is not None else 3 if self.order["attach"] else 2
+            for event in START_STATUSES[:count]:
                 self.tell(event)
         self.say_started(starter)
         if not starter.is_connected:
@@ -225,6 +226,9 @@ class Watch:
         if self.order["timeout"]:
             self.loop.set_timer("timeout", self.order["timeout"], self.on_timeout)
         self.say_started(client)
+        self.tell("start")
+        if wants_output:
+            self.tell("attach")
 
     def say_started(self, client: attach.Client) -> None:
         client.send(

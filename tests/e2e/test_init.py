@@ -109,3 +109,19 @@ def test_with_a_network_and_a_terminal(pod: Engine) -> None:
     pod("create", "--name", "c", "-t", "busybox", "sh", "-c", "ip route | grep -c default; tty")
     pod("init", "c")
     assert pod("start", "-a", "c").stdout.split() == ["1", "/dev/pts/0"]
+
+
+def test_events_tell_the_halves_apart(pod: Engine) -> None:
+    number = pod("create", "--name", "c", "--network", "none", "busybox", "sleep", "1000").out
+    pod("init", "c")
+    told = (
+        "events",
+        "--stream=false",
+        "--filter",
+        f"container={number}",
+        "--format",
+        "{{.Status}}",
+    )
+    assert pod(*told).lines == ["create", "init"]
+    pod("start", "c")
+    until(lambda: pod(*told).lines == ["create", "init", "start"], "the event of the start")
