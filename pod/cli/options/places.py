@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pod.cli.declare import Arguments
     from pod.spec.container import ContainerConfig
     from pod.spec.mounts import Mount
+    from pod.spec.userns import UserNamespace
 
 OPTIONS = (
     Option(
@@ -105,6 +106,18 @@ OPTIONS = (
         metavar="DIRECTORY[:OPTIONS]",
     ),
     Option(
+        ("--subgidname",),
+        "text",
+        "Your name in /etc/subgid: your subordinate ids are all that there are",
+        metavar="NAME",
+    ),
+    Option(
+        ("--subuidname",),
+        "text",
+        "Your name in /etc/subuid: your subordinate ids are all that there are",
+        metavar="NAME",
+    ),
+    Option(
         ("--uidmap",),
         "comma",
         "Map user ids into the user namespace",
@@ -157,12 +170,18 @@ def place_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, Any]
         text = arguments.text(name)
         if text:
             changes[name] = parse(text)
-    if any(arguments.given(name) for name in ("userns", "uidmap", "gidmap")):
+    named = [name for name in ("subuidname", "subgidname") if arguments.given(name)]
+    asked_maps = [name for name in ("userns", "uidmap", "gidmap") if arguments.given(name)]
+    if named and asked_maps:
+        raise UsageError(f"--{named[0]} and --{asked_maps[0]} exclude each other")
+    if asked_maps:
         from pod.spec.userns import parse_user_namespace
 
         changes["userns"] = parse_user_namespace(
             arguments.text("userns") or "", arguments.texts("uidmap"), arguments.texts("gidmap")
         )
+    elif named:
+        changes["userns"] = _named_ranges(arguments)
     elif os.environ.get("PODMAN_USERNS"):
         from pod.spec.userns import parse_userns
 
@@ -242,3 +261,26 @@ def check_namespaces(arguments: Arguments, config: ContainerConfig) -> None:
         raise UsageError(
             f"--shm-size excludes --ipc={config.ipc.mode}: the container has no /dev/shm of its own"
         )
+
+
+def _named_ranges(arguments: Arguments) -> UserNamespace:
+    """--subuidname and --subgidname: the ranges of the caller, since newuidmap(1) gives nobody those of another."""
+    import pwd
+
+    from pod.base.errors import PodError
+    from pod.spec.userns import UserNamespace
+
+    own = os.getuid()
+    names = {str(own)}
+    try:
+        names.add(pwd.getpwuid(own).pw_name)
+    except KeyError:
+        pass
+    for option in ("subuidname", "subgidname"):
+        name = arguments.text(option)
+        if name is not None and name not in names:
+            raise PodError(
+                f"--{option} '{name}' is not you, and only your own ranges can be used",
+                hint=f"your name is {' or '.join(sorted(names, reverse=True))}",
+            )
+    return UserNamespace("nomap")

@@ -41,8 +41,6 @@ _TEXTS = {
     "--pod-id-file": _PODS,
     "--rdt-class": "only root can assign cache and memory bandwidth",
     "--sdnotify": _LATER,
-    "--subgidname": "the ids are those that /etc/subgid gives to you",
-    "--subuidname": "the ids are those that /etc/subuid gives to you",
 }
 
 OPTIONS = (
