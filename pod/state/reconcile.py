@@ -53,7 +53,7 @@ def read_run(run_directory: str) -> Run:
         condition = "held" if state.get("held") else "starting"
         if state.get("started_ns"):
             condition = "running"
-        if state.get("restarting"):
+        if state.get("restarting") or (condition == "starting" and state.get("restarts")):
             condition = "restarting"
         elif condition == "running" and _is_paused(run_directory, state):
             condition = "paused"

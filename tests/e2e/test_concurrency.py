@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +11,7 @@ import pytest
 from tests.support.engine import Engine, Result
 from tests.support.places import remove_tree
 from tests.support.reboot import cut_power
-from tests.support.waiting import until
+from tests.support.waiting import is_there, until
 
 MANY = 20
 SLEEPS = ("--network", "none", "busybox", "sleep", "1000")
@@ -206,7 +205,7 @@ def test_a_run_directory_that_is_removed_ends_its_containers(pod: Engine) -> Non
     )
     remove_tree(pod.runroot)
     assert status_of(pod, "x") == "exited"
-    until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), "ended")
+    until(lambda: not any(map(is_there, pids)), "ended")
     pod("start", "x")
     assert status_of(pod, "x") == "running"
     pod("rm", "-f", "-t", "0", "x")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.engine import Engine
-from tests.support.waiting import until
+from tests.support.waiting import is_there, until
 
 pytestmark = pytest.mark.not_podman("the tests give it no cgroup, without which it pauses nothing")
 
@@ -104,7 +104,7 @@ def test_a_paused_container_does_not_outlive_its_monitor(pod: Engine) -> None:
     pid = int(pod("inspect", "-f", "{{.State.Pid}}", "c").out)
     os.kill(int(pod("inspect", "-f", "{{.State.ConmonPid}}", "c").out), signal.SIGKILL)
     until(lambda: status(pod, "c") == "exited false", "the end to be noticed")
-    until(lambda: not os.path.exists(f"/proc/{pid}"), "the process to be gone")
+    until(lambda: not is_there(pid), "the process to be gone")
     pod("start", "c")
     assert status(pod, "c") == "running false"
 

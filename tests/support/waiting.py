@@ -39,6 +39,15 @@ def until_http(url: str, seconds: float = 20) -> str:
     return str(until(answer, f"answering: {url}", seconds))
 
 
+def is_there(pid: int) -> bool:
+    """Whether the process exists and has not ended; whoever has to may take its exit status later (proc(5), stat)."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def free_port(address: str = "127.0.0.1") -> int:
     """A TCP port that nothing used a moment ago."""
     with socket.socket() as probe:

@@ -42,6 +42,7 @@ def test_without_a_directory_the_run_is_lost(tmp_path: Path) -> None:
         ({"pid": 7, "started_ns": 0}, "starting", 7),
         ({"pid": 7, "started_ns": 5}, "running", 7),
         ({"pid": 7, "started_ns": 5, "restarting": True}, "restarting", 7),
+        ({"pid": 7, "started_ns": 0, "restarts": 1}, "restarting", 7),
     ],
 )
 @pytest.mark.usefixtures("monitor")
