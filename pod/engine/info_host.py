@@ -1,4 +1,4 @@
-"""Facts about the machine for `pod info`, from /proc, /sys and the programs' own `--version`."""
+"""Facts about the machine for `pod info`, from psutil, /proc, /sys and the programs' own `--version`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_KIB = 1024
 _VERSION_SECONDS = 5
 _FILE_SYSTEMS = {
     "ext2": "extfs",
@@ -19,34 +18,29 @@ _FILE_SYSTEMS = {
 
 def memory() -> dict[str, int]:
     """Memory and swap, total and free, in bytes. Free is what is available without swapping."""
-    numbers = {}
-    for line in _lines("/proc/meminfo"):
-        name, _, rest = line.partition(":")
-        words = rest.split()
-        if words and words[0].isdecimal():
-            numbers[name] = int(words[0]) * _KIB
+    import psutil  # heavy
+
+    main, swap = psutil.virtual_memory(), psutil.swap_memory()
     return {
-        "memFree": numbers.get("MemAvailable", numbers.get("MemFree", 0)),
-        "memTotal": numbers.get("MemTotal", 0),
-        "swapFree": numbers.get("SwapFree", 0),
-        "swapTotal": numbers.get("SwapTotal", 0),
+        "memFree": main.available,
+        "memTotal": main.total,
+        "swapFree": swap.free,
+        "swapTotal": swap.total,
     }
 
 
 def cpu_utilization() -> dict[str, float]:
-    """Percentages of time since the machine was started, see proc(5)."""
-    for line in _lines("/proc/stat"):
-        words = line.split()
-        if words and words[0] == "cpu":
-            user, nice, system, idle, *others = map(int, words[1:])
-            total = max(user + nice + system + idle + sum(others[:5]), 1)
-            parts = {
-                "idlePercent": idle + (others[0] if others else 0),
-                "systemPercent": system + sum(others[1:3]),
-                "userPercent": user + nice,
-            }
-            return {name: round(100 * part / total, 2) for name, part in parts.items()}
-    return {}
+    """Percentages of time since the machine was started."""
+    import psutil  # heavy
+
+    times = psutil.cpu_times()
+    parts = {
+        "idlePercent": times.idle + times.iowait,
+        "systemPercent": times.system + times.irq + times.softirq,
+        "userPercent": times.user + times.nice,
+    }
+    total = max(sum(parts.values()) + times.steal, 0.01)
+    return {name: round(100 * part / total, 2) for name, part in parts.items()}
 
 
 def distribution() -> dict[str, str]:
@@ -72,13 +66,15 @@ def distribution() -> dict[str, str]:
 
 def uptime() -> str:
     """How long the machine has been running, in podman's words."""
-    for line in _lines("/proc/uptime"):
-        seconds = float(line.split()[0])
-        hours, rest = divmod(int(seconds), 3600)
-        minutes, left = divmod(rest, 60)
-        days = f" (Approximately {seconds / 86400:.2f} days)" if hours else ""
-        return f"{hours}h {minutes}m {left}.00s{days}"
-    return "unknown"
+    import time
+
+    import psutil  # heavy
+
+    seconds = time.time() - psutil.boot_time()
+    hours, rest = divmod(int(seconds), 3600)
+    minutes, left = divmod(rest, 60)
+    days = f" (Approximately {seconds / 86400:.2f} days)" if hours else ""
+    return f"{hours}h {minutes}m {left}.00s{days}"
 
 
 def version_of(path: str) -> str:

@@ -34,7 +34,7 @@ ONLY = {
     "pyroute2": ("netns/",),
     "jeepney": ("pod/engine/scopes.py",),
     "cryptography": ("pod/engine/secret_encryption.py",),
-    "psutil": ("pod/engine/stats.py", "pod/engine/top.py"),
+    "psutil": ("pod/engine/info_host.py",),
     "xattr": ("storage/",),
     "urllib3": ("pod/image/",),
     "zstandard": ("pod/image/", "storage/"),
