@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 
 import pytest
 
 pytest.register_assert_rewrite("tests.support")
+# A shell without job control starts what it puts into the background with this ignored, and so would every command be
+# that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from tests.support import features  # noqa: E402
 from tests.support.engine import chosen_kind  # noqa: E402

@@ -78,6 +78,15 @@ def read_run(engine: Engine, container: Container) -> reconcile.Run:
     return reconcile.read_run(engine.paths.run(container.id))
 
 
+def current(engine: Engine, container: Container, lock: locks.FileLock) -> Container:
+    """The container as it is now that the caller holds its lock. Raises NoSuchContainer when it was removed."""
+    rows = containers.by_ids(engine.database, [container.id])
+    if not rows:
+        lock.remove()  # taking it has made its file again
+        raise containers.NoSuchContainer(container.name)
+    return settle(engine, rows[0], lock)
+
+
 def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Container:
     """Make the row of a container true whose monitor has ended or is ending; the caller holds its lock.
 

@@ -27,11 +27,7 @@ def start(
     start_needed(engine, container.config)
     lock = locks.FileLock(engine.paths.container_lock(container.id))
     with lock:
-        rows = containers.by_ids(engine.database, [container.id])
-        if not rows:
-            lock.remove()
-            raise containers.NoSuchContainer(container.name)
-        current = finish.settle(engine, rows[0], lock)
+        current = finish.current(engine, container, lock)
         if current.status == "active":
             condition = finish.read_run(engine, current).condition
             if condition == "paused":

@@ -54,11 +54,7 @@ def update(engine: Engine, container: Container, changes: Changes) -> None:
     """Make the changes. Raises LimitRefused, UsageError for what cannot hold together. Takes the container's lock."""
     lock = locks.FileLock(engine.paths.container_lock(container.id))
     with lock:
-        rows = containers.by_ids(engine.database, [container.id])
-        if not rows:
-            lock.remove()
-            raise containers.NoSuchContainer(container.name)
-        container = finish.settle(engine, rows[0], lock)
+        container = finish.current(engine, container, lock)
         changed = container.replace(config=_changed(container.config, changes))
         run = finish.read_run(engine, container) if container.status == "active" else None
         before: dict[str, str] = {}

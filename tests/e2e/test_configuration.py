@@ -328,12 +328,12 @@ def test_mistake_names_file_line_and_key(
 
 @pytest.mark.not_podman("it speaks of them at another level")
 def test_keys_without_effect_are_told_to_those_who_ask(configured: Configured) -> None:
-    text = "[containers]\nnonsense = 1\nlog_path = '/x'\n[engine]\nhooks_dir = ['/x']\n"
+    text = "[containers]\nnonsense = 1\nlog_path = '/x'\n[engine]\ncompression_level = 3\n"
     assert configured(text, "ps").stderr == ""
     told = configured(text + "# changed\n", "ps", "--log-level=debug").stderr
     assert "'containers.nonsense' is unknown" in told
     assert "'containers.log_path' has no effect" in told
-    assert "'engine.hooks_dir' has no effect in this version" in told
+    assert "'engine.compression_level' has no effect in this version" in told
 
 
 @pytest.mark.not_podman("it keeps its own store there")

@@ -27,6 +27,7 @@ OUTSIDE = (
 )
 SECRET = "the content of a file outside"
 OURS = {"images", "layers", "locks", "containers", "volumes", "staging", "trash", "storage.json", "cache",
+        "events", "secrets",
         "pod.db", "pod.db-wal", "pod.db-shm", "pod.db.reserve"}  # fmt: skip
 
 
