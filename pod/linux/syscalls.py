@@ -126,8 +126,18 @@ def _bind(name: str, *argtypes: Any) -> Any:
 def _check(result: int, path: str | None = None) -> int:
     if result < 0:
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), path)
+        raise OSError(number, os.strerror(number), path and _name(path))
     return result
+
+
+def _name(path: str) -> str:
+    """The path for a message: a name of a descriptor (mounts.fd_path) says nothing to a person, its file's own does."""
+    if not path.startswith("/proc/self/fd/"):
+        return path
+    try:
+        return os.readlink(path)
+    except OSError:
+        return path
 
 
 def _number(table: dict[str, int]) -> int:

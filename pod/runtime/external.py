@@ -281,7 +281,7 @@ def _look_up(root: str, bundle: dict[str, Any], process: dict[str, Any]) -> dict
     """In a child of its own, since the change of root cannot be taken back."""
     os.chroot(root)
     os.chdir("/")
-    identity = user.resolve(bundle["user"], bundle["groups"], process["user"])
+    identity = user.Accounts().resolve(bundle["user"], bundle["groups"], process["user"])
     environment = user.with_home(process["env"], identity)
     execute.check(process["args"], environment, process["cwd"])
     return {

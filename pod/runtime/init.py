@@ -215,11 +215,13 @@ def _init(
     rootfs.protect(linux.get("readonlyPaths", []))
 
     # 14. Who we will be: names are looked up in the container's own files. Then nothing of the root changes any more.
-    user.add_caller(bundle["caller"])
-    user.add_users(bundle.get("host_users", ()))
-    identity = user.resolve(bundle["user"], bundle["groups"], process["user"])
-    user.add_passwd_entry(identity, bundle["passwd_entry"])
-    user.add_group_entry(identity, bundle.get("group_entry", ""))
+    accounts = user.Accounts()
+    accounts.add_caller(bundle["caller"])
+    accounts.add_users(bundle.get("host_users", ()))
+    identity = accounts.resolve(bundle["user"], bundle["groups"], process["user"])
+    accounts.add_passwd_entry(identity, bundle["passwd_entry"])
+    accounts.add_group_entry(identity, bundle.get("group_entry", ""))
+    accounts.show()
     environment = user.with_home(process.get("env", []), identity)
     if given := bundle.get("given_away"):
         places = [entry["destination"] for entry in config["mounts"]]

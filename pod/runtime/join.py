@@ -111,7 +111,7 @@ def _join(
         security.new_keyring(order["id"])
 
     # 4. Who we will be, and the streams.
-    identity = user.resolve(order["user"], order["groups"], process["user"])
+    identity = user.Accounts().resolve(order["user"], order["groups"], process["user"])
     environment = user.with_home(process["env"], identity)
     master_fd = None
     if process.get("terminal"):

@@ -99,7 +99,8 @@ def hold_sources(description: dict[str, Any], config: dict[str, Any]) -> None:
     """Replace the paths of what will be mounted by open descriptors, for a process that is about to lose its way there.
 
     As the caller, in the container's mount namespace: the kernel mounts nothing out of another one. The container's
-    root is moved to a file system of its own, which covers the directory that it had.
+    root is moved to a file system of its own, which covers the directory that it had. `pod_source` keeps the path of a
+    mount, for messages.
     """
     os.chdir("/")  # where the caller is may be closed, too
     syscalls.mount("tmpfs", config["root"]["path"], "tmpfs", 0, "mode=0755,uid=0,gid=0,size=64k")
@@ -113,7 +114,11 @@ def hold_sources(description: dict[str, Any], config: dict[str, Any]) -> None:
         if entry.get("type") == "overlay":
             entry["options"] = [_held_word(word) for word in words]
         elif entry.get("source", "").startswith("/"):
-            entry["source"] = _held(entry["source"])
+            source = entry["pod_source"] = entry["source"]
+            try:
+                entry["source"] = _held(source)
+            except OSError as error:
+                raise MountFailed(source, entry["destination"], error) from error
 
 
 def _held(path: str) -> str:
@@ -166,7 +171,9 @@ def mount_all(root_fd: int, entries: list[dict[str, Any]], label: str) -> None:
             _mount_one(root_fd, entry, label)
         except OSError as error:
             raise MountFailed(
-                entry.get("source") or entry["type"], entry["destination"], error
+                entry.get("pod_source") or entry.get("source") or entry["type"],
+                entry["destination"],
+                error,
             ) from error
 
 

@@ -33,18 +33,74 @@ class Identity(Record):
     asked_for_groups: bool = False  # by --group-add, not by the image
 
 
-def resolve(text: str, extra_groups: list[str], fallback: dict[str, Any]) -> Identity:
-    """The user that `text` ("name", "name:group", "1000:33", "") means in this root; "" is `process.user`.
+class Accounts:
+    """The container's /etc/passwd and /etc/group: read once, given more lines, and shown with them by `show`.
 
-    `extra_groups` are names or numbers of --group-add; "keep-groups" keeps those of the caller.
+    The image's own files are not changed, and a file that it does not have is not made. Used after the change of root.
     """
-    passwd, group = _read(_PASSWD), _read(_GROUP)
-    found = users.lookup(text or f"{fallback['uid']}:{fallback['gid']}", passwd, group)
-    groups: tuple[int, ...] | None = None
-    if users.KEEP_GROUPS not in extra_groups:
-        added = [users.lookup_group(name, group) for name in extra_groups]
-        groups = tuple(dict.fromkeys([*found.groups, *added, *fallback.get("additionalGids", ())]))
-    return Identity(found.uid, found.gid, groups, found, bool(extra_groups))
+
+    def __init__(self) -> None:
+        self._own_passwd = self._passwd = _read(_PASSWD)
+        self._own_group = self._group = _read(_GROUP)
+
+    def resolve(self, text: str, extra_groups: list[str], fallback: dict[str, Any]) -> Identity:
+        """The user that `text` ("name", "name:group", "1000:33", "") means; "" is `process.user`.
+
+        `extra_groups` are names or numbers of --group-add; "keep-groups" keeps those of the caller.
+        """
+        passwd, group = self._passwd, self._group
+        found = users.lookup(text or f"{fallback['uid']}:{fallback['gid']}", passwd, group)
+        groups: tuple[int, ...] | None = None
+        if users.KEEP_GROUPS not in extra_groups:
+            added = [users.lookup_group(name, group) for name in extra_groups]
+            given = fallback.get("additionalGids", ())
+            groups = tuple(dict.fromkeys([*found.groups, *added, *given]))
+        return Identity(found.uid, found.gid, groups, found, bool(extra_groups))
+
+    def add_caller(self, caller: dict[str, Any] | None) -> None:
+        """Lines for the caller (create.py, "caller"), where the image has no such user and group.
+
+        A name that the image uses for somebody else is not given twice: then the number is the name.
+        """
+        if caller is None:
+            return
+        login, group_name, gid = caller["name"], caller["group"], caller["gid"]
+        if self._own_passwd:
+            user = users.User(caller["uid"], gid, home=caller["home"])
+            name = "" if users.has_user_name(self._passwd, login) else login
+            self._passwd = users.with_user(self._passwd, user, name=name)
+        if self._own_group:
+            name = "" if users.has_group_name(self._group, group_name) else group_name
+            self._group = users.with_group(self._group, gid, name=name, members=login)
+
+    def add_users(self, lines: Iterable[str]) -> None:
+        """Lines of passwd(5) for users whose name and number the image does not know."""
+        for line in lines if self._own_passwd else ():
+            name, _, uid, gid = line.split(":")[:4]
+            if not users.has_user_name(self._passwd, name):
+                user = users.User(int(uid), int(gid))
+                self._passwd = users.with_user(self._passwd, user, entry=line)
+
+    def add_passwd_entry(self, identity: Identity, entry: str | None) -> None:
+        """A line for a user that the image does not know.
+
+        `entry` is the line of --passwd-entry, "" for the usual one, None for --passwd=false.
+        """
+        if entry is not None and not identity.user.is_known and self._own_passwd:
+            self._passwd = users.with_user(self._passwd, identity.user, entry=entry)
+
+    def add_group_entry(self, identity: Identity, entry: str) -> None:
+        """A line for the user's group, where the image knows none of this number; `entry` "" for no line."""
+        if entry and self._own_group:
+            name = identity.user.name or str(identity.uid)
+            self._group = users.with_group(self._group, identity.gid, members=name, entry=entry)
+
+    def show(self) -> None:
+        """Mount what has got more lines over the files. Once: on a file without a name nothing can be mounted."""
+        if self._passwd != self._own_passwd:
+            _show(_PASSWD, self._passwd)
+        if self._group != self._own_group:
+            _show(_GROUP, self._group)
 
 
 def with_home(environment: list[str], identity: Identity) -> list[str]:
@@ -54,59 +110,12 @@ def with_home(environment: list[str], identity: Identity) -> list[str]:
     return [*environment, f"HOME={identity.user.home}"]
 
 
-def add_passwd_entry(identity: Identity, entry: str | None) -> None:
-    """Show a line for a user that the image does not know in /etc/passwd; the image's own file is not changed.
-
-    `entry` is the line of --passwd-entry, "" for the usual one, None for --passwd=false.
-    """
-    if entry is None or identity.user.is_known:
-        return
-    passwd = _read(_PASSWD)
-    _show(_PASSWD, passwd, users.with_user(passwd, identity.user, entry=entry))
-
-
-def add_group_entry(identity: Identity, entry: str) -> None:
-    """Show a line for the user's group, where the image knows none of this number; `entry` "" for no line."""
-    if entry:
-        group = _read(_GROUP)
-        name = identity.user.name or str(identity.uid)
-        _show(_GROUP, group, users.with_group(group, identity.gid, members=name, entry=entry))
-
-
-def add_users(lines: Iterable[str]) -> None:
-    """Show lines of passwd(5) for users whose name and number the image does not know."""
-    before = _read(_PASSWD) if lines else ""
-    passwd = before
-    for line in lines:
-        name, _, uid, gid = line.split(":")[:4]
-        if not users.has_user_name(passwd, name):
-            passwd = users.with_user(passwd, users.User(int(uid), int(gid)), entry=line)
-    _show(_PASSWD, before, passwd)
-
-
-def add_caller(caller: dict[str, Any] | None) -> None:
-    """Show the caller (create.py, "caller") in the files of users, where the image has no such user and group.
-
-    A name that the image uses for somebody else is not given twice: then the number is the name.
-    """
-    if caller is None:
-        return
-    passwd, group = _read(_PASSWD), _read(_GROUP)
-    user = users.User(caller["uid"], caller["gid"], home=caller["home"])
-    name = "" if users.has_user_name(passwd, caller["name"]) else caller["name"]
-    _show(_PASSWD, passwd, users.with_user(passwd, user, name=name))
-    name = "" if users.has_group_name(group, caller["group"]) else caller["group"]
-    _show(_GROUP, group, users.with_group(group, caller["gid"], name=name, members=caller["name"]))
-
-
-def _show(path: str, before: str, now: str) -> None:
-    """Put another content over a file of the image. Where there is none, a program would find it missing anyway."""
-    if not before or now == before:
-        return
+def _show(path: str, content: str) -> None:
+    """Put another content over a file of the image."""
     # Any file system of our own serves: the mount keeps the file when its name is gone.
     shown = f"/dev/.{os.path.basename(path)}"
     with open(shown, "x", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(now)
+        file.write(content)
         os.fchmod(file.fileno(), 0o644)
     try:
         covered = _in_root(path, os.O_PATH)

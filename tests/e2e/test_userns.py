@@ -165,6 +165,16 @@ def test_the_caller_may_be_in_a_closed_directory(pod: Engine, tmp_path: Path) ->
     assert pod("run", *QUICK, "--userns", "nomap", "busybox", "pwd", cwd=str(closed)).out == "/"
 
 
+@pytest.mark.not_podman("it tells what its runtime says")
+@pytest.mark.parametrize("userns", ["host", "nomap"])
+def test_mount_that_fails_names_its_source(pod: Engine, tmp_path: Path, userns: str) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    words = ("--userns", userns, "-v", f"{file}:/etc", "busybox", "true")
+    result = pod("run", *QUICK, *words, status=125)
+    assert f"'{file}' cannot be mounted on '/etc' in the container" in result.stderr
+
+
 @pytest.mark.parametrize("userns", ["keep-id", "keep-id:uid=33,gid=33", "nomap"])
 def test_files_of_the_container_keep_their_owners(pod: Engine, userns: str) -> None:
     """Written in the image's directories and over its files, by root and by others, over a restart."""
@@ -222,6 +232,20 @@ def test_entry_is_there_for_other_users_too(pod: Engine) -> None:
     assert pod("exec", "with-entry", "id", "-un").out == CALLER
     assert pod("exec", "--user", "root", "with-entry", "id", "-u").out == "0"
     pod("rm", "-f", "-t", "0", "with-entry")
+
+
+def test_caller_and_an_unknown_user_have_entries(pod: Engine) -> None:
+    script = f"id -u; id -un; whoami; id -u {CALLER}; grep -c {CALLER} /etc/group"
+    words = ("--userns", "keep-id", "--user", "7000")
+    lines = pod("run", *QUICK, *words, "busybox", "sh", "-c", script).lines
+    assert lines == ["7000", "7000", "7000", str(UID), "1"]
+
+
+@pytest.mark.not_podman("it has no --group-entry")
+def test_users_of_the_host_and_an_unknown_user_have_entries(pod: Engine) -> None:
+    words = ("--hostuser", CALLER, "--user", "7000", "--group-entry", "$GROUPNAME:x:$GID:")
+    lines = pod("run", *QUICK, *words, "busybox", "sh", "-c", f"id -un; id -u {CALLER}").lines
+    assert lines == ["7000", str(UID)]
 
 
 def test_user_of_the_image_comes_before_the_caller(pod: Engine, owners: Callable[..., str]) -> None:
