@@ -314,7 +314,9 @@ class Watch:
 
     def wait_to_restart(self) -> None:
         """Longer each time the container fails at once. Clients are served meanwhile."""
-        lasted_seconds = (time.time_ns() - self.started["started_ns"]) / 1e9
+        # Both count from the boot, so that setting the clock changes nothing (proc(5), starttime).
+        began = self.started["pid_started"] / os.sysconf("SC_CLK_TCK")
+        lasted_seconds = time.clock_gettime(time.CLOCK_BOOTTIME) - began
         if lasted_seconds > _SETTLED_SECONDS:
             self.failures_in_a_row = 0
         state = record.state_of(self.order, self.started, self.restarts, restarting=True)

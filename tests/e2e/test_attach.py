@@ -261,8 +261,7 @@ def test_the_window_of_whoever_attaches_counts(pod: Engine) -> None:
             terminal.type("stty size\r")
             terminal.expect(f"{rows} {columns}")
             terminal.resize(rows + 1, columns + 1)
-            terminal.type("sleep 0.1; stty size\r")
-            terminal.expect(f"{rows + 1} {columns + 1}")
+            terminal.expect_size(rows + 1, columns + 1)
             terminal.type("\x10\x11")
             assert terminal.wait() == 0
     pod("rm", "-f", "-t", "0", "t")

@@ -177,10 +177,7 @@ def test_terminal(box: Engine) -> None:
         terminal.expect("30 100")
         terminal.expect("xterm")
         terminal.resize(40, 120)
-        terminal.type(
-            "until [ \"$(stty size)\" = '40 120' ]; do sleep 0.02; done; stty size; echo now\r"
-        )
-        terminal.expect("\nnow")
+        terminal.expect_size(40, 120)
         terminal.type("exit 7\r")
         assert terminal.wait() == 7
 

@@ -233,7 +233,6 @@ def test_a_terminal_stays_while_the_monitor_becomes_smaller(pod: Engine) -> None
         terminal.expect("#")
         until(lambda: is_small(monitor(pod)), "smaller")
         terminal.resize(44, 111)
-        terminal.type("sleep 0.1; stty size\r")
-        terminal.expect("44 111")
+        terminal.expect_size(44, 111)
         terminal.type("exit 7\r")
         assert terminal.wait() == 7

@@ -57,6 +57,13 @@ class Terminal:
         self._read_to = at + len(text)
         return before
 
+    def expect_size(self, rows: int, columns: int) -> None:
+        """Wait until the shell that runs in the terminal finds that it has this size."""
+        self.type(
+            f"until [ \"$(stty size)\" = '{rows} {columns}' ]; do sleep 0.02; done; echo size' 'known\r"
+        )
+        self.expect("size known")
+
     def wait(self, seconds: float = DEADLINE_SECONDS) -> int:
         """The exit status of the command, when it has ended by itself; 128+N for a signal."""
         deadline = time.monotonic() + seconds
