@@ -13,19 +13,22 @@ if TYPE_CHECKING:
 
 
 def copy_files(arguments: Arguments, engine: Engine) -> None:
-    from pod.engine import cp
+    from pod.engine import cp, cp_ends
 
-    source, target = (cp.parse(word) for word in arguments.words)
-    if source.path == cp.STREAM and target.path == cp.STREAM:
+    source, target = (cp_ends.parse(word) for word in arguments.words)
+    if source.path == cp_ends.STREAM and target.path == cp_ends.STREAM:
         raise UsageError("'-' can only be one of the two ends")
-    if target == cp.Location("", cp.STREAM):
+    if target == cp_ends.Location("", cp_ends.STREAM):
         archive_output("CONTAINER:PATH")
-    if source == cp.Location("", cp.STREAM):
+    if source == cp_ends.Location("", cp_ends.STREAM):
         check_input("an archive")
     # Who types -a, or podman's --archive=false, wants the owners as they are.
     archive = arguments.given("archive")
     cp.copy(
-        engine, source, target, cp.Options(archive=archive, overwrite=arguments.flag("overwrite"))
+        engine,
+        source,
+        target,
+        cp_ends.Options(archive=archive, overwrite=arguments.flag("overwrite")),
     )
 
 
