@@ -76,6 +76,7 @@ class Engine:
         self._places: Places | None = None
         self._paths: paths.Paths | None = None
         self._database: Database | None = None
+        self._has_looked = False  # at the database; it may be closed again, for a fork
         self._events: Journal | None = None
         self._store: Store | None = None
         self._monitor: Channel | None = None
@@ -131,6 +132,7 @@ class Engine:
             from pod.state.database import Database
 
             self._database = Database(self.paths.database)
+            self._has_looked = True
         return self._database
 
     @property
@@ -202,7 +204,7 @@ class Engine:
 
     def tidy(self) -> None:
         """Clean up after commands that were killed, as far as this one has looked there. Never raises."""
-        if self._database is not None:
+        if self._has_looked and os.path.exists(self.paths.database):  # it is gone after a reset
             from pod.engine.tidy import tidy
 
             tidy(self)

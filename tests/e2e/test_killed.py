@@ -135,6 +135,15 @@ def test_rm(pod: Engine) -> None:
     pod("volume", "prune", "-f")
 
 
+def test_removal_of_all_containers_leaves_nothing_of_killed_commands(pod: Engine) -> None:
+    for name in ("one", "other"):
+        pod("run", "-d", "--name", name, "--network", "none", "busybox", "sleep", "60")
+    for step in steps_in("create")[:-1]:
+        killed(pod, step, "create", "busybox")
+    pod("rm", "-f", "-a", "-t", "0")
+    assert os.listdir(f"{pod.root}/containers") == []
+
+
 @pytest.mark.parametrize("victim", ["monitor", "container"])
 def test_death_of_a_running_container_is_noticed(pod: Engine, victim: str) -> None:
     pod("run", "-d", "--name", "killed", "busybox", "sleep", "60")

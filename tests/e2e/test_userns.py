@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import subprocess
 import tarfile
 from collections.abc import Callable
 from io import BytesIO
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.checks import nothing_wrong
 from tests.support.engine import Engine
 from tests.support.images import busybox_layer
 from tests.support.layout import Entry, Layout, directory, layer_tar
@@ -330,23 +330,29 @@ def test_auto_gives_each_container_ids_of_its_own(pod: Engine, owners: Callable[
     pod("rm", "-f", "-t", "0", "first", "second")
 
 
-@pytest.mark.not_podman("its templates have no UidMap")
+# Where the commands are killed that start a container at the same time as others.
+STARTING = ("create: directory", "create: row", "launch: run directory", "launch: ordered")
+
+
+@pytest.mark.not_podman("its templates have no UidMap, its steps no names")
 def test_auto_ranges_of_many_at_once_do_not_overlap(pod: Engine) -> None:
-    command = pod.full_command("create", "--userns", "auto:size=2000", "busybox", "true")
-    started = [
-        subprocess.Popen(command, env=pod.environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(8)
-    ]
-    ids = [process.communicate(timeout=80)[0].strip() for process in started]
-    assert [process.returncode for process in started] == [0] * 8
-    ranges = []
-    for one in ids:
-        (first,) = pod("inspect", "-f", "{{.HostConfig.IDMappings.UidMap}}", one).lines
-        _, start, count = first.strip("[]").split()[0].split(":")
-        ranges.append((int(start), int(count)))
-    ranges.sort()
-    for (start, count), (following, _) in pairwise(ranges):
-        assert start + count <= following
+    """Twenty at once, eight of them killed; then more in the gaps, and nothing is left of any."""
+    words = ("run", "-d", "--network", "none", "--userns", "auto", "busybox", "sleep", "60")
+    steps = [*STARTING, *STARTING, *[""] * 12]
+    started = [pod.spawn(*words, env={"POD_TEST_KILL_AT": step}) for step in steps]
+    outs = [process.communicate(timeout=80) for process in started]
+    assert [process.returncode for process in started] == [-9] * 8 + [0] * 12, outs
+    template = "{{.ID}} {{range .HostConfig.IDMappings.UidMap}}{{.}} {{end}}"
+    for _ in range(2):
+        rows = [line.split() for line in pod("inspect", "-f", template, *pod.containers()).lines]
+        extents = [tuple(map(int, row[1].split(":"))) for row in rows]
+        ranges = sorted((start, start + count) for _, start, count in extents)
+        assert all(end <= following for (_, end), (following, _) in pairwise(ranges))
+        assert {row[0] for row in rows} >= {out.decode().strip() for out, _ in outs if out}
+        pod(*words)
+    pod("rm", "-f", "-a", "-t", "0")
+    nothing_wrong(pod, max_age="24h")
+    assert os.listdir(f"{pod.root}/containers") == []
 
 
 @pytest.mark.not_podman("it takes the numbers of the range for ids of its own namespace")
