@@ -225,10 +225,10 @@ class Watch:
         self.begin_health()
         if self.order["timeout"]:
             self.loop.set_timer("timeout", self.order["timeout"], self.on_timeout)
-        self.say_started(client)
         self.tell("start")
         if wants_output:
             self.tell("attach")
+        self.say_started(client)
 
     def say_started(self, client: attach.Client) -> None:
         client.send(

@@ -237,7 +237,7 @@ def test_an_unhealthy_container_is_restarted(pod: Engine, environment: dict[str,
     check(pod, 1)
     until(lambda: inspected(pod, "State.Pid") not in {0, pid}, "started again")
     assert inspected(pod, "RestartCount") == 1
-    assert status(pod) == "starting"
+    becomes(pod, "starting")
     assert [entry["ExitCode"] for entry in log(pod)] == [1]
 
 
@@ -312,10 +312,16 @@ def test_an_update_holds_at_once(pod: Engine) -> None:
 def test_a_check_that_hangs_is_killed_with_all_that_it_started(pod: Engine) -> None:
     script = "echo before; (setsid sleep 7771 &); sh -c 'sleep 7772 & sleep 7773'"
     start(pod, script, *NEVER, "--health-timeout", "500ms", "--health-retries", "1")
-    check(pod, 1)
-    (entry,) = log(pod)
-    assert entry["ExitCode"] == -1
-    assert "before" in entry["Output"] and "500ms" in entry["Output"]
+
+    def killed_late_enough() -> bool:
+        """It may not have come to say anything, on a busy machine."""
+        check(pod, 1)
+        entry = log(pod)[-1]
+        assert entry["ExitCode"] == -1
+        assert "500ms" in entry["Output"]
+        return "before" in entry["Output"]
+
+    until(killed_late_enough, "said something")
     assert "777" not in pod("top", "c", "args").stdout
     assert status(pod) == "unhealthy"
 
@@ -344,16 +350,37 @@ def test_a_check_that_does_not_exist(pod: Engine) -> None:
 
 @own_checks
 def test_a_pause_is_no_failure(pod: Engine) -> None:
-    start(pod, "touch /checks; sleep 0.2", "--health-timeout", "1s", "--health-interval", "100ms",
-          "--health-retries", "1")  # fmt: skip
+    start(pod, "sleep 0.2", *SOON, "--health-retries", "1")
     becomes(pod, "healthy")
     pod("pause", "c")
-    before = len(log(pod))
     assert "paused" in pod("healthcheck", "run", "c", status=125).stderr
-    assert len(log(pod)) == before
     pod("unpause", "c")
     check(pod)
     assert {entry["ExitCode"] for entry in log(pod)} == {0}
+
+
+@own_checks
+def test_time_that_runs_out_during_a_pause_is_no_failure(pod: Engine) -> None:
+    start(pod, "touch /begun; sleep 1000", "--health-timeout", "2s", *NEVER)
+
+    def is_given_up() -> bool:
+        """Check, and pause meanwhile; a busy machine may pause too late."""
+        before = log(pod)
+        pod("exec", "c", "rm", "-f", "/begun")
+        with pod.spawn("healthcheck", "run", "c") as checking:
+            until(
+                lambda: pod("exec", "c", "test", "-e", "/begun", status=None).status == 0, "begun"
+            )
+            pod("pause", "c")
+            _, said = checking.communicate(timeout=60)
+        pod("unpause", "c")
+        if checking.returncode == 1:
+            return False
+        assert b"paused" in said
+        assert log(pod) == before
+        return True
+
+    until(is_given_up, "paused in time", seconds=60)
 
 
 @own_checks

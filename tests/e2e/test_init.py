@@ -124,4 +124,4 @@ def test_events_tell_the_halves_apart(pod: Engine) -> None:
     )
     assert pod(*told).lines == ["create", "init"]
     pod("start", "c")
-    until(lambda: pod(*told).lines == ["create", "init", "start"], "the event of the start")
+    assert pod(*told).lines == ["create", "init", "start"]
