@@ -141,7 +141,7 @@ def _fork_init(
         protocol.expect(ours, protocol.UNSHARED)
         if maps is not None and not stays:
             idmap.map_ids(pid, *maps, meanwhile)
-        ours.send(protocol.MAPPED)
+        protocol.send(ours, protocol.MAPPED)
     except BaseException:
         nest.abandon()
         raise
@@ -185,14 +185,15 @@ def create(
             names += ["server", "server-words"]
             opened += fds
         names += [f"keep:{number}" for number in bundle.get("keep_fds", ())]
-        channel.send(protocol.BUNDLE, {**bundle, "fd_names": names}, fds=(*streams, *opened, *kept))
+        described = {**bundle, "fd_names": names}
+        protocol.send(channel, protocol.BUNDLE, described, fds=(*streams, *opened, *kept))
         (pid, servers), _ = protocol.expect(channel, protocol.PID)
         started = processes.start_time(pid)
         if started is None:
             raise protocol.Disconnected(protocol.PLACED)
         if cgroup:
             cgroups.enter(cgroup, pid)
-        channel.send(protocol.PLACED)
+        protocol.send(channel, protocol.PLACED)
     except BaseException:
         _end(nest, pid)
         for server, _ in apart:

@@ -28,6 +28,7 @@ from pod.linux import processes, sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 UNSHARED = "unshared"
@@ -48,6 +49,15 @@ class Disconnected(PodError):
 
     def __init__(self, expected: str) -> None:
         super().__init__(f"the start of the container broke off before '{expected}'")
+
+
+def send(channel: sockets.Channel, name: str, *values: Any, fds: Iterable[int] = ()) -> None:
+    """Send to init. When it is gone, raises what it has reported before, or Disconnected: a broken pipe is not ours."""
+    try:
+        channel.send(name, *values, fds=fds)
+    except (BrokenPipeError, ConnectionResetError):
+        expect(channel, name)
+        raise
 
 
 def expect(channel: sockets.Channel, name: str) -> tuple[tuple[Any, ...], list[int]]:

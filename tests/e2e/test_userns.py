@@ -599,6 +599,24 @@ def test_option_u_gives_a_directory_to_the_user(
     )  # so that the temporary directory can be removed
 
 
+@pytest.mark.not_podman("it says what chown(2) said")
+@pytest.mark.parametrize(
+    ("userns", "options", "reason"),
+    [
+        ("host", "U", "some of it belongs to somebody else"),
+        ("nomap", "U,ro", "it is mounted read-only"),
+    ],
+)
+def test_option_u_that_is_impossible(
+    pod: Engine, tmp_path: Path, userns: str, options: str, reason: str
+) -> None:
+    tmp_path.chmod(0o755)
+    source = "/usr/share" if userns == "host" else str(tmp_path)
+    words = ("--userns", userns, "-v", f"{source}:/mnt:{options}", "busybox", "true")
+    result = pod("run", *QUICK, *words, status=125)
+    assert f"'/mnt' cannot be given to user 0:0: {reason}" in result.stderr
+
+
 @pytest.fixture(scope="module")
 def many_files(tmp_path_factory: pytest.TempPathFactory) -> str:
     """An archive of a file system with so many files that a container does not wait for a copy of them."""
