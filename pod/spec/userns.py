@@ -62,9 +62,8 @@ class IdsNotAvailable(PodError):
     """A map needs ids that the caller does not have."""
 
 
-def parse_userns(text: str) -> UserNamespace:
+def parse_userns(text: str, option: str = "--userns") -> UserNamespace:
     """`--userns MODE[:OPTIONS]`; "" and "host" are the usual map, in which the caller is root."""
-    option = "--userns"
     if joined := split_joined(option, text):
         return UserNamespace(joined.mode, joined.joined)
     mode, colon, rest = text.partition(":")

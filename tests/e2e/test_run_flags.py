@@ -348,6 +348,12 @@ def test_variables_that_stand_for_options(pod: Engine) -> None:
     assert run(pod, "--userns", "host", "busybox", "id", "-u", env=environment).out == "0"
 
 
+@pytest.mark.not_podman("it says so of --userns, which nobody has typed")
+def test_variable_that_is_wrong_is_named(pod: Engine) -> None:
+    result = run(pod, "busybox", "true", env={"PODMAN_USERNS": "bogus"}, status=125)
+    assert "Error: PODMAN_USERNS 'bogus' is not valid: one of host" in result.stderr
+
+
 @pytest.mark.not_podman("it is docker's")
 def test_default_platform(pod: Engine) -> None:
     other = "arm64" if os.uname().machine == "x86_64" else "amd64"

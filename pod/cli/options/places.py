@@ -185,7 +185,7 @@ def place_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, Any]
     elif os.environ.get("PODMAN_USERNS"):
         from pod.spec.userns import parse_userns
 
-        changes["userns"] = parse_userns(os.environ["PODMAN_USERNS"])
+        changes["userns"] = parse_userns(os.environ["PODMAN_USERNS"], "PODMAN_USERNS")
     if arguments.given("device"):
         from pod.spec.devices import parse_device
 
