@@ -171,11 +171,12 @@ class LayerStore:
         self._remove(f"{self.directory}/{name}")
 
     def _remove(self, path: str) -> None:
-        try:
-            # First: without it, the tree is garbage whatever happens next.
-            os.unlink(f"{path}.json")
-        except FileNotFoundError:
-            pass
+        with self._lock():  # `settle` writes records again
+            try:
+                # First: without it, the tree is garbage whatever happens next.
+                os.unlink(f"{path}.json")
+            except FileNotFoundError:
+                pass
         faults.step("layer: without record")
         self._staging.discard(path)
 

@@ -690,10 +690,7 @@ def test_conflict_names_both_options(pod: Engine, words: list[str], one: str, ot
     "option",
     [
         "--pod=x",
-        "--secret=x",
-        "--health-cmd=x",
         "--ip=10.1.1.1",
-        "--gpus=all",
         "--oom-kill-disable",
     ],
 )

@@ -548,7 +548,6 @@ def test_wrong_network_is_named(pod: Engine, words: list[str], named: str) -> No
     [
         (["--storage-opt", "size=10G"], "size=10G"),
         (["--storage-opt", "overlay.mount_program=/bin/true"], "/bin/true"),
-        (["--cgroup-manager", "systemd"], "--cgroup-manager=systemd"),
         (["--config", "/no/such/directory"], "/no/such/directory"),
         (["--runtime", "/no/such/runtime"], "/no/such/runtime"),
         (["--network-cmd-path", "/no/such/program", "--network", "private"], "/no/such/program"),
