@@ -134,7 +134,12 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
         if found:
             execution = found
     has_stop_signal = bool(config.stop_signal or execution.get("StopSignal"))
+    asked = config.health
     config = merge.with_image_defaults(config, execution, default_environment(engine))
+    if asked is not None and config.health is None:
+        log.warning(
+            "options --health-... have no effect: neither the image nor --health-cmd says what to check"
+        )
     config = _with_systemd(config, has_stop_signal=has_stop_signal)
     if config.userns.mode == "user":
         config = userns.settle(engine, config, image)

@@ -54,6 +54,13 @@ def touch(pod: Engine, path: str = "/ok") -> None:
     pod("exec", "c", "touch", path)
 
 
+@pytest.mark.not_podman("it says nothing")
+def test_options_without_a_check_are_told_to_have_no_effect(pod: Engine) -> None:
+    words = ("--rm", "--network", "none", "busybox", "true")
+    assert "--health-cmd says what to check" in pod("run", "--health-retries", "3", *words).stderr
+    assert pod("run", "--no-healthcheck", *words).stderr == ""
+
+
 # What is recorded
 
 
