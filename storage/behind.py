@@ -25,13 +25,14 @@ def start(function: Callable[[], object], *, keep: Iterable[int] = ()) -> None:
         return
     try:
         os.setsid()
-        if processes.fork_raw():
-            processes.leave(0)
         null = os.open("/dev/null", os.O_RDWR)
         for fd in (0, 1, 2):
             os.dup2(null, fd)
+        # While the command waits: a lock of its that we share must not outlive it for a moment.
         processes.close_descriptors({0, 1, 2, *keep})
         os.chdir("/")
+        if processes.fork_raw():
+            processes.leave(0)
         os.nice(10)
         function()
     except (OSError, PodError) as error:
