@@ -88,8 +88,8 @@ class Response:
         if shutdown is not None:
             try:
                 shutdown()
-            except (OSError, ValueError):
-                pass  # it has ended by itself
+            except (OSError, ValueError, RuntimeError):
+                pass  # it has ended by itself, and its connection may be somebody else's by now
 
     def close(self) -> None:
         """Give the connection back when the body was read, else close it."""

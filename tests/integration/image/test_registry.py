@@ -534,3 +534,19 @@ def test_cancelled_client_sends_nothing(server: FaultyRegistry) -> None:
     with pytest.raises(failures.Cancelled):
         remote.manifest("latest")
     assert server.requests == []
+
+
+@pytest.mark.parametrize("at_the_end", [True, False])
+def test_an_answer_may_be_broken_off_whenever(server: FaultyRegistry, at_the_end: bool) -> None:
+    """Another thread cancels all that is under way; an answer may have come to its end in that moment."""
+    digest = server.add_blob(b"x" * 100_000)
+    http = HttpClient(QUICK)
+    response = http.request("GET", f"http://{server.host}/v2/me/x/blobs/{digest}", {})
+    if at_the_end:
+        assert b"".join(response.chunks()) == b"x" * 100_000
+    else:
+        assert response.read(10).startswith(b"x" * 10)
+    http.cancel()
+    http.cancel()
+    response.close()
+    http.close()
