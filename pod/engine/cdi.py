@@ -123,14 +123,9 @@ def _read(path: str, unread: list[str]) -> dict[str, Any]:
 
 
 def _yaml(data: bytes) -> Any:
-    try:
-        import yaml  # type: ignore[import-untyped,import-not-found,unused-ignore]
-    except ImportError:
-        raise ValueError("it is YAML, and the Python package 'yaml' is not installed") from None
-    try:
-        return yaml.safe_load(data)
-    except yaml.YAMLError as error:
-        raise ValueError(str(error)) from error
+    from pod.spec import yaml_text  # few files are
+
+    return yaml_text.parse(data)
 
 
 def _no_such(

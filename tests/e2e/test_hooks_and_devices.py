@@ -186,6 +186,34 @@ def test_later_directory_takes_precedence(pod: Engine, tmp_path: Any) -> None:
     assert pod(*command, "sh", "-c", "echo $FROM").out == "2"
 
 
+YAML_DEVICE = """\
+# as vendors' tools write it
+cdiVersion: "0.6.0"
+kind: example.com/thing
+devices:
+- name: "0"
+  containerEdits:
+    deviceNodes:
+    - path: /dev/thing
+      hostPath: /dev/null
+      permissions: rw
+containerEdits:
+  env:
+  - COMMON=yes
+"""
+
+
+@pytest.mark.not_podman("4.3 looks in /etc/cdi alone")
+def test_cdi_files_in_yaml(pod: Engine, tmp_path: Any) -> None:
+    (tmp_path / "a.yaml").write_text(YAML_DEVICE)
+    (tmp_path / "broken.yml").write_text("kind: example.com/other\ndevices: [\n")
+    command = ("--cdi-spec-dir", str(tmp_path), "run", "--rm", "--network", "none", "--device")
+    script = "echo $COMMON; ls -l /dev/thing | cut -c1"
+    assert pod(*command, "example.com/thing=0", "busybox", "sh", "-c", script).lines == ["yes", "c"]
+    result = pod(*command, "example.com/other=0", "busybox", "true", status=125)
+    assert f"'{tmp_path}/broken.yml' (line 3: " in one_error(result)
+
+
 @pytest.mark.parametrize("command", ["run", "exec"])
 def test_descriptors_are_passed_on(pod: Engine, command: str) -> None:
     words = ["run", "--rm", "--preserve-fds", "1", "busybox"]
