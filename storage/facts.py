@@ -5,6 +5,8 @@ Both are named by their digests and never change, so what was read needs no inva
 
 from __future__ import annotations
 
+import os
+
 from pod.base import files, plainjson
 from pod.base.errors import PodError
 from pod.spec.digest import InvalidDigest, parse_digest
@@ -56,6 +58,14 @@ class KnownFacts:
             files.write_json(self._path, {"version": _VERSION, "facts": facts}, sync=False)
         except OSError:
             pass
+
+    def forget(self) -> bool:
+        """Remove the file, for its space; whether there was one."""
+        try:
+            os.unlink(self._path)
+        except OSError:
+            return False
+        return True
 
     def read(self, digest: str) -> Facts:
         """The facts of one manifest, from its blob; "complete" says whether they may be kept.

@@ -10,7 +10,9 @@ See the OCI image layout specification.
 
 from __future__ import annotations
 
+import errno
 import os
+import time
 
 from pod.base import faults, files, plainjson
 from pod.base.errors import PodError
@@ -187,7 +189,25 @@ class ImageStore:
             if image is None
         ]
 
+    def last_use_ns(self, image_id: str) -> int:
+        """When the image was last pulled, named, or needed by a container; 0 when it is not here."""
+        try:
+            return os.stat(self._blobs.path(image_id)).st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
     # Writing
+
+    def note_use(self, image_id: str, when_ns: int) -> None:
+        """Remember that the image was in use then: as the time of its configuration's blob, which says nothing else.
+
+        Costs no space, so that a full disk is no obstacle, and no sync.
+        """
+        try:
+            if when_ns > self.last_use_ns(image_id):
+                os.utime(self._blobs.path(image_id), ns=(when_ns, when_ns))
+        except OSError:
+            pass  # it only decides what prune --until-free takes first
 
     def set_name(
         self, name: str, descriptor: Descriptor, *, index_digest: str | None = None
@@ -262,7 +282,8 @@ class ImageStore:
 
     def _add(self, descriptor: Descriptor, name: str | None, index_digest: str | None) -> None:
         """Under the lock: an entry for the manifest, and for the name if there is one."""
-        self._require_complete(descriptor)
+        image_id = self._require_complete(descriptor)
+        self.note_use(image_id, time.time_ns())
         entries = self._entries()
         digest, entry = descriptor["digest"], _bare(descriptor)
         if name is None:
@@ -352,7 +373,14 @@ class ImageStore:
             files.write_atomic(layout, _LAYOUT, mode=0o644)
         index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": entries}
         faults.step("image: ready")
-        files.write_json(f"{self.directory}/index.json", index, mode=0o644)
+        path = f"{self.directory}/index.json"
+        try:
+            files.write_json(path, index, mode=0o644)
+        except OSError as error:
+            # Without space, no image could be removed to make space. The facts can be read again, and take more.
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT} or not self._facts.forget():
+                raise
+            files.write_json(path, index, mode=0o644)
         faults.step("image: index")
 
     def _release_name(self, entries: Descriptors, name: str) -> bool:
@@ -365,8 +393,8 @@ class ImageStore:
                 return True
         return False
 
-    def _require_complete(self, descriptor: Descriptor) -> None:
-        """That nobody has removed a part since it was found or fetched."""
+    def _require_complete(self, descriptor: Descriptor) -> str:
+        """That nobody has removed a part since it was found or fetched; the id of the image."""
         digest = descriptor["digest"]
         if not self._blobs.has(digest):
             raise ImageIncomplete(digest, [f"blob {digest}"])
@@ -378,6 +406,7 @@ class ImageStore:
         missing += [f"layer {diff}" for diff in facts["diff_ids"] if not self._layers.has(diff)]
         if missing:
             raise ImageIncomplete(digest, missing)
+        return str(facts["id"])
 
     def _grouped(self) -> dict[str, _Group]:
         groups: dict[str, _Group] = {}

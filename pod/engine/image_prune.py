@@ -9,6 +9,7 @@ from storage.images import ImageNotFound
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.engine.context import Engine
+    from pod.engine.free_space import FreeSpace
     from storage.images import ImageRecord
 
 FILTER_KEYS = ("label", "label!", "until", "dangling", "id", "reference")
@@ -30,15 +31,33 @@ def unused(
     ]
 
 
-def prune(engine: Engine, filters: Filters | None = None, *, everything: bool = False) -> list[str]:
-    """Remove them; their ids. What is free then stays on the disk until `image_remove.collect` is called."""
+def prune(
+    engine: Engine,
+    filters: Filters | None = None,
+    *,
+    everything: bool = False,
+    space: FreeSpace | None = None,
+) -> list[str]:
+    """Remove them; their ids. What is free then stays on the disk until `image_remove.collect` is called.
+
+    With `space` one after the other, those without a name first and then the least recently used, until there is so
+    much; what they took is free then.
+    """
+    images = unused(engine, filters, everything=everything)
+    if space is not None:
+        last_use_ns = engine.store.images.last_use_ns
+        images.sort(key=lambda image: (bool(image.names), last_use_ns(image.id)))
     removed: list[str] = []
-    for image in unused(engine, filters, everything=everything):
+    for image in images:
         if image.id in removed:
             continue  # it had two manifests
+        if space is not None and space.is_enough():
+            break
         try:
             image_remove.remove(engine, image.id, all_names=True)
         except (image_remove.ImageInUse, ImageNotFound):
             continue  # a container has been made meanwhile, or another command was quicker
         removed.append(image.id)
+        if space is not None:
+            space.collect()
     return removed

@@ -56,6 +56,7 @@ def remove(engine: Engine, text: str, *, force: bool = False, all_names: bool = 
     Raises ImageNotFound, ImageInUse, SeveralNames.
     """
     image = images.find_named(engine, text)
+    engine.database.make_room()  # the index of images is written anew
     same = [other for other in engine.store.images.list() if other.id == image.id]
     names = [name for other in same for name in other.names]
     matching = images.matching_names(image, text)
@@ -95,6 +96,18 @@ def collect(engine: Engine) -> None:
     engine.close()
     engine.store.delete_unreferenced()
     engine.store.staging.empty_trash_behind()
+
+
+def collect_now(engine: Engine) -> int:
+    """As collect, but all is deleted when it returns; the bytes that it had on the disk."""
+    engine.close()
+    freed, staging = engine.store.delete_unreferenced().bytes, engine.store.staging
+    if trash := staging.trash():
+        from storage.rootfs import measure_inside
+
+        freed += sum(usage.allocated for usage in measure_inside(trash))
+        staging.empty_trash()
+    return freed
 
 
 def users_of(engine: Engine, image: ImageRecord) -> list[Summary]:

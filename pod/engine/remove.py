@@ -76,6 +76,9 @@ def remove_settled(
     """Remove a container that does not run; the caller holds its lock, whose file goes too."""
     if containers.remove(engine.database, container):
         engine.events.append(events.of_container(container, "remove"))
+    if container.image_id:
+        last = max(container.created_ns, container.started_ns, container.finished_ns)
+        engine.store.images.note_use(container.image_id, last)
     faults.step("remove: row")
     finish.remove_run_directory(engine, container.id)
     small.remove_container(engine.store.staging, engine.paths.container(container.id))

@@ -6,12 +6,14 @@ import os
 
 from pod.base.records import Record
 from pod.engine import df, image_prune, leftovers, prune, volume_remove
+from pod.engine.free_space import FreeSpace
 from pod.engine.image_filters import Filters as ImageFilters
 from pod.engine.volume_list import Filters as VolumeFilters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.engine.context import Engine
+    from pod.engine.filters import Filters
 
 
 class Pruned(Record):
@@ -31,10 +33,12 @@ class Choice(Record):
     with_volumes: bool = False
     only_leftovers: bool = False
     filters: tuple[str, ...] = ()
+    until_free_bytes: int | None = None
+    """Remove no more than is necessary for so much free space; images with names, too."""
 
 
 def system_prune(engine: Engine, choice: Choice) -> Pruned:
-    """Remove stopped containers, images without name or user, volumes if chosen, and leftovers, in this order.
+    """Remove leftovers, stopped containers, images without name or user, and volumes if chosen, in this order.
 
     Trees are deleted before it returns, so that the space is free then. Call with a single thread. Raises UsageError
     for wrong filters, before anything is removed.
@@ -44,6 +48,11 @@ def system_prune(engine: Engine, choice: Choice) -> Pruned:
     volumes = VolumeFilters(engine, choice.filters)
     if not os.path.isdir(engine.paths.root):
         return Pruned()
+    space = None
+    if choice.until_free_bytes is not None:
+        space = FreeSpace(engine, choice.until_free_bytes)
+        if space.is_enough():
+            return Pruned()
     before = _total(engine)
     # First, since everything else writes a little, which a full disk does not allow.
     left = _remove_leftovers(engine, choice)
@@ -51,29 +60,45 @@ def system_prune(engine: Engine, choice: Choice) -> Pruned:
     removed_volumes: list[str] = []
     removed_images: list[str] = []
     if not choice.only_leftovers:
-        for container_id in prune.stopped(engine, chosen):
-            if prune.remove_if_stopped(engine, container_id):
-                removed_containers.append(container_id)
-        removed_images = image_prune.prune(engine, images, everything=choice.all_images)
-        if choice.with_volumes:
+        removed_containers = _remove_containers(engine, chosen, space)
+        everything = choice.all_images or space is not None
+        removed_images = image_prune.prune(engine, images, everything=everything, space=space)
+        if choice.with_volumes and not (space is not None and space.is_enough()):
             removed_volumes = [name for name, _ in volume_remove.prune(engine, volumes)]
         _remove_leftovers(engine, choice)
     return Pruned(
         containers=tuple(removed_containers),
         volumes=tuple(removed_volumes),
         images=tuple(removed_images),
-        leftovers=tuple(dict.fromkeys(it.path for it in left)),
+        leftovers=tuple(left),
         reclaimed_bytes=max(before - _total(engine), 0),
     )
 
 
-def _remove_leftovers(engine: Engine, choice: Choice) -> list[leftovers.Leftover]:
-    left = leftovers.remove(engine)
+def _remove_containers(engine: Engine, chosen: Filters, space: FreeSpace | None) -> list[str]:
+    """Those that do not run; with `space` only until there is enough, those that ended first, first."""
+    removed = []
+    for container_id in prune.stopped(engine, chosen):
+        if space is not None and space.is_enough():
+            break
+        if prune.remove_if_stopped(engine, container_id):
+            removed.append(container_id)
+            if space is not None:
+                space.collect()
+    return removed
+
+
+def _remove_leftovers(engine: Engine, choice: Choice) -> list[str]:
+    """The paths of what was removed; interrupted downloads, too, unless there are filters, which know no downloads."""
+    left = [leftover.path for leftover in leftovers.remove(engine)]
     if not choice.filters:
-        engine.store.blobs.sweep()
+        blobs = engine.store.blobs
+        downloads = [path for path, _ in blobs.partials()]
+        blobs.sweep()
+        left += [path for path in downloads if not os.path.exists(path)]
     engine.close()
     engine.store.staging.empty_trash()
-    return left
+    return list(dict.fromkeys(left))
 
 
 def _total(engine: Engine) -> int:

@@ -46,7 +46,7 @@ if _imported is _Functools:
 _BUSY_SECONDS = 30.0
 _RETRY_SECONDS = 0.005
 _RESERVE_BYTES = 128 << 10  # some transactions and their part of the log
-_ENOUGH_BYTES = 4 << 20
+_ENOUGH_BYTES = 1 << 20
 SCHEMA_VERSION = 1  # the number of files in schema/; a test compares
 
 
@@ -77,9 +77,17 @@ class Database:
         One that is `essential`, since it records what has happened or makes space, may use the reserve of a full disk.
         """
         connection = self.connection
-        if essential and _free_bytes(self.path) < _RESERVE_BYTES:
-            _release_reserve(self.path)
+        if essential:
+            self.make_room()
         return Transaction(connection)
+
+    def make_room(self) -> None:
+        """Give the reserve of a full disk back, for something small that has to be written to make space."""
+        try:
+            if _free_bytes(self.path) < _RESERVE_BYTES:
+                _release_reserve(self.path)
+        except OSError:
+            pass  # there is no root directory yet
 
     def query(self, statement: str, *values: Any) -> list[Any]:
         """All rows of a SELECT, outside of a transaction or in the one that is open."""

@@ -37,12 +37,13 @@ class Disk:
 
     def fill(self) -> None:
         """Use up all of it."""
-        self._run(f"cat /dev/zero >{self._filling} 2>/dev/null || true")
+        self.run(f"cat /dev/zero >{self._filling} 2>/dev/null || true")
 
     def free(self) -> None:
-        self._run(f"rm -f {self._filling}")
+        self.run(f"rm -f {self._filling}")
 
-    def _run(self, script: str) -> None:
+    def run(self, script: str) -> None:
+        """A shell script for which the disk is there."""
         subprocess.run([*self._enter, "sh", "-c", script], check=True)
 
     def close(self) -> None:
@@ -172,3 +173,63 @@ def test_container_that_fills_the_disk(disk: Disk, server: FaultyRegistry) -> No
     disk.pod("logs", "filler")
     disk.pod("rm", "filler")
     works(disk, server)
+
+
+def bring(disk: Disk, server: FaultyRegistry, name: str) -> str:
+    """An image that takes two megabytes: a blob, and a file in a tree."""
+    server.add_image(f"me/{name}:latest", [layer_tar([Entry(name, os.urandom(MEGABYTE))])])
+    disk.pod("pull", "-q", f"{server.host}/me/{name}")
+    return f"{server.host}/me/{name}"
+
+
+def names(disk: Disk) -> set[str]:
+    return {
+        line.rpartition("/")[2] for line in disk.pod("images", "--format", "{{.Repository}}").lines
+    }
+
+
+def test_prune_until_free(disk: Disk, server: FaultyRegistry) -> None:
+    """Images that were not used for the longest time go first, and no more of them than necessary."""
+    first, second, third = (bring(disk, server, name) for name in ("one", "two", "three"))
+    disk.pod("rm", disk.pod("create", first, "x").out)
+    disk.pod("create", "--name", "user", second, "x")
+    disk.pod("rm", disk.pod("create", f"{server.host}/me/busybox", "x").out)
+    disk.fill()
+    result = disk.pod(
+        "image", "prune", "-f", "--until-free", "1m", "--filter", "reference=none", status=125
+    )
+    assert "nothing more can go" in one_error(result)
+    assert names(disk) == {"one", "two", "three", "busybox"}
+    out = disk.pod("image", "prune", "-f", "--until-free", "1m")
+    assert names(disk) == {"one", "two", "busybox"}, "what is in use or was used stays"
+    assert len(out.lines) == 1
+    assert disk.pod("image", "prune", "-f", "--until-free", "1m").out == "", "there is enough"
+    result = disk.pod("image", "prune", "-f", "--until-free", "1t", status=125)
+    assert names(disk) == {"two"}
+    assert "nothing more can go" in result.stderr
+    assert len(result.lines) == 2
+    disk.free()
+    disk.pod("pull", "-q", third)
+    nothing_wrong(disk.pod)
+
+
+def test_system_prune_until_free(disk: Disk, server: FaultyRegistry) -> None:
+    """With no byte free: leftovers, then containers, then images, and it stops when there is enough."""
+    image = bring(disk, server, "one")
+    older, younger = (disk.pod("create", image, "x").out for _ in range(2))
+    interrupted = f"{disk.pod.root}/images/partial/{'0' * 64}"
+    disk.run(f"head -c {2 * MEGABYTE} /dev/zero >{interrupted}")
+    disk.fill()
+    out = disk.pod("system", "prune", "-f", "--until-free", "1m").stdout
+    assert interrupted in out, "it was enough"
+    assert younger not in out and names(disk) == {"one", "busybox"}
+    disk.fill()
+    asked = disk.pod("system", "prune", "--until-free", "1m", stdin="n\n")
+    assert "least recently used" in asked.stdout
+    out = disk.pod("system", "prune", "-f", "--until-free", "1m").stdout
+    assert older in out and younger in out
+    assert names(disk) < {"one", "busybox"} and "reclaimed space: 0B" not in out
+    disk.pod("system", "prune", "-f", "--until-free", "1t", status=125)
+    disk.free()
+    disk.pod("pull", "-q", image)
+    nothing_wrong(disk.pod)

@@ -14,16 +14,19 @@ if TYPE_CHECKING:
 
 def prune_system(arguments: Arguments, engine: Engine) -> None:
     from pod.cli import human
+    from pod.cli.commands.image_prune import wanted_space
     from pod.engine.system_prune import Choice, system_prune
 
+    space = wanted_space(arguments, engine)
     choice = Choice(
         all_images=arguments.flag("all"),
         with_volumes=arguments.flag("volumes"),
         only_leftovers=arguments.flag("external"),
         filters=tuple(arguments.texts("filter")),
+        until_free_bytes=None if space is None else space.wanted_bytes,
     )
     if choice.only_leftovers and choice != Choice(only_leftovers=True):
-        raise UsageError("--external excludes --all, --volumes and --filter")
+        raise UsageError("--external excludes --all, --volumes, --filter and --until-free")
     if not arguments.flag("force"):
         from pod.cli.ask import confirmed
         from pod.engine.prune import filters
@@ -41,7 +44,9 @@ def prune_system(arguments: Arguments, engine: Engine) -> None:
         if names:
             print(heading, *names, sep="\n")
     size = human.size(pruned.reclaimed_bytes, digits=4, space=False)
-    print(f"Total reclaimed space: {size}")
+    print(f"Total reclaimed space: {size}", flush=True)
+    if space is not None:
+        space.require()
 
 
 def _warning(choice: Choice) -> str:
@@ -51,6 +56,15 @@ def _warning(choice: Choice) -> str:
         what = ["all stopped containers", f"{images} that no container uses", *what]
         if choice.with_volumes:
             what.insert(1, "all volumes that no container uses")
+    if choice.until_free_bytes is not None:
+        what = [
+            "what killed commands have left, and interrupted downloads",
+            "stopped containers",
+            "images that no container uses, the least recently used first",
+            *(["all volumes that no container uses"] if choice.with_volumes else []),
+        ]
+        until = f"until {choice.until_free_bytes} bytes are free, in this order"
+        return f"This removes, {until}:\n" + "".join(f"  - {line}\n" for line in what)
     return "This removes:\n" + "".join(f"  - {line}\n" for line in what)
 
 
@@ -78,7 +92,17 @@ COMMAND = Command(
             metavar="KEY=VALUE",
         ),
         Option(("-f", "--force"), "flag", "Do not ask"),
+        Option(
+            ("--until-free",),
+            "text",
+            "Remove only as much as it takes until so much space is free",
+            metavar="SIZE",
+        ),
         Option(("--volumes",), "flag", "Remove the volumes that no container uses, too"),
     ),
-    examples=("pod system prune", "pod system prune --all --volumes --force"),
+    examples=(
+        "pod system prune",
+        "pod system prune --all --volumes --force",
+        "pod system prune --force --until-free 10g",
+    ),
 )
