@@ -158,6 +158,11 @@ class TarReader:
         self._left -= size
         return self._take(size)
 
+    @property
+    def position_in_chunk(self) -> int:
+        """How much of the last chunk that `more` has given was read."""
+        return self._at
+
     def drain(self) -> None:
         """Read to the end of the input: what follows the archive belongs to the digest."""
         while self._more():
@@ -178,11 +183,11 @@ class TarReader:
         if header[257:263] == b"ustar\0" and header[345]:
             entry.name = header[345:500].partition(b"\0")[0] + b"/" + entry.name
         entry.link = header[157:257].partition(b"\0")[0]
-        entry.mode = _number(header[100:108]) & 0o7777
-        entry.uid = _number(header[108:116])
-        entry.gid = _number(header[116:124])
-        entry.size = _number(header[124:136])
-        entry.mtime_ns = _number(header[136:148], negative=True) * _NANO
+        entry.mode = number(header[100:108]) & 0o7777
+        entry.uid = number(header[108:116])
+        entry.gid = number(header[116:124])
+        entry.size = number(header[124:136])
+        entry.mtime_ns = number(header[136:148], negative=True) * _NANO
         entry.major = entry.minor = 0
         entry.xattrs = entry.sparse = None
         if long_name is not None:
@@ -197,7 +202,7 @@ class TarReader:
             if old == b"\0" and entry.name.endswith(b"/"):
                 kind = DIRECTORY
         elif kind in {CHARACTER, BLOCK_DEVICE}:
-            entry.major, entry.minor = _number(header[329:337]), _number(header[337:345])
+            entry.major, entry.minor = number(header[329:337]), number(header[337:345])
         elif kind not in _WITHOUT_DATA:
             raise InvalidArchive(f"entries of type {kind!r} are not known")
         entry.kind = kind
@@ -226,7 +231,7 @@ class TarReader:
             block = self._take(BLOCK)
             pairs += _old_pairs(block[:504])
             more = block[504]
-        _set_sparse(entry, pairs, _number(header[483:495]))
+        _set_sparse(entry, pairs, number(header[483:495]))
 
     def _pax_sparse(self, entry: Entry, pax: dict[bytes, bytes], pairs: list[bytes]) -> None:
         if pax.get(b"GNU.sparse.major") == b"1" and pax.get(b"GNU.sparse.minor") == b"0":
@@ -273,7 +278,7 @@ class TarReader:
         if not header or header == _ZEROS:
             self._ended = True
             return None
-        expected = _number(header[148:156])
+        expected = number(header[148:156])
         # The low half of Adler-32 is one plus the sum of the bytes, modulo 65521: a fast way to sum them up.
         total = (adler32(header) & 0xFFFF) - 1 - sum(header[148:156]) + 8 * 32
         if (total - expected) % 65521 and _signed_sum(header) != expected:
@@ -282,7 +287,7 @@ class TarReader:
 
     def _extension(self, header: bytes) -> bytes:
         """The content of an extension header."""
-        size = _number(header[124:136])
+        size = number(header[124:136])
         if size > MOST_EXTENSION_BYTES:
             raise InvalidArchive(f"an extension header has {size} bytes")
         content = self._take(size)
@@ -369,7 +374,7 @@ def _apply_pax(entry: Entry, pax: dict[bytes, bytes]) -> None:
         elif key == b"gid":
             entry.gid = _decimal(value)
         elif key == b"mtime":
-            entry.mtime_ns = _time_ns(value)
+            entry.mtime_ns = time_ns(value)
         elif key.startswith(_XATTR):
             if entry.xattrs is None:
                 entry.xattrs = {}
@@ -403,11 +408,11 @@ def _old_pairs(area: bytes) -> list[tuple[int, int]]:
     for at in range(0, len(area), 24):
         if not area[at]:
             break
-        pairs.append((_number(area[at : at + 12]), _number(area[at + 12 : at + 24])))
+        pairs.append((number(area[at : at + 12]), number(area[at + 12 : at + 24])))
     return pairs
 
 
-def _number(field: bytes, *, negative: bool = False) -> int:
+def number(field: bytes, *, negative: bool = False) -> int:
     """A number of a header: octal digits, or base 256 when the highest bit is set (GNU)."""
     first = field[0]
     if first & 0x80:
@@ -439,7 +444,7 @@ def _decimal(text: bytes) -> int:
     return value
 
 
-def _time_ns(text: bytes) -> int:
+def time_ns(text: bytes) -> int:
     """Seconds with a sign and a fraction, as nanoseconds; digits beyond the ninth are dropped."""
     sign = -1 if text.startswith(b"-") else 1
     seconds, point, fraction = text.removeprefix(b"-").partition(b".")
