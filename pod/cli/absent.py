@@ -29,7 +29,7 @@ ABSENT = {
     "buildx": _LATER,
     **dict.fromkeys(
         (
-            "artifact auto-update build compose generate kube login logout manifest network play pod push "
+            "artifact auto-update build compose generate kube login logout manifest network play pod "
             "quadlet search service stack"
         ).split(),
         _LATER,
@@ -37,7 +37,6 @@ ABSENT = {
     **dict.fromkeys(
         (
             "image build",
-            "image push",
             "image search",
             "image tree",
         ),

@@ -28,6 +28,8 @@ class RegistryError(PodError):
     """A registry could not be used. `transient`: the same request may succeed a moment later."""
 
     transient = False
+    wait_seconds: float | None = None
+    """How long the registry asks to wait before that."""
 
 
 class UnknownHost(RegistryError):
@@ -162,6 +164,7 @@ class TooManyRequests(RegistryError):
             f"registry '{registry}' refuses more requests for now{wait}",
             hint=f"a login often raises the limit: pod login {registry}",
         )
+        self.wait_seconds = wait_seconds
 
 
 class ServerFailed(RegistryError):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 
 from pod.base import log
+from pod.base.records import Record
 from pod.base.version import VERSION
 from pod.image import failures
 from pod.image.connections import Connections, Settings, Url, join_url, parse_url
@@ -15,17 +16,26 @@ from pod.image.proxies import is_loopback, proxy_for, split_host
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import urllib3
 
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
+_REDIRECTS_WITH_BODY = (307, 308)  # the others turn it into a GET; RFC 9110, 15.4
 _WORTH_ANOTHER = (429, 500, 502, 503, 504)
 _LONGEST_WAIT_SECONDS = 60
 """A server that asks to wait for longer is not waited for: Docker Hub asks for hours."""
 _DRAIN_BYTES = 64 << 10
 CHUNK_BYTES = 256 << 10
+
+
+class Body(Record):
+    """What a request carries: `size` bytes, which `chunks` gives anew for every attempt."""
+
+    size: int
+    chunks: Callable[[], Iterable[bytes]]
+    media_type: str = "application/octet-stream"
 
 
 class Response:
@@ -121,17 +131,20 @@ class HttpClient:
         insecure: bool = False,
         names: tuple[str, ...] = (),
         fields: Mapping[str, str] | None = None,
+        body: Body | None = None,
     ) -> Response:
         """Send a request that may be repeated, follow redirects, and return the answer, whatever its status.
 
         `insecure` accepts any certificate and redirects to plain HTTP. `names` are further names of the host, under
         which its certificates may be filed. `fields` are sent as a form. Raises RegistryError.
         """
+        if fields is not None:
+            body = _form(fields)
         target = parse_url(url)
         attempt = 0
         while True:
             try:
-                response = self._follow(method, target, dict(headers), insecure, names, fields)
+                response = self._follow(method, target, dict(headers), insecure, names, body)
             except failures.RegistryError as error:
                 if not error.transient or attempt >= self.settings.retries:
                     raise
@@ -140,9 +153,8 @@ class HttpClient:
             else:
                 if response.status not in _WORTH_ANOTHER:
                     return response
-                asked = _retry_after(response.header("Retry-After"))
-                too_long = asked is not None and asked > _LONGEST_WAIT_SECONDS
-                if attempt >= self.settings.retries or too_long:
+                asked = retry_after(response)
+                if attempt >= self.settings.retries or is_too_long(asked):
                     return response
                 failure = _failed(response, target.authority, asked)
             attempt += 1
@@ -156,9 +168,10 @@ class HttpClient:
         *,
         insecure: bool = False,
         names: tuple[str, ...] = (),
+        body: Body | None = None,
     ) -> Response:
-        """As `request`, without another attempt: to find out what a server is."""
-        return self._follow(method, parse_url(url), dict(headers), insecure, names, None)
+        """As `request`, without another attempt: to find out what a server is, or for what cannot be repeated."""
+        return self._follow(method, parse_url(url), dict(headers), insecure, names, body)
 
     def pause(
         self, attempt: int, failure: failures.RegistryError, asked: float | None = None
@@ -191,13 +204,14 @@ class HttpClient:
         headers: dict[str, str],
         insecure: bool,
         names: tuple[str, ...],
-        fields: Mapping[str, str] | None,
+        body: Body | None,
     ) -> Response:
         first = target
         for _ in range(_MAX_REDIRECTS + 1):
-            response = self._send(method, target, headers, insecure, names, fields)
+            response = self._send(method, target, headers, insecure, names, body)
             location = response.header("Location")
-            if response.status not in _REDIRECTS or not location or fields:
+            followed = _REDIRECTS if body is None else _REDIRECTS_WITH_BODY
+            if response.status not in followed or not location:
                 return response
             response.read(_DRAIN_BYTES)
             following = join_url(target, location)
@@ -220,7 +234,7 @@ class HttpClient:
         headers: dict[str, str],
         insecure: bool,
         names: tuple[str, ...],
-        fields: Mapping[str, str] | None,
+        body: Body | None,
     ) -> Response:
         import urllib3  # heavy
         from urllib3.exceptions import HTTPError
@@ -229,20 +243,16 @@ class HttpClient:
             raise failures.Cancelled
         proxy = proxy_for(target.scheme, target.host, target.port)
         pool = self._connections.pool(target, proxy, insecure=insecure, names=names)
-        body = None
         sent = {"User-Agent": f"pod/{VERSION}", "Accept-Encoding": "identity", **headers}
-        if fields is not None:
-            from urllib.parse import urlencode
-
-            body = urlencode(fields)
-            sent["Content-Type"] = "application/x-www-form-urlencoded"
+        if body is not None:
+            sent |= {"Content-Length": str(body.size), "Content-Type": body.media_type}
         through_proxy = proxy and target.scheme == "http"
         log.debug(f"{method} {target}{f' through {proxy}' if proxy else ''}")
         try:
             raw = pool.urlopen(
                 method,
                 str(target) if through_proxy else target.path,
-                body=body,
+                body=body.chunks() if body is not None and body.size else None,
                 headers=sent,
                 retries=False,
                 redirect=False,
@@ -260,8 +270,21 @@ class HttpClient:
         return response
 
 
-def _retry_after(text: str) -> float | None:
+def _form(fields: Mapping[str, str]) -> Body:
+    from urllib.parse import urlencode
+
+    data = urlencode(fields).encode()
+    return Body(len(data), lambda: (data,), "application/x-www-form-urlencoded")
+
+
+def is_too_long(asked_seconds: float | None) -> bool:
+    """Whether a server asks to wait for longer than anybody would."""
+    return asked_seconds is not None and asked_seconds > _LONGEST_WAIT_SECONDS
+
+
+def retry_after(response: Response) -> float | None:
     """Seconds to wait; the header has a number or a date, RFC 9110, 10.2.3."""
+    text = response.header("Retry-After")
     if not text:
         return None
     if text.strip().isdecimal():
@@ -285,7 +308,7 @@ def _failed(response: Response, host: str, asked: float | None) -> failures.Regi
 def failure_of(response: Response, registry: str) -> failures.RegistryError:
     """The error that an answer with an unusable status stands for."""
     if response.status == 429:
-        return _failed(response, registry, _retry_after(response.header("Retry-After")))
+        return _failed(response, registry, retry_after(response))
     if response.status >= 500:
         return _failed(response, registry, None)
     words = failures.said(response.words())

@@ -10,6 +10,7 @@ import threading
 from pod.base import log
 from pod.base.records import Record
 from pod.image import failures
+from pod.image.connections import parse_url
 from pod.image.http import failure_of, is_local
 from pod.image.manifest import ACCEPTED
 from pod.image.token import Authorizer
@@ -17,10 +18,10 @@ from pod.spec.digest import algorithm_of, is_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from pod.image.auth import Credentials
-    from pod.image.http import HttpClient, Response
+    from pod.image.http import Body, HttpClient, Response
     from pod.image.names import Endpoint
 
 MAX_MANIFEST_BYTES = 4 << 20
@@ -170,14 +171,51 @@ class Registry:
 
     def _get(self, path: str, headers: dict[str, str], method: str = "GET") -> Response:
         """A request below the repository, with whatever permission it takes."""
-        endpoint = self.endpoint
-        scope = f"repository:{endpoint.repository}:pull"
-        url = f"{self._base()}/v2/{endpoint.repository}/{path}"
+        response = self.send(method, self.url(path), headers, self.scope("pull"))
+        if response.status in (401, 403):
+            response.close()
+            raise failures.Unauthorized(self.endpoint.name, self.endpoint.registry, self.user)
+        return response
+
+    @property
+    def user(self) -> str:
+        """Who the registry knows us as; empty for nobody."""
+        return self._authorizer.user
+
+    def url(self, path: str) -> str:
+        """The address of what is at `path` below the repository."""
+        return f"{self._base()}/v2/{self.endpoint.repository}/{path}"
+
+    def scope(self, actions: str) -> str:
+        """What a token has to allow for these actions, such as "pull,push"."""
+        return f"repository:{self.endpoint.repository}:{actions}"
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        scope: str,
+        *,
+        body: Body | None = None,
+        repeatable: bool = True,
+    ) -> Response:
+        """A request with whatever permission it takes; the answer may be 401 or 403 all the same.
+
+        `scope` is one or several, with a space between them. Another host than the registry's gets no credentials.
+        Unless it is `repeatable`, a request is sent again only after a refusal. Raises RegistryError.
+        """
+        endpoint, http = self.endpoint, self.http
+        request = http.request if repeatable else http.request_once
+        names = self._names()
+        target, own = parse_url(url), parse_url(self._base())
+        if (target.scheme, target.authority) != (own.scheme, own.authority):
+            return request(method, url, headers, insecure=endpoint.insecure, body=body)
         authorization = self._authorizer.header(scope)
         for _ in range(2):
             sent = {**headers, "Authorization": authorization} if authorization else headers
-            response = self.http.request(
-                method, url, sent, insecure=endpoint.insecure, names=self._names()
+            response = request(
+                method, url, sent, insecure=endpoint.insecure, names=names, body=body
             )
             if response.status != 401:
                 break
@@ -186,9 +224,6 @@ class Registry:
             authorization = self._authorizer.renew(scope, authorization, challenges)
             if authorization is None:
                 break
-        if response.status in (401, 403):
-            response.close()
-            raise failures.Unauthorized(endpoint.name, endpoint.registry, self._authorizer.user)
         return response
 
     def _names(self) -> tuple[str, ...]:

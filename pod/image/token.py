@@ -1,4 +1,4 @@
-"""Permission to read from a registry: challenges, basic authentication and bearer tokens.
+"""Permission to use a registry: challenges, basic authentication and bearer tokens.
 
 A registry answers 401 and says in WWW-Authenticate what it wants; we get that, and the request is sent again. Nothing
 is sent unasked. Source: RFC 9110, 11.6.1; the distribution project's token authentication specification.
@@ -106,7 +106,8 @@ class Authorizer:
             raise failures.UnexpectedAnswer(
                 endpoint.registry, "it asks to send the password over plain HTTP"
             )
-        scopes = (parameters.get("scope") or scope).split()
+        # What the registry asks for, and what we shall need: a challenge to a HEAD does not speak of push.
+        scopes = list(dict.fromkeys(f"{parameters.get('scope', '')} {scope}".split()))
         asked = [("service", parameters["service"])] if parameters.get("service") else []
         headers = {"Accept": "application/json"}
         if credentials is not None and credentials.identity_token:

@@ -91,13 +91,18 @@ def read_policy(arguments: Arguments, name: str) -> str:
 
 def fetch_options(arguments: Arguments, policy: str) -> PullOptions:
     """How to fetch an image, by PLATFORM_OPTIONS, REGISTRY_OPTIONS and --quiet."""
+    return registry_options(arguments).replace(
+        policy=policy, platform=read_platform(arguments), choose=_chooser()
+    )
+
+
+def registry_options(arguments: Arguments) -> PullOptions:
+    """How to use a registry, by REGISTRY_OPTIONS and --quiet."""
     from pod.engine.images import PullOptions
 
     quiet = arguments.flag("quiet")
     retry_delay = arguments.text("retry_delay")
     return PullOptions(
-        policy=policy,
-        platform=read_platform(arguments),
         authfile=arguments.text("authfile") or "",
         credentials=read_credentials(arguments),
         certificates=arguments.text("cert_dir") or "",
@@ -106,7 +111,6 @@ def fetch_options(arguments: Arguments, policy: str) -> PullOptions:
         retry_delay_ns=None if retry_delay is None else _duration(retry_delay),
         quiet=quiet,
         progress=lambda: _progress(quiet=quiet),
-        choose=_chooser(),
     )
 
 

@@ -1,0 +1,190 @@
+"""Pushing: from the store to a repository of a registry.
+
+    with connect(reference, access, progress) as destination:
+        destination.put_blobs(contents)                         # in parallel; what is there already is skipped
+        digest = destination.put_manifest(data, media_type)     # under the reference's tag
+
+That is all there is to images, lists and artifacts alike: blobs first, then the manifest that names them.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from pod.base import log
+from pod.image import failures, names
+from pod.image.http import Body, HttpClient
+from pod.image.refusals import BlobsMissing, refusal
+from pod.image.registry import Registry
+from pod.image.upload import Content, Uploader
+from storage.blobs import DigestMismatch, digest_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pod.image.names import Endpoint
+    from pod.image.progress import Progress
+    from pod.image.pull import Access
+    from pod.spec.reference import Reference
+    from storage.blobs import BlobStore
+
+_PARALLEL = 3
+_JOIN_SECONDS = 5
+
+
+def connect(reference: Reference, access: Access, progress: Progress) -> Destination:
+    """The repository of a full `reference`, for writing; a context manager. Nothing is sent yet.
+
+    Mirrors are for reading, so the place is the registry itself, wherever registries.conf has it. Raises
+    RegistryBlocked.
+    """
+    endpoint = names.endpoints(reference, access.registries, tls_verify=access.tls_verify)[-1]
+    return Destination(reference, endpoint, access, progress)
+
+
+class Destination:
+    """A repository in a registry. `endpoint` is where it is, `reference` what the person called it."""
+
+    def __init__(
+        self, reference: Reference, endpoint: Endpoint, access: Access, progress: Progress
+    ) -> None:
+        self.reference = reference
+        self.endpoint = endpoint
+        self._http = HttpClient(access.settings, progress.message)
+        self._progress = progress
+        self._registry = Registry(self._http, endpoint, access.credentials_for(endpoint))
+        self._uploader = Uploader(self._registry, progress)
+
+    def __enter__(self) -> Destination:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
+
+    def put_blobs(self, contents: Iterable[Content]) -> None:
+        """Bring blobs into the repository, several at a time, the largest first; those that it has are not sent.
+
+        Raises RegistryError: PushDenied, ReadOnly, NoSuchRepository, ConnectionLost, ...; DigestMismatch for a blob of
+        the store that is damaged. What was uploaded until then stays there, for the next attempt.
+        """
+        wanted = {content.digest: content for content in contents}
+        queue = sorted(wanted.values(), key=lambda content: content.size)
+        if not queue:
+            return
+        self._progress.begin()
+        try:
+            self._put(
+                queue.pop()
+            )  # alone, so that one answer tells how to log in, or that it is of no use
+            _Work(self, queue).run()
+        finally:
+            self._progress.finish()
+
+    def has_manifest(self, version: str) -> str | None:
+        """The digest of the manifest with this tag or digest; None when there is none, or the registry does not say."""
+        try:
+            return self._registry.manifest_digest(version)
+        except (failures.ManifestUnknown, failures.Unauthorized):
+            return None
+
+    def put_manifest(self, data: bytes, media_type: str, version: str | None = None) -> str:
+        """Put a manifest or an index into the repository, whose blobs are there; its digest.
+
+        `version` is a tag or its digest, by default what the reference has. Raises RegistryError, DigestMismatch when
+        it shall have another digest.
+        """
+        version = version or self.reference.version
+        digest = digest_of(data)
+        if ":" in version and version != digest:
+            raise DigestMismatch(version, digest)
+        url = self._registry.url(f"manifests/{version}")
+        body = Body(len(data), lambda: (data,), media_type)
+        response = self._registry.send("PUT", url, {}, self._registry.scope("pull,push"), body=body)
+        if response.status not in (200, 201, 202):
+            what = f"manifest '{version}' of '{self.endpoint.name}'"
+            raise refusal(response, self.endpoint, self._registry.user, what)
+        response.close()
+        log.debug(f"{self.endpoint.name}:{version} is {digest}")
+        return digest
+
+    def _put(self, content: Content) -> None:
+        if self._uploader.has(content.digest):
+            self._progress.already_exists(content.digest)
+            return
+        self._progress.layer_known(content.digest, content.size)
+        if not self._uploader.upload(content):
+            self._progress.advance(content.digest, content.size)
+        self._progress.done(content.digest)
+
+
+class _Work:
+    """The threads that send blobs, and the first thing that went wrong in them."""
+
+    def __init__(self, destination: Destination, queue: list[Content]) -> None:
+        self._destination = destination
+        self._queue = queue
+        self._lock = threading.Lock()
+        self._failure: BaseException | None = None
+
+    def run(self) -> None:
+        """Send all; returns when all threads have ended. Raises what went wrong first."""
+        count = min(_PARALLEL, len(self._queue))
+        threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException:  # Ctrl-C
+            with self._lock:
+                self._queue.clear()
+            self._destination._http.cancel()
+            for thread in threads:
+                thread.join(_JOIN_SECONDS)
+            raise
+        if self._failure is not None:
+            raise self._failure
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if self._failure is not None or not self._queue:
+                    return
+                content = self._queue.pop()
+            try:
+                self._destination._put(content)
+            except BaseException as error:  # noqa: BLE001  the thread ends here, and the error goes to its owner
+                with self._lock:
+                    first = self._failure is None
+                    if first:
+                        self._failure = error
+                if first:
+                    self._destination._http.cancel()
+                return
+
+
+def content_of(blobs: BlobStore, digest: str) -> Content:
+    """A blob of the store, as it is. Raises BlobNotFound."""
+    return Content(digest, blobs.size(digest), lambda: blobs.open(digest))
+
+
+def push_as_it_is(
+    destination: Destination,
+    contents: Iterable[Content],
+    data: bytes,
+    media_type: str,
+) -> str:
+    """Blobs and a manifest that names them; its digest.
+
+    When the repository has this very manifest already, its blobs are not looked for; should they be gone all the
+    same, which the registry says, they are sent.
+    """
+    contents = list(contents)
+    if destination.has_manifest(digest_of(data)):
+        try:
+            return destination.put_manifest(data, media_type)
+        except BlobsMissing as error:
+            log.debug(error.message)
+    destination.put_blobs(contents)
+    return destination.put_manifest(data, media_type)
