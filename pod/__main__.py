@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 def main() -> NoReturn:
     """Do what the command line says and end the process."""
     gc.disable()  # nothing is thrown away while modules load; commands that run long enable it again
+    from pod.base import modules
+
+    modules.install()
     from pod.cli.main import main as run
 
     status = run(sys.argv[1:], _prefork)
