@@ -150,6 +150,10 @@ def _wanted(store: Store) -> tuple[set[str], set[str]]:
         layers.update(hex_of(diff_id)[:NAME_LENGTH] for diff_id in image.diff_ids)
     for digest, _ in store.images.incomplete():
         blobs.add(digest)  # damaged, but named: `system check` has a word to say first
+    for record in store.lists.list():
+        blobs.update(store.lists.blobs_of(record))
+    for member in store.lists.members_here():
+        layers.update(hex_of(diff_id)[:NAME_LENGTH] for diff_id in member.diff_ids)
     layers.update(store.rootfs.used_layers())
     return blobs, layers
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from storage.blobs import BlobStore
     from storage.layers import LayerStore
+    from storage.lists import ListRecord
     from storage.locks import FileLock
 
     Descriptor = dict[str, Any]
@@ -44,6 +45,8 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}\n'
 _INDEX = "application/vnd.oci.image.index.v1+json"
+LIST_TYPES = (_INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
+"""Entries of these types are lists of images: see lists.py."""
 _SHORTEST_ID = 3
 _HEX = frozenset("0123456789abcdef")
 
@@ -133,16 +136,26 @@ class ImageStore:
         self, directory: str, blobs: BlobStore, layers: LayerStore, lock: Callable[[], FileLock]
     ) -> None:
         self.directory = directory
-        self._blobs = blobs
+        self.blobs = blobs
         self._layers = layers
         self._facts = KnownFacts(f"{directory}/facts.json", blobs, layers)
-        self._lock = lock
+        self.lock = lock
 
     # Reading
 
     def list(self) -> Sequence[ImageRecord]:
         """All images, one for each manifest, in the order in which they came. Damaged ones are left out."""
         return [image for image in self._images(self._grouped()) if image is not None]
+
+    def list_all(self) -> Sequence[ImageRecord | ListRecord]:
+        """All images, and then all lists of images."""
+        entries = self.entries()
+        found = [image for image in self._images(self._grouped(entries)) if image is not None]
+        if not any(map(is_list, entries)):
+            return found
+        from storage.lists import records_of
+
+        return [*found, *records_of(entries, self.blobs)]
 
     def lookup(self, name_or_id: str) -> ImageRecord:
         """The image with this full name, this digest, or an id that begins so.
@@ -155,29 +168,56 @@ class ImageStore:
             if name_or_id in group.names:
                 return self._image(group)
         repository, at, digest = (
-            _repository(name_or_id),
+            repository_of(name_or_id),
             "@" in name_or_id,
             name_or_id.partition("@")[2],
         )
         if at:
             for group in grouped.values():
                 same = digest == group.digest or digest in group.index_digests
-                if same and any(_repository(name) == repository for name in group.names):
+                if same and any(repository_of(name) == repository for name in group.names):
                     return self._image(group)
             raise ImageNotFound(name_or_id)
         return self._lookup_id(name_or_id, grouped)
 
-    def find_named(self, names: Iterable[str]) -> ImageRecord | None:
-        """The image with the first of these full names that any image has; None when none has one.
+    def find_named(self, names: Iterable[str]) -> ImageRecord | ListRecord | None:
+        """The image, or the list, with the first of these full names that any has; None when none has one.
 
         For names that are tried in turn: reads the index once. Raises BlobNotFound for a damaged image.
         """
-        by_name = {name: group for group in self._grouped().values() for name in group.names}
+        entries = self.entries()
+        by_name = {_name(entry): entry for entry in entries}
         for name in names:
-            group = by_name.get(name)
-            if group is not None:
-                return self._image(group)
+            entry = by_name.get(name)
+            if entry is None:
+                continue
+            if is_list(entry):
+                from storage.lists import record_of
+
+                return record_of(entry, entries, self.blobs)
+            return self._image(self._grouped(entries)[entry["digest"]])
         return None
+
+    def names(self) -> Sequence[tuple[str, str]]:
+        """All names, of lists too, each with the digest that it stands for. Reads nothing but the index."""
+        found = []
+        for entry in self.entries():
+            name = _name(entry)
+            if name is not None:
+                found.append((name, str(entry["digest"])))
+        return found
+
+    def member(
+        self, descriptor: Descriptor, names: tuple[str, ...] = (), index_digest: str = ""
+    ) -> ImageRecord:
+        """The image that an entry of a list describes, with the names of the list. Its layers may have to be unpacked.
+
+        Raises BlobNotFound when its manifest or configuration is not here, DamagedImage when it is no image.
+        """
+        group = _Group(descriptor)
+        group.names += names
+        group.index_digests += [index_digest] if index_digest else []
+        return self._image(group)
 
     def incomplete(self) -> Sequence[tuple[str, tuple[str, ...]]]:
         """Digests and names of manifests that are named but cannot be read, for `system check`."""
@@ -217,30 +257,30 @@ class ImageStore:
         The manifest's blobs and layers must be here; otherwise ImageIncomplete, and nothing is changed. An image that
         loses its last name stays, nameless; a manifest of an image that has others does not. Takes the store's lock.
         """
-        with self._lock():
+        with self.lock():
             self._add(descriptor, name, index_digest)
 
     def add_nameless(self, descriptor: Descriptor) -> None:
         """Keep a manifest that has no name, unless it has one. Takes the store's lock. Raises ImageIncomplete."""
-        with self._lock():
+        with self.lock():
             self._add(descriptor, None, None)
 
     def remove_name(self, name: str) -> None:
         """Take a name away; the image stays, if need be without any. Takes the store's lock. Raises ImageNotFound."""
-        with self._lock():
-            entries = self._entries()
-            if not self._release_name(entries, name):
+        with self.lock():
+            entries = self.entries()
+            if not release_name(entries, name):
                 raise ImageNotFound(name)
-            self._write(entries)
+            self.write(entries)
 
     def remove_manifest(self, digest: str) -> None:
         """Forget a manifest with all its names; what only it needed is garbage then. Takes the store's lock."""
-        with self._lock():
-            entries = self._entries()
-            kept = [entry for entry in entries if entry["digest"] != digest]
+        with self.lock():
+            entries = self.entries()
+            kept = [entry for entry in entries if entry["digest"] != digest or is_list(entry)]
             if len(kept) == len(entries):
                 raise ImageNotFound(digest)
-            self._write(kept)
+            self.write(kept)
 
     def add_image(
         self,
@@ -269,9 +309,9 @@ class ImageStore:
             manifest["annotations"] = annotations
         data = plainjson.dumps(manifest).encode()
         descriptor = {"mediaType": types[0], "digest": digest_of(data), "size": len(data)}
-        with self._lock():  # so that nobody collects the two blobs before something names them
-            self._blobs.add(config)
-            self._blobs.add(data)
+        with self.lock():  # so that nobody collects the two blobs before something names them
+            self.blobs.add(config)
+            self.blobs.add(data)
             self._add(descriptor, name, None)
         try:
             return self.lookup(digest_of(data))
@@ -284,13 +324,13 @@ class ImageStore:
         """Under the lock: an entry for the manifest, and for the name if there is one."""
         image_id = self._require_complete(descriptor)
         self.note_use(image_id, time.time_ns())
-        entries = self._entries()
+        entries = self.entries()
         digest, entry = descriptor["digest"], _bare(descriptor)
         if name is None:
             if any(other["digest"] == digest for other in entries):
                 return
         else:
-            self._release_name(entries, name)
+            release_name(entries, name)
             entry["annotations"] = {REF_NAME: name}
             if index_digest is not None:
                 entry["annotations"][INDEX_DIGEST] = index_digest
@@ -298,7 +338,7 @@ class ImageStore:
             entries = [
                 other for other in entries if other["digest"] != digest or _name(other) is not None
             ]
-        self._write([*entries, entry])
+        self.write([*entries, entry])
 
     def _lookup_id(self, wanted: str, grouped: dict[str, _Group]) -> ImageRecord:
         if is_digest(wanted) and wanted in grouped:
@@ -315,11 +355,22 @@ class ImageStore:
         if len(ids) > 1:
             raise AmbiguousId(wanted, ids)
         if not found:
-            raise ImageNotFound(wanted)
+            return self._lookup_member(wanted, digits)
         # Of several manifests with one configuration, one that has a name.
         return next((image for image in found if image.names), found[0])
 
-    def _entries(self) -> Descriptors:
+    def _lookup_member(self, wanted: str, digits: str) -> ImageRecord:
+        """An image that nothing but a list names, as containers refer to it."""
+        entries = self.entries()
+        if any(map(is_list, entries)):
+            from storage.lists import members_here
+
+            for member in members_here(self, entries):
+                if member.digest == wanted or hex_of(member.id).startswith(digits):
+                    return member
+        raise ImageNotFound(wanted)
+
+    def entries(self) -> Descriptors:
         """The descriptors of the index. What other tools have put there and is not an image by digest is left out."""
         try:
             index = files.read_json(f"{self.directory}/index.json")
@@ -339,10 +390,10 @@ class ImageStore:
         An image whose layers are compressed in another way, or that was loaded after it was pulled, has another
         manifest; nobody wants to see the old one as an image of its own.
         """
-        if all(_name(entry) is not None for entry in entries):
+        if all(_name(entry) is not None or is_list(entry) for entry in entries):
             return entries
         known = self._facts.load()
-        ids = [self._id_of(entry["digest"], known) for entry in entries]
+        ids = [None if is_list(it) else self._id_of(it["digest"], known) for it in entries]
         kept_ids = {
             image_id
             for entry, image_id in zip(entries, ids, strict=True)
@@ -365,7 +416,8 @@ class ImageStore:
             return None
         return str(facts["id"])
 
-    def _write(self, entries: Descriptors) -> None:
+    def write(self, entries: Descriptors) -> None:
+        """Replace the index, under the store's lock."""
         entries = self._without_superseded(entries)
         make_private(f"{self.directory}/blobs")
         layout = f"{self.directory}/oci-layout"
@@ -383,34 +435,26 @@ class ImageStore:
             files.write_json(path, index, mode=0o644)
         faults.step("image: index")
 
-    def _release_name(self, entries: Descriptors, name: str) -> bool:
-        """Remove the entry of a name; a manifest that has no other entry gets a nameless one in its place."""
-        for position, entry in enumerate(entries):
-            if _name(entry) == name:
-                del entries[position]
-                if all(other["digest"] != entry["digest"] for other in entries):
-                    entries.insert(position, _bare(entry))
-                return True
-        return False
-
     def _require_complete(self, descriptor: Descriptor) -> str:
         """That nobody has removed a part since it was found or fetched; the id of the image."""
         digest = descriptor["digest"]
-        if not self._blobs.has(digest):
+        if not self.blobs.has(digest):
             raise ImageIncomplete(digest, [f"blob {digest}"])
         try:
             facts = self._facts.read(digest)
         except BlobNotFound as error:
             raise ImageIncomplete(digest, [f"blob {error.digest}"]) from error
-        missing = [f"blob {layer[0]}" for layer in facts["layers"] if not self._blobs.has(layer[0])]
+        missing = [f"blob {layer[0]}" for layer in facts["layers"] if not self.blobs.has(layer[0])]
         missing += [f"layer {diff}" for diff in facts["diff_ids"] if not self._layers.has(diff)]
         if missing:
             raise ImageIncomplete(digest, missing)
         return str(facts["id"])
 
-    def _grouped(self) -> dict[str, _Group]:
+    def _grouped(self, entries: Descriptors | None = None) -> dict[str, _Group]:
         groups: dict[str, _Group] = {}
-        for entry in self._entries():
+        for entry in self.entries() if entries is None else entries:
+            if is_list(entry):
+                continue
             digest = entry["digest"]
             group = groups.get(digest)
             if group is None:
@@ -430,7 +474,7 @@ class ImageStore:
             facts = self._facts.read(group.digest)
             if facts["complete"]:
                 self._facts.keep({**known, group.digest: facts})
-        return _image_record(group, facts, self._blobs)
+        return _image_record(group, facts, self.blobs)
 
     def _images(self, grouped: dict[str, _Group]) -> Images:
         """In order; None for those that cannot be read. Facts that were not known are kept for the next time."""
@@ -447,7 +491,7 @@ class ImageStore:
                     continue
                 if facts["complete"]:
                     known[digest], learnt = facts, True
-            images.append(_image_record(group, facts, self._blobs))
+            images.append(_image_record(group, facts, self.blobs))
         if learnt or len(known) > len(grouped) + 50:
             self._facts.keep({digest: known[digest] for digest in grouped if digest in known})
         return images
@@ -470,7 +514,7 @@ def _image_record(group: _Group, facts: dict[str, Any], blobs: BlobStore) -> Ima
         id=facts["id"],
         digest=group.digest,
         media_type=text(group.entry.get("mediaType")) or MANIFEST,
-        manifest_size=int(group.entry.get("size") or 0),
+        manifest_size=size_of(group.entry),
         names=tuple(group.names),
         index_digests=tuple(dict.fromkeys(group.index_digests)),
         created=facts["created"],
@@ -485,6 +529,33 @@ def _image_record(group: _Group, facts: dict[str, Any], blobs: BlobStore) -> Ima
     )
 
 
+def is_list(entry: Descriptor) -> bool:
+    """Whether an entry of the index is a list of images."""
+    return entry.get("mediaType") in LIST_TYPES
+
+
+def size_of(entry: Descriptor) -> int:
+    """The size that an entry gives; 0 for nonsense of another tool."""
+    size = entry.get("size")
+    return size if isinstance(size, int) and size > 0 else 0
+
+
+def release_name(entries: Descriptors, name: str) -> bool:
+    """Remove the entry of a name; an image or list that has no other entry gets a nameless one in its place."""
+    for position, entry in enumerate(entries):
+        if _name(entry) != name:
+            continue
+        del entries[position]
+        if is_list(entry):
+            from storage.lists import nameless
+
+            entries[position:position] = nameless(entry, entries)
+        elif all(is_list(other) or other["digest"] != entry["digest"] for other in entries):
+            entries.insert(position, _bare(entry))
+        return True
+    return False
+
+
 def _bare(descriptor: Descriptor) -> Descriptor:
     """A descriptor without what belongs to one name of it."""
     return {key: value for key, value in descriptor.items() if key != "annotations"}
@@ -496,7 +567,7 @@ def _name(entry: Descriptor) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _repository(name: str) -> str:
+def repository_of(name: str) -> str:
     """A full name without tag and digest."""
     name = name.partition("@")[0]
     head, slash, last = name.rpartition("/")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from storage.collect import Garbage, Hold
     from storage.commit import NewLayer
     from storage.images import ImageRecord
+    from storage.lists import ListStore
     from storage.rootfs import RootFileSystems
     from storage.volumes import VolumeStore
 
@@ -48,6 +49,13 @@ class Store:
     def lock(self) -> FileLock:
         """The image store's lock. Writers of images hold it while they change the index or remove anything."""
         return FileLock(f"{self.root}/locks/images.lock")
+
+    @property
+    def lists(self) -> ListStore:
+        """The lists of images, which are in the index beside them."""
+        from storage.lists import ListStore
+
+        return ListStore(self.images, self.blobs)
 
     @property
     def rootfs(self) -> RootFileSystems:

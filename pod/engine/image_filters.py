@@ -8,13 +8,16 @@ from __future__ import annotations
 from pod.base.errors import UsageError
 from pod.base.times import from_rfc3339, parse_moment
 from pod.base.units import parse_boolean
+from storage.images import ImageRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pod.engine.context import Engine
-    from storage.images import ImageRecord
+    from storage.lists import ListRecord
+
+    AnyImage = ImageRecord | ListRecord
 
     Test = Callable[["Candidate"], bool]
 
@@ -24,7 +27,7 @@ _ALL_MUST_HOLD = frozenset(("label", "label!"))
 class Candidate:
     """An image, and what filters ask about it that costs something."""
 
-    def __init__(self, engine: Engine, image: ImageRecord, used: Callable[[], Mapping[str, int]]):
+    def __init__(self, engine: Engine, image: AnyImage, used: Callable[[], Mapping[str, int]]):
         self.image = image
         self._engine = engine
         self._used = used
@@ -32,6 +35,11 @@ class Candidate:
     @property
     def created_ns(self) -> int:
         return from_rfc3339(self.image.created)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list of images."""
+        return not isinstance(self.image, ImageRecord)
 
     @property
     def containers(self) -> int:
@@ -81,7 +89,7 @@ class Filters:
                 return False
         return True
 
-    def shown_names(self, image: ImageRecord) -> tuple[str, ...]:
+    def shown_names(self, image: AnyImage) -> tuple[str, ...]:
         """Of an image that was found by its name, the names that were meant."""
         if not self.patterns:
             return image.names
@@ -90,7 +98,7 @@ class Filters:
         return matching or image.names
 
 
-def labels_of(image: ImageRecord) -> Mapping[str, str]:
+def labels_of(image: AnyImage) -> Mapping[str, str]:
     """The labels of an image; reads its configuration."""
     labels = (image.config().get("config") or {}).get("Labels")
     return labels if isinstance(labels, dict) else {}
@@ -103,7 +111,7 @@ def _reference(engine: Engine, value: str) -> Test:
     matches = _pattern(value)
     found: list[str] = []
     try:
-        image = images.find_if_here(engine, value)
+        image = images.find_any(engine, value)
     except PodError:
         pass  # a pattern, which is no name
     else:
@@ -177,7 +185,7 @@ def _than(engine: Engine, value: str, is_wanted: Callable[[int, int], bool]) -> 
     """Compared in time of creation with another image."""
     from pod.engine import images
 
-    moment = from_rfc3339(images.find(engine, value).created)
+    moment = from_rfc3339(images.find_named(engine, value).created)
     return lambda it: is_wanted(it.created_ns, moment)
 
 
@@ -208,7 +216,7 @@ _KEYS: dict[str, Callable[[Engine, str], Test]] = {
     "intermediate": lambda _, value: _boolean("intermediate", value, lambda it: False),
     "label": lambda _, value: _label(value, wanted=True),
     "label!": lambda _, value: _label(value, wanted=False),
-    "manifest": lambda _, value: _boolean("manifest", value, lambda it: False),
+    "manifest": lambda _, value: _boolean("manifest", value, lambda it: it.is_list),
     "readonly": lambda _, value: _boolean("readonly", value, lambda it: False),
     "reference": _reference,
     "since": lambda engine, value: _than(engine, value, lambda one, other: one > other),

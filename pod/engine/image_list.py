@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 
     from pod.engine.context import Engine
     from storage.images import ImageRecord
+    from storage.lists import ListRecord
 
 
 class Listed:
-    """An image, and those of its names that are shown."""
+    """An image or a list of images, and those of its names that are shown."""
 
     __slots__ = ("created_ns", "image", "names")
 
-    def __init__(self, image: ImageRecord, names: tuple[str, ...]) -> None:
+    def __init__(self, image: ImageRecord | ListRecord, names: tuple[str, ...]) -> None:
         self.image = image
         self.names = names
         self.created_ns = from_rfc3339(image.created)
@@ -26,7 +27,7 @@ class Listed:
 
 def all_images(engine: Engine, filters: Filters | None = None) -> list[Listed]:
     """The images that the filters let through, the youngest first."""
-    found = engine.store.images.list()
+    found = engine.store.images.list_all()
     if filters is None:
         listed = [Listed(image, image.names) for image in found]
     else:
@@ -67,7 +68,7 @@ def user_counts(engine: Engine) -> Mapping[str, int]:
     return counts
 
 
-def repository_digests(image: ImageRecord) -> list[str]:
+def repository_digests(image: ImageRecord | ListRecord) -> list[str]:
     """ "REPOSITORY@DIGEST" for each repository and digest by which the image can be pulled."""
     repositories = dict.fromkeys(split_name(name)[0] for name in image.names)
     digests = dict.fromkeys((*image.index_digests, image.digest))

@@ -11,16 +11,20 @@ if TYPE_CHECKING:
     from pod.engine.context import Engine
     from pod.engine.free_space import FreeSpace
     from storage.images import ImageRecord
+    from storage.lists import ListRecord
 
 FILTER_KEYS = ("label", "label!", "until", "dangling", "id", "reference")
 
 
 def unused(
     engine: Engine, filters: Filters | None = None, *, everything: bool = False
-) -> list[ImageRecord]:
-    """The images that no container uses and that the filters let through; with names only with `everything`."""
+) -> list[ImageRecord | ListRecord]:
+    """The images, and lists of images, that no container uses and that the filters let through.
+
+    Those with names only with `everything`.
+    """
     counts = image_list.user_counts(engine)
-    images = engine.store.images.list()
+    images = engine.store.images.list_all()
     named = {image.id for image in images if image.names}
     return [
         image

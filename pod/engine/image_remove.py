@@ -6,7 +6,7 @@ from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.engine import images
 from pod.state import containers, events, summaries
-from storage.images import ImageNotFound
+from storage.images import ImageNotFound, ImageRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pod.engine.context import Engine
     from pod.state.summaries import Summary
-    from storage.images import ImageRecord
+    from storage.lists import ListRecord
 
 
 class Removed(Record):
@@ -57,6 +57,8 @@ def remove(engine: Engine, text: str, *, force: bool = False, all_names: bool = 
     """
     image = images.find_named(engine, text)
     engine.database.make_room()  # the index of images is written anew
+    if not isinstance(image, ImageRecord):
+        return _remove_list(engine, image, text, force=force, all_names=all_names)
     same = [other for other in engine.store.images.list() if other.id == image.id]
     names = [name for other in same for name in other.names]
     matching = images.matching_names(image, text)
@@ -85,6 +87,41 @@ def remove(engine: Engine, text: str, *, force: bool = False, all_names: bool = 
         _tell(engine, "untag", image.id, name)
     _tell(engine, "remove", image.id, (matching or names or [""])[0])
     return Removed(tuple(names), image.id)
+
+
+def _remove_list(
+    engine: Engine, record: ListRecord, text: str, *, force: bool, all_names: bool
+) -> Removed:
+    """The same for a list. Its images go with it, unless they have names of their own, or another list has them."""
+    matching = images.matching_names(record, text)
+    if len(record.names) > 1 and matching and not (all_names and not force):
+        engine.store.images.remove_name(matching[0])
+        _tell(engine, "untag", record.id, matching[0])
+        return Removed((matching[0],))
+    if len(record.names) > 1 and not (force or all_names):
+        raise SeveralNames(text, record.names)
+    users = _users_of_list(engine, record)
+    if users and not force:
+        raise ImageInUse(text, users)
+    _remove_containers(engine, users)
+    engine.store.lists.remove(record.id)
+    for name in record.names:
+        _tell(engine, "untag", record.id, name)
+    _tell(engine, "remove", record.id, (matching or record.names or [""])[0])
+    return Removed(record.names, record.id)
+
+
+def _users_of_list(engine: Engine, record: ListRecord) -> list[Summary]:
+    """The containers that were made from images that nothing else has."""
+    rows = summaries.all_of(engine.database)
+    if not rows:
+        return []
+    elsewhere = {image.id for image in engine.store.images.list()}
+    for other in engine.store.lists.list():
+        if other.id != record.id:
+            elsewhere.update(engine.store.lists.blobs_of(other))
+    only_here = engine.store.lists.blobs_of(record) - elsewhere
+    return [row for row in rows if any(uses(row, digest) for digest in only_here)]
 
 
 def _tell(engine: Engine, status: str, image_id: str, name: str) -> None:

@@ -10,7 +10,7 @@ import os
 from pod.base import log
 from pod.base.errors import PodError, UsageError
 from pod.base.records import Record
-from storage.images import ImageNotFound
+from storage.images import ImageNotFound, ImageRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pod.image.progress import Progress
     from pod.spec.reference import Reference
     from pod.spec.transport import Location
-    from storage.images import ImageRecord
+    from storage.lists import ListRecord
 
 POLICIES = ("always", "missing", "never", "newer")
 _ARCHITECTURES = {
@@ -89,8 +89,11 @@ def find(engine: Engine, text: str) -> ImageRecord:
     return found
 
 
-def find_named(engine: Engine, text: str) -> ImageRecord:
-    """As `find`, for commands about images that are here, to whom it is no help that one could be pulled."""
+def find_named(engine: Engine, text: str) -> ImageRecord | ListRecord:
+    """As `find`, for commands about names: of lists, too, and it is no help to them that an image could be pulled."""
+    found = find_any(engine, text)
+    if found is not None:
+        return found
     try:
         return find(engine, text)
     except ImageNotFound as error:
@@ -98,8 +101,21 @@ def find_named(engine: Engine, text: str) -> ImageRecord:
         raise
 
 
-def find_if_here(engine: Engine, text: str) -> ImageRecord | None:
-    """As `find`, but None when there is none. Raises AmbiguousId, InvalidReference."""
+def find_if_here(engine: Engine, text: str, platform: str = "") -> ImageRecord | None:
+    """As `find`, but None when there is none. Of a list, the image for the platform, which is usually this machine's.
+
+    Raises AmbiguousId, InvalidReference; NoSuchPlatform, NotHere when the list has no such image, or not here.
+    """
+    found = find_any(engine, text)
+    if found is None or isinstance(found, ImageRecord):
+        return found
+    from pod.engine.lists import member_for
+
+    return member_for(engine, found, platform)
+
+
+def find_any(engine: Engine, text: str) -> ImageRecord | ListRecord | None:
+    """The image or list of images that `text` means; None when there is none. Raises AmbiguousId, InvalidReference."""
     location = location_of(text)
     if location is not None:
         if location.path:
@@ -111,16 +127,17 @@ def find_if_here(engine: Engine, text: str) -> ImageRecord | None:
     if found is not None:
         return found
     for wanted in (*names, text) if "@" in text else (text,):
-        try:
-            return images.lookup(wanted)
-        except ImageNotFound:
-            continue
-    ending = set(_ending_with(engine, text).values())
-    return images.lookup(ending.pop()) if len(ending) == 1 else None
+        for lookup in (images.lookup, engine.store.lists.lookup):
+            try:
+                return lookup(wanted)
+            except ImageNotFound:
+                continue
+    ending = _ending_with(engine, text)
+    return images.find_named(ending) if len(set(ending.values())) == 1 else None
 
 
 def _ending_with(engine: Engine, text: str) -> dict[str, str]:
-    """The names of images that end with `text`, "registry.example.com/team/web" for "web", and their manifests.
+    """The names that end with `text`, "registry.example.com/team/web" for "web", and whose they are.
 
     None for what has a registry or a digest. As podman finds them, when nothing else fits.
     """
@@ -130,9 +147,8 @@ def _ending_with(engine: Engine, text: str) -> dict[str, str]:
         return {}
     wanted = _last_parts(text)
     return {
-        name: image.digest
-        for image in engine.store.images.list()
-        for name in image.names
+        name: digest
+        for name, digest in engine.store.images.names()
         if "@" not in name and _last_parts(name).endswith(wanted)
     }
 
@@ -182,7 +198,7 @@ def name_of(image: ImageRecord, text: str) -> str:
     return (matching_names(image, text) or image.names or (image.id,))[0]
 
 
-def matching_names(image: ImageRecord, text: str) -> list[str]:
+def matching_names(image: ImageRecord | ListRecord, text: str) -> list[str]:
     """Those of the image's names that can be meant by `text`, best first; none when that is an id."""
     if text in image.names:
         return [text]
@@ -209,7 +225,7 @@ def ensure(engine: Engine, text: str, options: PullOptions) -> ImageRecord:
         from pod.engine import pull
 
         return engine.store.images.lookup(pull.pull(engine, text, options).digest)
-    local = find_if_here(engine, text)
+    local = find_if_here(engine, text, options.platform)
     if local is not None and options.platform and not _suits(local, options.platform):
         if options.policy == "never":
             raise OtherPlatform(text, local.platform, options.platform)

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pod.base.records import Record
 from pod.engine import images
 from pod.engine.image_list import repository_digests
+from pod.engine.lists import NotHere
+from pod.engine.lists import find as find_list
+from pod.image.manifest import NoSuchPlatform
 from pod.spec.reference import InvalidReference
 from storage.images import ImageNotFound
 
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
     from pod.engine.context import Engine
     from storage.images import ImageRecord
+    from storage.lists import ListRecord
 
 NOT_FOUND = (ImageNotFound, InvalidReference)
 
@@ -42,8 +46,14 @@ class Step(Record):
 
 
 def document(engine: Engine, text: str, *, size: bool = False) -> dict[str, Any]:
-    """Everything about the image `text`. `size` is for containers alone. Raises ImageNotFound, AmbiguousId."""
-    image = images.find(engine, text)
+    """Everything about the image `text`. `size` is for containers alone. Raises ImageNotFound, AmbiguousId.
+
+    Of a list, the image for this machine; when it has none, or not here, what there is to say about the list.
+    """
+    try:
+        image = images.find(engine, text)
+    except (NoSuchPlatform, NotHere):
+        return _about_list(find_list(engine, text))
     same = [other for other in engine.store.images.list() if other.id == image.id] or [image]
     config = image.config()
     execution = config.get("config") or {}
@@ -79,6 +89,22 @@ def document(engine: Engine, text: str, *, size: bool = False) -> dict[str, Any]
     if execution.get("Healthcheck"):
         found["HealthCheck"] = execution["Healthcheck"]
     return found
+
+
+def _about_list(record: ListRecord) -> dict[str, Any]:
+    return {
+        "Id": record.id.partition(":")[2],
+        "Digest": record.digest,
+        "RepoTags": [name for name in record.names if "@" not in name],
+        "RepoDigests": repository_digests(record),
+        "Created": record.created,
+        "Size": record.size,
+        "VirtualSize": record.size,
+        "Annotations": record.document().get("annotations") or {},
+        "ManifestType": record.media_type,
+        "Manifests": record.members(),
+        "NamesHistory": list(reversed(record.names)),
+    }
 
 
 def history(engine: Engine, text: str) -> tuple[ImageRecord, Sequence[Step]]:

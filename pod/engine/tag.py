@@ -7,6 +7,7 @@ from pod.engine import images
 from pod.image import names
 from pod.spec import reference as references
 from pod.state import events
+from storage.images import ImageRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class NotItsName(PodError):
 
 
 def tag(engine: Engine, text: str, new_names: Sequence[str]) -> list[str]:
-    """Give the image `text` more names; the full ones. A name that another image has passes over to this one.
+    """Give the image or list `text` more names; the full ones. A name that another image has passes over to this one.
 
     Raises ImageNotFound, InvalidReference: all names are read before the first is given.
     """
@@ -38,15 +39,18 @@ def tag(engine: Engine, text: str, new_names: Sequence[str]) -> list[str]:
     given = []
     for reference in parsed:
         full = str(names.name_for_new_image(reference))
-        index_digest = image.index_digests[0] if image.index_digests else None
-        engine.store.images.set_name(full, image.descriptor(), index_digest=index_digest)
+        if isinstance(image, ImageRecord):
+            index_digest = image.index_digests[0] if image.index_digests else None
+            engine.store.images.set_name(full, image.descriptor(), index_digest=index_digest)
+        else:
+            engine.store.lists.set_name(full, image.id)
         given.append(full)
         engine.events.append(events.event("image", "tag", object_id=image.id, name=full))
     return given
 
 
 def untag(engine: Engine, text: str, old_names: Sequence[str]) -> list[str]:
-    """Take names away from the image `text`, or all names when none are given; the full ones.
+    """Take names away from the image or list `text`, or all names when none are given; the full ones.
 
     Raises ImageNotFound, NotItsName: all names are looked up before the first is taken away.
     """

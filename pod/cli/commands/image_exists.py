@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def image_exists(arguments: Arguments, engine: Engine) -> int:
     from pod.engine import images
 
-    return 0 if images.find_if_here(engine, arguments.words[0]) is not None else 1
+    return 0 if images.find_any(engine, arguments.words[0]) is not None else 1
 
 
 COMMAND = Command(
