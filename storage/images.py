@@ -232,7 +232,7 @@ class ImageStore:
     def last_use_ns(self, image_id: str) -> int:
         """When the image was last pulled, named, or needed by a container; 0 when it is not here."""
         try:
-            return os.stat(self._blobs.path(image_id)).st_mtime_ns
+            return os.stat(self.blobs.path(image_id)).st_mtime_ns
         except FileNotFoundError:
             return 0
 
@@ -245,7 +245,7 @@ class ImageStore:
         """
         try:
             if when_ns > self.last_use_ns(image_id):
-                os.utime(self._blobs.path(image_id), ns=(when_ns, when_ns))
+                os.utime(self.blobs.path(image_id), ns=(when_ns, when_ns))
         except OSError:
             pass  # it only decides what prune --until-free takes first
 

@@ -185,7 +185,7 @@ def _than(engine: Engine, value: str, is_wanted: Callable[[int, int], bool]) -> 
     """Compared in time of creation with another image."""
     from pod.engine import images
 
-    moment = from_rfc3339(images.find_named(engine, value).created)
+    moment = from_rfc3339(images.find_whole(engine, value).created)
     return lambda it: is_wanted(it.created_ns, moment)
 
 

@@ -55,7 +55,7 @@ def remove(engine: Engine, text: str, *, force: bool = False, all_names: bool = 
 
     Raises ImageNotFound, ImageInUse, SeveralNames.
     """
-    image = images.find_named(engine, text)
+    image = images.find_whole(engine, text)
     engine.database.make_room()  # the index of images is written anew
     if not isinstance(image, ImageRecord):
         return _remove_list(engine, image, text, force=force, all_names=all_names)

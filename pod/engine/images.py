@@ -89,16 +89,18 @@ def find(engine: Engine, text: str) -> ImageRecord:
     return found
 
 
-def find_named(engine: Engine, text: str) -> ImageRecord | ListRecord:
-    """As `find`, for commands about names: of lists, too, and it is no help to them that an image could be pulled."""
-    found = find_any(engine, text)
-    if found is not None:
-        return found
+def find_named(engine: Engine, text: str) -> ImageRecord:
+    """As `find`, for commands about images that are here, to whom it is no help that one could be pulled."""
     try:
         return find(engine, text)
     except ImageNotFound as error:
         error.hint = "pod images"
         raise
+
+
+def find_whole(engine: Engine, text: str) -> ImageRecord | ListRecord:
+    """As `find_named`, for commands that take a list of images as it is."""
+    return find_any(engine, text) or find_named(engine, text)
 
 
 def find_if_here(engine: Engine, text: str, platform: str = "") -> ImageRecord | None:

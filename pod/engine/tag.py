@@ -28,7 +28,7 @@ def tag(engine: Engine, text: str, new_names: Sequence[str]) -> list[str]:
 
     Raises ImageNotFound, InvalidReference: all names are read before the first is given.
     """
-    image = images.find_named(engine, text)
+    image = images.find_whole(engine, text)
     parsed = [references.parse(name) for name in new_names]
     for reference in parsed:
         if reference.digest:
@@ -54,7 +54,7 @@ def untag(engine: Engine, text: str, old_names: Sequence[str]) -> list[str]:
 
     Raises ImageNotFound, NotItsName: all names are looked up before the first is taken away.
     """
-    image = images.find_named(engine, text)
+    image = images.find_whole(engine, text)
     wanted: list[str] = []
     for name in old_names:
         matching = images.matching_names(image, name)
