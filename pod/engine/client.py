@@ -57,6 +57,11 @@ class Client:
         self.send(monitor.ORDER, order)
         self._wait_for_note(timeout_seconds)
 
+    def rename(self, name: str, timeout_seconds: float) -> None:
+        """Tell the container's new name, and wait until the monitor has noted it."""
+        self.send(monitor.RENAMED, name)
+        self._wait_for_note(timeout_seconds)
+
     def _wait_for_note(self, timeout_seconds: float) -> None:
         deadline = time.monotonic() + timeout_seconds
         while self._channel is not None and self.exit_status is None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pod.engine.create import check_name, settle_named
 from pod.state import containers, events
 
+_NOTE_SECONDS = 10.0
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.engine.context import Engine
@@ -25,4 +27,21 @@ def rename(engine: Engine, container: Container, name: str) -> None:
     if not is_there:
         raise containers.NoSuchContainer(container.name)
     renamed = container.replace(name=name)
+    if container.status == "active":
+        _tell_monitor(engine, renamed)
     engine.events.append(events.of_container(renamed, "rename", old_name=container.name))
+
+
+def _tell_monitor(engine: Engine, container: Container) -> None:
+    """Have the events that the monitor emits say the new name; the last one, when several commands give names."""
+    from pod.engine.client import Client
+
+    rows, told = [container], ""
+    while rows and rows[0].name != told:
+        told = rows[0].name
+        client = Client(engine, container)
+        try:
+            client.rename(told, _NOTE_SECONDS)
+        finally:
+            client.close()
+        rows = containers.by_ids(engine.database, [container.id])

@@ -84,11 +84,21 @@ class Checks:
 
     def change(self, settings: dict[str, Any]) -> None:
         """Check in another way from now on."""
-        os.close(self.memory_fd)
-        self.memory_fd = _keep(settings["check"])
+        self.keep(settings["check"])
         self._settings = without_check(settings)
         if not self.checker and not self.is_ending:
             self._schedule(records.read(self._directory))
+
+    def settings_of_check(self) -> dict[str, Any]:
+        """What the checking processes are told."""
+        data = os.pread(self.memory_fd, os.fstat(self.memory_fd).st_size, 0)
+        settings: dict[str, Any] = marshal.loads(data)
+        return settings
+
+    def keep(self, check: dict[str, Any]) -> None:
+        """Tell the checking processes this from now on."""
+        os.close(self.memory_fd)
+        self.memory_fd = _keep(check)
 
     def end(self) -> None:
         """The container ends, or is being stopped: no check begins, and one that runs is given up."""

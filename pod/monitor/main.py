@@ -194,41 +194,16 @@ class Watch:
                 os.close(fd)
             self.passed_streams = []
         self.serve_clients()
-        self.watch_container(shrinks=self.held is None)
+        self.watch_container()
         if self.held is None:
-            self.begin_health()
-        if self.order["timeout"] and self.held is None:
-            self.loop.set_timer("timeout", self.order["timeout"], self.on_timeout)
+            self.begin_timers()
 
-    def let_go(self, client: attach.Client, *, wants_output: bool) -> None:
-        """The second half of a start, for a command that asks for it; it is told how that went."""
-        from pod.monitor import starting
-
-        held, self.held = self.held, None
-        if held is None:
-            client.send(protocol.ERROR, *processes.describe_error(PodError("it has been started")))
-            return
-        self.order["held"] = False
-        client.wants_output = wants_output
-        try:
-            started = starting.let_go(
-                self.order, self.files, held, starting.Started(**self.started), 0
-            )
-        except BaseException as error:  # noqa: BLE001  told to the command; the process ends here
-            self.streams.close()
-            self.release()
-            client.send(protocol.ERROR, *processes.describe_error(error))
-            self.flush_clients()
-            processes.leave(exits.FAILED)
-        self.started = dict(started.__dict__)
+    def begin_timers(self) -> None:
+        """What is due some time after the container has begun to run its command."""
         self.loop.set_timer("shrink", _SHRINK_SECONDS, self.shrink)
         self.begin_health()
         if self.order["timeout"]:
             self.loop.set_timer("timeout", self.order["timeout"], self.on_timeout)
-        self.tell("start")
-        if wants_output:
-            self.tell("attach")
-        self.say_started(client)
 
     def say_started(self, client: attach.Client) -> None:
         client.send(
@@ -248,13 +223,11 @@ class Watch:
         self.streams.clients = self.clients
         self.streams.on_input_taken = self.read_on
 
-    def watch_container(self, *, shrinks: bool = True) -> None:
-        """Be called when process 1 of the container ends, and, if `shrinks`, when it has run for a while."""
+    def watch_container(self) -> None:
+        """Be called when process 1 of the container ends."""
         self.has_ended = False
         exit_fd = os.pidfd_open(self.started["pid"])
         self.loop.watch(exit_fd, lambda _: self.on_exit(exit_fd))
-        if shrinks:
-            self.loop.set_timer("shrink", _SHRINK_SECONDS, self.shrink)
 
     def after_exit(self) -> tuple[int, bool]:
         """Collect the exit status and what is left of the output; let go of network and cgroup."""
@@ -455,28 +428,15 @@ class Watch:
         elif name == protocol.CHECKED:
             if self.health is not None:
                 self.health.take(*values)
-        elif name == protocol.LET_GO:
-            self.let_go(client, wants_output=values[0])
-        elif name == protocol.ORDER:
-            self.change_order(*values)
-            client.send(protocol.NOTED)
+        elif name in (protocol.LET_GO, protocol.ORDER, protocol.RENAMED):
+            from pod.monitor import requests  # not at the top: memory in every monitor
+
+            requests.answer(self, client, name, *values)
         elif name == protocol.FINISHING:
             client.is_finishing = True
         elif name == protocol.FINISHED:
             self.is_finished = True
             self.loop.stop()
-
-    def change_order(self, order: dict[str, Any]) -> None:
-        """Start the container by another order the next time, in the same cgroup, which is the one we clean up."""
-        order["bundle"]["cgroup"] = self.order["bundle"]["cgroup"]
-        order["bundle"]["scope"] = {}
-        if order["health"]:
-            order["health"]["check"]["cgroup"] = order["bundle"]["cgroup"]
-        self.restart_policy = restart.RestartPolicy.from_json(order["restart"])
-        self.order["restart"] = order["restart"]
-        needed = order["restart"] or order["health"]
-        self.order["packed"] = marshal.dumps(order) if needed else b""
-        self.change_health(order["health"])
 
     def begin_health(self) -> None:
         """The container runs its command from now on."""
@@ -487,19 +447,6 @@ class Watch:
             self.health = health.new(self, self.order["health"])
         if self.health is not None:
             self.health.begin()
-
-    def change_health(self, settings: dict[str, Any] | None) -> None:
-        """Check the health in this way from now on; None for not at all."""
-        self.order["health"] = settings
-        if settings is not None:
-            settings["check"]["cgroup"] = self.order["bundle"]["cgroup"]
-        if self.health is not None and settings is not None:
-            self.health.change(settings)
-        elif self.health is not None:
-            self.health.end()
-            self.health = None
-        elif self.held is None:
-            self.begin_health()
 
     def on_drained(self) -> None:
         self.streams.resume()

@@ -127,7 +127,7 @@ def resume(memory: int) -> NoReturn:
         client = watch.add_client(sockets.from_fd(fd))
         client.wants_output, client.is_finishing, client.wants_health = wishes
     watch.streams.begin()
-    watch.watch_container(shrinks=False)
+    watch.watch_container()
     if state["health"] is not None:
         from pod.monitor import health  # few containers have one
 

@@ -11,6 +11,7 @@ from the beginning. Streams travel as packets of `linux/sockets.py`, everything 
                          LET_GO, attach             become the command; answered with STARTED or ERROR (`pod init` has
                                                     left the container before that); `attach` as in ATTACH
                          ORDER, order               what the next start is to do, after an update; answered with NOTED
+                         RENAMED, name              events have this name from now on; answered with NOTED
                          HEALTH                     tell me the status of the health now, and whenever it changes
                          CHECKED, verdict           I have made a health check, and recorded it (spec/health.py)
                          FINISHING                  I will record the end myself; wait for me
@@ -28,6 +29,7 @@ INPUT_ENDS = "input-ends"
 NO_RESTART = "no-restart"
 LET_GO = "let-go"
 ORDER = "order"
+RENAMED = "renamed"
 HEALTH = "health"
 CHECKED = "checked"
 FINISHING = "finishing"

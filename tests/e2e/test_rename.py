@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from tests.support.engine import Engine
+from tests.support.waiting import until
 
 
 def run(pod: Engine, name: str, *options: str) -> None:
@@ -29,6 +30,35 @@ def test_a_running_container_gets_another_name_and_keeps_the_rest(pod: Engine) -
     pod("stop", "-t", "0", "new")
     pod("start", "new")
     assert pod("exec", "new", "hostname").out == "host"
+
+
+@pytest.mark.not_podman(
+    "conmon keeps the name that it was started with, health checks need systemd"
+)
+def test_events_that_come_later_say_the_new_name(pod: Engine) -> None:
+    """Of the monitor: it restarts the container, and has its health checked."""
+    script = "test -e /go && exec sleep 1000; until test -e /go; do sleep 0.05; done; exit 3"
+    health = ("--health-cmd", "true", "--health-interval", "1h")
+    number = pod(
+        *("run", "-d", "--network", "none", "--name", "old", "--restart", "on-failure:1", *health),
+        *("busybox", "sh", "-c", script),
+    ).out
+
+    def told() -> list[str]:
+        command = ("events", "--stream=false", "--since", "0", "--filter", f"container={number}")
+        return pod(*command, "--format", "{{.Name}} {{.Status}}").lines
+
+    until(lambda: "old health_status" in told(), "the first check")
+    pod("rename", "old", "new")
+    pod("update", "--health-retries", "4", "new")  # another order of the next start
+    pod("exec", "new", "touch", "/go")
+    until(lambda: "new health_status" in told(), "a check after the restart")
+    pod("rm", "-f", "-t", "0", "new")
+    lines = told()
+    later = lines[lines.index("new rename") + 1 :]
+    assert not [line for line in later if not line.startswith("new ")], lines
+    of_monitor = [line for line in later if line.split()[1] in {"died", "restart", "init", "start"}]
+    assert of_monitor[:4] == ["new died", "new restart", "new init", "new start"]
 
 
 def test_by_id_and_by_its_second_name(pod: Engine) -> None:
