@@ -9,7 +9,7 @@ import errno
 import json
 import time
 
-from pod.base import log
+from pod.base import faults, log
 from pod.base.errors import InvalidValue, PodError
 from pod.base.records import Record
 from pod.engine import files, images, lookup, pause
@@ -134,7 +134,8 @@ def _paused_layer(engine: Engine, held: files.Held, options: Options) -> NewLaye
     run = held.run
     if not options.pause or run is None or run.condition == "paused":
         return _layer(engine, held, options)
-    pause.pause(engine, held.container)
+    pause.pause(engine, held.container, until_we_end=True)
+    faults.step("commit: paused")
     try:
         return _layer(engine, held, options)
     finally:

@@ -2,7 +2,9 @@
 
 The container's cgroup is frozen (cgroups(7), cgroup.freeze). Without a cgroup of its own every process gets SIGSTOP,
 which a process cannot refuse, and later SIGCONT: that continues also what had been stopped inside, by job control.
-A file in the run directory says which run is paused, so that commands need not ask the kernel for each container.
+A file in the run directory says which run is paused, so that commands need not ask the kernel for each container. Where
+a command pauses a container only for as long as it works on it, it says which process that is, too: what it leaves
+paused when it is killed goes on with the next command (`tidy.py`).
 """
 
 from __future__ import annotations
@@ -10,16 +12,18 @@ from __future__ import annotations
 import os
 import time
 
-from pod.base import faults, files, locks
+from pod.base import faults, files, locks, log
 from pod.base.errors import PodError
 from pod.engine import lookup
-from pod.linux import cgroups, signals
+from pod.linux import cgroups, processes, signals
 from pod.spec.bundle import is_own
 from pod.spec.monitor import PAUSED_FILE
-from pod.state import events
+from pod.state import containers, events, reconcile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pod.engine.context import Engine
     from pod.state.containers import Container
     from pod.state.reconcile import Run
@@ -37,14 +41,19 @@ class NotPaused(PodError):
         super().__init__(f"container '{container.name}' is not paused (it is {condition})")
 
 
-def pause(engine: Engine, container: Container) -> None:
-    """Stop all processes of a running container. Raises NotRunning, Paused. Takes the container's lock."""
+def pause(engine: Engine, container: Container, *, until_we_end: bool = False) -> None:
+    """Stop all processes of a running container. Raises NotRunning, Paused. Takes the container's lock.
+
+    With `until_we_end`, the caller will unpause it; if it does not live to do so, the next command does.
+    """
     with locks.FileLock(engine.paths.container_lock(container.id)):
         container, run = lookup.running(engine, container.id)
         _check(container, run)
         path = f"{engine.paths.run(container.id)}/{PAUSED_FILE}"
         # First the file: a container that is said to be paused and is not can be unpaused, the other could not.
-        note = {"pid": run.pid, "pid_started": run.state["pid_started"]}
+        note: dict[str, Any] = {"pid": run.pid, "pid_started": run.state["pid_started"]}
+        if until_we_end:
+            note["by"] = [os.getpid(), processes.start_time(os.getpid())]
         files.write_json(path, note, sync=False)
         faults.step("pause: said")
         try:
@@ -74,6 +83,35 @@ def thaw(engine: Engine, container: Container, run: Run) -> None:
         os.unlink(f"{engine.paths.run(container.id)}/{PAUSED_FILE}")
     except FileNotFoundError:
         return  # it has just ended
+
+
+def unpause_for_killed(engine: Engine, container_id: str) -> None:
+    """Let a container go on that was paused by a command that was killed before it had done so."""
+    if not _was_killed(engine, container_id):
+        return
+    lock = locks.FileLock(engine.paths.container_lock(container_id))
+    try:
+        lock.acquire(wait=False)
+    except locks.Busy:
+        return
+    try:
+        for container in containers.by_ids(engine.database, [container_id]):
+            run = reconcile.read_run(engine.paths.run(container_id))
+            if run.condition == "paused" and _was_killed(engine, container_id):
+                thaw(engine, container, run)
+                log.warning(
+                    f"container '{container.name}' goes on: the command that had paused it was killed"
+                )
+    finally:
+        lock.release()
+
+
+def _was_killed(engine: Engine, container_id: str) -> bool:
+    try:
+        note = files.read_json(f"{engine.paths.run(container_id)}/{PAUSED_FILE}")
+    except FileNotFoundError:
+        return False
+    return "by" in note and processes.start_time(note["by"][0]) != note["by"][1]
 
 
 def _check(container: Container, run: Run) -> None:

@@ -10,7 +10,7 @@ import os
 
 from pod.base import ids, locks, log
 from pod.base.errors import PodError
-from pod.spec.monitor import LOCK_FILE
+from pod.spec.monitor import LOCK_FILE, PAUSED_FILE
 from pod.state import reconcile, summaries, volumes
 
 TYPE_CHECKING = False
@@ -42,6 +42,10 @@ def _tidy(engine: Engine) -> None:
 
             for container in containers.by_ids(engine.database, [container_id]):
                 finish.refresh(engine, container)
+        elif os.path.exists(f"{paths.run(container_id)}/{PAUSED_FILE}"):
+            from pod.engine import pause
+
+            pause.unpause_for_killed(engine, container_id)
     lock_names = _names(paths.locks)
     runs = _names(paths.run_containers)
     for container_id in runs & {one for one, status in known.items() if status != "active"}:

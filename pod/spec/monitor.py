@@ -44,6 +44,6 @@ LOCK_FILE = "monitor"  # held by the monitor while it lives
 STATE_FILE = (
     "state"  # JSON: pid, pid_started, helpers, cgroup, started_ns, restarts, refused_limits
 )
-PAUSED_FILE = "paused"  # JSON, of a paused container: pid, pid_started of the run that is paused
+PAUSED_FILE = "paused"  # JSON: pid, pid_started of the paused run; by: [pid, start time] of who will unpause it
 EXIT_FILE = "exit"  # JSON: status, out_of_memory, timed_out, started_ns, ended_ns, restarts, error
 BUNDLE = "bundle"  # directory with config.json, for hooks and for external runtimes

@@ -135,3 +135,18 @@ def test_a_restart_does_not_stay_paused(pod: Engine) -> None:
     pod("pause", "c")
     os.kill(int(pod("inspect", "-f", "{{.State.Pid}}", "c").out), signal.SIGKILL)
     until(lambda: status(pod, "c") == "running false", "the restart")
+
+
+@pytest.mark.parametrize("step", ["pause: said", "commit: paused"])
+def test_what_a_killed_commit_has_paused_goes_on_with_the_next_command(
+    pod: Engine, step: str
+) -> None:
+    start(pod, "c", *COUNTING)
+    pod("commit", "--pause", "c", status=-9, env={"POD_TEST_KILL_AT": step})
+    assert "container 'c' goes on" in pod("ps").stderr
+    assert status(pod, "c") == "running false"
+    pid = pod("inspect", "-f", "{{.State.Pid}}", "c").out
+    before = steps(pid)
+    until(lambda: steps(pid) > before + 1, "it to go on")
+    pod("pause", "c")  # for good, whoever has done that is gone, too
+    assert pod("ps").stderr == "" and status(pod, "c") == "paused true"
