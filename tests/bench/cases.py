@@ -28,6 +28,8 @@ STARTED_AT_ONCE = 4
 DETACHED_STARTS = 30
 COPIED_FILES = 20_000
 MAPPED_FILES = 20_000
+MANY_MAPPED_FILES = 100_000
+MANY_MAPPED_SIZE = 20_000  # bytes each: an image of 2 GB
 STATS_CONTAINERS = 30
 IDLE_CONTAINERS = 10
 IDLE_SECONDS = 8.0  # then a monitor has settled
@@ -52,6 +54,7 @@ class Case:
     finish: Callable[[Engine], None] = lambda engine: engine.clean()
     warm: bool = True  # one round first that does not count
     slow: bool = False  # takes more than 5 s a round
+    asked_for: bool = False  # measured only when it is named: it takes gigabytes, and minutes
     alone: bool = (
         False  # one round without the peer, which would take minutes; the goal is a number
     )
@@ -186,20 +189,32 @@ def finish_copy(engine: Engine) -> None:
     shutil.rmtree(tree_beside(engine))
 
 
-def prepare_first_map(engine: Engine) -> None:
+def prepare_first_map(engine: Engine, *, count: int = MAPPED_FILES, size_bytes: int = 0) -> None:
     """An archive of a file system with many files beside the engine's root."""
+    content = os.urandom(size_bytes)
     with tarfile.open(f"{tree_beside(engine)}.tar", "w") as archive:
         with tarfile.open(fileobj=BytesIO(images.busybox_layer())) as busybox:
             for member in busybox:
                 archive.addfile(member, busybox.extractfile(member) if member.isfile() else None)
-        for number in range(MAPPED_FILES):
-            archive.addfile(tarfile.TarInfo(f"many/{number // 200}/{number}"))
+        for number in range(count):
+            member = tarfile.TarInfo(f"many/{number // 200}/{number}")
+            member.size = size_bytes
+            archive.addfile(member, BytesIO(content))
+
+
+def prepare_big_first_map(engine: Engine) -> None:
+    prepare_first_map(engine, count=MANY_MAPPED_FILES, size_bytes=MANY_MAPPED_SIZE)
+
+
+def big_first_map(engine: Engine) -> dict[str, float]:
+    return {"first-map-big": first_map(engine)["first-map"]}
 
 
 def first_map(engine: Engine) -> dict[str, float]:
     """What --userns=keep-id adds to a start, the first time that an image gets other owners."""
     engine("import", "-q", f"{tree_beside(engine)}.tar", "many")
-    usual = timed(engine, "run", "--rm", "--network", "none", "many", "true")
+    for _ in range(2):  # the first one reads what the import has written
+        usual = timed(engine, "run", "--rm", "--network", "none", "many", "true")
     first = timed(engine, "run", "--rm", "--network", "none", "--userns", "keep-id", "many", "true")
     engine("rmi", "-f", "many")
     return {"first-map": first - usual}
@@ -394,6 +409,20 @@ CASES = (
         finish=finish_first_map,
         warm=False,
         slow=True,
+        alone=True,
+    ),
+    Case(
+        {
+            "first-map-big": Measure(
+                f"the same with {MANY_MAPPED_FILES} files, 2 GB: more", 1000, "ms"
+            )
+        },
+        big_first_map,
+        prepare=prepare_big_first_map,
+        finish=finish_first_map,
+        warm=False,
+        slow=True,
+        asked_for=True,
         alone=True,
     ),
     Case({"lifecycle": Measure("create + start + stop -t 0 + rm", 0.40)}, lifecycle),
