@@ -29,7 +29,7 @@ ABSENT = {
     "buildx": _LATER,
     **dict.fromkeys(
         (
-            "artifact auto-update build compose generate kube login logout manifest network play pod "
+            "artifact auto-update build compose generate kube manifest network play pod "
             "quadlet search service stack"
         ).split(),
         _LATER,

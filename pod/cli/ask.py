@@ -48,16 +48,33 @@ def chosen(question: str, answers: Sequence[str]) -> int:
         lines = [f"'{typed}' is none of the numbers"]
 
 
-def password(question: str, option: str) -> str:
+def line(question: str, option: str) -> str:
+    """Ask for a line of text. Raises UsageError where there is no terminal, NotAnswered when nothing comes."""
+    if not os.isatty(0):
+        raise UsageError(
+            f"there is no terminal to ask for what '{option}' would say", hint=f"{option} NAME"
+        )
+    _show(question)
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):
+        _show("\n")
+        raise NotAnswered("the question got no answer")
+    return answer.removesuffix("\n")
+
+
+def password(question: str, what: str, hint: str) -> str:
     """Ask for a secret, which the terminal does not show. Raises UsageError where there is no terminal."""
     if not os.isatty(0):
         raise UsageError(
-            f"'{option}' has no password, and there is no terminal to ask for it",
-            hint=f"{option} USER:PASSWORD",
+            f"{what} has no password, and there is no terminal to ask for it", hint=hint
         )
     from getpass import getpass  # heavy
 
-    return getpass(question)
+    try:
+        return getpass(question)
+    except EOFError:
+        _show("\n")
+        raise NotAnswered("the question got no answer") from None
 
 
 def _show(text: str) -> None:

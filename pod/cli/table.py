@@ -55,6 +55,8 @@ COMMANDS: dict[str, Row] = {
     "images": ("images", "image", "List images", False),
     "import": ("import_", "image", "Make an image of a root file system in a tar archive", False),
     "load": ("load", "image", "Load images from an archive", False),
+    "login": ("login", "image", "Log in to a registry", False),
+    "logout": ("logout", "image", "Forget the credentials of a registry", False),
     "pull": ("pull", "image", "Pull images from a registry", False),
     "push": ("push", "image", "Copy an image to a registry or another place", False),
     "rmi": ("rmi", "image", "Remove images", False),

@@ -27,9 +27,6 @@ _TOKEN_USER = (
 _HUB = "docker.io"
 # Docker's own client files Docker Hub under the first of these.
 _HUB_KEYS = ("https://index.docker.io/v1/", "index.docker.io", "docker.io", "registry-1.docker.io")
-_HELPER_SECONDS = 60
-# The one answer that means "not here" and not "broken"; the protocol has no other way to say it.
-_NOT_FOUND = "credentials not found in native keychain"
 
 
 class Credentials(Record):
@@ -52,13 +49,6 @@ class AuthFileError(PodError):
         super().__init__(f"the credentials in '{path}' cannot be read: {why}")
 
 
-class HelperError(PodError):
-    """A credential helper that failed."""
-
-    def __init__(self, helper: str, registry: str, why: str) -> None:
-        super().__init__(f"the credential helper '{helper}' failed for '{registry}': {why}")
-
-
 def parse_credentials(text: str) -> Credentials:
     """USER:PASSWORD, as `--creds` has it. A missing password is empty; asking for it is up to `cli`."""
     username, _, password = text.partition(":")
@@ -73,28 +63,32 @@ def find_credentials(
     *,
     authfile: str | None = None,
     helpers: Iterable[str] = (),
+    must_exist: bool = True,
 ) -> Credentials | None:
     """The credentials for REGISTRY/REPOSITORY, or None. Longer keys, such as REGISTRY/NAMESPACE, win.
 
     `helpers` are the `credential-helpers` of registries.conf, in the order in which to ask them; FILES stands for the
     files. A file that was named on the command line comes before all of them.
 
-    Raises AuthFileError for a file that was named and is not there, or that is not JSON; HelperError.
+    Raises AuthFileError for a file that is not JSON, or that was named and is not there, when it `must_exist`;
+    HelperError.
     """
     order = [FILES] if authfile else list(helpers) or [FILES]
     for helper in order:
         if helper == FILES:
-            found = _look_into_files(registry, repository, authfile)
+            found = _look_into_files(registry, repository, authfile, must_exist=must_exist)
         else:
-            found = next(filter(None, (ask_helper(helper, key) for key in _hosts(registry))), None)
+            found = next(filter(None, (_ask(helper, key) for key in hosts(registry))), None)
         if found is not None:
             return found
     return None
 
 
-def _look_into_files(registry: str, repository: str, authfile: str | None) -> Credentials | None:
-    for path, required in auth_files(authfile):
-        document = _read(path, required=required)
+def _look_into_files(
+    registry: str, repository: str, authfile: str | None, *, must_exist: bool
+) -> Credentials | None:
+    for path, named in auth_files(authfile):
+        document = _read(path, required=named and must_exist)
         if document is None:
             continue
         found = _look_into(document, path, registry, repository)
@@ -110,66 +104,107 @@ def auth_files(authfile: str | None = None) -> list[tuple[str, bool]]:
     if named:
         return [(named, True)]
     home = os.environ.get("HOME") or os.path.expanduser("~")
-    config_home = os.environ.get("XDG_CONFIG_HOME") or f"{home}/.config"
     docker = os.environ.get("DOCKER_CONFIG") or f"{home}/.docker"
     paths = [
-        f"{config_home}/containers/auth.json",
+        default_file(),
+        f"{_config_home()}/containers/auth.json",
         f"{docker}/config.json",
         f"{home}/.dockercfg",
     ]
-    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
-        paths.insert(0, f"{runtime}/containers/auth.json")
-    return [(path, False) for path in paths]
+    return [(path, False) for path in dict.fromkeys(paths)]
+
+
+def default_file() -> str:
+    """Where a login is kept when nobody says otherwise: podman's place, or one that lasts where there is none."""
+    user = os.geteuid()
+    runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{user}"
+    if os.path.isdir(runtime) and os.access(runtime, os.W_OK | os.X_OK):
+        return f"{runtime}/containers/auth.json"
+    if user == 0:
+        return "/run/containers/0/auth.json"
+    return f"{_config_home()}/containers/auth.json"
+
+
+def _config_home() -> str:
+    home = os.environ.get("HOME") or os.path.expanduser("~")
+    return os.environ.get("XDG_CONFIG_HOME") or f"{home}/.config"
 
 
 def _read(path: str, *, required: bool) -> dict[str, Any] | None:
-    import json
-
     try:
         with open(path, "rb") as file:
-            document = json.load(file)
+            data = file.read()
     except FileNotFoundError:
         if required:
             raise AuthFileError(path, "there is no such file") from None
         return None
-    except (NotADirectoryError, PermissionError) as error:
+    except OSError as error:
         if required:
             raise AuthFileError(path, error.strerror or "it cannot be opened") from error
-        log.debug(f"{path} is passed over: {error.strerror}")
+        log.warning(f"credentials in '{path}' are passed over: {error.strerror}")
         return None
+    document = parse_file(data, path)
+    if os.path.basename(path) == ".dockercfg":
+        return {"auths": document}  # the oldest form has the entries at its top
+    return document
+
+
+def parse_file(data: bytes, path: str) -> dict[str, Any]:
+    """The document in a file; an empty one holds nothing. Raises AuthFileError."""
+    import json
+
+    if not data.strip():
+        return {}
+    try:
+        document = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise AuthFileError(path, "it is not JSON") from error
     if not isinstance(document, dict):
         raise AuthFileError(path, "it is not a JSON object")
-    if os.path.basename(path) == ".dockercfg":
-        return {"auths": document}  # the oldest form has the entries at its top
     return document
 
 
 def _look_into(
     document: dict[str, Any], path: str, registry: str, repository: str
 ) -> Credentials | None:
-    helpers = _section(document, "credHelpers", path)
-    for key in _hosts(registry):
-        helper = helpers.get(key)
-        if isinstance(helper, str) and helper:
-            return ask_helper(helper, key)
-    auths = _section(document, "auths", path)
-    by_name = {_plain(key): value for key, value in auths.items()}
+    helper, key = helper_for(document, path, registry)
+    if helper:
+        return _ask(helper, key)
+    auths = section(document, "auths", path)
+    by_name = {plain_key(key): value for key, value in auths.items()}
     for key in _keys(registry, repository):
         if key in by_name:
             found = _entry(by_name[key], path, key)
             if found is not None:
                 return found
-    store = document.get("credsStore")
-    if isinstance(store, str) and store:
-        for key in _hosts(registry):
-            if (found := ask_helper(store, key)) is not None:
+    if store := store_of(document, path):
+        for key in hosts(registry):
+            if (found := _ask(store, key)) is not None:
                 return found
     return None
 
 
-def _section(document: dict[str, Any], name: str, path: str) -> dict[str, Any]:
+def helper_for(document: dict[str, Any], path: str, registry: str) -> tuple[str, str]:
+    """The helper that `credHelpers` names for the registry, and what it calls that; empty when there is none."""
+    helpers = section(document, "credHelpers", path)
+    for key in hosts(registry):
+        helper = helpers.get(key)
+        if helper is not None and not isinstance(helper, str):
+            raise AuthFileError(path, f"the helper for '{key}' is not a text")
+        if helper:
+            return helper, key
+    return "", ""
+
+
+def store_of(document: dict[str, Any], path: str) -> str:
+    """The helper that docker's `credsStore` names for all registries."""
+    store = document.get("credsStore") or ""
+    if not isinstance(store, str):
+        raise AuthFileError(path, "'credsStore' is not a text")
+    return store
+
+
+def section(document: dict[str, Any], name: str, path: str) -> dict[str, Any]:
     value = document.get(name)
     if value is None:
         return {}
@@ -184,15 +219,16 @@ def _keys(registry: str, repository: str) -> Iterator[str]:
     while "/" in name:
         yield name
         name = name.rpartition("/")[0]
-    for host in _hosts(registry):
-        yield _plain(host)
+    for host in hosts(registry):
+        yield plain_key(host)
 
 
-def _hosts(registry: str) -> tuple[str, ...]:
+def hosts(registry: str) -> tuple[str, ...]:
+    """The names under which a registry is filed, the one that docker uses first."""
     return _HUB_KEYS if registry == _HUB else (registry,)
 
 
-def _plain(key: str) -> str:
+def plain_key(key: str) -> str:
     """A key without scheme and without the "/v1/" that docker once added; namespaces stay."""
     bare = key.partition("://")[2] if "://" in key else key
     host, _, path = bare.partition("/")
@@ -225,37 +261,14 @@ def _entry(entry: Any, path: str, key: str) -> Credentials | None:
     return None
 
 
-def ask_helper(helper: str, registry: str) -> Credentials | None:
-    """What `docker-credential-HELPER get` knows about `registry`. Raises HelperError, except for "not found"."""
-    import json
-    import subprocess  # heavy
+def _ask(helper: str, server: str) -> Credentials | None:
+    """What a credential helper knows. Raises HelperError."""
+    from pod.image import credential_helpers
 
-    program = f"docker-credential-{helper}"
-    if "/" in helper:
-        raise HelperError(helper, registry, "its name has a slash")
-    try:
-        done = subprocess.run(
-            [program, "get"],
-            input=f"{registry}\n",
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=_HELPER_SECONDS,
-        )
-    except FileNotFoundError:
-        raise HelperError(helper, registry, f"'{program}' is not installed") from None
-    except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
-        raise HelperError(helper, registry, str(error)) from error
-    if done.returncode != 0:
-        answer = done.stdout.strip()
-        if answer == _NOT_FOUND:
-            return None
-        raise HelperError(helper, registry, answer or f"it ended with status {done.returncode}")
-    try:
-        answer = json.loads(done.stdout)
-        username, secret = str(answer["Username"]), str(answer["Secret"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise HelperError(helper, registry, "its answer is not what it should be") from error
+    answer = credential_helpers.get(helper, server)
+    if answer is None:
+        return None
+    username, secret = answer
     if username == _TOKEN_USER:
         return Credentials(identity_token=secret)
     return Credentials(username, secret)

@@ -118,8 +118,8 @@ class NoRegistry(PodError):
 class RegistryBlocked(PodError):
     """The configuration forbids it."""
 
-    def __init__(self, reference: Reference, prefix: str) -> None:
-        super().__init__(f"'{reference}' may not be pulled: registries.conf blocks '{prefix}'")
+    def __init__(self, reference: Reference | str, prefix: str, what: str = "be pulled") -> None:
+        super().__init__(f"'{reference}' may not {what}: registries.conf blocks '{prefix}'")
 
 
 def resolve(reference: Reference, config: RegistriesConfig, *, interactive: bool) -> Resolution:
@@ -170,7 +170,7 @@ def endpoints(
 
     `tls_verify` is the option of the command line, which beats the configuration. Raises RegistryBlocked.
     """
-    rule = _rule_for(reference, config.rules)
+    rule = _rule_for(str(reference), config.rules)
     if rule is None:
         return (_endpoint(reference.name, insecure=tls_verify is False, strict=bool(tls_verify)),)
     if rule.blocked:
@@ -191,6 +191,18 @@ def endpoints(
     return tuple(found)
 
 
+def registry_endpoint(
+    name: str, config: RegistriesConfig, *, tls_verify: bool | None = None
+) -> Endpoint:
+    """The registry, or the namespace in one, with the full `name` itself, for what is asked of no image: a login, a
+    search. Raises RegistryBlocked."""
+    rule = _rule_for(name, config.rules)
+    if rule is not None and rule.blocked:
+        raise RegistryBlocked(name, rule.prefix, "be used")
+    insecure = _is_insecure(tls_verify, rule is not None and rule.insecure)
+    return _endpoint(name, insecure=insecure, strict=bool(tls_verify))
+
+
 def _alias(reference: Reference, config: RegistriesConfig) -> Reference | None:
     target = config.aliases.get(reference.repository)
     if not target:
@@ -207,13 +219,11 @@ def _searched(reference: Reference, registries: tuple[str, ...]) -> tuple[Refere
     )
 
 
-def _rule_for(reference: Reference, rules: tuple[Rule, ...]) -> Rule | None:
+def _rule_for(name: str, rules: tuple[Rule, ...]) -> Rule | None:
     """The rule with the longest matching prefix; a whole reference, with tag or digest, is a prefix too."""
     best: Rule | None = None
     for rule in rules:
-        if _matched(str(reference), rule.prefix) and (
-            best is None or len(rule.prefix) > len(best.prefix)
-        ):
+        if _matched(name, rule.prefix) and (best is None or len(rule.prefix) > len(best.prefix)):
             best = rule
     return best
 

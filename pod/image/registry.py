@@ -170,12 +170,23 @@ class Registry:
         return found
 
     def _get(self, path: str, headers: dict[str, str], method: str = "GET") -> Response:
-        """A request below the repository, with whatever permission it takes."""
-        response = self.send(method, self.url(path), headers, self.scope("pull"))
+        """A request below the repository, to read."""
+        return self.ask(self.url(path), headers, self.scope("pull"), method)
+
+    def ask(
+        self, url: str, headers: dict[str, str], scope: str = "", method: str = "GET"
+    ) -> Response:
+        """A request that may be repeated, with whatever permission it takes. Raises Unauthorized, RegistryError."""
+        response = self.send(method, url, headers, scope)
         if response.status in (401, 403):
             response.close()
             raise failures.Unauthorized(self.endpoint.name, self.endpoint.registry, self.user)
         return response
+
+    @property
+    def root(self) -> str:
+        """The address of the API itself, with a slash at its end."""
+        return f"{self._base()}/v2/"
 
     @property
     def user(self) -> str:

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from tests.support import images
 from tests.support.layout import Image
+from tests.support.tokens import TokenServer
 
 _TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _START_SECONDS = 20
@@ -38,8 +39,8 @@ class Registry:
     """A running registry; a context manager that ends it.
 
     `directory` takes its configuration, log and content. With `users` (name to password) it asks for basic
-    authentication, with `tls` it speaks HTTPS with a certificate of its own, whose file is `certificate`. With
-    `schema1` it also takes manifests of that version.
+    authentication, with `tokens` for what that token server gives; with `tls` it speaks HTTPS with a certificate of
+    its own, whose file is `certificate`. With `schema1` it also takes manifests of that version.
     """
 
     def __init__(
@@ -48,10 +49,12 @@ class Registry:
         *,
         port: int = 0,
         users: Mapping[str, str] | None = None,
+        tokens: TokenServer | None = None,
         tls: bool = False,
         schema1: bool = False,
     ) -> None:
         os.makedirs(directory, exist_ok=True)
+        self.tokens = tokens
         self.directory = directory
         self.content = os.path.join(directory, "content")
         self.log = os.path.join(directory, "log")
@@ -173,6 +176,10 @@ class Registry:
             sent["Authorization"] = (
                 "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
             )
+        if self.tokens is not None and path.startswith("/v2/"):
+            repository = "/".join(path.split("/")[2:4])
+            token = self.tokens.sign("test", [f"repository:{repository}:pull,push"])
+            sent["Authorization"] = f"Bearer {token}"
         try:
             connection.request(method, path, body=body, headers=sent)
             response = connection.getresponse()
@@ -210,6 +217,8 @@ class Registry:
                     )
                     file.write(done.stdout.strip() + "\n")
             configuration["auth"] = {"htpasswd": {"realm": "pod tests", "path": path}}
+        if self.tokens is not None:
+            configuration["auth"] = self.tokens.configuration
         return configuration
 
     def _make_certificate(self) -> str:

@@ -145,7 +145,8 @@ def read_credentials(arguments: Arguments) -> str:
         return typed
     from pod.cli.ask import password
 
-    return f"{typed}:{password(f'Password of {typed}: ', '--creds')}"
+    asked = password(f"Password of {typed}: ", "'--creds'", "--creds USER:PASSWORD")
+    return f"{typed}:{asked}"
 
 
 def _duration(text: str) -> int:

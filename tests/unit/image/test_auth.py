@@ -13,10 +13,10 @@ from pod.base.errors import InvalidValue
 from pod.image.auth import (
     AuthFileError,
     Credentials,
-    HelperError,
     find_credentials,
     parse_credentials,
 )
+from pod.image.credential_helpers import HelperError
 
 
 def encoded(user: str, password: str) -> dict[str, str]:
