@@ -91,6 +91,12 @@ class Places(Record):
         """policy.json: the candidates, of which the first that exists is the only one read."""
         return [Source(f"{directory}/policy.json") for directory in self._strongest_first()]
 
+    def signatures_directory(self) -> str:
+        """registries.d: the first of the directories that exists is the only one read; containers-registries.d(5)."""
+        users = [self.user] if self.rootless else []
+        places = [f"{directory}/registries.d" for directory in (*users, self.admin)]
+        return next(filter(os.path.isdir, places), places[-1])
+
     def mounts_sources(self) -> list[Source]:
         """mounts.conf: the candidates, of which the first that exists is the only one read."""
         return [Source(f"{directory}/mounts.conf") for directory in self._strongest_first()]

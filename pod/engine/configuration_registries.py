@@ -238,7 +238,7 @@ def load_policy(places: Places) -> Policy:
 
     Raises ConfigurationError: an unreadable policy lets nothing in.
     """
-    from pod.image.policy import InvalidPolicy, Policy, parse_policy  # heavy
+    from pod.image.policy import InvalidPolicy, Policy, parse_policy, without_duplicates  # heavy
 
     for source in places.policy_sources():
         text = _text_of(source)
@@ -247,7 +247,7 @@ def load_policy(places: Places) -> Policy:
         try:
             import json  # heavy
 
-            return parse_policy(json.loads(text))
+            return parse_policy(json.loads(text, object_pairs_hook=without_duplicates))
         except (ValueError, RecursionError) as error:
             raise ConfigurationError(source.path, f"is not valid JSON: {error}") from error
         except InvalidPolicy as error:

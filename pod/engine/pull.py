@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pod.engine.images import PullOptions
     from pod.image.platform import Platform
     from pod.image.progress import Progress
+    from pod.image.trust.lookaside import SignaturePlaces
     from pod.spec.reference import Reference
     from storage.images import ImageRecord
 
@@ -122,9 +123,11 @@ def access(engine: Engine, options: PullOptions) -> Access:
         delay_ns = parse_duration_ns(settings.retry_delay, "retry_delay")
     if options.certificates and not os.path.isdir(options.certificates):
         raise PodError(f"'{options.certificates}' of --cert-dir is not a directory")
+    policy = load_policy(engine.places)
     return Access(
         registries=images.registries(engine),
-        policy=load_policy(engine.places),
+        policy=policy,
+        signatures=_signatures(engine) if policy.wants_signatures else None,
         settings=Settings(
             retries=settings.retry if options.retries is None else options.retries,
             retry_delay_seconds=None if delay_ns is None else delay_ns / _SECOND,
@@ -134,6 +137,12 @@ def access(engine: Engine, options: PullOptions) -> Access:
         authfile=_authfile(engine, options),
         credentials=parse_credentials(options.credentials) if options.credentials else None,
     )
+
+
+def _signatures(engine: Engine) -> SignaturePlaces:
+    from pod.engine.configuration_signatures import load_signatures  # it takes a reader of YAML
+
+    return load_signatures(engine.places)
 
 
 def platform_of(options: PullOptions) -> Platform | None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pod.image.install import Transfer
     from pod.image.parts import Parts
     from pod.image.platform import Platform
+    from pod.image.policy import Demand
     from pod.image.progress import Progress
     from storage.store import Store
 
@@ -65,8 +66,10 @@ def load(
     with open_parts(source, f"{store.root}/staging") as parts:
         kind = kind or _kind_of(parts)
         log.debug(f"'{parts.path}' is read as {kind}")
-        policy.check(kind, os.path.abspath(source) if isinstance(source, str) else "")
+        demand = policy.check(kind, _policy_name(source, kind, wanted))
         found = _read(parts, kind, wanted, platform)
+        if demand is not None:
+            _check_signatures(demand, parts, kind, found)
         loaded = []
         for image in found:
             shown = image.names[0] if image.names else image.config_digest
@@ -74,6 +77,24 @@ def load(
             _store(store, image, progress)
             loaded.append(LoadedImage(image.config_digest, image.manifest_digest, image.names))
     return loaded
+
+
+def _policy_name(source: str | int, kind: str, wanted: str) -> str:
+    """What the policy knows an image in a file by: its real path, with the tag in a layout."""
+    if isinstance(source, int):
+        return ""
+    path = os.path.realpath(source)
+    return f"{path}:{wanted}" if wanted and kind == transport.OCI_LAYOUT else path
+
+
+def _check_signatures(demand: Demand, parts: Parts, kind: str, found: list[FoundImage]) -> None:
+    """Raise NotSigned unless every image has the signatures that are demanded. Only a `dir:` has any."""
+    from pod.image.trust.found import InDirectory, Nowhere  # few policies ask for signatures
+    from pod.image.trust.verify import verify
+
+    signatures = InDirectory(parts) if kind == transport.DIRECTORY else Nowhere()
+    for image in found:
+        verify(demand, None, image.manifest, signatures)
 
 
 def load_location(

@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from pod.image.auth import Credentials
     from pod.image.install import Transfer
     from pod.image.names import Endpoint
+    from pod.image.policy import Demand
     from pod.image.progress import Progress
     from pod.image.registry import FetchedManifest
+    from pod.image.trust.lookaside import SignaturePlaces
     from pod.spec.reference import Reference
     from storage.blobs import BlobStore
     from storage.collect import Hold
@@ -53,6 +55,8 @@ class Access(Record):
     tls_verify: bool | None = None
     authfile: str | None = None
     credentials: Credentials | None = None
+    signatures: SignaturePlaces | None = None
+    """Where signatures are, when the policy asks for any."""
     nested: ClassVar = {"registries": RegistriesConfig, "policy": Policy, "settings": Settings}
 
     def credentials_for(self, endpoint: Endpoint) -> Callable[[], Credentials | None]:
@@ -114,13 +118,13 @@ def pull(
         log.debug(f"'{reference}' is '{candidates[0]}' by {resolution.origin}")
     errors: list[PodError] = []
     for full in candidates:
-        access.policy.check("docker", str(full))
+        demand = access.policy.check("docker", str(full))
         progress.message(f"Trying to pull {full}...")
         for endpoint in names.endpoints(full, access.registries, tls_verify=access.tls_verify):
             if endpoint.is_mirror:
                 progress.message(f"Trying mirror {endpoint.name}")
             try:
-                return _pull_from(store, full, endpoint, access, progress, platform)
+                return _pull_from(store, full, endpoint, access, progress, platform, demand)
             except failures.RegistryError as error:
                 log.debug(f"{endpoint.name}: {error.message}")
                 errors.append(error)
@@ -173,11 +177,14 @@ def _pull_from(
     access: Access,
     progress: Progress,
     platform: Platform | None,
+    demand: Demand | None,
 ) -> PulledImage:
     http = HttpClient(access.settings, progress.message)
     registry = Registry(http, endpoint, access.credentials_for(endpoint))
     try:
         fetched, parsed, index_digest = _find_manifest(registry, reference, platform)
+        if demand is not None:
+            check_signatures(demand, reference, registry, fetched, access)
         with store.hold([fetched.digest, parsed.config.digest]) as hold:
             image = _fetch_image(store, registry, reference, parsed, hold, progress, platform)
             progress.message("Writing manifest to image destination")
@@ -214,6 +221,26 @@ def _find_manifest(
     if isinstance(parsed, Index):
         raise InvalidImage(what, "it is a list of lists of lists")
     return fetched, parsed, index_digest
+
+
+def check_signatures(
+    demand: Demand,
+    reference: Reference,
+    registry: Registry,
+    fetched: FetchedManifest,
+    access: Access,
+) -> None:
+    """Raise NotSigned unless the manifest of `reference` in `registry` has the signatures that the policy demands.
+
+    Call for every manifest of an image, before anything that it names is stored. Raises BadKey, RegistryError.
+    """
+    from pod.image.trust.found import InRegistry  # few policies ask for signatures
+    from pod.image.trust.lookaside import SignaturePlaces
+    from pod.image.trust.verify import verify
+
+    places = access.signatures or SignaturePlaces()
+    found = InRegistry(registry, reference.version, fetched.digest, places)
+    verify(demand, reference, fetched.data, found)
 
 
 def _fetch_image(

@@ -46,12 +46,12 @@ wanted() {  # FAMILY PURPOSE: one package a line; "a|b" is the first of them tha
         debian:engine) printf '%s\n' python3 python3-venv uidmap 'passt|slirp4netns' libseccomp2 ca-certificates ;;
         debian:images) printf '%s\n' mmdebstrap busybox-static curl ;;
         debian:tests) printf '%s\n' podman crun runc slirp4netns fuse-overlayfs catatonit nftables skopeo \
-            apache2-utils openssl git tmux procps iproute2 strace zsh fish ;;
+            apache2-utils openssl git tmux procps iproute2 strace zsh fish gnupg openssh-server openssh-client ;;
         debian:vm) [ "$(uname -m)" != x86_64 ] || printf '%s\n' qemu-system-x86 e2fsprogs ;;
         fedora:engine) printf '%s\n' python3 shadow-utils 'passt|slirp4netns' libseccomp ca-certificates ;;
         fedora:images) printf '%s\n' busybox curl docker-distribution ;;
         fedora:tests) printf '%s\n' podman crun runc slirp4netns fuse-overlayfs catatonit nftables skopeo \
-            httpd-tools openssl git tmux procps-ng iproute strace zsh fish ;;
+            httpd-tools openssl git tmux procps-ng iproute strace zsh fish gnupg2 openssh-server openssh-clients ;;
     esac
 }
 

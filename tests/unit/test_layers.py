@@ -33,7 +33,7 @@ ONLY = {
     "rich": ("pod/cli/",),
     "pyroute2": ("netns/",),
     "jeepney": ("pod/engine/scopes.py",),
-    "cryptography": ("pod/engine/secret_encryption.py",),
+    "cryptography": ("pod/engine/secret_encryption.py", "pod/image/trust/"),
     "psutil": ("pod/engine/info_host.py",),
     "xattr": ("storage/",),
     "urllib3": ("pod/image/",),

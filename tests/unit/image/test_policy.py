@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from pod.image.policy import InvalidPolicy, Policy, PolicyRejects, SignaturesNeeded, parse_policy
+from pod.image.policy import (
+    InvalidPolicy,
+    KeySource,
+    Policy,
+    PolicyRejects,
+    parse_policy,
+    without_duplicates,
+)
 
 ACCEPT = [{"type": "insecureAcceptAnything"}]
 REJECT = [{"type": "reject"}]
@@ -66,11 +74,44 @@ def test_scopes_of_paths() -> None:
         rules.check("docker-archive", "/safer/x.tar")
 
 
-@pytest.mark.parametrize("kind", ["signedBy", "sigstoreSigned"])
-def test_signatures_are_not_pretended(kind: str) -> None:
-    rules = policy([{"type": kind}])
-    with pytest.raises(SignaturesNeeded, match=kind):
-        rules.check("docker", "a.io/b:1")
+def test_a_wildcard_covers_hosts_with_ports() -> None:
+    rules = policy(REJECT, docker={"*.example.com": ACCEPT})
+    assert rules.check("docker", "a.example.com:5000/x:1") is None
+
+
+def test_a_layout_is_covered_by_path_and_tag() -> None:
+    rules = policy(REJECT, oci={"/l:1": ACCEPT, "/m": ACCEPT})
+    assert rules.check("oci", "/l:1") is None
+    assert rules.check("oci", "/m:2") is None
+    with pytest.raises(PolicyRejects):
+        rules.check("oci", "/l:2")
+
+
+def test_signatures_are_demanded() -> None:
+    assert policy(ACCEPT).check("docker", "a.io/b:1") is None
+    assert not policy(ACCEPT, docker={"x.io": REJECT}).wants_signatures
+    rules = policy(ACCEPT, docker={"a.io": [*ACCEPT, *SIGNED]})
+    assert rules.wants_signatures
+    demand = rules.check("docker", "a.io/b:1")
+    assert demand is not None
+    (requirement,) = demand.requirements
+    assert (requirement.kind, requirement.keys) == ("signedBy", (KeySource(path="/k"),))
+    assert requirement.identity.kind == "matchRepoDigestOrExact"
+
+
+@pytest.mark.parametrize(
+    "requirement",
+    [
+        {"type": "signedBy", "keyType": "X509Certificates", "keyPath": "/k"},
+        {"type": "signedBaseLayer", "baseLayerIdentity": {"type": "matchExact"}},
+        {"type": "sigstoreSigned", "fulcio": {"caPath": "/ca", "oidcIssuer": "i"}},
+        {"type": "sigstoreSigned", "pki": {"caRootsPath": "/ca"}},
+    ],
+)
+def test_what_cannot_be_verified_is_impossible_and_not_absent(requirement: Any) -> None:
+    demand = policy([requirement]).check("docker", "a.io/b:1")
+    assert demand is not None
+    assert demand.requirements[0].impossible
 
 
 def test_all_requirements_must_be_met() -> None:
@@ -90,8 +131,39 @@ def test_all_requirements_must_be_met() -> None:
         {"default": ACCEPT, "transports": []},
         {"default": ACCEPT, "transports": {"docker": []}},
         {"default": ACCEPT, "transports": {"docker": {"": []}}},
+        {"default": ACCEPT, "more": 1},
+        {"default": [{"type": "reject", "more": 1}]},
+        {"default": [{"type": "signedBy"}]},
+        {"default": [{"type": "signedBy", "keyType": "GPGKeys"}]},
+        {"default": [{**SIGNED[0], "keyData": "aa"}]},
+        {"default": [{**SIGNED[0], "keyPath": ""}]},
+        {"default": [{**SIGNED[0], "keyType": 1}]},
+        {"default": [{"type": "signedBy", "keyType": "GPGKeys", "keyPaths": []}]},
+        {"default": [{"type": "signedBy", "keyType": "GPGKeys", "keyPaths": "/k"}]},
+        {"default": [{**SIGNED[0], "signedIdentity": {}}]},
+        {"default": [{**SIGNED[0], "signedIdentity": {"type": "matchExact", "prefix": "a"}}]},
+        {"default": [{**SIGNED[0], "signedIdentity": {"type": "exactReference"}}]},
+        {"default": [{**SIGNED[0], "signedIdentity": {"type": "remapIdentity", "prefix": "a"}}]},
+        {"default": [{"type": "sigstoreSigned"}]},
+        {"default": [{"type": "sigstoreSigned", "keyPath": "/k", "fulcio": {}}]},
+        {"default": [{"type": "sigstoreSigned", "fulcio": 1}]},
+        {
+            "default": [
+                {
+                    "type": "sigstoreSigned",
+                    "keyPath": "/k",
+                    "rekorPublicKeyPath": "/r",
+                    "rekorPublicKeyData": "r",
+                }
+            ]
+        },
     ],
 )
 def test_malformed_policies_let_nothing_in(document: Any) -> None:
     with pytest.raises(InvalidPolicy):
         parse_policy(document)
+
+
+def test_a_name_that_stands_twice_is_no_policy() -> None:
+    with pytest.raises(ValueError, match="'default' stands twice"):
+        json.loads('{"default": 1, "default": 2}', object_pairs_hook=without_duplicates)

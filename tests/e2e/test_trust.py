@@ -1,0 +1,254 @@
+"""Signatures that policy.json demands, by GPG: what comes in, and that nothing is left of what does not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import signing
+from tests.support.engine import Engine
+from tests.support.registry import Registry
+from tests.support.signing import Gpg, file_signature, payload, signed_by, write_policy
+
+INSECURE = "--tls-verify=false"
+REPOSITORY = "library/busybox"
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Gpg:
+    return Gpg(str(tmp_path_factory.mktemp("gpg") / "home"))
+
+
+@pytest.fixture
+def gpg(keys: Gpg) -> Generator[Gpg]:
+    yield keys
+    keys.close()
+
+
+class Scene:
+    """An engine that wants signatures, a lookaside, and an image in a registry."""
+
+    def __init__(self, pod: Engine, registry: Registry, gpg: Gpg, directory: Path) -> None:
+        self.pod, self.gpg, self.directory = pod, gpg, directory
+        self.settings = os.path.dirname(pod.environment["CONTAINERS_REGISTRIES_CONF"])
+        self.name = registry.have("busybox")
+        answer = registry.request(
+            "HEAD",
+            f"/v2/{REPOSITORY}/manifests/latest",
+            headers={"Accept": "application/vnd.oci.image.manifest.v1+json"},
+        )
+        self.digest = str(answer.headers["Docker-Content-Digest"])
+        self.lookaside = str(directory / "lookaside")
+        self.key = gpg.export(str(directory / "key.asc"), "good")
+        signing.write_places(self.settings, f"file://{self.lookaside}")
+        self.demand(signed_by(self.key))
+
+    def demand(self, *requirements: Any, **transports: Any) -> None:
+        write_policy(self.settings, list(requirements), **transports)
+
+    def sign(self, *signatures: bytes) -> None:
+        file_signature(self.lookaside, REPOSITORY, self.digest, *signatures)
+
+    def good(self, name: str = "") -> bytes:
+        return self.gpg.sign(payload(self.digest, name or self.name))
+
+    def pull(self, name: str = "") -> str:
+        """The name comes in."""
+        return self.pod("pull", "-q", INSECURE, name or self.name).out
+
+    def refused(self, name: str = "") -> str:
+        """The name does not come in, and nothing is left of it; what was said."""
+        result = self.pod("pull", "-q", INSECURE, name or self.name, status=125)
+        assert self.pod("images", "-q", "--all").stdout == ""
+        if self.pod.kind == "pod":
+            assert not os.path.exists(f"{self.pod.root}/blobs/sha256") or not os.listdir(
+                f"{self.pod.root}/blobs/sha256"
+            )
+            sizes = [line.split() for line in self.pod("system", "df").lines]
+            assert next(line for line in sizes if line[0] == "Images")[1] == "0"
+        return result.stderr
+
+
+@pytest.fixture
+def scene(fresh_pod: Engine, registry: Registry, gpg: Gpg, tmp_path: Path) -> Scene:
+    return Scene(fresh_pod, registry, gpg, tmp_path)
+
+
+def test_a_signed_image_comes_in(scene: Scene) -> None:
+    scene.sign(scene.good())
+    scene.pull()
+    assert scene.pod("run", "--rm", "--network=none", scene.name, "echo", "in").out == "in"
+
+
+def test_without_a_signature_nothing_is_left(scene: Scene) -> None:
+    said = scene.refused()
+    if scene.pod.kind == "pod":
+        assert f"image '{scene.name}' is refused by the policy for 'docker'" in said
+        assert "it has no GPG signature" in said
+
+
+HOSTILE = {
+    "wrong key": "not by a key that the policy names",
+    "expired key": "its key has expired",
+    "other image": "it is for another image, sha256:0000",
+    "other name": "it is for the name 'docker.io/library/evil:latest'",
+    "garbage": "no signature that gpg can read",
+    "nothing": "no signature that gpg can read",
+    "unsigned": "no signature that gpg can read",
+    "no JSON": "no JSON document",
+    "doubled field": "no JSON document",
+    "more in critical": "other fields than a signature",
+    "other type": "not of type",
+    "changed": "",
+    "bomb": "no signature that gpg can read",
+}
+
+
+def hostile(scene: Scene, kind: str) -> bytes:
+    gpg, good = scene.gpg, payload(scene.digest, scene.name)
+    wrong: dict[str, Any] = {
+        "wrong key": lambda: gpg.sign(good, "other"),
+        "expired key": lambda: gpg.sign(good, "expired"),
+        "other image": lambda: gpg.sign(payload("sha256:" + "0" * 64, scene.name)),
+        "other name": lambda: gpg.sign(payload(scene.digest, "docker.io/library/evil:latest")),
+        "garbage": lambda: bytes(range(1, 256)) * 16,
+        "nothing": lambda: b"",
+        "unsigned": lambda: gpg.run("--store", given=good),
+        "no JSON": lambda: gpg.sign(b"{" * 2000),
+        "doubled field": lambda: gpg.sign(b'{"critical":{},' + good[1:]),
+        "more in critical": lambda: gpg.sign(good.replace(b'"type"', b'"more": 1, "type"')),
+        "other type": lambda: gpg.sign(payload(scene.digest, scene.name, signing.COSIGN)),
+        "changed": lambda: scene.good()[:-8] + bytes(8),
+        "bomb": lambda: gpg.sign(bytes(8 << 20)),
+    }
+    return bytes(wrong[kind]())
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_hostile_signatures_let_nothing_in(scene: Scene, kind: str) -> None:
+    if kind == "expired key":
+        scene.demand(signed_by(scene.gpg.export(str(scene.directory / "old.asc"), "expired")))
+    scene.sign(hostile(scene, kind))
+    said = scene.refused()
+    if scene.pod.kind == "pod":
+        assert HOSTILE[kind] in said
+
+
+@pytest.mark.not_podman("version 4.3 gives up at garbage")
+def test_one_good_signature_among_bad_ones_is_enough(scene: Scene) -> None:
+    scene.sign(hostile(scene, "wrong key"), hostile(scene, "garbage"), scene.good())
+    scene.pull()
+
+
+@pytest.mark.not_podman("version 4.3 reads all of it, and has no memory left")
+def test_a_huge_signature_is_not_read(scene: Scene) -> None:
+    scene.sign(b"")
+    directory = f"{scene.lookaside}/{REPOSITORY}@{scene.digest.replace(':', '=')}"
+    os.truncate(f"{directory}/signature-1", 1 << 40)
+    said = scene.refused()
+    if scene.pod.kind == "pod":
+        assert "more than 4194304 bytes" in said
+
+
+def test_identities(scene: Scene) -> None:
+    """By digest the repository is enough, and a mirror's name can stand for the signed one."""
+    host, _, _ = scene.name.partition("/")
+    scene.sign(scene.good("quay.io/team/busybox:latest"))
+    scene.refused()
+    remap = {"type": "remapIdentity", "prefix": f"{host}/library", "signedPrefix": "quay.io/team"}
+    scene.demand(signed_by(scene.key, signedIdentity=remap))
+    scene.pull()
+    scene.pod("rmi", "-f", "-a")
+    for kind, field in (("exactReference", ":latest"), ("exactRepository", "")):
+        name = "dockerReference" if field else "dockerRepository"
+        identity = {"type": kind, name: f"quay.io/team/busybox{field}"}
+        scene.demand(signed_by(scene.key, signedIdentity=identity))
+        scene.pull()
+        scene.pod("rmi", "-f", "-a")
+    scene.demand(signed_by(scene.key, signedIdentity={"type": "matchExact"}))
+    scene.sign(scene.good())
+    scene.refused(f"{host}/{REPOSITORY}@{scene.digest}")
+    scene.demand(signed_by(scene.key))
+    scene.pull(f"{host}/{REPOSITORY}@{scene.digest}")
+
+
+def test_all_requirements_must_be_met(scene: Scene) -> None:
+    other = scene.gpg.export(str(scene.directory / "other.asc"), "other")
+    scene.demand(signed_by(scene.key), signed_by(other))
+    scene.sign(scene.good())
+    scene.refused()
+    scene.sign(scene.good(), scene.gpg.sign(payload(scene.digest, scene.name), "other"))
+    scene.pull()
+
+
+@pytest.mark.not_podman("version 4.3 says other words")
+def test_keys_that_cannot_be_used_are_named(scene: Scene) -> None:
+    scene.sign(scene.good())
+    scene.demand(signed_by("/nowhere/key.asc"))
+    assert (
+        "the key '/nowhere/key.asc' of the policy cannot be used: No such file" in scene.refused()
+    )
+    (scene.directory / "key.asc").write_text("no key")
+    scene.demand(signed_by(scene.key))
+    assert "no OpenPGP public key" in scene.refused()
+
+
+def test_signatures_in_a_directory(scene: Scene) -> None:
+    """What skopeo has signed on its way into a `dir:`; there is no name, so only an exact one can fit."""
+    target = scene.directory / "image"
+    name = "quay.io/me/exact:1"
+    command = ["skopeo", "--insecure-policy", "copy", "-q", "--src-tls-verify=false"]
+    command += ["--sign-by", scene.gpg.fingerprints["good"], "--sign-identity", name]
+    subprocess.run(
+        [*command, f"docker://{scene.name}", f"dir:{target}"],
+        check=True,
+        env={**scene.pod.environment, **scene.gpg.environment},
+    )
+    identity = {"type": "exactReference", "dockerReference": name}
+    wanted = [signed_by(scene.key, signedIdentity=identity)]
+    scene.demand({"type": "reject"}, dir={"": wanted}, oci={"": wanted})
+    scene.pull(f"dir:{target}")
+    scene.pod("rmi", "-f", "-a")
+    scene.demand({"type": "reject"}, dir={"": [signed_by(scene.key)]})
+    scene.refused(f"dir:{target}")
+
+
+def test_what_skopeo_signs_comes_in(scene: Scene, registry: Registry) -> None:
+    name = f"{registry.host}/signed/by-skopeo:1"
+    command = ["skopeo", "--insecure-policy", "copy", "-q"]
+    command += ["--src-tls-verify=false", "--dest-tls-verify=false"]
+    subprocess.run(
+        [
+            *command,
+            *("--sign-by", scene.gpg.fingerprints["good"]),
+            f"docker://{scene.name}",
+            f"docker://{name}",
+        ],
+        check=True,
+        env={**scene.pod.environment, **scene.gpg.environment},
+    )
+    assert "by-skopeo" in str(os.listdir(f"{scene.lookaside}/signed"))
+    scene.pull(name)
+
+
+@pytest.mark.not_podman("version 4.3 has no registries.d of the user where we look")
+def test_an_odd_registries_d_is_told_by_line(scene: Scene) -> None:
+    path = f"{scene.settings}/registries.d/default.yaml"
+    for text, line in (
+        ("docker:\n  a.io:\n    lookaside: [1]\n", "line 3"),
+        ("docker:\n  - a\n", "line 1"),
+        ("docker: {\n", "line 2"),
+        ("docker:\n  a.io:\n    use-sigstore-attachments: 7\n", "line 3"),
+    ):
+        Path(path).write_text(text)
+        said = scene.refused()
+        assert path in said
+        assert line in said
+    Path(path).write_text(json.dumps({"default-docker": {"lookaside": "ftp://x/y"}}))
+    assert "it must be a URL" in scene.refused()
