@@ -162,6 +162,33 @@ def install_layers(
         raise
 
 
+def receive_blobs(
+    store: Store, blobs: Iterable[tuple[str, int]], source: Source, progress: Progress
+) -> None:
+    """Bring blobs, by digest and size, into the store as they are. Call with a single thread, while they are held.
+
+    Raises what the source raises, DigestMismatch, WrongSize, DiskFull; partial blobs stay for the next attempt.
+    """
+    tasks = []
+    for digest, size in dict(blobs).items():
+        if store.blobs.has(digest):
+            progress.already_exists(digest)
+        else:
+            tasks.append(_Task(WantedLayer(digest, size, ""), None))
+    if not tasks:
+        return
+    work = _Work(store, source, progress)
+    progress.begin()
+    try:
+        for task in tasks:
+            progress.layer_known(task.layer.digest, task.layer.size)
+        work.run(sorted(tasks, key=lambda task: -task.layer.size))
+    finally:
+        progress.finish()
+    if work.failure is not None:
+        _raise_cause(work)
+
+
 def _plan(
     store: Store, layers: Iterable[WantedLayer], source: Source, progress: Progress
 ) -> list[_Task]:
@@ -287,6 +314,8 @@ class _Work:
 
     def _feed_blob(self, task: _Task) -> None:
         """The blob is here, from an earlier pull or from one that runs beside us; give it to the child."""
+        if task.job is None:
+            return
         if self.store.layers.has(task.layer.diff_id):
             task.redundant = True
             return

@@ -28,7 +28,7 @@ from storage.blobs import DigestMismatch, digest_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import ClassVar
+    from typing import ClassVar, TypeVar
 
     from pod.image.auth import Credentials
     from pod.image.install import Transfer
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from storage.blobs import BlobStore
     from storage.collect import Hold
     from storage.store import Store
+
+    Result = TypeVar("Result")
 
 _MAX_DEPTH = 3  # a list in a list exists (attested images); deeper than that is nonsense
 _MAX_CONFIG_BYTES = 4 << 20  # what the store reads into memory
@@ -110,6 +112,29 @@ def pull(
     `choose` asks the person which of several full names a short one means; without it nobody is there to be asked.
     Raises PodError: RegistryError, InvalidImage, NoSuchPlatform, LayerError, PolicyRejects, NowhereFound, ...
     """
+    return visit(
+        reference,
+        access,
+        progress,
+        lambda full, endpoint, demand: _pull_from(
+            store, full, endpoint, access, progress, platform, demand
+        ),
+        choose=choose,
+    )
+
+
+def visit(
+    reference: Reference,
+    access: Access,
+    progress: Progress,
+    attempt: Callable[[Reference, Endpoint, Demand | None], Result],
+    *,
+    choose: Callable[[tuple[Reference, ...]], Reference] | None = None,
+) -> Result:
+    """What `attempt` returns for the first place, of all that `reference` can mean, where it raises no RegistryError.
+
+    `choose` as for `pull`. Raises PodError: RegistryError, PolicyRejects, NowhereFound, ...
+    """
     resolution = names.resolve(reference, access.registries, interactive=choose is not None)
     candidates = resolution.references
     if resolution.ask and choose is not None:
@@ -124,7 +149,7 @@ def pull(
             if endpoint.is_mirror:
                 progress.message(f"Trying mirror {endpoint.name}")
             try:
-                return _pull_from(store, full, endpoint, access, progress, platform, demand)
+                return attempt(full, endpoint, demand)
             except failures.RegistryError as error:
                 log.debug(f"{endpoint.name}: {error.message}")
                 errors.append(error)
