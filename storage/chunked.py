@@ -1,8 +1,6 @@
-"""The format zstd:chunked: where the table of contents of a layer is, and what it says. See chunked_write.py.
+"""The parts of a zstd:chunked layer besides its content: where its table of contents (TOC) is, frames, footer.
 
-A layer's TOC comes from a stranger. Its digest stands in the manifest, so it is what the image's author wrote; what
-that says is checked here as far as it can harm (sizes, offsets, digests), and in unpack.py, since files are made of the
-archive's own headers and not of the TOC.
+See chunked_write.py for the whole, contents.py for what a TOC says.
 """
 
 from __future__ import annotations
@@ -13,6 +11,7 @@ from pod.base.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import ClassVar
 
 CHECKSUM = "io.github.containers.zstd-chunked.manifest-checksum"
@@ -41,6 +40,34 @@ class Places(Record):
     split: Span
     split_size: int
     nested: ClassVar = {"toc": Span, "split": Span}
+
+
+def places_of(annotations: Mapping[str, str]) -> Places | None:
+    """What the descriptor of a layer says; None when it is not about zstd:chunked, or nothing that we know."""
+    position = _numbers(annotations.get(POSITION, ""), 4)
+    split = _numbers(annotations.get(SPLIT_POSITION, ""), 3) or [0, 0, 0]
+    if position is None or position[3] != _TYPE_CRFS:
+        return None
+    return Places(Span(position[0], position[1]), position[2], Span(split[0], split[1]), split[2])
+
+
+def places_in(last: bytes) -> Places | None:
+    """What the footer says, the last FOOTER_BYTES of a blob; None when it is none."""
+    if len(last) != FOOTER_BYTES or last[-8:] != _MAGIC:
+        return None
+    numbers = struct.unpack("<7Q", last[:-8])
+    if numbers[3] != _TYPE_CRFS:
+        return None
+    return Places(Span(*numbers[:2]), numbers[2], Span(*numbers[4:6]), numbers[6])
+
+
+def _numbers(text: str, count: int) -> list[int] | None:
+    fields = text.split(":")
+    if len(fields) != count or not all(
+        it.isascii() and it.isdigit() and len(it) < 20 for it in fields
+    ):
+        return None
+    return [int(field) for field in fields]
 
 
 def skippable(content: bytes) -> bytes:

@@ -150,6 +150,13 @@ class RepositoryUnknown(RegistryError):
         )
 
 
+class RangesRefused(RegistryError):
+    """It gives blobs whole or not at all. Nobody is told: then the blob is fetched whole."""
+
+    def __init__(self, registry: str) -> None:
+        super().__init__(f"registry '{registry}' does not give parts of a blob")
+
+
 class BlobUnknown(RegistryError):
     def __init__(self, digest: str, name: str) -> None:
         super().__init__(f"blob '{digest}' of '{name}' is not in its registry", hint=_PUSH_AGAIN)

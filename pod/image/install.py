@@ -71,8 +71,13 @@ class Transfer:
         self._digest = digest
         self._fed = 0
         self._tolerant = partial.offset > 0
+        self.is_doubtful = False
         self.unpack_later = False
         """The child has closed its end over what an earlier attempt left; what comes now may be right."""
+
+    def doubt(self) -> None:
+        """What comes now may be wrong; when the digest is, the blob is fetched once more."""
+        self._tolerant = self.is_doubtful = True
 
     @property
     def offset(self) -> int:
@@ -290,7 +295,7 @@ class _Work:
                 _close_sink(task)
 
     def _receive(self, task: _Task) -> None:
-        layer = task.layer
+        layer, transfer = task.layer, None
         for attempt in range(2):
             try:
                 with self.store.blobs.receive(layer.digest, layer.size) as partial:
@@ -305,9 +310,10 @@ class _Work:
                 self.progress.done(layer.digest)
                 return
             except DigestMismatch as error:
-                if not error.resumed or attempt:
+                guessed = transfer is not None and transfer.is_doubtful
+                if attempt or not (error.resumed or guessed):
                     raise
-                # What an earlier attempt left was bad. The child has eaten of it.
+                # What an earlier attempt left was bad, or what was put together. The child has eaten of it.
                 self.progress.advance(layer.digest, -layer.size)
                 task.unpack_later = task.job is not None
                 _close_sink(task)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pod.image.policy import Demand
     from pod.image.progress import Progress
     from pod.image.registry import FetchedManifest
+    from pod.image.reuse import Assembly
     from pod.image.trust.lookaside import SignaturePlaces
     from pod.spec.reference import Reference
     from storage.blobs import BlobStore
@@ -59,6 +60,8 @@ class Access(Record):
     credentials: Credentials | None = None
     signatures: SignaturePlaces | None = None
     """Where signatures are, when the policy asks for any."""
+    partial: bool = True
+    """Whether a blob may be put together of what is here and what differs; see reuse.py."""
     nested: ClassVar = {"registries": RegistriesConfig, "policy": Policy, "settings": Settings}
 
     def credentials_for(self, endpoint: Endpoint) -> Callable[[], Credentials | None]:
@@ -211,7 +214,9 @@ def _pull_from(
         if demand is not None:
             check_signatures(demand, reference, registry, fetched, access)
         with store.hold([fetched.digest, parsed.config.digest]) as hold:
-            image = _fetch_image(store, registry, reference, parsed, hold, progress, platform)
+            image = _fetch_image(
+                store, registry, reference, parsed, hold, access, progress, platform
+            )
             progress.message("Writing manifest to image destination")
             put_blob(store.blobs, fetched.digest, fetched.data)
             name = full_name(reference)
@@ -274,6 +279,7 @@ def _fetch_image(
     reference: Reference,
     parsed: Manifest,
     hold: Hold,
+    access: Access,
     progress: Progress,
     platform: Platform | None,
 ) -> ImageConfig:
@@ -287,7 +293,13 @@ def _fetch_image(
         for layer, diff_id in zip(parsed.layers, config.diff_ids, strict=True)
     ]
     hold.add(*(digest for layer in layers for digest in (layer.digest, layer.diff_id)))
-    install_layers(store, layers, _RegistrySource(registry), progress)
+    assembly = None
+    if access.partial and any(layer.annotations for layer in parsed.layers):
+        from pod.image.reuse import Assembly
+
+        annotations = {layer.digest: layer.annotations for layer in parsed.layers}
+        assembly = Assembly(store, registry, annotations, reference.name, progress)
+    install_layers(store, layers, _RegistrySource(registry, assembly), progress)
     progress.message(f"Copying config {parsed.config.digest}")
     put_blob(store.blobs, parsed.config.digest, data)
     return config
@@ -341,8 +353,9 @@ def _config_data(blobs: BlobStore, registry: Registry, descriptor: manifest.Desc
 class _RegistrySource:
     """Blobs from a registry, continued after every interruption."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, assembly: Assembly | None = None) -> None:
         self._registry = registry
+        self._assembly = assembly
 
     def span(self, layer: WantedLayer) -> None:
         return None
@@ -352,6 +365,8 @@ class _RegistrySource:
 
     def fetch(self, layer: WantedLayer, transfer: Transfer) -> None:
         """Raises RegistryError when it does not get further, WrongSize when there is more than announced."""
+        if self._assembly is not None and self._assembly.fetch(layer, transfer):
+            return
         http, host = self._registry.http, self._registry.endpoint.registry
         furthest, attempt = transfer.offset, 0
         while transfer.offset < layer.size:

@@ -9,7 +9,7 @@ import threading
 
 from pod.base import log
 from pod.base.records import Record
-from pod.image import failures
+from pod.image import byteranges, failures
 from pod.image.connections import parse_url
 from pod.image.http import failure_of, is_local
 from pod.image.manifest import ACCEPTED
@@ -18,13 +18,14 @@ from pod.spec.digest import algorithm_of, is_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
     from pod.image.auth import Credentials
     from pod.image.http import Body, HttpClient, Response
     from pod.image.names import Endpoint
 
 MAX_MANIFEST_BYTES = 4 << 20
+_MOST_RANGES = 100  # in one request: servers take 8 KiB of headers
 _MAX_TAGS = 100_000
 _TAG_PAGE_BYTES = 16 << 20
 
@@ -114,7 +115,7 @@ class Registry:
             response.close()
             raise failures.BlobUnknown(digest, self.endpoint.name)
         if response.status == 206:
-            start, size = _content_range(response.header("Content-Range"))
+            start, _, size = byteranges.content_range(response.header("Content-Range"))
             if start != offset:
                 response.close()
                 raise failures.UnexpectedAnswer(
@@ -125,6 +126,33 @@ class Registry:
             raise failure_of(response, self.endpoint.registry)
         length = response.header("Content-Length")
         return BlobStream(response, 0, int(length) if length.isdecimal() else None)
+
+    def blob_ranges(self, digest: str, ranges: Sequence[tuple[int, int]]) -> Generator[bytes]:
+        """The bytes of ranges (start, end) of a blob, which are in order and apart; close the generator.
+
+        Several are asked for in one request where the server answers that with several. Raises RangesRefused when it
+        gives no ranges at all, RegistryError.
+        """
+        together = _MOST_RANGES
+        at = 0
+        while at < len(ranges):
+            wanted = ranges[at : at + together]
+            text = ",".join(f"{start}-{end - 1}" for start, end in wanted)
+            response = self._get(f"blobs/{digest}", {"Range": f"bytes={text}"})
+            try:
+                if response.status == 206:
+                    yield from byteranges.content(response, wanted, self.endpoint.registry)
+                    at += len(wanted)
+                elif response.status in (200, 416) and len(wanted) > 1:
+                    together = 1  # servers for files that cannot give several, such as S3
+                elif response.status in (200, 416):
+                    raise failures.RangesRefused(self.endpoint.registry)
+                elif response.status == 404:
+                    raise failures.BlobUnknown(digest, self.endpoint.name)
+                else:
+                    raise failure_of(response, self.endpoint.registry)
+            finally:
+                response.close()
 
     def small_blob(self, digest: str, size: int) -> bytes:
         """A blob that is held in memory, such as a configuration; its digest is the caller's to check."""
@@ -299,16 +327,6 @@ def _digest_of(data: bytes, algorithm: str) -> str:
     import hashlib  # heavy
 
     return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
-
-
-def _content_range(text: str) -> tuple[int, int | None]:
-    """Start and total of "bytes START-END/TOTAL"; -1 for what is no such thing. RFC 9110, 14.4."""
-    unit, _, rest = text.strip().partition(" ")
-    span, _, total = rest.partition("/")
-    start, _, _ = span.partition("-")
-    if unit != "bytes" or not start.isdecimal():
-        return -1, None
-    return int(start), int(total) if total.isdecimal() else None
 
 
 def _next_page(link: str) -> str:

@@ -53,6 +53,8 @@ class FaultyRegistry:
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[str, tuple[str, bytes]] = {}
         self.ranges = True
+        self.several = True
+        """Whether several ranges in one request get a multipart answer; else they get the whole."""
         self.slow: tuple[int, threading.Event] | None = None
         """Bodies longer than this many bytes stop there until the event."""
         self.answer: Callable[[Seen], Reply | None] = lambda seen: None
@@ -165,13 +167,25 @@ class FaultyRegistry:
         return Reply(404, {"Content-Type": "application/json"}, body)
 
     def _part(self, data: bytes, wanted: str) -> Reply:
-        if not wanted or not self.ranges:
+        spans = wanted.removeprefix("bytes=").split(",")
+        if not wanted or not self.ranges or (len(spans) > 1 and not self.several):
             return Reply(200, {}, data)
-        start = int(wanted.removeprefix("bytes=").partition("-")[0])
-        if start >= len(data):
-            return Reply(416)
-        span = f"bytes {start}-{len(data) - 1}/{len(data)}"
-        return Reply(206, {"Content-Range": span}, data[start:])
+        parts = []
+        for span in spans:
+            first, _, last = span.partition("-")
+            start, end = int(first), min(int(last or len(data)) + 1, len(data))
+            if start >= len(data):
+                return Reply(416)
+            parts.append((f"bytes {start}-{end - 1}/{len(data)}", data[start:end]))
+        if len(parts) == 1:
+            return Reply(206, {"Content-Range": parts[0][0]}, parts[0][1])
+        body = b"".join(
+            b"\r\n--cut\r\nContent-Type: x/y\r\nContent-Range: %b\r\n\r\n%b"
+            % (place.encode(), part)
+            for place, part in parts
+        )
+        kind = {"Content-Type": "multipart/byteranges; boundary=cut"}
+        return Reply(206, kind, body + b"\r\n--cut--\r\n")
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):

@@ -1,0 +1,312 @@
+"""A layer that differs little from one that is here: only what differs is fetched.
+
+For layers with a table of contents (TOC), zstd:chunked and eStargz. The blob is put together from ranges of blobs that
+are in the store and ranges of the registry's, and must have its digest like any other; so the store has the blob as it
+came, and everything else (unpacking, the diff id, push, save) is as ever. When the digest is wrong, the blob is fetched
+whole: the same file can be compressed to other bytes of the same length.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import log
+from pod.base.errors import PodError
+from pod.image import failures
+from storage import contents
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from pod.image.install import Transfer, WantedLayer
+    from pod.image.progress import Progress
+    from pod.image.registry import Registry
+    from storage.contents import Contents, ReadAt
+    from storage.store import Store
+
+LEAST_BYTES = 256 << 10
+"""Of a blob; below, asking for the TOC costs more than it saves."""
+_LEAST_SAVED = 4  # one part in so many
+_MOST_BLOBS = 60
+"""So many tables of contents are read at most; the newest images come first."""
+_SMALL_GAP = 4 << 10
+"""Ranges that lie so close are fetched as one: the head of a part of an answer is not free either."""
+_READ_BYTES = 1 << 20
+
+
+class Assembly:
+    """Puts the blobs of one image together; see above. `annotations` are those of its layers, by digest.
+
+    Images of `repository`, a full name without a tag, are looked at first. Used by several threads at once.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        annotations: Mapping[str, Mapping[str, str]],
+        repository: str,
+        progress: Progress,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._annotations = annotations
+        self._repository = repository
+        self._progress = progress
+        self._tried: set[str] = set()
+
+    def fetch(self, layer: WantedLayer, transfer: Transfer) -> bool:
+        """Write the blob to `transfer`, from its offset on; whether it is all there.
+
+        When it is not, it must be fetched as usual. It is tried once for each blob: what has another digest than it
+        should have is not tried again. Raises failures.Cancelled, and what `transfer` raises.
+        """
+        annotations = self._annotations.get(layer.digest, {})
+        if layer.digest in self._tried:
+            return False
+        self._tried.add(layer.digest)
+        try:
+            plan = find_plan(
+                self._store,
+                layer,
+                annotations,
+                self._repository,
+                lambda offset, size: self._read(layer, offset, size),
+            )
+        except failures.RegistryError as error:
+            return self._give_up(layer, error)
+        if plan is None:
+            return False
+        try:
+            transfer.doubt()
+            self._write(layer, plan, transfer)
+        except (failures.RegistryError, contents.InvalidContents) as error:
+            return self._give_up(layer, error)
+        finally:
+            plan.close()
+        self._progress.message(
+            f"Fetched {plan.fetched_bytes // 1000} of {layer.size // 1000} kB of blob {layer.digest}, "
+            "the others are in the store"
+        )
+        return True
+
+    def _give_up(self, layer: WantedLayer, error: PodError) -> bool:
+        if self._registry.http.is_cancelled:
+            raise failures.Cancelled from error
+        log.info(f"blob '{layer.digest}' is fetched as a whole: {error.message}")
+        return False
+
+    def _write(self, layer: WantedLayer, plan: Plan, transfer: Transfer) -> None:
+        """All of the plan; a broken connection is replaced as long as there is progress."""
+        http, furthest, attempt = self._registry.http, transfer.offset, 0
+        while transfer.offset < layer.size:
+            stream = self._registry.blob_ranges(layer.digest, plan.ranges(transfer.offset))
+            try:
+                plan.write(transfer.offset, _Buffer(stream).take, transfer.write)
+            except failures.RegistryError as error:
+                if transfer.offset > furthest:
+                    furthest, attempt = transfer.offset, 0
+                attempt += 1
+                if not error.transient or http.is_cancelled or attempt > http.settings.retries:
+                    raise
+                http.pause(attempt, error)
+            finally:
+                stream.close()
+
+    def _read(self, layer: WantedLayer, offset: int, size: int) -> bytes:
+        data = b"".join(self._registry.blob_ranges(layer.digest, [(offset, offset + size)]))
+        if len(data) != size:
+            raise contents.InvalidContents("the registry gives another amount than asked for")
+        return data
+
+
+class _Buffer:
+    """Takes what a generator gives apart into pieces of the sizes that are needed."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._left = b""
+
+    def take(self, most: int) -> bytes:
+        """At least one byte, at most so many."""
+        chunk = self._left or next(self._chunks, b"")
+        if not chunk:
+            raise contents.InvalidContents("the registry gives less than was asked for")
+        self._left = chunk[most:]
+        return chunk[:most]
+
+
+class Run:
+    """Bytes `start` to `end` of the blob: from `offset` of the open file `fd` on, or from the registry (-1)."""
+
+    __slots__ = ("end", "fd", "offset", "start")
+
+    def __init__(self, start: int, end: int, fd: int, offset: int) -> None:
+        self.start = start
+        self.end = end
+        self.fd = fd
+        self.offset = offset
+
+
+class Plan:
+    """How to put a blob together. Close it: it has files open."""
+
+    def __init__(self, runs: list[Run], end: int, tail: bytes, fds: Iterable[int]) -> None:
+        self.runs = runs
+        self.end = end
+        self.tail = tail
+        self._fds = tuple(fds)
+
+    @property
+    def fetched_bytes(self) -> int:
+        """What comes from the registry, the TOC included."""
+        return len(self.tail) + sum(run.end - run.start for run in self.runs if run.fd < 0)
+
+    def ranges(self, offset: int) -> list[tuple[int, int]]:
+        """What the registry must be asked for, from `offset` of the blob on."""
+        return [
+            (max(run.start, offset), run.end)
+            for run in self.runs
+            if run.fd < 0 and run.end > offset
+        ]
+
+    def write(
+        self, offset: int, fetched: Callable[[int], bytes], sink: Callable[[bytes], None]
+    ) -> None:
+        """Everything from `offset` on to `sink`; `fetched` gives at most so many of the bytes of `ranges`, in order."""
+        for run in self.runs:
+            at = max(run.start, offset)
+            while at < run.end:
+                count = min(run.end - at, _READ_BYTES)
+                if run.fd < 0:
+                    chunk = fetched(count)
+                else:
+                    chunk = os.pread(run.fd, count, run.offset + at - run.start)
+                    if not chunk:
+                        raise contents.InvalidContents("a blob of the store became shorter")
+                sink(chunk)
+                at += len(chunk)
+        sink(self.tail[max(0, offset - self.end) :])
+
+    def close(self) -> None:
+        for fd in self._fds:
+            os.close(fd)
+
+
+def find_plan(
+    store: Store,
+    layer: WantedLayer,
+    annotations: Mapping[str, str],
+    repository: str,
+    read: ReadAt,
+) -> Plan | None:
+    """A plan for the blob of `layer`; None when there is nothing to gain. `read` fetches a range of it.
+
+    Images of `repository`, a full name without a tag, are looked at first. Raises what `read` raises.
+    """
+    if layer.size < LEAST_BYTES or not contents.has_contents(annotations):
+        return None
+    blobs = _candidates(store, repository, annotations)
+    if not blobs:
+        return None
+    try:
+        there = contents.announced(annotations, layer.size, read)
+        return None if there is None else _plan(store, layer, there, blobs)
+    except contents.InvalidContents as error:
+        log.info(f"layer '{layer.digest}' is fetched whole: {error.message}")
+        return None
+
+
+def _candidates(store: Store, repository: str, annotations: Mapping[str, str]) -> list[str]:
+    """The digests of blobs that may have a TOC of that format, those of the repository first, then the newest."""
+    ending = "gzip" if contents.ESTARGZ_DIGEST in annotations else "zstd"
+    images = list(reversed(store.images.list()))
+    images.sort(key=lambda image: not any(it.startswith(f"{repository}:") for it in image.names))
+    found = {
+        layer.digest: None
+        for image in images
+        for layer in image.layers
+        if layer.media_type.endswith(ending) and layer.size >= LEAST_BYTES
+    }
+    return list(found)[:_MOST_BLOBS]
+
+
+def _plan(store: Store, layer: WantedLayer, there: Contents, blobs: list[str]) -> Plan | None:
+    pieces = list(there.pieces())
+    missing = {key: end - start for start, end, key in pieces}
+    here: dict[str, tuple[int, int, int]] = {}
+    used: list[int] = []
+    try:
+        for digest in blobs:
+            if missing:
+                _look_into(store, digest, missing, here, used)
+        runs = _runs(pieces, here)
+        plan = Plan(runs, there.end, there.tail, used)
+        if plan.fetched_bytes > layer.size - layer.size // _LEAST_SAVED:
+            plan.close()
+            return None
+    except BaseException:
+        for fd in used:
+            os.close(fd)
+        raise
+    return plan
+
+
+def _look_into(
+    store: Store,
+    digest: str,
+    missing: dict[str, int],
+    here: dict[str, tuple[int, int, int]],
+    used: list[int],
+) -> None:
+    """Move what the blob `digest` has from `missing` to `here`, and its descriptor to `used` if it has anything."""
+    try:
+        fd = store.blobs.open(digest)
+    except PodError:
+        return
+    found = 0
+    try:
+        known = contents.inside(
+            os.fstat(fd).st_size, lambda offset, size: os.pread(fd, size, offset)
+        )
+        for start, end, key in known.pieces() if known is not None else ():
+            if missing.get(key) == end - start:
+                del missing[key]
+                here[key] = (fd, start, end - start)
+                found += 1
+    except contents.InvalidContents as error:
+        log.debug(f"blob '{digest}': {error.message}")
+    finally:
+        if found:
+            used.append(fd)
+        else:
+            os.close(fd)
+
+
+def _runs(
+    pieces: Iterable[tuple[int, int, str]], here: Mapping[str, tuple[int, int, int]]
+) -> list[Run]:
+    """Pieces that lie together, in one; what is here and small between two that are not is fetched with them."""
+    runs: list[Run] = []
+    for start, end, key in pieces:
+        fd, offset, size = here.get(key, (-1, 0, 0))
+        if size != end - start:
+            fd = -1
+        if (
+            runs
+            and runs[-1].fd == fd
+            and (fd < 0 or offset - runs[-1].offset == start - runs[-1].start)
+        ):
+            runs[-1].end = end
+        elif (
+            fd < 0
+            and len(runs) > 1
+            and runs[-2].fd < 0
+            and runs[-1].end - runs[-1].start <= _SMALL_GAP
+        ):
+            runs.pop()
+            runs[-1].end = end
+        else:
+            runs.append(Run(start, end, fd, offset))
+    return runs
