@@ -158,6 +158,7 @@ class StorageSettings(Record):
     mount_program: str = ""
     mountopt: str = ""
     ignore_chown_errors: bool = False
+    enable_partial_images: bool = True
 
     def root_directory(self) -> str:
         """What `--root` would be; "" for the usual place.

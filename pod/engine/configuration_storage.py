@@ -32,8 +32,11 @@ _STORAGE_OPTIONS: dict[str, Declared] = {
 }
 _WITHOUT_EFFECT = frozenset(
     "imagestore transient_store additionallayerstores auto-userns-max-size auto-userns-min-size aufs btrfs "
-    "disable-volatile force_mask inodes pull_options remap-gids remap-group remap-uids remap-user "
+    "disable-volatile force_mask inodes remap-gids remap-group remap-uids remap-user "
     "root-auto-userns-user size skip_mount_home thinpool vfs zfs".split()
+)
+_PULL_OPTIONS_WITHOUT_EFFECT = frozenset(
+    "convert_images insecure_allow_unpredictable_image_contents ostree_repos use_hard_links".split()
 )
 
 
@@ -87,12 +90,39 @@ def _storage_settings(
         )
         values["driver"] = ""
     return StorageSettings(
-        **values, additionalimagestores=stores, **_overlay_options(path, text, options, overlay)
+        **values,
+        additionalimagestores=stores,
+        **_overlay_options(path, text, options, overlay),
+        enable_partial_images=_pull_options(path, text, options),
     )
 
 
+def _pull_options(path: str, text: str, options: dict[str, Any]) -> bool:
+    """`enable_partial_images` of [storage.options.pull_options], whose values are strings."""
+    where, enabled = "storage.options.pull_options", True
+    for key, value in _table(path, text, options, "pull_options", "storage.options").items():
+        line = line_of(text, where, key)
+        if key != "enable_partial_images":
+            known = key in _PULL_OPTIONS_WITHOUT_EFFECT
+            tell(path, line, f"{where}.{key}", "has no effect in pod" if known else "is unknown")
+            continue
+        try:
+            enabled = value if isinstance(value, bool) else _truth(key, value)
+        except UsageError as error:
+            raise ConfigurationError(
+                path, error.message, line=line, key=f"{where}.{key}"
+            ) from error
+    return enabled
+
+
+def _truth(key: str, value: Any) -> bool:
+    if not isinstance(value, str):
+        raise UsageError(TYPES["text"][1])
+    return units.parse_boolean(value or "false", f"'{key}'")
+
+
 def _tell_storage_key(path: str, text: str, table: str, key: str) -> None:
-    if table == "storage.options" and key in {"overlay", *_OVERLAY}:
+    if table == "storage.options" and key in {"overlay", "pull_options", *_OVERLAY}:
         return  # read elsewhere
     why = "has no effect in pod" if key in _WITHOUT_EFFECT else "is unknown"
     tell(path, line_of(text, table, key), f"{table}.{key}", why)
@@ -120,13 +150,11 @@ def _overlay_options(
 
 def _overlay_value(key: str, value: Any) -> Any:
     """A string; a truth value may be written as one ("true"), which is how storage.conf(5) shows it."""
-    if key == "ignore_chown_errors" and isinstance(value, bool):
-        return value
+    if key == "ignore_chown_errors":
+        return value if isinstance(value, bool) else _truth(key, value)
     if not isinstance(value, str):
         raise UsageError(TYPES["text"][1])
-    return (
-        units.parse_boolean(value or "false", f"'{key}'") if key == "ignore_chown_errors" else value
-    )
+    return value
 
 
 def _table(

@@ -136,6 +136,7 @@ def access(engine: Engine, options: PullOptions) -> Access:
         tls_verify=options.tls_verify,
         authfile=_authfile(engine, options),
         credentials=parse_credentials(options.credentials) if options.credentials else None,
+        partial=engine.settings.storage.enable_partial_images,
     )
 
 

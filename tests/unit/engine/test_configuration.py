@@ -324,6 +324,8 @@ mountopt = "old"
 mount_program = "/usr/bin/fuse-overlayfs"
 mountopt = "new"
 ignore_chown_errors = "true"
+[storage.options.pull_options]
+enable_partial_images = "false"
 """
     machine.write("user/storage.conf", text)
     assert machine.load().storage == StorageSettings(
@@ -331,6 +333,7 @@ ignore_chown_errors = "true"
         mount_program="/usr/bin/fuse-overlayfs",
         mountopt="new",
         ignore_chown_errors=True,
+        enable_partial_images=False,
     )
 
 
@@ -344,6 +347,12 @@ ignore_chown_errors = "true"
         ("[storage.options]\nadditionalimagestores = 'x'\n", 2, "must be a list of strings"),
         ("[storage.options.overlay]\nmount_program = 1\n", 2, "must be a string"),
         ("[storage.options.overlay]\nignore_chown_errors = 'maybe'\n", 2, "true or false"),
+        ("[storage.options]\npull_options = 1\n", 2, "must be a table"),
+        (
+            "[storage.options.pull_options]\nenable_partial_images = 'x'\n",
+            2,
+            "true or false",
+        ),
     ],
 )
 def test_a_bad_storage_value_is_named(machine: Machine, text: str, line: int, part: str) -> None:
@@ -358,12 +367,14 @@ def test_storage_keys_without_effect_are_told(
     machine: Machine, debug: None, capfd: pytest.CaptureFixture[str]
 ) -> None:
     text = "[storage]\ntransient_store = true\nx = 1\n[storage.options.overlay]\nsize = '1g'\n"
+    text += "[storage.options.pull_options]\nuse_hard_links = 'true'\n"
     path = machine.write("user/storage.conf", text)
     machine.load()
     assert shown(capfd) == [
         f"debug: '{path}', line 2: key 'storage.transient_store' has no effect in pod",
         f"debug: '{path}', line 3: key 'storage.x' is unknown",
         f"debug: '{path}', line 5: key 'storage.options.overlay.size' has no effect in pod",
+        f"debug: '{path}', line 7: key 'storage.options.pull_options.use_hard_links' has no effect in pod",
     ]
 
 
