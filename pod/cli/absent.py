@@ -30,14 +30,13 @@ ABSENT = {
     **dict.fromkeys(
         (
             "artifact auto-update build compose generate kube manifest network play pod "
-            "quadlet search service stack"
+            "quadlet service stack"
         ).split(),
         _LATER,
     ),
     **dict.fromkeys(
         (
             "image build",
-            "image search",
             "image tree",
         ),
         _LATER,

@@ -134,6 +134,27 @@ class LoginRefused(RegistryError):
         )
 
 
+class SearchRefused(RegistryError):
+    """401 or 403 for a search. `user` is empty when no credentials were known."""
+
+    def __init__(self, registry: str, user: str) -> None:
+        who = f"user '{user}'" if user else "without a login"
+        super().__init__(
+            f"registry '{registry}' allows no search {'by ' if user else ''}{who}",
+            hint=f"pod login {registry}",
+        )
+
+
+class NoSearch(RegistryError):
+    """The registry has neither a search nor a catalogue."""
+
+    def __init__(self, registry: str) -> None:
+        super().__init__(
+            f"registry '{registry}' cannot be searched: it has neither a search nor a catalogue",
+            hint=f"pod search --list-tags {registry}/REPOSITORY",
+        )
+
+
 class ManifestUnknown(RegistryError):
     def __init__(self, name: str, registry: str) -> None:
         super().__init__(

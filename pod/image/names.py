@@ -192,14 +192,19 @@ def endpoints(
 
 
 def registry_endpoint(
-    name: str, config: RegistriesConfig, *, tls_verify: bool | None = None
+    name: str, config: RegistriesConfig, *, tls_verify: bool | None = None, rewrite: bool = False
 ) -> Endpoint:
-    """The registry, or the namespace in one, with the full `name` itself, for what is asked of no image: a login, a
-    search. Raises RegistryBlocked."""
+    """The registry, or the namespace in one, with the full `name`, for what is asked of no image: a login, a search.
+
+    With `rewrite`, a registry that is somewhere else by the configuration is asked there. Raises RegistryBlocked.
+    """
     rule = _rule_for(name, config.rules)
     if rule is not None and rule.blocked:
         raise RegistryBlocked(name, rule.prefix, "be used")
     insecure = _is_insecure(tls_verify, rule is not None and rule.insecure)
+    if rewrite and rule is not None:
+        moved = _rewritten(name, rule.prefix, rule.location)
+        name = name if "/" in moved else moved
     return _endpoint(name, insecure=insecure, strict=bool(tls_verify))
 
 
