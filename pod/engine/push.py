@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pod.base.errors import UsageError
 from pod.base.records import Record
 from pod.engine import images, pull
 from pod.image.push import connect, content_of, push_as_it_is
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from pod.engine.context import Engine
     from pod.engine.images import PullOptions
     from pod.image.progress import Progress
+    from pod.image.trust.sign import Signer, Signing
+    from pod.spec.reference import Reference
     from storage.images import ImageRecord
 
 
@@ -24,15 +27,24 @@ class Pushed(Record):
     digest: str
 
 
-def push(engine: Engine, text: str, destination: str, options: PullOptions) -> Pushed:
+def push(
+    engine: Engine,
+    text: str,
+    destination: str,
+    options: PullOptions,
+    signing: Signing | None = None,
+) -> Pushed:
     """Copy the image that `text` means to `destination`, a location or a name; "" is its own name.
 
-    Call with a single thread. Raises ImageNotFound, InvalidReference, RegistryError, CannotSave.
+    With `signing`, the image is signed at its destination, a registry. Call with a single thread.
+    Raises ImageNotFound, InvalidReference, RegistryError, CannotSave, CannotSign.
     """
     image = images.find_named(engine, text)
     target = _target(image, text, destination)
+    if signing is not None and target.path:
+        raise UsageError(f"'{destination}' has no name that could be signed: it is no registry")
     progress = pull.progress_of(options)
-    digest = _push(engine, image, target, options, progress)
+    digest = _push(engine, image, target, options, progress, signing)
     engine.events.append(
         events.event("image", "push", object_id=image.id, name=destination or text)
     )
@@ -52,9 +64,11 @@ def _push(
     target: transport.Location,
     options: PullOptions,
     progress: Progress,
+    signing: Signing | None,
 ) -> str:
     reference = references.parse(target.reference).normalized()
     access = pull.access(engine, options)
+    signer = None if signing is None else signer_for(engine, signing, reference)
     blobs = engine.store.blobs
     held = [image.digest, image.id, *(layer.digest for layer in image.layers)]
     with engine.store.hold(held), connect(reference, access, progress) as destination:
@@ -62,5 +76,16 @@ def _push(
         contents = [content_of(blobs, layer.digest) for layer in image.layers]
         contents.append(content_of(blobs, image.id))
         digest = push_as_it_is(destination, contents, data, image.media_type)
+        if signer is not None:
+            progress.message("Storing signatures")
+            signer.sign(destination, digest)
     progress.message("Writing manifest to image destination")
     return digest
+
+
+def signer_for(engine: Engine, signing: Signing, reference: Reference) -> Signer:
+    """Keys that are ready to sign what is pushed as `reference`. Raises what Signer does, ConfigurationError."""
+    from pod.engine.configuration_signatures import load_signatures
+    from pod.image.trust.sign import Signer
+
+    return Signer(signing, reference, load_signatures(engine.places))

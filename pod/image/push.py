@@ -53,7 +53,9 @@ class Destination:
         self.endpoint = endpoint
         self._http = HttpClient(access.settings, progress.message)
         self._progress = progress
-        self._registry = Registry(self._http, endpoint, access.credentials_for(endpoint))
+        self.registry = self._registry = Registry(
+            self._http, endpoint, access.credentials_for(endpoint)
+        )
         self._uploader = Uploader(self._registry, progress)
 
     def __enter__(self) -> Destination:

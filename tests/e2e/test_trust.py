@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import signing
+from tests.support import images, signing
 from tests.support.engine import Engine
 from tests.support.registry import Registry
 from tests.support.signing import Gpg, file_signature, payload, signed_by, write_policy
@@ -252,3 +252,65 @@ def test_an_odd_registries_d_is_told_by_line(scene: Scene) -> None:
         assert line in said
     Path(path).write_text(json.dumps({"default-docker": {"lookaside": "ftp://x/y"}}))
     assert "it must be a URL" in scene.refused()
+
+
+def skopeo(scene: Scene, *arguments: str, status: int = 0, policy: bool = False) -> str:
+    """Run it with the scene's keys; with `policy`, by the scene's policy.json."""
+    options = ["--policy", f"{scene.settings}/policy.json"] if policy else ["--insecure-policy"]
+    done = subprocess.run(
+        ["skopeo", *options, *arguments],
+        env={**scene.pod.environment, **scene.gpg.environment},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == status, done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.not_podman("what pod signs is for pod to tell")
+def test_what_pod_signs_is_good_for_all(scene: Scene, registry: Registry) -> None:
+    """push --sign-by: pod and skopeo accept it by the same policy, and only that name."""
+    target = f"{registry.host}/signed/by-pod:1"
+    pod, key = scene.pod, scene.gpg.fingerprints["good"]
+    scene.sign(scene.good())
+    scene.pull()
+    environment = scene.gpg.environment
+    pod("push", "-q", INSECURE, "--sign-by", key, scene.name, target, env=environment)
+    (directory,) = os.listdir(f"{scene.lookaside}/signed")
+    assert directory.startswith("by-pod@sha256=")
+    assert os.listdir(f"{scene.lookaside}/signed/{directory}") == ["signature-1"]
+    pod("push", "-q", INSECURE, "--sign-by", "other@pod.test", scene.name, target, env=environment)
+    pod("rmi", "-f", "-a")
+    scene.pull(target)
+    place = f"dir:{scene.directory}/copied"
+    skopeo(scene, "copy", "-q", "--src-tls-verify=false", f"docker://{target}", place, policy=True)
+    pod("rmi", "-f", "-a")
+    registry.push(images.image("busybox"), "signed/by-pod", "2")
+    assert f"it is for the name '{target}'" in scene.refused(f"{registry.host}/signed/by-pod:2")
+
+
+@pytest.mark.not_podman("version 4.3 says other words")
+def test_a_push_that_cannot_be_signed_sends_nothing(scene: Scene, registry: Registry) -> None:
+    target = f"{registry.host}/signed/never:1"
+    scene.sign(scene.good())
+    scene.pull()
+    key = str(scene.directory / "no.key")
+    for options, said in (
+        (["--sign-by", "nobody@pod.test"], "gpg has no such secret key"),
+        (["--sign-by-sigstore-private-key", key], "use-sigstore-attachments"),
+        (["--sign-passphrase-file", key], "needs exactly one of"),
+    ):
+        done = scene.pod(
+            "push", INSECURE, *options, scene.name, target, env=scene.gpg.environment, status=125
+        )
+        assert said in done.stderr
+    signing.write_places(scene.settings, "https://127.0.0.1:1/x", attachments=True)
+    for options, said in (
+        (["--sign-by", scene.gpg.fingerprints["good"]], "can only be written to a directory"),
+        (["--sign-by-sigstore-private-key", key], "No such file"),
+    ):
+        done = scene.pod(
+            "push", INSECURE, *options, scene.name, target, env=scene.gpg.environment, status=125
+        )
+        assert said in done.stderr
+    assert registry.request("GET", "/v2/signed/never/tags/list").status == 404

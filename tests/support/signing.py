@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import subprocess
 from collections.abc import Mapping
 from typing import Any
+
+from pod.image.trust import sigstore_key
 
 SIMPLE = "atomic container signature"
 COSIGN = "cosign container image signature"
@@ -102,3 +106,48 @@ def write_places(settings: str, lookaside: str, *, attachments: bool = False) ->
     place = {"lookaside": lookaside, "use-sigstore-attachments": attachments}
     with open(f"{settings}/registries.d/default.yaml", "w") as file:
         json.dump({"default-docker": place}, file)  # JSON is YAML
+
+
+def sealed_key(key: Any, passphrase: bytes) -> bytes:
+    """A private key in the form of cosign. skopeo reads it, too, so it is not only pod that agrees with itself."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.poly1305 import Poly1305
+
+    document = key.private_bytes(
+        serialization.Encoding.DER,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    salt, nonce = os.urandom(32), os.urandom(24)
+    sealing = hashlib.scrypt(passphrase, salt=salt, n=32768, r=8, p=1, maxmem=64 << 20, dklen=32)
+    stream = sigstore_key._xsalsa20(sealing, nonce, 32 + len(document))
+    hidden = bytes(a ^ b for a, b in zip(document, stream[32:], strict=True))
+    box = Poly1305.generate_tag(stream[:32], hidden) + hidden
+    sealed = {
+        "kdf": {
+            "name": "scrypt",
+            "params": {"N": 32768, "r": 8, "p": 1},
+            "salt": base64.b64encode(salt).decode(),
+        },
+        "cipher": {"name": "nacl/secretbox", "nonce": base64.b64encode(nonce).decode()},
+        "ciphertext": base64.b64encode(box).decode(),
+    }
+    name = b"ENCRYPTED COSIGN PRIVATE KEY-----\n"
+    body = base64.encodebytes(json.dumps(sealed).encode())
+    return b"-----BEGIN " + name + body + b"-----END " + name
+
+
+def sigstore_pair(directory: str, passphrase: bytes = b"secret") -> tuple[str, str]:
+    """A new key pair: the file with the private key in the form of cosign, and the one with the public key."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    paths = f"{directory}/cosign.key", f"{directory}/cosign.pub"
+    for path, content in zip(paths, (sealed_key(key, passphrase), public), strict=True):
+        with open(path, "wb") as file:
+            file.write(content)
+    return paths

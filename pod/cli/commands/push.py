@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pod.cli.declare import Command, Option
-from pod.cli.options import image
+from pod.cli.options import image, signing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.cli.declare import Arguments
     from pod.engine.context import Engine
 
-_UNSIGNED = "this version of pod does not sign images"
 _LATER = "this version of pod pushes blobs as they are"
 _PLAIN = "pod cannot encrypt images"
 
@@ -19,7 +18,8 @@ def push_image(arguments: Arguments, engine: Engine) -> None:
     from pod.engine import push
 
     source, destination = (*arguments.words, "")[:2]
-    digest = push.push(engine, source, destination, image.registry_options(arguments)).digest
+    options = image.registry_options(arguments)
+    digest = push.push(engine, source, destination, options, signing.of(arguments)).digest
     if path := arguments.text("digestfile"):
         write_digest(path, digest)
 
@@ -67,11 +67,7 @@ COMMAND = Command(
         Option(("--platform",), "text", refused="an image of pod is for one platform"),
         Option(("-q", "--quiet"), "flag", "Show no progress"),
         Option(("--remove-signatures",), "flag", "Copy no signatures, which pod does anyway"),
-        Option(("--sign-by",), "text", refused=_UNSIGNED),
-        Option(("--sign-by-sigstore",), "text", refused=_UNSIGNED),
-        Option(("--sign-by-sigstore-private-key",), "text", refused=_UNSIGNED),
-        Option(("--sign-by-sq-fingerprint",), "text", refused=_UNSIGNED),
-        Option(("--sign-passphrase-file",), "text", refused=_UNSIGNED),
+        *signing.OPTIONS,
         *image.REGISTRY_OPTIONS,
     ),
     minimum=1,

@@ -7,17 +7,26 @@ Source: sigstore's SIGNATURE_SPEC.md of cosign, "Storage"; containers-registries
 
 from __future__ import annotations
 
+import json
+import os
+
 from pod.image import failures
 from pod.image.document import Fields, parse_object
+from pod.image.manifest import OCI_CONFIG, OCI_MANIFEST
 from pod.image.trust import sigstore
 from pod.image.trust.lookaside import MAX_SIGNATURES
 from pod.image.trust.payload import MAX_BYTES
 from pod.image.trust.sigstore import Attachment
+from pod.image.upload import Content
 from pod.spec.digest import algorithm_of
 from storage.blobs import DigestMismatch, digest_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from pod.image.push import Destination
     from pod.image.registry import Registry
 
 
@@ -48,3 +57,59 @@ def fetch(registry: Registry, digest: str) -> list[Attachment]:
             raise DigestMismatch(blob, actual)
         found.append(Attachment(payload, layer.text_map("annotations")))
     return found
+
+
+def add(destination: Destination, digest: str, attachment: Attachment) -> None:
+    """Put a signature of a manifest beside it, with those that are there. Raises RegistryError, InvalidImage.
+
+    The tag is replaced as a whole, as every program does it: of two that sign at the same moment, one may be lost.
+    """
+    tag = tag_for(digest)
+    what = f"list of signatures '{tag}'"
+    layers: list[Any] = []
+    diff_ids: list[Any] = []
+    try:
+        there = destination.registry.manifest(tag)
+    except (failures.ManifestUnknown, failures.RepositoryUnknown):
+        pass
+    else:
+        fields = Fields(parse_object(there.data, what), what)
+        layers = [layer.values for layer in fields.objects("layers", MAX_SIGNATURES - 1)]
+        diff_ids = [layer.digest("digest") for layer in fields.objects("layers")]
+    own = digest_of(attachment.payload)
+    layers.append(_descriptor(sigstore.PAYLOAD_TYPE, attachment.payload, attachment.annotations))
+    config = {
+        "architecture": "",
+        "os": "",
+        "config": {},
+        "rootfs": {"type": "layers", "diff_ids": [*diff_ids, own]},
+    }
+    config_data = json.dumps(config, separators=(",", ":")).encode()
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": _descriptor(OCI_CONFIG, config_data),
+        "layers": layers,
+    }
+    destination.put_blobs([_content(attachment.payload), _content(config_data)])
+    data = json.dumps(document, separators=(",", ":")).encode()
+    destination.put_manifest(data, OCI_MANIFEST, tag)
+
+
+def _descriptor(
+    media_type: str, data: bytes, annotations: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    found = {"mediaType": media_type, "digest": digest_of(data), "size": len(data)}
+    return {**found, "annotations": dict(annotations)} if annotations else found
+
+
+def _content(data: bytes) -> Content:
+    """A document as what is uploaded; the uploader closes the descriptor."""
+
+    def opened() -> int:
+        fd = os.memfd_create("signature", os.MFD_CLOEXEC)
+        os.write(fd, data)
+        os.lseek(fd, 0, os.SEEK_SET)
+        return fd
+
+    return Content(digest_of(data), len(data), opened)

@@ -99,10 +99,15 @@ def write(url: str, repository: str, digest: str, signature: bytes) -> str:
 
     One that is there already, byte for byte, is not written again.
     """
+    return write_below(check_writable(url), repository, digest, signature)
+
+
+def check_writable(url: str) -> str:
+    """The directory of a lookaside that is written to. Raises BadLookaside."""
     directory = _directory(url)
     if directory is None:
         raise BadLookaside(url, "signatures can only be written to a directory, file:///PATH")
-    return write_below(directory, repository, digest, signature)
+    return directory
 
 
 def write_below(directory: str, repository: str, digest: str, signature: bytes) -> str:

@@ -176,6 +176,16 @@ def sign(content: bytes, key: str, passphrase_file: str = "") -> bytes:
     return done.stdout
 
 
+def check_secret_key(key: str) -> None:
+    """Raise CannotSign unless the caller's gpg has this secret key."""
+    import subprocess  # heavy
+
+    command = [_program(), "--batch", "--quiet", "--with-colons", "--list-secret-keys", "--", key]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise CannotSign(key, "gpg has no such secret key")
+
+
 def read_passphrase(path: str) -> bytes:
     """The first line of a file. Raises PodError."""
     try:
