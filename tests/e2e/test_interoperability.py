@@ -1,0 +1,261 @@
+"""Other programs at the same images: skopeo at pod's store and archives, podman, and what docker saves."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import tarfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import images
+from tests.support.checks import nothing_wrong
+from tests.support.chunked import add_chunked
+from tests.support.engine import Engine, engine_in
+from tests.support.fixtures import end_pause_process
+from tests.support.layout import Entry, Image, Layout, layer_tar, to_json
+from tests.support.registry import Registry
+
+OURS = pytest.mark.not_podman("its store is no OCI image layout")
+BUSYBOX = "docker.io/library/busybox:latest"
+INSECURE = "--tls-verify=false"
+
+
+def skopeo(*words: str) -> Any:
+    done = subprocess.run(["skopeo", *words], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done
+    return json.loads(done.stdout) if words[0] == "inspect" else None
+
+
+def about(engine: Engine, name: str) -> tuple[str, list[str]]:
+    """Id and diff ids."""
+    (found,) = engine("image", "inspect", name).json()
+    return found["Id"].removeprefix("sha256:"), found["RootFS"]["Layers"]
+
+
+@pytest.fixture
+def other(
+    workspace: str, runtime_directory: str, registry: Registry, is_podman: bool
+) -> Generator[Engine]:
+    """podman, or pod when podman is tested, with a store of its own."""
+    engine = engine_in(
+        workspace, runtime_directory, "o", registry, None if is_podman else ["podman"]
+    )
+    yield engine
+    engine("rm", "-a", "-f", "-t", "0", status=None)
+    engine("rmi", "-a", "-f", status=None)
+    end_pause_process(engine)
+    engine("system", "reset", "-f", status=None)
+
+
+# skopeo and the store
+
+
+@OURS
+def test_skopeo_reads_the_store(pod: Engine, tmp_path: Path) -> None:
+    store = f"oci:{pod.root}/images:{BUSYBOX}"
+    found = skopeo("inspect", store)
+    assert found["Layers"] == [
+        item["digest"] for item in images.image("busybox").manifest()["layers"]
+    ]
+    raw = subprocess.run(["skopeo", "inspect", "--raw", store], capture_output=True, check=True)
+    assert json.loads(raw.stdout) == images.image("busybox").manifest()
+    skopeo("copy", "--preserve-digests", store, f"oci:{tmp_path}/copy:there")
+    assert Layout(f"{tmp_path}/copy").image("there").digest == images.image("busybox").digest
+
+
+@OURS
+def test_skopeo_writes_into_the_store(pod: Engine, tmp_path: Path) -> None:
+    """The image is there, with those that were; its layers are unpacked when it is first used."""
+    layout = Layout(str(tmp_path / "there"))
+    extra = layout.add_layer(layer_tar([Entry("hello", b"from skopeo")]))
+    base = images.image("busybox").copy(layout)
+    made = layout.add_image([*base.layers(), extra], {"Cmd": ["cat", "/hello"]})
+    skopeo("copy", f"oci:{layout.path}:latest", f"oci:{pod.root}/images:localhost/copied:1")
+    names = pod("images", "--format", "{{.Repository}}:{{.Tag}}").lines
+    assert sorted(names) == [BUSYBOX, "localhost/copied:1"]
+    assert about(pod, "localhost/copied:1")[0] == made.id
+    assert pod("run", "--rm", "--network", "none", "localhost/copied:1").out == "from skopeo"
+    nothing_wrong(pod)
+    skopeo("copy", f"oci:{layout.path}:latest", f"oci:{pod.root}/images:localhost/copied:2")
+    pod("rmi", "localhost/copied:1")
+    assert pod("run", "--rm", "--network", "none", "localhost/copied:2").out == "from skopeo"
+    pod("rmi", "localhost/copied:2")
+    nothing_wrong(pod)
+
+
+@OURS
+def test_check_tells_of_layers_that_skopeo_brought_and_repairs_that(
+    pod: Engine, tmp_path: Path
+) -> None:
+    layout = Layout(str(tmp_path / "there"))
+    layout.add_image([layout.add_layer(layer_tar([Entry("hello", b"x")]))])
+    skopeo("copy", f"oci:{layout.path}:latest", f"oci:{pod.root}/images:localhost/copied:1")
+    assert "localhost/copied:1" in pod("system", "check", status=None).stdout
+    pod("system", "check", "--repair", "--force")
+    nothing_wrong(pod)
+    assert pod("image", "inspect", "--format", "{{.Id}}", "localhost/copied:1").out
+
+
+# Archives: pod with skopeo, podman and docker. What is saved and loaded again is in test_load_save.py.
+
+
+@pytest.mark.parametrize("form", ["oci-archive", "docker-archive"])
+def test_skopeo_copies_our_archives(pod: Engine, tmp_path: Path, form: str) -> None:
+    """Read by skopeo, written again by skopeo, loaded by pod."""
+    pod("tag", "busybox", "localhost/mine:1")
+    path, back = tmp_path / "mine.tar", tmp_path / "back.tar"
+    pod("save", "-q", "--format", form, "-o", str(path), "localhost/mine:1")
+    assert skopeo("inspect", f"{form}:{path}")["Architecture"]
+    skopeo("copy", f"{form}:{path}", f"{form}:{back}:localhost/back:2")
+    pod("load", "-q", "-i", str(back))
+    (found,) = [name for name in names_of(pod) if "back" in name]
+    assert about(pod, found) == about(pod, "busybox")
+
+
+def names_of(pod: Engine) -> list[str]:
+    return pod("images", "--format", "{{.Repository}}:{{.Tag}}").lines
+
+
+def hybrid_archive(image: Image, path: Path, names: list[str], *, whole: bool) -> str:
+    """What `docker save` of version 25 and later writes: an OCI layout and docker's own listing in one archive.
+
+    Layers are plain tar blobs in `blobs/sha256`, whatever compression the registry's had, and there are also the
+    configuration, the manifest, and for each layer a configuration as Docker 1.8 wants it. `index.json` names the image
+    by annotations of containerd; `manifest.json` and `repositories` point into the blobs. At first, and for layers that
+    were not pulled, the manifest named no layers: not `whole`. Source: moby, image/tarexport/save.go.
+    """
+    blobs: dict[str, bytes] = {}
+
+    def blob(data: bytes) -> dict[str, Any]:
+        import hashlib
+
+        digest = hashlib.sha256(data).hexdigest()
+        blobs[f"blobs/sha256/{digest}"] = data
+        return {"digest": f"sha256:{digest}", "size": len(data)}
+
+    layers = []
+    for number in range(len(image.layers())):
+        with image.open_layer(number) as stream:
+            layers.append(
+                {"mediaType": "application/vnd.oci.image.layer.v1.tar", **blob(stream.read())}
+            )
+    config = blob(image.layout.blob(image.manifest()["config"]["digest"]))
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **config},
+        "layers": layers if whole else [],
+    }
+    blob(to_json({"id": "0" * 64, "created": "1970-01-01T00:00:00Z", "os": "linux"}))
+    described = {"mediaType": manifest["mediaType"], **blob(to_json(manifest))}
+    entries = [
+        {
+            **described,
+            "annotations": {
+                "io.containerd.image.name": f"docker.io/library/{name}",
+                "org.opencontainers.image.ref.name": name.rpartition(":")[2],
+            },
+        }
+        for name in names
+    ]
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json"}
+
+    def path_of(descriptor: dict[str, Any]) -> str:
+        return f"blobs/sha256/{descriptor['digest'].removeprefix('sha256:')}"
+
+    listing: dict[str, Any] = {
+        "Config": path_of(config),
+        "RepoTags": names,
+        "Layers": [path_of(layer) for layer in layers],
+    }
+    if whole:
+        listing["LayerSources"] = {layer["digest"]: layer for layer in layers}
+    last = layers[-1]["digest"].removeprefix("sha256:")
+    repositories: dict[str, dict[str, str]] = {}
+    for name in names:
+        repository, _, tag = name.rpartition(":")
+        repositories.setdefault(repository, {})[tag] = last
+    documents = {
+        "index.json": to_json({**index, "manifests": entries}),
+        "manifest.json": to_json([listing]),
+        "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
+        "repositories": to_json(repositories),
+    }
+    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for directory in ("blobs/", "blobs/sha256/"):
+            info = tarfile.TarInfo(directory)
+            info.type, info.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(info)
+        for name, data in (*sorted(blobs.items()), *documents.items()):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return str(path)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_archive_of_docker_25(pod: Engine, tmp_path: Path, whole: bool) -> None:
+    path = hybrid_archive(
+        images.image("busybox"), tmp_path / "d.tar", ["app:1", "app:2"], whole=whole
+    )
+    told = pod("load", "-q", "-i", path).stdout
+    prefix = "docker.io/library" if pod.kind == "pod" else "localhost"
+    assert {f"{prefix}/app:1", f"{prefix}/app:2"} <= set(names_of(pod)), told
+    assert about(pod, f"{prefix}/app:2") == about(pod, "busybox")
+    run = ["run", "--rm", "--network", "none", f"docker-archive:{path}:app:1", "echo", "in"]
+    assert pod(*run).out == "in"
+    nothing_wrong(pod)
+
+
+# Registries: pod and podman
+
+
+def test_the_other_engine_runs_what_is_pushed(
+    pod: Engine, other: Engine, registry: Registry
+) -> None:
+    """And the other way round, the same layers both times."""
+    there, back = f"{registry.host}/inter/there:1", f"{registry.host}/inter/back:1"
+    pod("push", "-q", INSECURE, "busybox", there)
+    other("pull", "-q", INSECURE, there)
+    assert about(other, there) == about(pod, "busybox")
+    run = ["run", "--rm", "--network", "none", "--cgroups=disabled"]
+    assert other(*run, there, "echo", "in").out == "in"
+    other("tag", there, "localhost/again:1")
+    other("push", "-q", INSECURE, "localhost/again:1", back)
+    pod("pull", "-q", INSECURE, back)
+    assert about(pod, back) == about(pod, "busybox")
+    assert pod("run", "--rm", "--network", "none", back, "echo", "in").out == "in"
+    nothing_wrong(pod)
+
+
+@pytest.mark.parametrize("kind", ["zstd:chunked", "estargz"])
+def test_layers_with_tables_are_layers_for_everybody(
+    pod: Engine, other: Engine, registry: Registry, tmp_path: Path, kind: str
+) -> None:
+    """skopeo and podman take those that pod's writer makes for what they are besides: zstd and gzip."""
+    layout = Layout(str(tmp_path / "made"))
+    extra = add_chunked(layout, [Entry("hello", b"from a table\n"), Entry("empty")], kind)
+    base = images.image("busybox").copy(layout)
+    made = layout.add_image([*base.layers(), extra], {"Cmd": ["cat", "/hello"]})
+    name = f"{registry.host}/tables/{kind.replace(':', '')}:1"
+    repository = name.removeprefix(f"{registry.host}/").removesuffix(":1")
+    registry.push(made, repository, "1")
+    for engine in (pod, other):
+        engine("pull", "-q", INSECURE, name)
+        assert about(engine, name)[1] == made.config()["rootfs"]["diff_ids"]
+        run = ["run", "--rm", "--network", "none"]
+        assert (
+            engine(*run, *(["--cgroups=disabled"] if engine is other else []), name).out
+            == "from a table"
+        )
+    skopeo("copy", "--src-tls-verify=false", f"docker://{name}", f"oci:{tmp_path}/copy:1")
+    copied = Layout(f"{tmp_path}/copy").image("1").manifest()["layers"][-1]
+    assert (copied["digest"], copied["annotations"]) == (
+        extra[0]["digest"],
+        extra[0]["annotations"],
+    )
