@@ -35,10 +35,7 @@ ABSENT = {
         _LATER,
     ),
     **dict.fromkeys(
-        (
-            "image build",
-            "image tree",
-        ),
+        ("image build",),
         _LATER,
     ),
 }

@@ -109,6 +109,7 @@ COMMANDS: dict[str, Row] = {
     "image inspect": ("image_inspect", "image", "Show everything about images", False),
     "image mount": ("image_mount", "image", "Mount images", False),
     "image prune": ("image_prune", "image", "Remove unused images", False),
+    "image tree": ("image_tree", "image", "Show the layers of an image as a tree", False),
     "image unmount": ("image_unmount", "image", "Undo `pod image mount`", False),
     "config create": ("config_create", "config", "Store a file of settings", False),
     "config inspect": ("config_inspect", "config", "Show everything about configs", False),
