@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from storage.commit import NewLayer
     from storage.images import ImageRecord
     from storage.lists import ListStore
+    from storage.places import Places
     from storage.rootfs import RootFileSystems
     from storage.volumes import VolumeStore
 
@@ -56,6 +57,13 @@ class Store:
         from storage.lists import ListStore
 
         return ListStore(self.images, self.blobs)
+
+    @property
+    def places(self) -> Places:
+        """Which repositories have had which blobs; a new reader at each call."""
+        from storage.places import Places
+
+        return Places(f"{self.root}/images/places.json")
 
     @property
     def rootfs(self) -> RootFileSystems:

@@ -54,6 +54,7 @@ def save(
     Raises ImageNotFound, InvalidReference, CannotSave, OneImageOnly.
     """
     from pod.image import names
+    from pod.image.packing import DOCKER, GZIP, Packing
     from pod.image.save import save as save_images
 
     if several:
@@ -68,7 +69,10 @@ def save(
         image = images.with_layers(engine, images.find(engine, texts[0]))
         more = [str(names.name_for_new_image(references.parse(text))) for text in texts[1:]]
         chosen_images = [saving.SavedImage(image, (*names_for(image, texts[0]), *more))]
-    save_images(engine.store, chosen_images, target, progress, kind=kind, compress=compress)
+    packing = Packing(
+        family=DOCKER if kind == saving.DOCKER_DIR else "", usual=GZIP if compress else ""
+    )
+    save_images(engine.store, chosen_images, target, progress, kind=kind, packing=packing)
     for saved in chosen_images:
         _tell(engine, "save", saved.image.id, (saved.names or ("",))[0])
 

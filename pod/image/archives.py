@@ -15,6 +15,7 @@ from pod.base import log
 from pod.base.records import Record
 from pod.image import docker_archive, docker_directory, oci_layout
 from pod.image.install import WantedLayer, install_layers
+from pod.image.manifest import Descriptor
 from pod.image.names import name_for_new_image
 from pod.image.parts import BadArchive, Span, open_parts
 from pod.image.policy import Policy
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pod.image.platform import Platform
     from pod.image.policy import Demand
     from pod.image.progress import Progress
+    from storage.images import ImageRecord
     from storage.store import Store
 
 _READ_BYTES = 1 << 20
@@ -119,6 +121,16 @@ def load_location(
         names = ", ".join(name for image in loaded for name in image.names) or "none has a name"
         raise BadArchive(location.path, f"it has {len(loaded)} images; name one of them: {names}")
     return loaded[0]
+
+
+def copy_to_store(
+    source: Store, image: ImageRecord, target: Store, name: str, progress: Progress
+) -> None:
+    """An image of one store into another, under a full name. Call with a single thread. Raises as load."""
+    entry = Descriptor(image.media_type, image.digest, image.manifest_size)
+    held = [image.digest, image.id, *(layer.digest for layer in image.layers)]
+    with source.hold(held), open_parts(source.images.directory, "") as parts:
+        _store(target, oci_layout.read_one(parts, entry).replace(names=(name,)), progress)
 
 
 def _kind_of(parts: Parts) -> str:

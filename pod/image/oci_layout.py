@@ -68,6 +68,11 @@ def read_oci_layout(
     return list(found.values())
 
 
+def read_one(parts: Parts, entry: Descriptor) -> FoundImage:
+    """The image with the manifest that `entry` describes, without a name, whether the index has it or not."""
+    return _image(parts, entry, None)
+
+
 def _image(parts: Parts, entry: Descriptor, platform: Platform | None) -> FoundImage:
     what = f"manifest of an image in '{parts.path}'"
     data = _blob(parts, entry)

@@ -226,10 +226,18 @@ def _pull_from(
                 "size": len(fetched.data),
             }
             store.images.set_name(name, descriptor, index_digest=index_digest)
+        _remember_place(store, endpoint, parsed)
     finally:
         http.close()
     log.debug(f"'{name}' is image {parsed.config.digest} for {image.platform}")
     return PulledImage(parsed.config.digest, fetched.digest, name)
+
+
+def _remember_place(store: Store, endpoint: Endpoint, parsed: Manifest) -> None:
+    """So that a push to another repository there need not send the blobs."""
+    places = store.places
+    places.add((layer.digest for layer in (*parsed.layers, parsed.config)), endpoint.name)
+    places.keep()
 
 
 def _find_manifest(

@@ -1,6 +1,6 @@
 """Pushing: from the store to a repository of a registry.
 
-    with connect(reference, access, progress) as destination:
+    with connect(reference, access, progress, store.places) as destination:
         destination.put_blobs(contents)                         # in parallel; what is there already is skipped
         digest = destination.put_manifest(data, media_type)     # under the reference's tag
 
@@ -10,6 +10,7 @@ That is all there is to images, lists and artifacts alike: blobs first, then the
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 from pod.base import log
 from pod.image import failures, names
@@ -21,34 +22,43 @@ from storage.blobs import DigestMismatch, digest_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from pod.image.names import Endpoint
     from pod.image.progress import Progress
     from pod.image.pull import Access
     from pod.spec.reference import Reference
     from storage.blobs import BlobStore
+    from storage.places import Places
 
 _PARALLEL = 3
 _JOIN_SECONDS = 5
 
 
-def connect(reference: Reference, access: Access, progress: Progress) -> Destination:
+def connect(
+    reference: Reference, access: Access, progress: Progress, places: Places
+) -> Destination:
     """The repository of a full `reference`, for writing; a context manager. Nothing is sent yet.
 
-    Mirrors are for reading, so the place is the registry itself, wherever registries.conf has it. Raises
-    RegistryBlocked.
+    Mirrors are for reading, so the place is the registry itself, wherever registries.conf has it. `places` tells from
+    which other repositories of the registry blobs can be mounted, and learns what is where. Raises RegistryBlocked.
     """
     endpoint = names.endpoints(reference, access.registries, tls_verify=access.tls_verify)[-1]
-    return Destination(reference, endpoint, access, progress)
+    return Destination(reference, endpoint, access, progress, places)
 
 
 class Destination:
     """A repository in a registry. `endpoint` is where it is, `reference` what the person called it."""
 
     def __init__(
-        self, reference: Reference, endpoint: Endpoint, access: Access, progress: Progress
+        self,
+        reference: Reference,
+        endpoint: Endpoint,
+        access: Access,
+        progress: Progress,
+        places: Places,
     ) -> None:
+        self._places = places
         self.reference = reference
         self.endpoint = endpoint
         self._http = HttpClient(access.settings, progress.message)
@@ -71,17 +81,43 @@ class Destination:
         the store that is damaged. What was uploaded until then stays there, for the next attempt.
         """
         wanted = {content.digest: content for content in contents}
-        queue = sorted(wanted.values(), key=lambda content: content.size)
-        if not queue:
+        queue = sorted(wanted.values(), key=lambda content: -content.size)
+        self.run([partial(self.put_blob, content) for content in queue])
+
+    def put_blob(self, content: Content) -> None:
+        """As put_blobs, inside of `run`."""
+        if self.has_blob(content.digest):
+            return
+        self._progress.layer_known(content.digest, content.size)
+        sources = self._places.repositories(content.digest, self.endpoint.registry)
+        others = tuple(name for name in sources if name != self.endpoint.repository)
+        if not self._uploader.upload(content, others):
+            self._progress.advance(content.digest, content.size)
+        self._progress.done(content.digest)
+        self._places.add([content.digest], self.endpoint.name)
+
+    def has_blob(self, digest: str) -> bool:
+        """Whether the repository has the blob, which then counts as copied. Inside of `run`."""
+        if not self._uploader.has(digest):
+            return False
+        self._progress.already_exists(digest)
+        self._places.add([digest], self.endpoint.name)
+        return True
+
+    def run(self, jobs: Sequence[Callable[[], None]]) -> None:
+        """Call these, several at a time, in threads; the first error ends the others and is raised.
+
+        Call with a single thread. The first job is alone: its answers tell how to log in, or that all is of no use.
+        """
+        if not jobs:
             return
         self._progress.begin()
         try:
-            self._put(
-                queue.pop()
-            )  # alone, so that one answer tells how to log in, or that it is of no use
-            _Work(self, queue).run()
+            jobs[0]()
+            _Work(jobs[1:], self._http.cancel).run()
         finally:
             self._progress.finish()
+            self._places.keep()
 
     def has_manifest(self, version: str) -> str | None:
         """The digest of the manifest with this tag or digest; None when there is none, or the registry does not say."""
@@ -110,27 +146,18 @@ class Destination:
         log.debug(f"{self.endpoint.name}:{version} is {digest}")
         return digest
 
-    def _put(self, content: Content) -> None:
-        if self._uploader.has(content.digest):
-            self._progress.already_exists(content.digest)
-            return
-        self._progress.layer_known(content.digest, content.size)
-        if not self._uploader.upload(content):
-            self._progress.advance(content.digest, content.size)
-        self._progress.done(content.digest)
-
 
 class _Work:
-    """The threads that send blobs, and the first thing that went wrong in them."""
+    """The threads, and the first thing that went wrong in them. `cancel` makes jobs that run end soon."""
 
-    def __init__(self, destination: Destination, queue: list[Content]) -> None:
-        self._destination = destination
-        self._queue = queue
+    def __init__(self, jobs: Sequence[Callable[[], None]], cancel: Callable[[], None]) -> None:
+        self._queue = list(reversed(jobs))
+        self._cancel = cancel
         self._lock = threading.Lock()
         self._failure: BaseException | None = None
 
     def run(self) -> None:
-        """Send all; returns when all threads have ended. Raises what went wrong first."""
+        """Do all; returns when all threads have ended. Raises what went wrong first."""
         count = min(_PARALLEL, len(self._queue))
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
         for thread in threads:
@@ -141,7 +168,7 @@ class _Work:
         except BaseException:  # Ctrl-C
             with self._lock:
                 self._queue.clear()
-            self._destination._http.cancel()
+            self._cancel()
             for thread in threads:
                 thread.join(_JOIN_SECONDS)
             raise
@@ -153,16 +180,16 @@ class _Work:
             with self._lock:
                 if self._failure is not None or not self._queue:
                     return
-                content = self._queue.pop()
+                job = self._queue.pop()
             try:
-                self._destination._put(content)
+                job()
             except BaseException as error:  # noqa: BLE001  the thread ends here, and the error goes to its owner
                 with self._lock:
                     first = self._failure is None
                     if first:
                         self._failure = error
                 if first:
-                    self._destination._http.cancel()
+                    self._cancel()
                 return
 
 
@@ -172,10 +199,7 @@ def content_of(blobs: BlobStore, digest: str) -> Content:
 
 
 def push_as_it_is(
-    destination: Destination,
-    contents: Iterable[Content],
-    data: bytes,
-    media_type: str,
+    destination: Destination, contents: Iterable[Content], data: bytes, media_type: str
 ) -> str:
     """Blobs and a manifest that names them; its digest.
 

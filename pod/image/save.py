@@ -11,6 +11,8 @@ import os
 from pod.base import files
 from pod.image import save_layout
 from pod.image.docker_archive import LISTING
+from pod.image.manifest import DOCKER_LAYER_GZIP, Descriptor
+from pod.image.packing import AS_IT_IS, DOCKER, rewritten
 from pod.image.parts import nameless_file
 from pod.image.saving import (
     DOCKER_ARCHIVE,
@@ -27,13 +29,16 @@ from pod.image.saving import (
 from pod.image.tarout import ArchiveWriter, WrongLength
 from pod.spec import reference as references
 from pod.spec.digest import hex_of
+from storage.blobs import digest_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from pod.image.packing import Packing
     from pod.image.progress import Progress
+    from storage.images import ImageRecord
     from storage.store import Store
 
 
@@ -44,13 +49,14 @@ def save(
     progress: Progress,
     *,
     kind: str = DOCKER_ARCHIVE,
-    compress: bool = False,
-) -> None:
+    packing: Packing = AS_IT_IS,
+) -> str:
     """Write images to the path `target`, or, for the archive formats, to an open descriptor, which stays open.
 
     `kind` is one of `saving.FORMATS`. A file appears complete or not at all; a directory is made, and may be there when
-    it is empty or an OCI layout. Several images go into docker-archive only. `compress` is about plain layers in a
-    docker-dir.
+    it is empty or has images of this kind. Several images go into docker-archive only, whose layers are never
+    compressed; `packing` is about the other formats. The digest of the manifest that was written, or in case of
+    docker-archive that its reader will make of it.
 
     Raises CannotSave, OneImageOnly, BlobNotFound, DamagedBlob; OSError for an open descriptor.
     """
@@ -62,11 +68,8 @@ def save(
         progress.begin()
         try:
             if isinstance(target, str) and kind in (OCI_DIR, DOCKER_DIR):
-                save_layout.save_directory(
-                    store, images[0], target, progress, kind, compress=compress
-                )
-            else:
-                _save_archive(store, images, target, progress, kind)
+                return save_layout.save_directory(store, images[0], target, progress, kind, packing)
+            return _save_archive(store, images, target, progress, kind, packing)
         finally:
             progress.finish()
 
@@ -77,19 +80,36 @@ def _save_archive(
     target: str | int,
     progress: Progress,
     kind: str,
-) -> None:
+    packing: Packing,
+) -> str:
+    digest = ""
+
     def write(fd: int) -> None:
+        nonlocal digest
         archive = ArchiveWriter(fd)
         if kind == DOCKER_ARCHIVE:
             _write_docker(store, images, archive, progress)
+            digest = _digest_of_plain(store, images[-1].image)
         else:
-            save_layout.write_oci(store, images[0], save_layout.TarTarget(archive), progress)
+            members = save_layout.TarTarget(archive)
+            digest = save_layout.write_oci(store, images[0], members, progress, packing)
         archive.close()
 
     if isinstance(target, int):
         write(target)
     else:
         write_file(target, write)
+    return digest
+
+
+def _digest_of_plain(store: Store, image: ImageRecord) -> str:
+    """The digest of the manifest that readers make of the archive: they give all layers Docker's usual type."""
+    parsed, _ = save_layout.manifest_of(store, image)
+    layers = [
+        Descriptor(DOCKER_LAYER_GZIP, diff_id, store.layers.record(diff_id).size)
+        for diff_id in image.diff_ids
+    ]
+    return digest_of(rewritten(parsed, layers, DOCKER)[0])
 
 
 def _write_docker(

@@ -9,17 +9,19 @@ from pod.base import files
 from pod.image import docker_directory, manifest
 from pod.image.manifest import Manifest, parse_manifest
 from pod.image.oci_layout import INDEX, blob_name
-from pod.image.parts import nameless_file
-from pod.image.saving import OCI_DIR, CannotSave, plain_chunks, replace_file, to_json
+from pod.image.packing import AS_IT_IS, NONE, OCI, pack, packed_layer, rewritten
+from pod.image.saving import OCI_DIR, CannotSave, DamagedBlob, replace_file, to_json
 from pod.spec.digest import hex_of
 from storage.blobs import digest_of
 from storage.images import REF_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, Protocol
 
+    from pod.image.manifest import Descriptor
+    from pod.image.packing import Packing
     from pod.image.progress import Progress
     from pod.image.saving import SavedImage
     from pod.image.tarout import ArchiveWriter
@@ -86,15 +88,9 @@ def _copy(source: int, target: int) -> None:
 
 
 def save_directory(
-    store: Store,
-    saved: SavedImage,
-    path: str,
-    progress: Progress,
-    kind: str,
-    *,
-    compress: bool = False,
-) -> None:
-    """One image into the directory `path`; `kind` is "oci-dir", or "docker-dir", whose layers can be compressed."""
+    store: Store, saved: SavedImage, path: str, progress: Progress, kind: str, packing: Packing
+) -> str:
+    """One image into the directory `path`; `kind` is "oci-dir" or "docker-dir". The digest of its manifest."""
     try:
         os.makedirs(path, exist_ok=True)
         present = os.listdir(path)
@@ -104,11 +100,15 @@ def save_directory(
     if kind == OCI_DIR:
         if present and INDEX not in present:
             raise CannotSave(path, "the directory is not empty, and no OCI image layout")
-        write_oci(store, saved, target, progress, _known_entries(path) if present else [])
-    else:
-        if present:
-            raise CannotSave(path, "the directory is not empty")
-        _write_docker(store, saved, target, progress, compress=compress)
+        entries = _known_entries(path) if present else []
+        return write_oci(store, saved, target, progress, packing, entries)
+    if present and docker_directory.VERSION not in present:
+        raise CannotSave(path, "the directory is not empty, and no directory of an image")
+    digest, names = _write_docker(store, saved, target, progress, packing)
+    for name in present:  # of the image that was there
+        if name not in names and (len(name) == 64 or name.startswith("signature-")):
+            os.unlink(f"{path}/{name}")
+    return digest
 
 
 def _known_entries(path: str) -> list[dict[str, Any]]:
@@ -125,16 +125,16 @@ def write_oci(
     saved: SavedImage,
     target: Target,
     progress: Progress,
+    packing: Packing = AS_IT_IS,
     present: Sequence[dict[str, Any]] = (),
-) -> None:
-    """One image as an OCI layout, beside the entries that are `present` in it."""
+) -> str:
+    """One image as an OCI layout, beside the entries that are `present` in it; the digest of its manifest."""
     image = saved.image
-    parsed, data = _manifest_of(store, image)
-    if parsed.media_type != manifest.OCI_MANIFEST:
-        data = to_json(_as_oci(parsed))
+    parsed, data = manifest_of(store, image)
     target.document("oci-layout", _LAYOUT)
-    for digest in dict.fromkeys(layer.digest for layer in parsed.layers):
-        _copy_blob(store, target, blob_name(digest), digest, progress)
+    layers = _write_layers(store, saved, parsed, target, progress, packing, OCI, blob_name)
+    if parsed.media_type != manifest.OCI_MANIFEST or layers != parsed.layers:
+        data, _ = rewritten(parsed, layers, OCI)
     progress.message(f"Copying config {image.id}")
     target.document(blob_name(image.id), store.blobs.read(image.id))
     progress.message("Writing manifest to image destination")
@@ -146,6 +146,7 @@ def write_oci(
     kept = [other for other in present if _name(other) not in names and other != entry]
     index = {"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": [*kept, *entries]}
     target.document(INDEX, to_json(index))
+    return digest
 
 
 def _name(entry: dict[str, Any]) -> Any:
@@ -154,72 +155,56 @@ def _name(entry: dict[str, Any]) -> Any:
 
 
 def _write_docker(
-    store: Store, saved: SavedImage, target: Target, progress: Progress, *, compress: bool
-) -> None:
+    store: Store, saved: SavedImage, target: Target, progress: Progress, packing: Packing
+) -> tuple[str, set[str]]:
+    """The digest of the manifest, and the names of all blobs."""
     image = saved.image
-    parsed, data = _manifest_of(store, image)
+    parsed, data = manifest_of(store, image)
+    family = packing.family_for(parsed)
     target.document(docker_directory.VERSION, docker_directory.VERSION_TEXT)
-    layers: dict[str, dict[str, Any]] = {}
-    for layer, diff_id in zip(parsed.layers, image.diff_ids, strict=True):
-        if layer.digest in layers:
-            continue
-        digest, size, media_type = layer.digest, layer.size, _docker_layer_type(layer.media_type)
-        if compress and media_type != manifest.DOCKER_LAYER_GZIP:
-            media_type = manifest.DOCKER_LAYER_GZIP
-            digest, size = _write_compressed(store, target, layer.digest)
-        elif media_type:
-            _copy_blob(store, target, hex_of(digest), digest, progress)
-        else:
-            digest, media_type = diff_id, manifest.DOCKER_LAYER
-            size = _write_plain(store, target, layer.digest, diff_id)
-        layers[layer.digest] = {"mediaType": media_type, "size": size, "digest": digest}
+    layers = _write_layers(store, saved, parsed, target, progress, packing, family, hex_of)
     progress.message(f"Copying config {image.id}")
     target.document(hex_of(image.id), store.blobs.read(image.id))
-    changed = any(layers[layer.digest]["digest"] != layer.digest for layer in parsed.layers)
-    if changed or parsed.media_type != manifest.DOCKER_MANIFEST:
-        data = to_json(
-            {
-                "schemaVersion": 2,
-                "mediaType": manifest.DOCKER_MANIFEST,
-                "config": _config(parsed, manifest.DOCKER_CONFIG),
-                "layers": [layers[layer.digest] for layer in parsed.layers],
-            }
-        )
+    changed, media_type = rewritten(parsed, layers, family)
+    if layers != parsed.layers or parsed.media_type != media_type:
+        data = changed
     progress.message("Writing manifest to image destination")
     target.document(docker_directory.MANIFEST, data)
+    return digest_of(data), {hex_of(image.id), *(hex_of(layer.digest) for layer in layers)}
 
 
-def _write_plain(store: Store, target: Target, digest: str, diff_id: str) -> int:
-    """A layer for whose compression Docker has no name, without it; its size."""
-    fd = nameless_file(f"{store.root}/staging")
-    try:
-        for chunk in plain_chunks(store, digest):
-            files.write_all(fd, chunk)
-        target.blob(hex_of(diff_id), fd)
-        return os.fstat(fd).st_size
-    finally:
-        os.close(fd)
-
-
-def _write_compressed(store: Store, target: Target, digest: str) -> tuple[str, int]:
-    """A layer with gzip's compression; its digest and size then."""
-    import hashlib  # heavy
-    import zlib
-    from itertools import chain
-
-    packer = zlib.compressobj(6, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-    hashed, size = hashlib.sha256(), 0
-    fd = nameless_file(f"{store.root}/staging")
-    try:
-        for chunk in chain(plain_chunks(store, digest), (b"",)):
-            packed = packer.compress(chunk) if chunk else packer.flush()
-            hashed.update(packed)
-            size += len(packed)
-            files.write_all(fd, packed)
-        target.blob(hashed.hexdigest(), fd)
-    finally:
-        os.close(fd)
-    return f"sha256:{hashed.hexdigest()}", size
+def _write_layers(
+    store: Store,
+    saved: SavedImage,
+    parsed: Manifest,
+    target: Target,
+    progress: Progress,
+    packing: Packing,
+    family: str,
+    name_of: Callable[[str], str],
+) -> tuple[Descriptor, ...]:
+    """Each layer once, as it is or compressed anew; what the manifest says of them then."""
+    written: dict[str, Descriptor] = {}
+    for layer, diff_id in zip(parsed.layers, saved.image.diff_ids, strict=True):
+        if layer.digest in written:
+            continue
+        compression = packing.compression_for(layer, family)
+        if not compression:
+            _copy_blob(store, target, name_of(layer.digest), layer.digest, progress)
+            written[layer.digest] = layer
+            continue
+        progress.layer_known(layer.digest, layer.size)
+        packed, fd = pack(store, layer.digest, compression, packing.level_of(compression))
+        try:
+            if compression == NONE and packed.digest != diff_id:
+                raise DamagedBlob(layer.digest)
+            target.blob(name_of(packed.digest), fd)
+        finally:
+            os.close(fd)
+        progress.advance(layer.digest, layer.size)
+        progress.done(layer.digest)
+        written[layer.digest] = packed_layer(layer, packed, compression, family)
+    return tuple(written[layer.digest] for layer in parsed.layers)
 
 
 def _copy_blob(store: Store, target: Target, name: str, digest: str, progress: Progress) -> None:
@@ -234,47 +219,9 @@ def _copy_blob(store: Store, target: Target, name: str, digest: str, progress: P
         os.close(fd)
 
 
-def _manifest_of(store: Store, image: ImageRecord) -> tuple[Manifest, bytes]:
+def manifest_of(store: Store, image: ImageRecord) -> tuple[Manifest, bytes]:
+    """The manifest of an image, parsed and as it came. Raises BlobNotFound, DigestMismatch."""
     data = store.blobs.read(image.digest)
     parsed = parse_manifest(data, f"manifest of image '{image.id}'", image.media_type)
     assert isinstance(parsed, Manifest), "images in the store have one platform"
     return parsed, data
-
-
-def _as_oci(parsed: Manifest) -> dict[str, Any]:
-    """The same image in the other family; OCI has a name for every compression."""
-    layers = [
-        {
-            "mediaType": _oci_layer_type(layer.media_type),
-            "digest": layer.digest,
-            "size": layer.size,
-        }
-        for layer in parsed.layers
-    ]
-    return {
-        "schemaVersion": 2,
-        "mediaType": manifest.OCI_MANIFEST,
-        "config": _config(parsed, manifest.OCI_CONFIG),
-        "layers": layers,
-    }
-
-
-def _config(parsed: Manifest, media_type: str) -> dict[str, Any]:
-    return {
-        "mediaType": media_type,
-        "digest": parsed.config.digest,
-        "size": parsed.config.size,
-    }
-
-
-def _oci_layer_type(media_type: str) -> str:
-    if media_type.endswith("zstd"):
-        return manifest.OCI_LAYER_ZSTD
-    return manifest.OCI_LAYER_GZIP if media_type.endswith("gzip") else manifest.OCI_LAYER
-
-
-def _docker_layer_type(media_type: str) -> str:
-    """Docker's name for a kind of layer; empty when it has none."""
-    if media_type.endswith("zstd"):
-        return ""
-    return manifest.DOCKER_LAYER_GZIP if media_type.endswith("gzip") else manifest.DOCKER_LAYER

@@ -18,7 +18,7 @@ from storage.blobs import DigestMismatch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from pod.image.http import Response
     from pod.image.progress import Progress
@@ -34,14 +34,12 @@ _MOST_MOUNTS = 3
 class Content(Record):
     """A blob that shall be in a registry.
 
-    `open` gives a descriptor with all its bytes, which the upload closes. `sources` are other repositories of the same
-    registry that may have it.
+    `open` gives a descriptor with all its bytes, which the upload closes.
     """
 
     digest: str
     size: int
     open: Callable[[], int]
-    sources: tuple[str, ...] = ()
 
 
 class Uploader:
@@ -65,12 +63,14 @@ class Uploader:
             return True
         raise self._refusal(response, f"blob '{digest}'")
 
-    def upload(self, content: Content) -> bool:
+    def upload(self, content: Content, sources: Sequence[str] = ()) -> bool:
         """Bring a blob into the repository that does not have it; False when it was mounted, so that nothing was sent.
+
+        `sources` are other repositories of the registry, from which it may be mounted.
 
         Raises RegistryError, DigestMismatch for content that is not what its digest says.
         """
-        session = self._mount(content)
+        session = self._mount(content, sources)
         if session is None:
             return False
         fd = content.open()
@@ -80,10 +80,10 @@ class Uploader:
             os.close(fd)
         return True
 
-    def _mount(self, content: Content) -> _Session | None:
+    def _mount(self, content: Content, sources: Sequence[str]) -> _Session | None:
         """None when one of the sources had the blob; otherwise an upload that has been begun."""
         session = None
-        for source in content.sources[:_MOST_MOUNTS]:
+        for source in sources[:_MOST_MOUNTS]:
             if session is not None:
                 session.cancel()
             query = f"mount={content.digest}&from={source}"

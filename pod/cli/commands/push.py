@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pod.base.errors import PodError, UsageError
 from pod.cli.declare import Command, Option
 from pod.cli.options import image, signing
 
@@ -9,8 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.cli.declare import Arguments
     from pod.engine.context import Engine
+    from pod.engine.push import PackOptions
 
-_LATER = "this version of pod pushes blobs as they are"
 _PLAIN = "pod cannot encrypt images"
 
 
@@ -19,15 +20,31 @@ def push_image(arguments: Arguments, engine: Engine) -> None:
 
     source, destination = (*arguments.words, "")[:2]
     options = image.registry_options(arguments)
-    digest = push.push(engine, source, destination, options, signing.of(arguments)).digest
+    pushed = push.push(
+        engine, source, destination, options, pack_options(arguments), signing.of(arguments)
+    )
     if path := arguments.text("digestfile"):
-        write_digest(path, digest)
+        write_digest(path, pushed.digest)
+
+
+def pack_options(arguments: Arguments) -> PackOptions:
+    """The form of the image at its destination, by FORM_OPTIONS and --compress."""
+    from pod.engine.push import PackOptions
+
+    force = arguments.flag("force_compression") if arguments.given("force_compression") else None
+    if force and not arguments.text("compression_format"):
+        raise UsageError("--force-compression needs --compression-format")
+    return PackOptions(
+        compression=arguments.text("compression_format") or "",
+        level=arguments.number("compression_level"),
+        force=force,
+        family=arguments.text("format") or "",
+        compress=arguments.flag("compress"),
+    )
 
 
 def write_digest(path: str, digest: str) -> None:
     """For --digestfile. Raises PodError."""
-    from pod.base.errors import PodError
-
     try:
         with open(path, "w") as file:
             file.write(digest)
@@ -37,18 +54,49 @@ def write_digest(path: str, digest: str) -> None:
         ) from error
 
 
+FORM_OPTIONS = (
+    Option(
+        ("--compression-format",),
+        "text",
+        "Compress all layers in this way",
+        metavar="FORMAT",
+        choices=("gzip", "zstd", "zstd:chunked", "none"),
+    ),
+    Option(
+        ("--compression-level",),
+        "number",
+        "How hard to compress, from 1 on",
+        metavar="LEVEL",
+        lowest=1,
+    ),
+    Option(
+        ("--force-compression",),
+        "flag",
+        "Compress layers anew that the destination has in another compression",
+        metavar="",
+    ),
+    Option(
+        ("-f", "--format"),
+        "text",
+        "Manifest to write: oci or v2s2",
+        metavar="FORMAT",
+        choices=("oci", "v2s2"),
+    ),
+)
+
 COMMAND = Command(
     push_image,
     "[OPTIONS] IMAGE [DESTINATION]",
     description=(
         "Copies an image to DESTINATION, or to where its own name says. Its blobs travel as they came, so that its "
-        "digest stays the same. What the registry has already is not sent, and an interrupted upload goes on."
+        "digest stays the same. What the registry has already is not sent, and an interrupted upload goes on.\n\n"
+        "DESTINATION can also be docker-archive:FILE[:NAME], oci-archive:FILE[:TAG], oci:DIRECTORY[:TAG], "
+        "dir:DIRECTORY or containers-storage:NAME."
     ),
     options=(
         Option(("-a", "--all-tags"), refused="this version of pod pushes one tag at a time"),
-        Option(("--compress",), "flag", refused=_LATER),
-        Option(("--compression-format",), "text", refused=_LATER),
-        Option(("--compression-level",), "number", refused=_LATER),
+        Option(("--compress",), "flag", "Compress the layers of a dir: that are not compressed"),
+        *FORM_OPTIONS,
         Option(
             ("--digestfile",),
             "text",
@@ -62,8 +110,6 @@ COMMAND = Command(
         ),
         Option(("--encrypt-layer",), "list", refused=_PLAIN),
         Option(("--encryption-key",), "list", refused=_PLAIN),
-        Option(("--force-compression",), "flag", refused=_LATER),
-        Option(("-f", "--format"), "text", refused=_LATER),
         Option(("--platform",), "text", refused="an image of pod is for one platform"),
         Option(("-q", "--quiet"), "flag", "Show no progress"),
         Option(("--remove-signatures",), "flag", "Copy no signatures, which pod does anyway"),
@@ -76,5 +122,6 @@ COMMAND = Command(
     examples=(
         "pod push registry.example.com/team/app:1.2",
         "pod push app registry.example.com/team/app:1.2",
+        "pod push app oci:layout:1.2",
     ),
 )

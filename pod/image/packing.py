@@ -1,0 +1,215 @@
+"""Layers in another compression than the store has them in, and manifests that say so.
+
+The configuration, and with it the id of the image, never changes; the manifest does, and its digest.
+"""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import files
+from pod.base.errors import UsageError
+from pod.base.records import Record
+from pod.image import manifest
+from pod.image.manifest import Descriptor, Manifest
+from pod.image.parts import nameless_file
+from pod.image.saving import plain_chunks, to_json
+from storage import chunked
+from storage.places import Packed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from storage.store import Store
+
+GZIP, ZSTD, CHUNKED, NONE = "gzip", "zstd", "zstd:chunked", "none"
+COMPRESSIONS = (GZIP, ZSTD, CHUNKED, NONE)
+OCI, DOCKER = "oci", "v2s2"
+FAMILIES = (OCI, DOCKER)
+
+_LEVELS = {GZIP: (1, 9), ZSTD: (1, 22), CHUNKED: (1, 22)}
+_DEFAULT_LEVELS = {GZIP: 6, ZSTD: 3, CHUNKED: 3}
+
+
+class Packing(Record):
+    """How the layers of an image shall be compressed, and in whose words the manifest is written.
+
+    `compression` "" leaves compressed layers as they are. `usual` is for layers that are not compressed and shall be;
+    "" leaves them too. `family` "" is that of the image, if it has a name for what its layers become.
+    """
+
+    compression: str = ""
+    level: int | None = None
+    family: str = ""
+    usual: str = GZIP
+    force: bool = True
+    """With a `compression`: also when the destination has the layer in another one."""
+
+    def compression_for(self, layer: Descriptor, family: str) -> str:
+        """What a layer is to become; "" when it may stay as it is."""
+        has = compression_of(layer)
+        wanted = self.compression or (self.usual if has == NONE else "")
+        if family == DOCKER and (wanted or has) in (ZSTD, CHUNKED):
+            wanted = GZIP if self.usual else NONE  # Docker has no name for anything else
+        if wanted == has or (wanted == ZSTD and has == CHUNKED):
+            return ""
+        return wanted
+
+    def family_for(self, parsed: Manifest) -> str:
+        """OCI or DOCKER."""
+        own = DOCKER if parsed.media_type == manifest.DOCKER_MANIFEST else OCI
+        family = self.family or own
+        if not self.family and self.compression in (ZSTD, CHUNKED):
+            return OCI
+        return family
+
+    def level_of(self, compression: str) -> int:
+        """The level at which to compress."""
+        return _DEFAULT_LEVELS.get(compression, 0) if self.level is None else self.level
+
+
+AS_IT_IS = Packing(usual="")
+
+
+def check(packing: Packing) -> Packing:
+    """The same, when it makes sense. Raises UsageError."""
+    if packing.family == DOCKER and packing.compression in (ZSTD, CHUNKED):
+        raise UsageError(
+            f"--format {DOCKER} has no layers with the compression '{packing.compression}'",
+            hint=f"--format {OCI}",
+        )
+    if packing.level is not None:
+        compression = packing.compression or packing.usual
+        lowest, highest = _LEVELS.get(compression, (0, 0))
+        if not lowest <= packing.level <= highest:
+            what = f"from {lowest} to {highest}" if highest else "none"
+            raise UsageError(
+                f"invalid compression level '{packing.level}': those of {compression} are {what}"
+            )
+    return packing
+
+
+def compression_of(layer: Descriptor) -> str:
+    """What the manifest says of a layer."""
+    if layer.media_type.endswith("zstd"):
+        return CHUNKED if chunked.CHECKSUM in layer.annotations else ZSTD
+    return GZIP if layer.media_type.endswith("gzip") else NONE
+
+
+def pack(store: Store, digest: str, compression: str, level: int) -> tuple[Packed, int]:
+    """The layer in the blob `digest`, compressed anew, and a descriptor with its bytes, which the caller closes.
+
+    The file has no name, so nothing is left of it when the command is killed. Raises BlobNotFound, DamagedBlob.
+    """
+    import hashlib  # heavy
+
+    fd = nameless_file(f"{store.root}/staging")
+    try:
+        hashed, annotations = hashlib.sha256(), {}
+
+        def write(data: bytes) -> None:
+            hashed.update(data)
+            files.write_all(fd, data)
+
+        chunks = plain_chunks(store, digest)
+        if compression == CHUNKED:
+            from storage.chunked_write import write_chunked
+
+            annotations = write_chunked(chunks, write, level=level)
+        else:
+            for packed in _compressed(chunks, compression, level):
+                write(packed)
+        size = os.fstat(fd).st_size
+    except BaseException:
+        os.close(fd)
+        raise
+    return Packed(f"sha256:{hashed.hexdigest()}", size, annotations), fd
+
+
+def _compressed(chunks: Iterator[bytes], compression: str, level: int) -> Iterator[bytes]:
+    if compression == NONE:
+        yield from chunks
+        return
+    packer: Any
+    if compression == GZIP:
+        import zlib
+
+        packer = zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS | 16)
+    else:
+        import zstandard  # heavy
+
+        packer = zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
+    for chunk in chunks:
+        if packed := packer.compress(chunk):
+            yield packed
+    yield packer.flush()
+
+
+def packed_layer(layer: Descriptor, packed: Packed, compression: str, family: str) -> Descriptor:
+    """What a manifest says of a layer that was compressed."""
+    kept = {
+        key: value
+        for key, value in layer.annotations.items()
+        if not key.startswith(_CHUNKED_ANNOTATIONS)
+    }
+    return Descriptor(
+        layer_type(compression, family),
+        packed.digest,
+        packed.size,
+        annotations={**kept, **packed.annotations},
+    )
+
+
+_CHUNKED_ANNOTATIONS = chunked.CHECKSUM.rpartition(".")[0]
+
+
+def layer_type(compression: str, family: str) -> str:
+    """The media type of a layer."""
+    if family == DOCKER:
+        return manifest.DOCKER_LAYER if compression == NONE else manifest.DOCKER_LAYER_GZIP
+    return {
+        NONE: manifest.OCI_LAYER,
+        GZIP: manifest.OCI_LAYER_GZIP,
+        ZSTD: manifest.OCI_LAYER_ZSTD,
+        CHUNKED: manifest.OCI_LAYER_ZSTD,
+    }[compression]
+
+
+def rewritten(parsed: Manifest, layers: Sequence[Descriptor], family: str) -> tuple[bytes, str]:
+    """A manifest for the same configuration in the words of `family`, and its media type.
+
+    `layers` already have media types of that family, or are those of `parsed`, which are translated.
+    """
+    media_type = manifest.DOCKER_MANIFEST if family == DOCKER else manifest.OCI_MANIFEST
+    config_type = manifest.DOCKER_CONFIG if family == DOCKER else manifest.OCI_CONFIG
+    document: dict[str, Any] = {
+        "schemaVersion": 2,
+        "mediaType": media_type,
+        "config": _descriptor(parsed.config, config_type, {}),
+        "layers": [
+            _descriptor(
+                layer,
+                layer_type(compression_of(layer), family),
+                {} if family == DOCKER else layer.annotations,
+            )
+            for layer in layers
+        ],
+    }
+    if parsed.annotations and family == OCI:
+        document["annotations"] = dict(parsed.annotations)
+    return to_json(document), media_type
+
+
+def _descriptor(
+    descriptor: Descriptor, media_type: str, annotations: Mapping[str, str]
+) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "mediaType": media_type,
+        "size": descriptor.size,
+        "digest": descriptor.digest,
+    }
+    if annotations:
+        said["annotations"] = dict(annotations)
+    return said

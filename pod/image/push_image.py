@@ -1,0 +1,122 @@
+"""An image on its way to a registry: as it is, or with its layers compressed in another way; see push.py."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+
+from pod.base import log
+from pod.image import push
+from pod.image.packing import pack, packed_layer, rewritten
+from pod.image.save_layout import manifest_of
+from pod.image.upload import Content
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.image.manifest import Descriptor
+    from pod.image.packing import Packing
+    from pod.image.progress import Progress
+    from pod.image.pull import Access
+    from pod.image.push import Destination
+    from pod.image.trust.sign import Signer
+    from pod.spec.reference import Reference
+    from storage.images import ImageRecord
+    from storage.store import Store
+
+
+def push_image(
+    store: Store,
+    image: ImageRecord,
+    reference: Reference,
+    access: Access,
+    progress: Progress,
+    packing: Packing,
+    signer: Signer | None = None,
+) -> str:
+    """Copy an image of the store to the registry of a full `reference`; the digest of the manifest there.
+
+    `signer` signs it when it is there. Call with a single thread. Raises what `push.connect`, `put_blobs` and
+    `put_manifest` raise.
+    """
+    parsed, data = manifest_of(store, image)
+    family = packing.family_for(parsed)
+    changes = [packing.compression_for(layer, family) for layer in parsed.layers]
+    own_words = parsed.media_type == rewritten(parsed, (), family)[1]
+    held = [image.digest, image.id, *(layer.digest for layer in parsed.layers)]
+    places = store.places
+    with (
+        store.hold(held),
+        push.connect(reference, access, progress, places) as destination,
+    ):
+        blobs = [push.content_of(store.blobs, layer.digest) for layer in parsed.layers]
+        config = push.content_of(store.blobs, parsed.config.digest)
+        if own_words and not any(changes):
+            digest = push.push_as_it_is(destination, [*blobs, config], data, image.media_type)
+        else:
+            layers = _Layers(store, destination, packing, family)
+            for layer, diff_id, change in zip(parsed.layers, image.diff_ids, changes, strict=True):
+                layers.add(layer, diff_id, change)
+            layers.put(config)
+            data, media_type = rewritten(
+                parsed, [layers.became[layer.digest] for layer in parsed.layers], family
+            )
+            digest = destination.put_manifest(data, media_type)
+        if signer is not None:
+            progress.message("Storing signatures")
+            signer.sign(destination, digest)
+    progress.message("Writing manifest to image destination")
+    return digest
+
+
+class _Layers:
+    """The layers of one image, of which some change. `became` says what, by the digest of each."""
+
+    def __init__(
+        self, store: Store, destination: Destination, packing: Packing, family: str
+    ) -> None:
+        self.became: dict[str, Descriptor] = {}
+        self._store = store
+        self._places = store.places
+        self._destination = destination
+        self._packing = packing
+        self._family = family
+        self._jobs: dict[str, tuple[int, partial[None]]] = {}
+
+    def add(self, layer: Descriptor, diff_id: str, change: str) -> None:
+        """A layer that becomes what `change` names, or stays as it is."""
+        job = (
+            partial(self._change, layer, diff_id, change) if change else partial(self._keep, layer)
+        )
+        self._jobs[layer.digest] = (layer.size, job)
+
+    def put(self, config: Content) -> None:
+        """Copy them all, and the configuration."""
+        jobs = [job for _, job in sorted(self._jobs.values(), key=lambda sized: -sized[0])]
+        try:
+            self._destination.run([*jobs, partial(self._destination.put_blob, config)])
+        finally:
+            self._places.keep()
+
+    def _keep(self, layer: Descriptor) -> None:
+        self._destination.put_blob(push.content_of(self._store.blobs, layer.digest))
+        self.became[layer.digest] = layer
+
+    def _change(self, layer: Descriptor, diff_id: str, compression: str) -> None:
+        packing, destination = self._packing, self._destination
+        if not packing.force and packing.compression and destination.has_blob(layer.digest):
+            self.became[layer.digest] = layer
+            return
+        level = packing.level_of(compression)
+        how = f"{compression}:{level}"
+        known = self._places.packed(diff_id, how)
+        if known is not None and destination.has_blob(known.digest):
+            self.became[layer.digest] = packed_layer(layer, known, compression, self._family)
+            return
+        packed, fd = pack(self._store, layer.digest, compression, level)
+        try:
+            log.debug(f"{layer.digest} is {packed.digest} with {how}")
+            self._places.add_packed(diff_id, how, packed)
+            destination.put_blob(Content(packed.digest, packed.size, lambda: os.dup(fd)))
+        finally:
+            os.close(fd)
+        self.became[layer.digest] = packed_layer(layer, packed, compression, self._family)
