@@ -14,10 +14,14 @@ from storage.layers import NAME_LENGTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from storage.images import ImageRecord
     from storage.store import Store
+
+    Fetch = Callable[[str, tuple[str, ...], Collection[str]], None]
+    """Gets blobs of the image again that has a manifest with this digest, and these names: those with these digests,
+    which are damaged, and those that are missing. Raises PodError."""
 
 
 class Problem(Record):
@@ -33,13 +37,19 @@ INDEX = "damaged index"
 IMAGE = "damaged image"
 BLOB = "damaged blob"
 LAYER = "missing layer"
+CHANGED = "changed layer"
 CONTAINER = "damaged container"
 COPY = "missing copy of a layer"  # for the container `subject`, whose id map is not the usual one
 LEFTOVER = "leftover"
 
 
-def find_problems(store: Store, *, quick: bool = False) -> Iterator[Problem]:
-    """All problems of images, layers, containers, and what killed commands have left. `quick` reads no blobs."""
+def find_problems(store: Store, *, quick: bool = False, full: bool = False) -> Iterator[Problem]:
+    """All problems of images, layers, containers, and what killed commands have left.
+
+    The content of blobs is read, and of the files of layers what lstat(2) tells. `quick` looks at neither; `full`
+    unpacks each layer once more, beside the one that is here, and compares them to the last byte. Call with a single
+    thread.
+    """
     try:
         images, damaged = store.images.list(), store.images.incomplete()
     except files.DamagedFile as error:
@@ -51,46 +61,120 @@ def find_problems(store: Store, *, quick: bool = False) -> Iterator[Problem]:
             IMAGE, digest, f"the manifest or configuration of image {shown} cannot be read"
         )
     checked: set[str] = set()
+    bad: set[str] = set()
     for image in images:
-        yield from _image_problems(store, image, checked, quick=quick)
+        for problem in _image_problems(store, image, checked, quick=quick):
+            bad.add(problem.subject)
+            yield problem
+    if not quick:
+        yield from _changed_layers(store, images, bad, full=full)
     yield from _container_problems(store)
     yield from _leftovers(store)
 
 
-def repair(store: Store, problems: Iterable[Problem]) -> list[Problem]:
+def repair(
+    store: Store,
+    problems: Iterable[Problem],
+    *,
+    fetch: Fetch | None = None,
+    busy: Collection[str] = (),
+    remove_images: bool = True,
+) -> list[Problem]:
     """Do what can be done; the problems that are left. Call with a single thread.
 
-    Layers are unpacked again from their blobs, and copied again for other id maps. Damaged blobs are removed, and with
-    them the images that need them, so that they can be pulled again. Leftovers are removed. A damaged index or
-    container is left to a person.
+    Damaged blobs are fetched again. Layers are unpacked again from their blobs, and copied again for other id maps; not
+    those that running containers stand on, whose directory names are `busy`. Images that cannot be mended are removed,
+    or left with `remove_images=False`. Leftovers are removed. A damaged index or container is left to a person.
     """
     found = list(problems)
     left = [problem for problem in found if problem.kind in {INDEX, CONTAINER}]
+    bad_images = {problem.subject: problem for problem in found if problem.kind == IMAGE}
+    unusable = _fetch_documents(store, bad_images, fetch)
+    for image in store.images.list():
+        if image.digest in bad_images:  # nobody could look at the rest of it before
+            found += _image_problems(store, image, set(), quick=False)
     bad_blobs = {problem.subject for problem in found if problem.kind == BLOB}
-    bad_images = {problem.subject for problem in found if problem.kind == IMAGE}
-    missing = {problem.subject for problem in found if problem.kind == LAYER}
+    unusable |= _fetch_blobs(store, bad_blobs, fetch)
+    missing = set()
+    for problem in found:
+        if problem.kind in {LAYER, CHANGED}:
+            path = store.layers.path(problem.subject)
+            if os.path.basename(path) in busy and os.path.isdir(path):
+                what = f"{problem.what}; containers that run need it: stop them first"
+                left.append(problem.replace(what=what))
+            else:
+                missing.add(problem.subject)
     with store.lock():
         for diff_id in missing:
             store.layers.remove(diff_id)  # its record may be there
     for image in store.images.list():
-        needed = {image.digest, image.id, *(layer.digest for layer in image.layers)}
-        if needed & bad_blobs:
-            bad_images.add(image.digest)
-        elif missing.intersection(image.diff_ids):
+        if image.digest not in unusable and missing.intersection(image.diff_ids):
             try:
                 store.restore_layers(image)
             except PodError as error:
                 left.append(Problem(LAYER, image.digest, error.message))
     left += _make_copies_again(store, [it for it in found if it.kind == COPY])
-    for digest in bad_images:
-        store.images.remove_manifest(digest)
+    for digest, problem in unusable.items():
+        if remove_images:
+            store.images.remove_manifest(digest)
+        else:
+            left.append(problem)
     with store.lock():
         for digest in bad_blobs:
-            store.blobs.remove(digest)
+            if remove_images and not _is_right(store, digest):
+                store.blobs.remove(digest)
     store.delete_unreferenced()
     store.staging.sweep()
     store.staging.empty_trash()
     return left
+
+
+def _fetch_documents(
+    store: Store, bad_images: dict[str, Problem], fetch: Fetch | None
+) -> dict[str, Problem]:
+    """Get manifests and configurations again; what cannot be mended, by the digest of the manifest, and why."""
+    unusable: dict[str, Problem] = {}
+    names = dict(store.images.incomplete())
+    for digest, problem in bad_images.items():
+        try:
+            _fetch(fetch, digest, names.get(digest, ()), ())
+        except PodError as error:
+            unusable[digest] = problem.replace(what=f"{problem.what}, and {_reason(error)}")
+    return unusable
+
+
+def _fetch_blobs(store: Store, bad_blobs: set[str], fetch: Fetch | None) -> dict[str, Problem]:
+    """As _fetch_documents, for images that can be read."""
+    unusable: dict[str, Problem] = {}
+    for image in store.images.list():
+        needed = {image.digest, image.id, *(layer.digest for layer in image.layers)}
+        # Another image with the same blob may have been mended just now.
+        wanted = {digest for digest in needed & bad_blobs if not _is_right(store, digest)}
+        if not wanted:
+            continue
+        try:
+            _fetch(fetch, image.digest, image.names, wanted)
+        except PodError as error:
+            shown = image.names[0] if image.names else image.id
+            what = f"image '{shown}' has damaged blobs, and {_reason(error)}"
+            unusable[image.digest] = Problem(BLOB, image.digest, what)
+    return unusable
+
+
+def _fetch(
+    fetch: Fetch | None, digest: str, names: tuple[str, ...], damaged: Collection[str]
+) -> None:
+    if fetch is None:
+        raise PodError("there is nowhere to get it from")
+    fetch(digest, names, damaged)
+
+
+def _reason(error: PodError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def _is_right(store: Store, digest: str) -> bool:
+    return store.blobs.has(digest) and _digest_on_disk(store, digest) == digest
 
 
 def _make_copies_again(store: Store, problems: Iterable[Problem]) -> list[Problem]:
@@ -118,7 +202,9 @@ def _image_problems(
         checked.add(digest)
         if not store.blobs.has(digest):
             yield Problem(BLOB, digest, f"blob '{digest}' of image '{shown}' is missing")
-        elif not quick and _digest_on_disk(store, digest) != digest:
+        elif not _has_size(store, image, digest) or (
+            not quick and _digest_on_disk(store, digest) != digest
+        ):
             yield Problem(BLOB, digest, f"blob '{digest}' of image '{shown}' has other content")
     for diff_id in image.diff_ids:
         if f"layer {diff_id}" in checked:  # that of a plain layer is also the digest of its blob
@@ -126,6 +212,65 @@ def _image_problems(
         checked.add(f"layer {diff_id}")
         if not store.layers.has(diff_id) or not os.path.isdir(store.layers.path(diff_id)):
             yield Problem(LAYER, diff_id, f"layer '{diff_id}' of image '{shown}' is missing")
+
+
+def _has_size(store: Store, image: ImageRecord, digest: str) -> bool:
+    """Whether a layer's blob is as long as the manifest says, which costs nothing to see."""
+    sizes = {layer.digest: layer.size for layer in image.layers}
+    return digest not in sizes or store.blobs.size(digest) == sizes[digest]
+
+
+def _changed_layers(
+    store: Store, images: Sequence[ImageRecord], bad: set[str], *, full: bool
+) -> Iterator[Problem]:
+    """Layers whose files are not those of the image, but for those that are known to be `bad`."""
+    layers = {
+        diff_id: (image, layer.digest)
+        for image in images
+        for layer, diff_id in zip(image.layers, image.diff_ids, strict=True)
+        if diff_id not in bad and store.layers.has(diff_id)
+    }
+    records = [store.layers.record(diff_id) for diff_id in layers]
+    now = store.layers.fingerprints(records)
+    for record in records:
+        image, digest = layers[record.diff_id]
+        shown = image.names[0] if image.names else image.id
+        what = f"layer '{record.diff_id}' of image '{shown}'"
+        if full and digest not in bad:
+            if difference := _difference(store, record.diff_id, digest):
+                yield Problem(CHANGED, record.diff_id, f"{what} was changed: {difference}")
+        elif record.fingerprint and record.fingerprint != now[record.diff_id]:
+            yield Problem(CHANGED, record.diff_id, f"files of {what} are missing or were changed")
+
+
+def _difference(store: Store, diff_id: str, digest: str) -> str:
+    """How a layer differs from what its blob unpacks to; "" when it does not."""
+    from storage import prints, removal
+
+    fd = store.blobs.open(digest)
+    try:
+        job = store.layers.unpack(fd, diff_id=diff_id)
+    finally:
+        os.close(fd)
+    try:
+        job.collect()
+    except PodError:
+        job.abort()
+        raise
+    tree, path = job.release_tree(), store.layers.path(diff_id)
+
+    def compare() -> str:
+        found = prints.difference(path, tree.path)
+        removal.remove_as_caller(tree.path)
+        return found
+
+    try:
+        found: str = removal.run_as_owner(compare, what="compare the files of a layer")
+    except BaseException:
+        tree.discard()
+        raise
+    tree.remove()
+    return found
 
 
 def _container_problems(store: Store) -> Iterator[Problem]:

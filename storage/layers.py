@@ -91,6 +91,8 @@ class LayerRecord(Record):
     uids: tuple[int, ...] = ()
     """The owners of its files, and in `gids` their groups; empty when nobody has looked."""
     gids: tuple[int, ...] = ()
+    fingerprint: str = ""
+    """Of its files as they were unpacked (prints.py); empty until it has been settled."""
 
 
 class LayerStore:
@@ -264,15 +266,34 @@ class LayerStore:
         finally:
             os.close(fd)
         faults.step("layer: synced")
+        try:
+            found = self.fingerprints(unsettled)
+        except (OSError, PodError) as error:
+            log.debug(f"layers stay without fingerprints: {error}")
+            found = {}
         with self._lock():
             for record in unsettled:
                 if self.has(record.diff_id):
                     path = f"{self.path(record.diff_id)}.json"
-                    files.write_json(path, record.replace(boot="").to_json(), sync=False)
+                    settled = record.replace(boot="", fingerprint=found.get(record.diff_id, ""))
+                    files.write_json(path, settled.to_json(), sync=False)
             for name in forms:
                 if form := self._read_form(f"{name}.json"):
                     path = f"{self.directory}/{name}.json"
                     files.write_json(path, {**form, "boot": ""}, sync=False)
+
+    def fingerprints(self, records: Sequence[LayerRecord]) -> dict[str, str]:
+        """Of the trees of layers, by diff id; see prints.py. "" for those that are not there."""
+        from storage import prints
+
+        diff_ids = [record.diff_id for record in records]
+        paths = [self.path(diff_id) for diff_id in diff_ids]
+        found: list[str] = []
+        if paths:
+            found = removal.run_as_owner(
+                lambda: prints.fingerprints(paths), what="look at the files of layers"
+            )
+        return dict(zip(diff_ids, found, strict=True))
 
     def _is_unsettled(self, name: str) -> bool:
         form = self._read_form(f"{name}.json")

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from storage.lists import ListStore
     from storage.places import Places
     from storage.rootfs import RootFileSystems
+    from storage.sources import Sources
     from storage.volumes import VolumeStore
 
 
@@ -71,6 +72,13 @@ class Store:
         from storage.rootfs import RootFileSystems
 
         return RootFileSystems(self)
+
+    @property
+    def sources(self) -> Sources:
+        """Where images came from."""
+        from storage.sources import Sources
+
+        return Sources(f"{self.images.directory}/sources.json", self.blobs.has, self.lock)
 
     @property
     def volumes(self) -> VolumeStore:

@@ -15,13 +15,14 @@ from pod.engine import finish, leftovers, lookup, secrets, tidy
 from pod.linux import cgroups, processes
 from pod.state import containers, reconcile, volumes
 from storage import check as storage_check
-from storage.check import BLOB, CONTAINER, INDEX, LEFTOVER, Problem
+from storage.check import BLOB, CHANGED, CONTAINER, INDEX, LEFTOVER, Problem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from pod.engine.context import Engine
+    from storage.check import Fetch
 
 ROW = "row without files"
 DIRECTORY = "directory without row"
@@ -34,8 +35,10 @@ _LOCK_PREFIXES = ("container-", "volume-")
 _BACKGROUND = ("trash-working", "trash-waiting")
 
 
-def find_problems(engine: Engine, *, quick: bool = False, max_age_ns: int = 0) -> list[Problem]:
-    """Everything that is not as it should be. `quick` does not read the content of blobs.
+def find_problems(
+    engine: Engine, *, quick: bool = False, full: bool = False, max_age_ns: int = 0
+) -> list[Problem]:
+    """Everything that is not as it should be. `quick` does not read blobs and layers, `full` reads all files of layers.
 
     Blobs and layers that no image needs are left out when they are younger than `max_age_ns`: an interrupted pull has
     left them, and the next one goes on with them. Call with a single thread.
@@ -43,22 +46,22 @@ def find_problems(engine: Engine, *, quick: bool = False, max_age_ns: int = 0) -
     if not os.path.isdir(engine.paths.root):
         return []
     tidy.tidy(engine)  # what any command would clear up is no problem
-    first = list(_look(engine, quick=quick))
+    first = list(_look(engine, quick=quick, full=full))
     if not first:
         return []
     again = {(problem.kind, problem.subject) for problem in _look(engine, quick=True)}
     return [
         problem
         for problem in first
-        if (problem.kind in (BLOB, INDEX) or (problem.kind, problem.subject) in again)
+        if (problem.kind in (BLOB, INDEX, CHANGED) or (problem.kind, problem.subject) in again)
         and not _is_young(engine, problem, max_age_ns)
     ]
 
 
 def repair(engine: Engine, problems: list[Problem], *, force: bool = False) -> list[Problem]:
-    """Do what can be done; what is left. Containers that are damaged are removed only with `force`.
+    """Do what can be done; what is left. Containers and images that cannot be mended are removed only with `force`.
 
-    Layers are unpacked again from their blobs; images with a damaged blob are removed, and can be pulled again.
+    Damaged blobs are fetched again from where their images came, and layers unpacked again from their blobs.
     """
     ours = {ROW, DIRECTORY, RUN, CGROUP, LOCK, CONTAINER}
     left = []
@@ -71,20 +74,54 @@ def repair(engine: Engine, problems: list[Problem], *, force: bool = False) -> l
             _remove_lock(engine, problem.subject)
         elif problem.kind in (ROW, CONTAINER):
             left += _remove_damaged(engine, problem, force=force)
+    busy = _layers_in_use(engine)
     engine.close()
     of_store = [it for it in problems if it.kind not in ours]
     if of_store:
-        left += storage_check.repair(engine.store, of_store)
+        left += storage_check.repair(
+            engine.store, of_store, fetch=_fetcher(engine), busy=busy, remove_images=force
+        )
     leftovers.remove(engine)
     engine.close()
     engine.store.staging.empty_trash()
     return left
 
 
-def _look(engine: Engine, *, quick: bool) -> Iterator[Problem]:
+def _fetcher(engine: Engine) -> Fetch:
+    """How blobs are got again."""
+
+    def fetch(digest: str, names: tuple[str, ...], damaged: Collection[str]) -> None:
+        from pod.engine import pull
+        from pod.engine.images import PullOptions
+        from pod.image.progress import Silence
+        from pod.image.refetch import fetch_again
+
+        access = pull.access(engine, PullOptions())
+        fetch_again(engine.store, digest, names, damaged, access, Silence())
+
+    return fetch
+
+
+def _layers_in_use(engine: Engine) -> set[str]:
+    """The names of the directories of layers that containers with a monitor stand on."""
+    found: set[str] = set()
+    for container in containers.all_of(engine.database):
+        if container.status == "active":
+            try:
+                found.update(
+                    map(
+                        os.path.basename, engine.rootfs.layers(engine.paths.container(container.id))
+                    )
+                )
+            except (PodError, KeyError, TypeError):
+                continue  # it is damaged itself, or has a root file system of its own
+    return found
+
+
+def _look(engine: Engine, *, quick: bool, full: bool = False) -> Iterator[Problem]:
     trash = f"{engine.paths.root}/trash/"
     deleting = any(locks.is_held(f"{engine.paths.locks}/{name}") for name in _BACKGROUND)
-    for problem in storage_check.find_problems(engine.store, quick=quick):
+    for problem in storage_check.find_problems(engine.store, quick=quick, full=full):
         if deleting and problem.subject.startswith(trash):
             continue  # a process behind another command's back is at it
         yield problem

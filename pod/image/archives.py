@@ -77,6 +77,9 @@ def load(
             shown = image.names[0] if image.names else image.config_digest
             check_platform(shown, image.parsed_config.platform, platform, progress)
             _store(store, image, progress)
+            if isinstance(source, str):
+                path = os.path.abspath(source)
+                store.sources.note(image.manifest_digest, f"{kind}:{path}")
             loaded.append(LoadedImage(image.config_digest, image.manifest_digest, image.names))
     return loaded
 

@@ -226,7 +226,11 @@ def _pull_from(
                 "size": len(fetched.data),
             }
             store.images.set_name(name, descriptor, index_digest=index_digest)
+<<<<<<< HEAD
         _remember_place(store, endpoint, parsed)
+=======
+            store.sources.note(fetched.digest, f"docker://{reference.name}")
+>>>>>>> 837afe7 (check: --repair gets damaged blobs again from where images came)
     finally:
         http.close()
     log.debug(f"'{name}' is image {parsed.config.digest} for {image.platform}")
@@ -307,7 +311,7 @@ def _fetch_image(
 
         annotations = {layer.digest: layer.annotations for layer in parsed.layers}
         assembly = Assembly(store, registry, annotations, reference.name, progress)
-    install_layers(store, layers, _RegistrySource(registry, assembly), progress)
+    install_layers(store, layers, RegistrySource(registry, assembly), progress)
     progress.message(f"Copying config {parsed.config.digest}")
     put_blob(store.blobs, parsed.config.digest, data)
     return config
@@ -358,7 +362,7 @@ def _config_data(blobs: BlobStore, registry: Registry, descriptor: manifest.Desc
     return data
 
 
-class _RegistrySource:
+class RegistrySource:
     """Blobs from a registry, continued after every interruption."""
 
     def __init__(self, registry: Registry, assembly: Assembly | None = None) -> None:

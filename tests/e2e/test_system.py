@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import pytest
 
@@ -93,57 +92,6 @@ def test_prune_with_filters(pod: Engine) -> None:
     assert pod("ps", "-a", "--format", "{{.Names}}").lines == ["one"]
     pod("system", "prune", "-f", "--filter", "until=1h")
     assert pod("ps", "-a", "--format", "{{.Names}}").lines == ["one"]
-
-
-CHECK = pytest.mark.not_podman("version 4.3 has no such command")
-
-
-@CHECK
-def test_check_finds_and_repairs(fresh_pod: Engine, server: FaultyRegistry) -> None:
-    """A blob with other content, a layer that is gone: the image is removed, the layer comes back."""
-    pod = fresh_pod
-    good, bad = bring(pod, server, "good", "shared", "g"), bring(pod, server, "bad", "shared", "b")
-
-    def digests(name: str, what: str) -> Any:
-        return pod("inspect", "--format", "{{range .RootFS.Layers}}{{.}} {{end}}", name).out.split()
-
-    layer = digests(good, "layers")[1]
-    pod("unshare", "rm", "-r", f"{pod.root}/layers/{layer[7:39]}")
-    blob = f"{pod.root}/images/blobs/sha256/{digests(bad, 'blobs')[1][7:]}"
-    with open(blob, "r+b") as file:
-        file.write(b"damage")
-    quick = pod("system", "check", "--quick", status=1)
-    assert good in quick.stdout
-    assert bad not in quick.stdout
-    found = pod("system", "check", status=1)
-    assert good in found.stdout
-    assert bad in found.stdout
-    pod("system", "check", "--repair", status=None)
-    nothing_wrong(pod)
-    assert names(pod) == {good}
-    pod("rm", pod("create", good, "x").out)
-
-
-@CHECK
-def test_check_of_containers_and_volumes(fresh_pod: Engine) -> None:
-    pod = fresh_pod
-    pod("pull", "-q", pod.registry.have("busybox") if pod.registry else "", "--tls-verify=false")
-    image = pod("images", "-q").out
-    number = pod("create", "--name", "broken", image).out
-    pod("create", "--name", "whole", image)
-    pod("volume", "create", "data")
-    pod("unshare", "rm", "-r", f"{pod.root}/containers/{number}", f"{pod.root}/volumes/data")
-    os.makedirs(f"{pod.root}/volumes/stranger/_data")
-    with open(f"{pod.root}/volumes/stranger/_data/file", "w") as file:
-        file.write("of value")
-    found = pod("system", "check", status=1).stdout
-    assert "broken" in found
-    assert "data" in found
-    assert "stranger" in found
-    pod("system", "check", "--repair", "--force")
-    nothing_wrong(pod)
-    assert pod("ps", "-a", "--format", "{{.Names}}").lines == ["whole"]
-    assert pod("volume", "ls", "-q").lines == ["data"]
 
 
 def test_reset(fresh_pod: Engine, server: FaultyRegistry) -> None:

@@ -21,10 +21,13 @@ def check_system(arguments: Arguments, engine: Engine) -> int:
     force, repairs = arguments.flag("force"), arguments.flag("repair")
     if force and not repairs:
         raise UsageError("--force is of use with --repair only")
+    if arguments.flag("quick") and arguments.flag("full"):
+        raise UsageError("--quick and --full exclude each other")
     age = arguments.text("max") or ""
     problems = check.find_problems(
         engine,
         quick=arguments.flag("quick"),
+        full=arguments.flag("full"),
         max_age_ns=parse_duration_ns(age, "--max"),
     )
     for problem in problems:
@@ -41,12 +44,19 @@ COMMAND = Command(
     check_system,
     "[OPTIONS]",
     description=(
-        "Looks for damage and leftovers: blobs against their digests, layers and images, containers and volumes "
+        "Looks for damage and leftovers: blobs against their digests, files of layers, images, containers and volumes "
         "against the database, and what killed commands and monitors have left. Prints a line for each finding. The "
         "exit status is 0 when there is none, and 1 otherwise; with --repair, when all were repaired."
     ),
     options=(
-        Option(("-f", "--force"), "flag", "With --repair, remove containers that are damaged"),
+        Option(
+            ("-f", "--force"),
+            "flag",
+            "With --repair, remove containers and images that cannot be mended",
+        ),
+        Option(
+            ("--full",), "flag", "Compare all files of layers with the blobs that they came from"
+        ),
         Option(
             ("-m", "--max"),
             "text",
@@ -54,12 +64,14 @@ COMMAND = Command(
             metavar="DURATION",
             default="24h",
         ),
-        Option(("-q", "--quick"), "flag", "Do not read the content of blobs"),
+        Option(
+            ("-q", "--quick"), "flag", "Do not read blobs, and do not look at the files of layers"
+        ),
         Option(
             ("-r", "--repair"),
             "flag",
-            "Remove leftovers and damaged images, and unpack lost layers again",
+            "Fetch damaged blobs again, unpack damaged layers again, and remove leftovers",
         ),
     ),
-    examples=("pod system check --quick", "pod system check --repair"),
+    examples=("pod system check --quick", "pod system check --repair", "pod system check --full"),
 )
