@@ -1,0 +1,99 @@
+"""`pod system df` accounts for every byte: its sum is what du(1) says of the root, and what it says can go, goes."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from tests.integration.image.faulty import FaultyRegistry, Reply
+from tests.support.engine import Engine
+from tests.support.layout import Entry, directory, hardlink, layer_tar
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.not_podman("its numbers are other ones")
+
+MEGABYTE = 1 << 20
+
+
+def rows(pod: Engine) -> dict[str, Any]:
+    return {row["Type"]: row for row in pod("system", "df", "--format", "json").json()}
+
+
+def disk_usage(pod: Engine) -> int:
+    return int(pod("unshare", "du", "-s", "-B1", pod.root).out.split()[0])
+
+
+def is_quiet(pod: Engine) -> bool:
+    """Whether nothing works behind a command any more."""
+    pod("images", "-q")
+    return not any(os.path.exists(f"{pod.root}/{name}") and os.listdir(f"{pod.root}/{name}")
+                   for name in ("trash", "staging"))  # fmt: skip
+
+
+def bring(pod: Engine, server: FaultyRegistry, name: str, *layers: bytes) -> str:
+    server.add_image(f"me/{name}:latest", list(layers))
+    pod("pull", "-q", "--tls-verify=false", f"{server.host}/me/{name}")
+    return f"{server.host}/me/{name}"
+
+
+def random_layer(name: str, megabytes: int) -> bytes:
+    return layer_tar([Entry(name, os.urandom(megabytes * MEGABYTE))])
+
+
+def test_every_byte(pod: Engine, server: FaultyRegistry) -> None:
+    """Layers that images share, hard links, sparse files, an interrupted download, copies for another id map."""
+    shared = random_layer("shared", 2)
+    links = [Entry("a", os.urandom(MEGABYTE)), *(hardlink(f"link{n}", "a") for n in range(5))]
+    files = [directory("d", uid=7), *(Entry(f"d/{n}", b"x", uid=7, mode=0o600) for n in range(300))]
+    used = bring(pod, server, "used", shared, layer_tar(links))
+    unused = bring(pod, server, "unused", shared, random_layer("own", 1), layer_tar(files))
+    for words in (["-d", "--name", "runs", "-v", "data:/v"], ["--name", "ended"],
+                  ["--name", "mapped", "--userns", "keep-id"]):  # fmt: skip
+        script = "dd if=/dev/urandom of=/tmp/f bs=1M count=1; truncate -s 1G /tmp/sparse"
+        if "-d" in words:
+            script = f"{script}; cp /tmp/f /v; cp /tmp/f /v/g; touch /v/done; sleep 1000"
+        pod("run", *words, "--network", "none", "busybox", "sh", "-c", script)
+    until(lambda: os.path.exists(f"{pod.root}/volumes/data/_data/done"), "written")
+    server.add_image("me/large:latest", [random_layer("large", 3)])
+    server.fault("/blobs/", Reply(usual=True), *[Reply(usual=True, cut=MEGABYTE)] * 9)
+    pod("pull", "-q", "--tls-verify=false", "--retry", "0", f"{server.host}/me/large", status=125)
+    with open(f"{pod.root}/images/blobs/sha256/{'0' * 64}", "wb") as stray:
+        stray.write(bytes(MEGABYTE))
+    until(lambda: is_quiet(pod), "quiet")
+
+    found = rows(pod)
+    total, real = sum(row["RawSize"] for row in found.values()), disk_usage(pod)
+    assert abs(total - real) <= real // 100, (total, real, found)
+    assert found["Partial Downloads"]["Total"] == 1
+    assert found["Partial Downloads"]["RawSize"] >= MEGABYTE
+    assert found["Garbage"]["RawReclaimable"] == found["Garbage"]["RawSize"] >= MEGABYTE
+    assert found["Containers"]["Active"] == 1 and found["Containers"]["Total"] == 3
+    assert 2 * MEGABYTE <= found["Local Volumes"]["RawSize"] < 3 * MEGABYTE
+    assert found["Local Volumes"]["RawReclaimable"] == 0, "a container uses it"
+    details = pod("system", "df", "-v", "--format", "json").json()
+    assert details["Garbage"][0]["Why"] == "a blob that no image needs"
+    assert details["PartialDownloads"][0]["Path"].startswith(f"{pod.root}/images/partial/")
+    by_name = {row["Repository"]: row for row in details["Images"]}
+    assert by_name[used]["SharedSize"] == by_name[unused]["SharedSize"] != "0B"
+    shown = pod("system", "df", "-v").stdout
+    assert all(text in shown for text in (used, "data", "ended", "no image needs"))
+
+    expected = sum(row["RawReclaimable"] for row in found.values())
+    out = pod("system", "prune", "-a", "-f", "--volumes").lines
+    freed = real - disk_usage(pod)
+    assert abs(freed - expected) <= real // 100, (freed, expected)
+    assert out[-1].startswith("Total reclaimed space: ")
+    assert {"runs"} == set(pod("ps", "-a", "--format", "{{.Names}}").lines)
+    found = rows(pod)
+    assert found["Garbage"]["Total"] == found["Partial Downloads"]["Total"] == 0
+    total, real = sum(row["RawSize"] for row in found.values()), disk_usage(pod)
+    assert abs(total - real) <= real // 100, (total, real, found)
+
+
+def test_an_empty_store(fresh_pod: Engine) -> None:
+    found = rows(fresh_pod)
+    assert "Build Cache" in found
+    assert all(row["RawReclaimable"] == 0 for row in found.values())
+    assert fresh_pod("system", "prune", "-a", "-f").lines == ["Total reclaimed space: 0B"]
