@@ -226,11 +226,8 @@ def _pull_from(
                 "size": len(fetched.data),
             }
             store.images.set_name(name, descriptor, index_digest=index_digest)
-<<<<<<< HEAD
-        _remember_place(store, endpoint, parsed)
-=======
             store.sources.note(fetched.digest, f"docker://{reference.name}")
->>>>>>> 837afe7 (check: --repair gets damaged blobs again from where images came)
+        _remember_place(store, endpoint, parsed)
     finally:
         http.close()
     log.debug(f"'{name}' is image {parsed.config.digest} for {image.platform}")
