@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import ClassVar
 
-CHECKSUM = "io.github.containers.zstd-chunked.manifest-checksum"
-POSITION = "io.github.containers.zstd-chunked.manifest-position"
-SPLIT_POSITION = "io.github.containers.zstd-chunked.tarsplit-position"
+_PREFIX = "io.github.containers.zstd-chunked."
+CHECKSUM = f"{_PREFIX}manifest-checksum"
+POSITION = f"{_PREFIX}manifest-position"
+SPLIT_POSITION = f"{_PREFIX}tarsplit-position"
+_OLD_PREFIX = "io.containers.zstd-chunked."  # of podman 4 and skopeo 1.9
 SKIPPABLE_HEADER = 8
 FOOTER_BYTES = 64
+_OLD_FOOTER_BYTES = 40  # without tar-split data
 _SKIPPABLE = 0x184D2A50
 _TYPE_CRFS = 1
-_MAGIC = b"GNUlInUx"
+_MAGIC, _OLD_MAGIC = b"GNUlInUx", b"GnUlInUx"
 
 
 class Span(Record):
@@ -42,9 +45,16 @@ class Places(Record):
     nested: ClassVar = {"toc": Span, "split": Span}
 
 
+def checksum_of(annotations: Mapping[str, str]) -> str:
+    """The digest of the compressed TOC by the descriptor of a layer; "" when it says none."""
+    old = CHECKSUM.replace(_PREFIX, _OLD_PREFIX)
+    return annotations.get(CHECKSUM, "") or annotations.get(old, "")
+
+
 def places_of(annotations: Mapping[str, str]) -> Places | None:
     """What the descriptor of a layer says; None when it is not about zstd:chunked, or nothing that we know."""
-    position = _numbers(annotations.get(POSITION, ""), 4)
+    old = POSITION.replace(_PREFIX, _OLD_PREFIX)
+    position = _numbers(annotations.get(POSITION, "") or annotations.get(old, ""), 4)
     split = _numbers(annotations.get(SPLIT_POSITION, ""), 3) or [0, 0, 0]
     if position is None or position[3] != _TYPE_CRFS:
         return None
@@ -52,7 +62,9 @@ def places_of(annotations: Mapping[str, str]) -> Places | None:
 
 
 def places_in(last: bytes) -> Places | None:
-    """What the footer says, the last FOOTER_BYTES of a blob; None when it is none."""
+    """What the footer says, in the last FOOTER_BYTES of a blob; None when there is none."""
+    if last[-8:] == _OLD_MAGIC:
+        last = last[-_OLD_FOOTER_BYTES:-8] + bytes(24) + _MAGIC
     if len(last) != FOOTER_BYTES or last[-8:] != _MAGIC:
         return None
     numbers = struct.unpack("<7Q", last[:-8])

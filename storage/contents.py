@@ -60,12 +60,12 @@ class Contents:
         """The blob up to `end`, without a gap, in order. Raises InvalidContents."""
         try:
             yield from self._pieces()
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InvalidContents("an entry lacks what it should have") from error
 
     def _pieces(self) -> Iterator[Piece]:
         start, about = 0, [self.kind]
-        entries = self._entries
+        entries, whole = self._entries, {}
         for number, entry in enumerate(entries):
             kind = entry["type"]
             if kind != "chunk":
@@ -97,7 +97,7 @@ class Contents:
 
 def has_contents(annotations: Mapping[str, str]) -> bool:
     """Whether the descriptor of a layer promises a TOC."""
-    return chunked.CHECKSUM in annotations or ESTARGZ_DIGEST in annotations
+    return bool(chunked.checksum_of(annotations)) or ESTARGZ_DIGEST in annotations
 
 
 def announced(annotations: Mapping[str, str], size: int, read: ReadAt) -> Contents | None:
@@ -105,7 +105,7 @@ def announced(annotations: Mapping[str, str], size: int, read: ReadAt) -> Conten
 
     Raises InvalidContents, and what `read` raises.
     """
-    if digest := annotations.get(chunked.CHECKSUM, ""):
+    if digest := chunked.checksum_of(annotations):
         places = chunked.places_of(annotations)
         if places is None or not is_digest(digest):
             raise InvalidContents("its annotations are none")
