@@ -20,6 +20,8 @@ from pod.state import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pod.engine.context import Engine
     from pod.engine.images import PullOptions
     from pod.image.platform import Platform
@@ -169,15 +171,42 @@ def _authfile(engine: Engine, options: PullOptions) -> str | None:
 
 
 def _pull(engine: Engine, reference: Reference, options: PullOptions, progress: Progress) -> Pulled:
+    choice = Choice(options)
     pulled = image_pull.pull(
         engine.store,
         reference,
         access(engine, options),
         progress,
         platform=platform_of(options),
-        choose=options.choose,
+        choose=choice.ask,
     )
+    choice.record(engine, reference)
     return Pulled(pulled.id, pulled.digest)
+
+
+class Choice:
+    """What a person chooses for a short name; when the image has come, it is an alias, and nobody is asked again."""
+
+    def __init__(self, options: PullOptions) -> None:
+        self._options = options
+        self._chosen: Reference | None = None
+
+    @property
+    def ask(self) -> Callable[[tuple[Reference, ...]], Reference] | None:
+        """Asks which of several full names is meant; None when nobody is there to be asked."""
+        return self._ask if self._options.choose is not None else None
+
+    def record(self, engine: Engine, reference: Reference) -> None:
+        """To be called when what the short `reference` means was found at the place that was chosen."""
+        if self._chosen is not None:
+            from pod.engine.configuration_aliases import record_alias
+
+            record_alias(engine.places, reference.repository, self._chosen.name)
+
+    def _ask(self, references: tuple[Reference, ...]) -> Reference:
+        assert self._options.choose is not None, "there is nobody to be asked"
+        self._chosen = self._options.choose(references)
+        return self._chosen
 
 
 def _load(

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 _SHOWN = 200  # characters of a server's own words that are worth showing
 _AGAIN = "try again in a while; what has arrived is kept"
+_UNVERIFIED = "--tls-verify=false, if you trust the network"
 _PUSH_AGAIN = "ask the image's owner to push it again"
 
 # X509_verify_cert_error(3)
-_EXPIRED = (9, 10)
+_NOT_YET, _EXPIRED = 9, 10
 _NAME_MISMATCH = (62, 64)
 # What OpenSSL calls it when the first bytes from the other side are no TLS record.
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
@@ -78,22 +79,29 @@ class TlsFailed(RegistryError):
     def __init__(self, host: str, why: str, *, hint: str | None = None) -> None:
         super().__init__(
             f"registry '{host}' cannot be trusted: {why}",
-            hint=hint or "--tls-verify=false, if you trust the network",
+            hint=hint or _UNVERIFIED,
         )
 
 
 class CertificateExpired(TlsFailed):
-    def __init__(self, host: str) -> None:
+    """Its time is over, or has not begun: `early`."""
+
+    def __init__(self, host: str, *, early: bool = False) -> None:
+        why = "is not valid yet" if early else "has expired"
         super().__init__(
             host,
-            "its certificate is not valid at this time",
-            hint="check the clock of this machine",
+            f"its certificate {why}",
+            hint=f"check the clock of this machine; if that is right, its owner has to renew it; {_UNVERIFIED}",
         )
 
 
 class CertificateForOtherName(TlsFailed):
     def __init__(self, host: str) -> None:
-        super().__init__(host, "its certificate is for another name")
+        super().__init__(
+            host,
+            "its certificate is for another name",
+            hint=f"use a name that the certificate has; {_UNVERIFIED}",
+        )
 
 
 class UnknownAuthority(TlsFailed):
@@ -101,7 +109,7 @@ class UnknownAuthority(TlsFailed):
         super().__init__(
             host,
             "its certificate is signed by an unknown authority",
-            hint=f"put the authority's certificate into ~/.config/containers/certs.d/{host}/ca.crt",
+            hint=f"put the authority's certificate into ~/.config/containers/certs.d/{host}/ca.crt; {_UNVERIFIED}",
         )
 
 
@@ -282,8 +290,8 @@ def _explain_tls(error: ssl.SSLError | None, host: str) -> RegistryError:
 
     if isinstance(error, ssl.SSLCertVerificationError):
         code = error.verify_code
-        if code in _EXPIRED:
-            return CertificateExpired(host)
+        if code in (_NOT_YET, _EXPIRED):
+            return CertificateExpired(host, early=code == _NOT_YET)
         if code in _NAME_MISMATCH:
             return CertificateForOtherName(host)
         return UnknownAuthority(host)

@@ -23,7 +23,7 @@ from pod.image.platform import Platform, host_platform
 from pod.image.policy import Policy
 from pod.image.registry import Registry
 from pod.spec.digest import algorithm_of
-from storage.blobs import DigestMismatch, digest_of
+from storage.blobs import DigestMismatch, WrongSize, digest_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     Result = TypeVar("Result")
 
 _MAX_DEPTH = 3  # a list in a list exists (attested images); deeper than that is nonsense
+_WORTH_NO_WAIT_BYTES = 64 << 10  # a connection that has brought so much is only short
 _MAX_CONFIG_BYTES = 4 << 20  # what the store reads into memory
 
 
@@ -147,14 +148,25 @@ def visit(
     errors: list[PodError] = []
     for full in candidates:
         demand = access.policy.check("docker", str(full))
+        try:
+            places = names.endpoints(full, access.registries, tls_verify=access.tls_verify)
+        except names.RegistryBlocked as error:
+            errors.append(error)
+            continue
         progress.message(f"Trying to pull {full}...")
-        for endpoint in names.endpoints(full, access.registries, tls_verify=access.tls_verify):
+        for endpoint in places:
             if endpoint.is_mirror:
                 progress.message(f"Trying mirror {endpoint.name}")
             try:
                 return attempt(full, endpoint, demand)
             except failures.RegistryError as error:
                 log.debug(f"{endpoint.name}: {error.message}")
+                errors.append(error)
+            except (InvalidImage, DigestMismatch, WrongSize) as error:
+                if not endpoint.is_mirror:
+                    raise
+                # A mirror that has something else is no better than one that has nothing.
+                progress.message(f"Warning: mirror {endpoint.name}: {error.message}")
                 errors.append(error)
     if len(errors) == 1:
         raise errors[0]
@@ -391,10 +403,12 @@ class RegistrySource:
                 failure = error
             if http.is_cancelled:
                 raise failures.Cancelled
-            if (
-                transfer.offset > furthest
-            ):  # as long as there is progress, it is worth another attempt
+            gained = transfer.offset - furthest
+            if gained > 0:  # as long as there is progress, it is worth another attempt
                 furthest, attempt = transfer.offset, 0
+            if gained >= _WORTH_NO_WAIT_BYTES:
+                log.debug(f"{failure.message}; going on at byte {furthest}")
+                continue
             attempt += 1
             if attempt > http.settings.retries:
                 raise failure

@@ -6,7 +6,6 @@ import json
 import os
 import socket
 import ssl
-import subprocess
 from collections.abc import Callable, Generator
 from typing import Any
 
@@ -19,6 +18,7 @@ from pod.image.http import HttpClient
 from pod.image.names import Endpoint
 from pod.image.registry import MAX_MANIFEST_BYTES, Registry
 from tests.integration.image.faulty import FaultyRegistry, Reply, Seen, digest_of
+from tests.support.certificates import certificate
 from tests.support.registry import Registry as RealRegistry
 
 QUICK = Settings(retry_delay_seconds=0, connect_seconds=5, idle_seconds=5)
@@ -423,40 +423,6 @@ def test_malformed_tokens(server: FaultyRegistry, body: bytes) -> None:
 
 
 # TLS
-
-
-_CA = """
-[ca]
-default_ca = here
-[here]
-database = index
-new_certs_dir = .
-rand_serial = yes
-default_md = sha256
-policy = any
-[any]
-commonName = supplied
-"""
-
-
-def certificate(directory: str, name: str, end: str = "20990101000000Z") -> ssl.SSLContext:
-    """A server's context with a self-signed certificate for `name` in DIRECTORY/cert.pem."""
-    for file, text in (("ca", _CA), ("index", ""), ("names", f"subjectAltName = {name}")):
-        with open(f"{directory}/{file}", "w") as out:
-            out.write(text)
-    # Only `ca` makes certificates that are over already.
-    for command in (
-        "req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=t"
-        " -keyout key.pem -out request.pem",
-        "ca -batch -config ca -selfsign -keyfile key.pem -in request.pem -extfile names -notext"
-        f" -startdate 20200101000000Z -enddate {end} -out cert.pem",
-    ):
-        subprocess.run(
-            ["openssl", *command.split()], cwd=directory, check=True, capture_output=True
-        )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(f"{directory}/cert.pem", f"{directory}/key.pem")
-    return context
 
 
 @pytest.mark.parametrize(
