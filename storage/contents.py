@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     ReadAt = Callable[[int, int], bytes]
     """Offset and size of a range of the blob -> its bytes."""
-    Piece = tuple[int, int, str]
-    """Start and end of a range of the blob, and what it is: two pieces of which that is the same should be the same."""
+    Piece = tuple[int, int, bytes]
+    """Start and end of a range of the blob, and a hash of what the TOC says of it, by which pieces are compared."""
 
 ESTARGZ_DIGEST = "containerd.io/snapshot/stargz/toc.digest"
 MOST_TAIL_BYTES = 32 << 20
@@ -76,7 +76,7 @@ class Contents:
                 continue
             if offset != start:
                 self._check(start, offset)
-                yield start, offset, "\n".join(about)
+                yield start, offset, _hash(about)
                 start, about = offset, [self.kind]
             digest = entry.get("chunkDigest") or whole["digest"]
             inner = entry.get("innerOffset", 0)
@@ -84,11 +84,11 @@ class Contents:
             is_last = number + 1 == len(entries) or entries[number + 1]["type"] != "chunk"
             if is_last and (end := _number(whole, "endOffset")):
                 self._check(start, end)
-                yield start, end, "\n".join(about)
+                yield start, end, _hash(about)
                 start, about = end, [self.kind, f"padding {_number(whole, 'size') % tar.BLOCK}"]
         if start != self.end:
             self._check(start, self.end)
-            yield start, self.end, "\n".join((*about, "end"))
+            yield start, self.end, _hash([*about, "end"])
 
     def _check(self, start: int, end: int) -> None:
         if not start < end <= self.end:
@@ -216,6 +216,13 @@ def _entries(data: bytes) -> list[Any]:
         raise InvalidContents("it is no table of contents") from error
     entries: list[Any] = toc["entries"]
     return entries
+
+
+def _hash(about: list[str]) -> bytes:
+    import hashlib
+
+    text = "\n".join(about).encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).digest()
 
 
 def _number(entry: dict[str, Any], field: str) -> int:

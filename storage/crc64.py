@@ -10,32 +10,33 @@ Bits are reflected, as in the usual table: bit 0 of a number has the highest pow
 from __future__ import annotations
 
 _ALL = (1 << 64) - 1
-_S = 1024
-_BITS = 64 * _S
-_BYTES = _BITS // 8
-_OVERFLOW = (1 << 4 * _S) - 1
+_SMALL, _LARGE = (
+    64,
+    1024,
+)  # values of s; what is best differs, as a call costs as much as some hundred bytes
+_LARGE_BYTES = 32 << 10
 
 
 def crc64(data: bytes, before: int = 0) -> int:
     """The checksum of `data` after data with the checksum `before`."""
-    head = len(data) % _BYTES
+    s = _SMALL if len(data) < _LARGE_BYTES else _LARGE
+    block = 8 * s  # bytes
+    head = len(data) % block
     if head < 8 <= len(data) - head:
-        head += _BYTES  # the start value goes over 8 bytes
+        head += block  # the start value goes over 8 bytes
     value = int.from_bytes(data[:head], "little") ^ before ^ _ALL
     if head == len(data):
         return _reduced(value, 8 * head + 64, 64) ^ _ALL
-    value = _reduced(value, 8 * head, _BITS)
-    for at in range(head, len(data), _BYTES):
-        value = _times_block(value) ^ int.from_bytes(data[at : at + _BYTES], "little")
-    return _reduced(value, _BITS + 64, 64) ^ _ALL
-
-
-def _times_block(value: int) -> int:
-    """`value`, of one block, times x^(64 s), as one block again."""
-    product = value ^ value << _S ^ value << 3 * _S ^ value << 4 * _S
-    over = product & _OVERFLOW
-    again = over ^ over << _S ^ over << 3 * _S ^ over << 4 * _S
-    return product >> 4 * _S ^ again << _BITS - 8 * _S
+    value = _reduced(value, 8 * head, 64 * s)
+    overflow = (1 << 4 * s) - 1
+    for at in range(head, len(data), block):
+        # Times x^(64 s), which gives 4 s bits too many; those once more.
+        product = value ^ value << s ^ value << 3 * s ^ value << 4 * s
+        over = product & overflow
+        again = over ^ over << s ^ over << 3 * s ^ over << 4 * s
+        value = product >> 4 * s ^ again << 56 * s
+        value ^= int.from_bytes(data[at : at + block], "little")
+    return _reduced(value, 64 * s + 64, 64) ^ _ALL
 
 
 def _reduced(value: int, bits: int, wanted: int) -> int:

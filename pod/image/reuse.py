@@ -22,14 +22,15 @@ if TYPE_CHECKING:
     from pod.image.install import Transfer, WantedLayer
     from pod.image.progress import Progress
     from pod.image.registry import Registry
-    from storage.contents import Contents, ReadAt
+    from storage.contents import Contents, Piece, ReadAt
     from storage.store import Store
 
 LEAST_BYTES = 256 << 10
 """Of a blob; below, asking for the TOC costs more than it saves."""
 _LEAST_SAVED = 4  # one part in so many
-_MOST_BLOBS = 60
-"""So many tables of contents are read at most; the newest images come first."""
+_MOST_BLOBS = 20
+_MOST_USELESS = 4
+"""So many tables of contents are read at most, and so many in a row that give nothing."""
 _SMALL_GAP = 4 << 10
 """Ranges that lie so close are fetched as one: the head of a part of an answer is not free either."""
 _READ_BYTES = 1 << 20
@@ -207,7 +208,7 @@ def find_plan(
     """
     if layer.size < LEAST_BYTES or not contents.has_contents(annotations):
         return None
-    blobs = _candidates(store, repository, annotations)
+    blobs = _candidates(store, layer, repository, annotations)
     if not blobs:
         return None
     try:
@@ -218,29 +219,34 @@ def find_plan(
         return None
 
 
-def _candidates(store: Store, repository: str, annotations: Mapping[str, str]) -> list[str]:
-    """The digests of blobs that may have a TOC of that format, those of the repository first, then the newest."""
+def _candidates(
+    store: Store, layer: WantedLayer, repository: str, annotations: Mapping[str, str]
+) -> list[str]:
+    """Digests of blobs that may have a TOC of that format: the repository's first, the most alike in size."""
     ending = "gzip" if contents.ESTARGZ_DIGEST in annotations else "zstd"
-    images = list(reversed(store.images.list()))
-    images.sort(key=lambda image: not any(it.startswith(f"{repository}:") for it in image.names))
-    found = {
-        layer.digest: None
-        for image in images
-        for layer in image.layers
-        if layer.media_type.endswith(ending) and layer.size >= LEAST_BYTES
-    }
-    return list(found)[:_MOST_BLOBS]
+    akin: dict[str, int] = {}
+    others: dict[str, int] = {}
+    for image in reversed(store.images.list()):
+        is_akin = any(name.startswith(f"{repository}:") for name in image.names)
+        for known in image.layers:
+            if known.media_type.endswith(ending) and known.size >= LEAST_BYTES:
+                (akin if is_akin else others)[known.digest] = abs(known.size - layer.size)
+    ordered = (*sorted(akin, key=lambda digest: akin[digest]), *others)
+    return list(dict.fromkeys(ordered))[:_MOST_BLOBS]
 
 
 def _plan(store: Store, layer: WantedLayer, there: Contents, blobs: list[str]) -> Plan | None:
     pieces = list(there.pieces())
     missing = {key: end - start for start, end, key in pieces}
-    here: dict[str, tuple[int, int, int]] = {}
+    here: dict[bytes, tuple[int, int, int]] = {}
     used: list[int] = []
     try:
+        useless = 0
         for digest in blobs:
-            if missing:
-                _look_into(store, digest, missing, here, used)
+            found = _look_into(store, digest, missing, here, used)
+            useless = 0 if found else useless + 1
+            if useless == _MOST_USELESS or sum(missing.values()) < LEAST_BYTES // 4:
+                break
         runs = _runs(pieces, here)
         plan = Plan(runs, there.end, there.tail, used)
         if plan.fetched_bytes > layer.size - layer.size // _LEAST_SAVED:
@@ -256,16 +262,16 @@ def _plan(store: Store, layer: WantedLayer, there: Contents, blobs: list[str]) -
 def _look_into(
     store: Store,
     digest: str,
-    missing: dict[str, int],
-    here: dict[str, tuple[int, int, int]],
+    missing: dict[bytes, int],
+    here: dict[bytes, tuple[int, int, int]],
     used: list[int],
-) -> None:
-    """Move what the blob `digest` has from `missing` to `here`, and its descriptor to `used` if it has anything."""
+) -> bool:
+    """Move what the blob has from `missing` to `here`, and its descriptor to `used`; whether it had anything."""
     try:
         fd = store.blobs.open(digest)
     except PodError:
-        return
-    found = 0
+        return False
+    found = False
     try:
         known = contents.inside(
             os.fstat(fd).st_size, lambda offset, size: os.pread(fd, size, offset)
@@ -274,7 +280,7 @@ def _look_into(
             if missing.get(key) == end - start:
                 del missing[key]
                 here[key] = (fd, start, end - start)
-                found += 1
+                found = True
     except contents.InvalidContents as error:
         log.debug(f"blob '{digest}': {error.message}")
     finally:
@@ -282,11 +288,10 @@ def _look_into(
             used.append(fd)
         else:
             os.close(fd)
+    return found
 
 
-def _runs(
-    pieces: Iterable[tuple[int, int, str]], here: Mapping[str, tuple[int, int, int]]
-) -> list[Run]:
+def _runs(pieces: Iterable[Piece], here: Mapping[bytes, tuple[int, int, int]]) -> list[Run]:
     """Pieces that lie together, in one; what is here and small between two that are not is fetched with them."""
     runs: list[Run] = []
     for start, end, key in pieces:
