@@ -22,9 +22,7 @@ ABSENT = {
     "plugin": "pod has no plugins",
     "volume reload": "pod has no volume plugins",
     "volume update": "only cluster volumes can be updated",
-    "trust": "pod does not sign images",
-    "image trust": "pod does not sign images",
-    "image sign": "pod does not sign images",
+    "trust": "it is docker's older way of signing; `pod image trust` and `pod push --sign-by` are podman's",
     "builder": _LATER,
     "buildx": _LATER,
     **dict.fromkeys(

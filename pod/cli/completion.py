@@ -167,10 +167,11 @@ class _Line:
             if not self.command.interspersed:
                 self.dashed = True  # options are those of the container's command now
             return
-        if not self.group and word in table.GROUPS:
-            self.group = word
+        words = [*self.group.split(), word]
+        if " ".join(words) == table.group_of(words):
+            self.group = " ".join(words)
             return
-        found = table.find([self.group, word] if self.group else [word])
+        found = table.find(words)
         if found is None:
             self.over = True
             return
@@ -201,7 +202,7 @@ def _is_secret(option: Option) -> bool:
 
 def _commands(group: str, incomplete: str) -> list[Suggestion]:
     if group:
-        rows = {word: table.COMMANDS[name][2] for word, name in table.members(group).items()}
+        rows = table.summaries(group)
     else:
         rows = {name: row[2] for name, row in table.COMMANDS.items() if " " not in name}
         rows.update(table.GROUPS)

@@ -35,8 +35,8 @@ def help_text(words: Sequence[str]) -> str:
     page = Layout()
     if not words:
         _root(page)
-    elif len(words) == 1 and words[0] in table.GROUPS:
-        _group(page, words[0])
+    elif " ".join(words) == table.group_of(words):
+        _group(page, " ".join(words))
     else:
         found = table.find(words)
         if found is None or found[1] != len(words):
@@ -64,9 +64,8 @@ def _root(page: Layout) -> None:
 
 def _group(page: Layout, group: str) -> None:
     page.usage(f"pod {group}", "COMMAND [ARG...]")
-    page.paragraphs(table.GROUPS[group] + ".")
-    rows = [(word, table.COMMANDS[name][2]) for word, name in table.members(group).items()]
-    _definitions(page, "Commands", rows)
+    page.paragraphs({**table.GROUPS, **table.SUBGROUPS}[group] + ".")
+    _definitions(page, "Commands", list(table.summaries(group).items()))
     page.paragraphs(f"`pod {group} COMMAND --help` shows the options of a command.")
 
 

@@ -135,25 +135,26 @@ def _no_command(words: list[str]) -> int:
 
         print_help([])
         raise UnknownCommand("missing command: `pod COMMAND`")
-    group = words[0] if words[0] in table.GROUPS else None
-    if group is not None:
-        if len(words) < 2:
+    group = table.group_of(words)
+    count = len(group.split())
+    if group:
+        if len(words) <= count:
             raise UnknownCommand(
                 f"missing command: `pod {group} COMMAND`", hint=f"pod {group} --help"
             )
-        if words[1] in ("--help", "-h"):
-            return _help([group])
-        if words[1].startswith("-"):
+        if words[count] in ("--help", "-h"):
+            return _help(words[:count])
+        if words[count].startswith("-"):
             raise UnknownCommand(
-                f"unknown flag: {words[1]}, `pod {group}` takes a command first",
+                f"unknown flag: {words[count]}, `pod {group}` takes a command first",
                 hint=f"pod {group} --help",
             )
-    typed = " ".join(words[:2]) if group else words[0]
+    typed = " ".join(words[: count + 1])
     if typed in ABSENT:
         raise UnknownCommand(f"unknown command 'pod {typed}': {ABSENT[typed]}")
     if group:
-        known = [*table.members(group)]
-        meant = [f"{group} {word}" for word in closest(words[1], known)]
+        known = [*table.summaries(group)]
+        meant = [f"{group} {word}" for word in closest(words[count], known)]
     else:
         known = [name for name in (*table.COMMANDS, *table.GROUPS) if " " not in name]
         meant = closest(typed, known)

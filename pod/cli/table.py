@@ -109,7 +109,15 @@ COMMANDS: dict[str, Row] = {
     "image inspect": ("image_inspect", "image", "Show everything about images", False),
     "image mount": ("image_mount", "image", "Mount images", False),
     "image prune": ("image_prune", "image", "Remove unused images", False),
+    "image sign": ("image_sign", "image", "Sign images that are in a registry", False),
     "image tree": ("image_tree", "image", "Show the layers of an image as a tree", False),
+    "image trust set": ("image_trust_set", "image", "Set who is trusted for a registry", False),
+    "image trust show": (
+        "image_trust_show",
+        "image",
+        "Show who is trusted for which registry",
+        False,
+    ),
     "image unmount": ("image_unmount", "image", "Undo `pod image mount`", False),
     "config create": ("config_create", "config", "Store a file of settings", False),
     "config inspect": ("config_inspect", "config", "Show everything about configs", False),
@@ -169,6 +177,11 @@ GROUPS = {
     "config": "Manage configs",
     "startup": "Start containers after a reboot",
     "system": "Manage pod itself",
+}
+
+SUBGROUPS = {
+    # groups within groups
+    "image trust": "Show and set which images may be pulled",
 }
 
 ALIASES = {
@@ -236,17 +249,36 @@ def find(words: Sequence[str]) -> tuple[str, int] | None:
     """The name in COMMANDS of the command that `words` begin with, and how many words it took."""
     if not words:
         return None
-    name, count = words[0], 1
-    if name in GROUPS:
-        if len(words) < 2:
-            return None
-        name, count = f"{name} {words[1]}", 2
+    group = group_of(words)
+    count = group.count(" ") + 2 if group else 1
+    if len(words) < count:
+        return None
+    name = " ".join(words[:count])
     name = ALIASES.get(name) or SILENT_ALIASES.get(name) or name
     return (name, count) if name in COMMANDS else None
 
 
+def group_of(words: Sequence[str]) -> str:
+    """The group that `words` begin with, or the group in that group; "" when they begin with none."""
+    if not words or words[0] not in GROUPS:
+        return ""
+    inner = " ".join(words[:2])
+    return inner if inner in SUBGROUPS else words[0]
+
+
 def members(group: str) -> dict[str, str]:
-    """What the help lists for a group: the second word of each command -> its name in COMMANDS."""
-    listed = {name: name for name in COMMANDS if name.startswith(f"{group} ")}
-    listed.update({name: to for name, to in ALIASES.items() if name.startswith(f"{group} ")})
-    return {name.partition(" ")[2]: listed[name] for name in sorted(listed)}
+    """What the help lists for a group: the last word of each command -> its name in COMMANDS."""
+    before = f"{group} "
+    listed = {name: name for name in COMMANDS if name.startswith(before)}
+    listed.update({name: to for name, to in ALIASES.items() if name.startswith(before)})
+    words = {name.removeprefix(before): listed[name] for name in sorted(listed)}
+    return {word: name for word, name in words.items() if " " not in word}
+
+
+def summaries(group: str) -> dict[str, str]:
+    """What the help says of a group: each command, and each group in it, with one line about it."""
+    found = {word: COMMANDS[name][2] for word, name in members(group).items()}
+    for name, summary in SUBGROUPS.items():
+        if name.startswith(f"{group} "):
+            found[name.removeprefix(f"{group} ")] = summary
+    return dict(sorted(found.items()))

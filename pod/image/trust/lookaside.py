@@ -50,6 +50,10 @@ class SignaturePlaces(Record):
         urls = (one.staging or one.lookaside for one in self._covering(name))
         return next((url for url in urls if url), self._last())
 
+    def says_where(self, name: str) -> bool:
+        """Whether registries.d has a lookaside for `name`."""
+        return any(one.lookaside for one in self._covering(name))
+
     def has_attachments(self, name: str) -> bool:
         """Whether sigstore signatures are looked for in the registry itself, and written there."""
         said = (one.attachments for one in self._covering(name) if one.attachments is not None)

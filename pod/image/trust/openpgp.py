@@ -107,6 +107,12 @@ class Keyring:
             if os.path.exists(target):
                 os.unlink(target)
 
+    def show(self, key: bytes) -> list[str]:
+        """The user ids of keys, which are not added."""
+        done = self._run(["--with-colons", "--show-keys", "-"], key)
+        lines = done.stdout.decode("utf-8", "replace").splitlines()
+        return [line.split(":")[9] for line in lines if line.startswith("uid:")]
+
     def _import(self, source: str, content: bytes) -> None:
         done = self._run(["--import", "-"], content)
         if not any(words[0] == "IMPORT_OK" for words in _statuses(done.stdout)):
@@ -184,6 +190,13 @@ def check_secret_key(key: str) -> None:
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode != 0:
         raise CannotSign(key, "gpg has no such secret key")
+
+
+def owners(key: bytes) -> list[str]:
+    """The mail addresses, or else the names, of those whose public keys these are; nothing when they are no keys."""
+    with Keyring(()) as keyring:
+        found = keyring.show(key)
+    return [who.rpartition("<")[2].rstrip(">") for who in found]
 
 
 def read_passphrase(path: str) -> bytes:

@@ -71,8 +71,20 @@ def test_rows_are_complete() -> None:
         assert heading in _HEADINGS
         assert summary[0].isupper() and not summary.endswith(".") and len(summary) <= 60, name
         assert helper == helpers.get(name, False)
-        group = name.partition(" ")[0] if " " in name else None
-        assert group is None or group in table.GROUPS
+        group = name.rpartition(" ")[0]
+        assert not group or group in table.GROUPS or group in table.SUBGROUPS
+
+
+def test_groups_in_groups() -> None:
+    assert table.find("image trust show quay.io".split()) == ("image trust show", 3)
+    assert table.find("image trust".split()) is None
+    assert table.find("image trust nope".split()) is None
+    assert table.group_of("image trust nope".split()) == "image trust"
+    assert table.group_of("image nope".split()) == "image"
+    assert table.group_of(["ps"]) == ""
+    assert "trust" in table.summaries("image")
+    assert "trust" not in table.members("image")
+    assert list(table.summaries("image trust")) == ["set", "show"]
 
 
 def test_second_names_are_no_first_names() -> None:
