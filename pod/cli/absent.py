@@ -27,7 +27,7 @@ ABSENT = {
     "buildx": _LATER,
     **dict.fromkeys(
         (
-            "artifact auto-update build compose generate kube manifest network play pod "
+            "artifact auto-update build compose generate kube network play pod "
             "quadlet service stack"
         ).split(),
         _LATER,

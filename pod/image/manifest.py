@@ -38,7 +38,7 @@ _SCHEMA_1 = (
     "application/vnd.docker.distribution.manifest.v1+prettyjws",
 )
 # Docker 1.10 pushed configurations as octet-stream, and such images are still around.
-_CONFIG_TYPES = (OCI_CONFIG, DOCKER_CONFIG, "application/octet-stream", "")
+CONFIG_TYPES = (OCI_CONFIG, DOCKER_CONFIG, "application/octet-stream", "")
 _LAYER_PREFIXES = (
     "application/vnd.oci.image.layer.v1.tar",
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
@@ -161,7 +161,7 @@ def _manifest(fields: Fields, media_type: str) -> Manifest:
     config = _descriptor(fields.object("config"))
     layers = tuple(_descriptor(entry) for entry in fields.objects("layers", MAX_LAYERS))
     kind = fields.text("artifactType") or config.media_type
-    if config.media_type not in _CONFIG_TYPES:
+    if config.media_type not in CONFIG_TYPES:
         raise NotAnImage(fields.what, kind)
     for layer in layers:
         _check_layer_type(fields.what, layer.media_type)

@@ -98,9 +98,13 @@ def fetch_options(arguments: Arguments, policy: str) -> PullOptions:
 
 def registry_options(arguments: Arguments) -> PullOptions:
     """How to use a registry, by REGISTRY_OPTIONS and --quiet."""
+    return given_options(arguments, quiet=arguments.flag("quiet"))
+
+
+def given_options(arguments: Arguments, *, quiet: bool) -> PullOptions:
+    """The same, for commands without --quiet."""
     from pod.engine.images import PullOptions
 
-    quiet = arguments.flag("quiet")
     retry_delay = arguments.text("retry_delay")
     return PullOptions(
         authfile=arguments.text("authfile") or "",

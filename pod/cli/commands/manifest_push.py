@@ -1,0 +1,85 @@
+"""`pod manifest push`: copy a list with its images to a registry or a directory."""
+
+from __future__ import annotations
+
+from pod.cli.declare import Command, Option
+from pod.cli.options import manifest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.cli.declare import Arguments
+    from pod.engine.context import Engine
+
+_UNSIGNED = "this version of pod does not sign lists of images"
+_LATER = "this version of pod pushes the images of a list as they are"
+
+
+def push_list(arguments: Arguments, engine: Engine) -> None:
+    from pod.engine import image_remove
+    from pod.engine.list_push import Shape, push
+
+    source, destination = (*arguments.words, "")[:2]
+    remove = arguments.flag("rm") or arguments.flag("purge")
+    digest = push(
+        engine,
+        source,
+        destination,
+        manifest.registry_options(arguments, quiet=arguments.flag("quiet")),
+        Shape(everything=arguments.flag("all"), format=arguments.text("format") or ""),
+        remove=remove,
+    )
+    if path := arguments.text("digestfile"):
+        from pod.cli.commands.push import write_digest
+
+        write_digest(path, digest)
+    if remove:
+        image_remove.collect(engine)
+
+
+COMMAND = Command(
+    push_list,
+    "[OPTIONS] LIST [DESTINATION]",
+    description=(
+        "Copies a list with its images to DESTINATION, or to where its own name says. Images that are in a registry "
+        "only are copied from there. All of it travels as it is, so that digests stay the same."
+    ),
+    options=(
+        Option(("--add-compression",), "comma", refused=_LATER),
+        Option(("--all",), "flag", "Push the images too, not the list alone", default=True),
+        Option(("--compression-format",), "text", refused=_LATER),
+        Option(("--compression-level",), "number", refused=_LATER),
+        Option(
+            ("--digestfile",),
+            "text",
+            "Write the digest of the list at the destination into a file",
+            metavar="FILE",
+            completes="file",
+        ),
+        Option(("--force-compression",), "flag", refused=_LATER),
+        Option(
+            ("-f", "--format"),
+            "text",
+            "Make the list one of this format: oci or v2s2",
+            metavar="FORMAT",
+            choices=("oci", "v2s2"),
+        ),
+        Option(("-p", "--purge"), "flag", "The same as --rm"),
+        Option(("-q", "--quiet"), "flag", "Show no progress"),
+        Option(("--remove-signatures",), "flag", "Copy no signatures, which pod does anyway"),
+        Option(("--rm",), "flag", "Remove the list when it has been pushed"),
+        Option(("--sign-by",), "text", refused=_UNSIGNED),
+        Option(("--sign-by-sigstore",), "text", refused=_UNSIGNED),
+        Option(("--sign-by-sigstore-private-key",), "text", refused=_UNSIGNED),
+        Option(("--sign-by-sq-fingerprint",), "text", refused=_UNSIGNED),
+        Option(("--sign-passphrase-file",), "text", refused=_UNSIGNED),
+        *manifest.REGISTRY_OPTIONS,
+    ),
+    minimum=1,
+    maximum=2,
+    completes=("list",),
+    examples=(
+        "pod manifest push registry.example.com/team/app:1.2",
+        "pod manifest push --rm app docker://registry.example.com/team/app:1.2",
+        "pod manifest push app oci:directory:1.2",
+    ),
+)

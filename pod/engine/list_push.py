@@ -1,0 +1,235 @@
+"""Pushing lists of images: to a registry, an OCI layout, or a directory, with their images, byte by byte."""
+
+from __future__ import annotations
+
+from pod.base.errors import PodError, Unsupported, UsageError
+from pod.base.records import Record
+from pod.engine import image_remove, images, lists, pull
+from pod.image import manifest, whole
+from pod.image import push as image_push
+from pod.image.contents import read_contents
+from pod.image.progress import Silence
+from pod.image.upload import Content
+from pod.spec import reference as references
+from pod.spec import transport
+from pod.state import events
+from storage.blobs import digest_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pod.engine.context import Engine
+    from pod.engine.images import PullOptions
+    from pod.image.contents import Contents
+    from pod.image.progress import Progress
+    from pod.image.pull import Access
+    from storage.collect import Hold
+    from storage.lists import ListRecord
+
+
+class Shape(Record):
+    """What shall become of a list on its way out."""
+
+    everything: bool = True
+    """With its images; without them, they must be there."""
+    format: str = ""  # "oci", "v2s2"; "" for what it is
+
+    @property
+    def media_type(self) -> str:
+        """The type of the list at the destination; "" for what it is."""
+        return {"oci": manifest.OCI_INDEX, "v2s2": manifest.DOCKER_LIST}.get(self.format, "")
+
+
+class Document(Record):
+    """A list, or something that it lists: its bytes, and what they refer to."""
+
+    data: bytes
+    digest: str
+    media_type: str
+    contents: Contents
+    blobs: tuple[Content, ...]
+
+
+class NoImageHere(PodError):
+    """A list is to be pushed with its images, and one of them is nowhere known."""
+
+    def __init__(self, shown: str, digest: str) -> None:
+        super().__init__(
+            f"the list '{shown}' has the entry '{digest}', which is neither here nor known to be in a registry",
+            hint=f"pod manifest remove {shown} {digest}",
+        )
+
+
+def push(
+    engine: Engine,
+    text: str,
+    destination: str,
+    options: PullOptions,
+    shape: Shape = Shape(),  # noqa: B008  a Record is immutable
+    *,
+    remove: bool = False,
+) -> str:
+    """Copy a list to `destination`, a location or a name, "" being its own name; the digest that it has there.
+
+    Images that are elsewhere are copied from there. With `remove` the list is forgotten afterwards. Call with a single
+    thread. Raises NotAList, ImageNotFound, NoImageHere, RegistryError, CannotSave.
+    """
+    record = lists.find(engine, text)
+    target = _target(record, text, destination)
+    progress, access = pull.progress_of(options), pull.access(engine, options)
+    with engine.store.hold(engine.store.lists.blobs_of(record)) as hold:
+        source = _Source(engine, record, access, hold, _registry_of(target))
+        documents = source.documents(text, everything=shape.everything)
+        if shape.media_type and shape.media_type != record.media_type:
+            documents[-1] = _in_format(documents[-1], shape.media_type)
+        write = _WRITERS.get(target.transport)
+        if write is None:
+            raise Unsupported(
+                f"'{target.transport}' for a list of images",
+                "the format has no lists; docker://, oci:, oci-archive: and dir: have them",
+            )
+        write(engine, target, documents, access, progress)
+    engine.events.append(
+        events.event("image", "push", object_id=record.id, name=destination or text)
+    )
+    if remove:
+        image_remove.remove(engine, record.id, all_names=True)
+    return documents[-1].digest
+
+
+def _target(record: ListRecord, text: str, destination: str) -> transport.Location:
+    if not destination:
+        names = images.matching_names(record, text) or record.names
+        if not names:
+            raise UsageError(f"the list '{text}' has no name that says where to push it")
+        return transport.Location(transport.REGISTRY, reference=names[0])
+    location = images.location_of(destination)
+    return location or transport.Location(transport.REGISTRY, reference=destination)
+
+
+class _Source:
+    """Where the parts of a list are: here, or where its sources say."""
+
+    def __init__(
+        self, engine: Engine, record: ListRecord, access: Access, hold: Hold, registry: str
+    ) -> None:
+        self._store = engine.store
+        self._record = record
+        self._access = access
+        self._hold = hold
+        self._registry = registry
+
+    def documents(self, shown: str, *, everything: bool) -> list[Document]:
+        """The list, and before it what it lists, each after what it refers to in turn."""
+        found: list[Document] = []
+        seen: set[str] = set()
+
+        def visit(digest: str, source: str) -> None:
+            if digest in seen:
+                return
+            seen.add(digest)
+            document = self._document(digest, source, shown)
+            if everything:
+                for part in document.contents.manifests:
+                    visit(
+                        part.digest,
+                        self._record.sources.get(part.digest, "") or _beside(source, part.digest),
+                    )
+            found.append(document)
+
+        visit(self._record.digest, "")
+        return found
+
+    def _document(self, digest: str, source: str, shown: str) -> Document:
+        blobs = self._store.blobs
+        if not blobs.has(digest):
+            if not source:
+                raise NoImageHere(shown, digest)
+            self._fetch_manifest(source)
+        data = blobs.read(digest)
+        contents = read_contents(data, f"manifest '{digest}' of '{shown}'")
+        self._hold.add(*(part.digest for part in contents.blobs))
+        parts = tuple(
+            Content(
+                part.digest,
+                part.size,
+                self._opener(part.digest, part.size, source, shown),
+                self._mounts(source),
+            )
+            for part in contents.blobs
+        )
+        return Document(data, digest, contents.media_type, contents, parts)
+
+    def _fetch_manifest(self, source: str) -> None:
+        fetched = whole.fetch_member(
+            self._store, _reference(source), self._access, Silence(), self._hold
+        )
+        if fetched.contents.is_list:
+            self._hold.add(fetched.digest)
+            self._store.blobs.add(fetched.data)
+
+    def _opener(self, digest: str, size: int, source: str, shown: str) -> Callable[[], int]:
+        def opened() -> int:
+            if not self._store.blobs.has(digest):
+                if not source:
+                    raise NoImageHere(shown, digest)
+                whole.fetch_blob(self._store, _reference(source), digest, size, self._access)
+            return self._store.blobs.open(digest)
+
+        return opened
+
+    def _mounts(self, source: str) -> tuple[str, ...]:
+        """Repositories from which the destination's registry may take a blob by itself."""
+        if not source or _reference(source).registry != self._registry:
+            return ()
+        return (_reference(source).repository,)
+
+
+def _registry_of(target: transport.Location) -> str:
+    """The registry of the destination; "" when it is none."""
+    if target.transport != transport.REGISTRY:
+        return ""
+    return references.parse(target.reference).normalized().registry
+
+
+def _reference(source: str) -> references.Reference:
+    return references.parse(source.removeprefix("docker://"))
+
+
+def _beside(source: str, digest: str) -> str:
+    """What a list in a registry lists is in the same repository."""
+    return f"{source.partition('@')[0]}@{digest}" if source else ""
+
+
+def _in_format(document: Document, media_type: str) -> Document:
+    from pod.image.document import parse_object
+    from pod.image.lists import as_format, to_bytes
+
+    data = to_bytes(as_format(parse_object(document.data, "list"), media_type))
+    return document.replace(data=data, digest=digest_of(data), media_type=media_type)
+
+
+def _to_registry(
+    engine: Engine,
+    target: transport.Location,
+    documents: list[Document],
+    access: Access,
+    progress: Progress,
+) -> None:
+    reference = references.parse(target.reference).normalized()
+    with image_push.connect(reference, access, progress) as destination:
+        for document in documents[:-1]:
+            if destination.has_manifest(document.digest) is None:
+                destination.put_blobs(document.blobs)
+                destination.put_manifest(document.data, document.media_type, document.digest)
+        top = documents[-1]
+        progress.message("Writing manifest list to image destination")
+        destination.put_manifest(top.data, top.media_type)
+
+
+_WRITERS: Mapping[
+    str, Callable[[Engine, transport.Location, list[Document], Access, Progress], None]
+] = {
+    transport.REGISTRY: _to_registry,
+}
