@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _HEADINGS = {
     "container": "Container commands",
     "image": "Image commands",
+    "manifest": "Commands about lists of images",
     "volume": "Volume commands",
     "secret": "Secret commands",
     "config": "Config commands",

@@ -8,6 +8,7 @@ from pod.engine import image_remove, images, lists, pull
 from pod.image import manifest, whole
 from pod.image import push as image_push
 from pod.image.contents import read_contents
+from pod.image.list_files import Document, save_archive, save_directory, save_layout
 from pod.image.progress import Silence
 from pod.image.upload import Content
 from pod.spec import reference as references
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from pod.engine.context import Engine
     from pod.engine.images import PullOptions
-    from pod.image.contents import Contents
     from pod.image.progress import Progress
     from pod.image.pull import Access
     from storage.collect import Hold
@@ -39,16 +39,6 @@ class Shape(Record):
     def media_type(self) -> str:
         """The type of the list at the destination; "" for what it is."""
         return {"oci": manifest.OCI_INDEX, "v2s2": manifest.DOCKER_LIST}.get(self.format, "")
-
-
-class Document(Record):
-    """A list, or something that it lists: its bytes, and what they refer to."""
-
-    data: bytes
-    digest: str
-    media_type: str
-    contents: Contents
-    blobs: tuple[Content, ...]
 
 
 class NoImageHere(PodError):
@@ -89,7 +79,7 @@ def push(
                 f"'{target.transport}' for a list of images",
                 "the format has no lists; docker://, oci:, oci-archive: and dir: have them",
             )
-        write(engine, target, documents, access, progress)
+        write(target, documents, access, progress)
     engine.events.append(
         events.event("image", "push", object_id=record.id, name=destination or text)
     )
@@ -211,7 +201,6 @@ def _in_format(document: Document, media_type: str) -> Document:
 
 
 def _to_registry(
-    engine: Engine,
     target: transport.Location,
     documents: list[Document],
     access: Access,
@@ -228,8 +217,15 @@ def _to_registry(
         destination.put_manifest(top.data, top.media_type)
 
 
-_WRITERS: Mapping[
-    str, Callable[[Engine, transport.Location, list[Document], Access, Progress], None]
-] = {
+_WRITERS: Mapping[str, Callable[[transport.Location, list[Document], Access, Progress], None]] = {
     transport.REGISTRY: _to_registry,
+    transport.OCI_LAYOUT: lambda target, documents, _access, progress: save_layout(
+        documents, target.path, target.reference, progress
+    ),
+    transport.OCI_ARCHIVE: lambda target, documents, _access, progress: save_archive(
+        documents, target.path, target.reference, progress
+    ),
+    transport.DIRECTORY: lambda target, documents, _access, progress: save_directory(
+        documents, target.path, progress
+    ),
 }

@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 def names(engine: Engine, kind: str) -> list[tuple[str, str]]:
     """The names of a kind, each with a few words about it.
 
-    Kinds: "container"; "running" and "stopped" are those of the containers that are; "image"; "volume". There are none
-    of any other kind.
+    Kinds: "container"; "running" and "stopped" are those of the containers that are; "image"; "list" (of images);
+    "volume". There are none of any other kind.
     """
-    if kind == "image":
-        return _images(engine)
+    if kind in ("image", "list"):
+        return _images(engine, lists_only=kind == "list")
     if kind in ("secret", "config"):
         from pod.engine import secrets
 
@@ -45,12 +45,12 @@ def _containers(engine: Engine, kind: str) -> list[tuple[str, str]]:
     return found
 
 
-def _images(engine: Engine) -> list[tuple[str, str]]:
-    """Images by their full names and by the short ones that mean the same."""
+def _images(engine: Engine, *, lists_only: bool = False) -> list[tuple[str, str]]:
+    """Images, or lists of images, by their full names and by the short ones that mean the same."""
     from pod.spec.reference import parse
 
     found = []
-    for image in engine.store.images.list():
+    for image in engine.store.lists.list() if lists_only else engine.store.images.list_all():
         about = image.id.partition(":")[2][:12]
         for name in image.names:
             short = parse(name).familiar()

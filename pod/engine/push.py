@@ -11,6 +11,7 @@ from pod.image.saving import DOCKER_ARCHIVE, DOCKER_DIR, OCI_ARCHIVE, OCI_DIR, S
 from pod.spec import reference as references
 from pod.spec import transport
 from pod.state import events
+from storage.images import ImageRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from pod.image.trust.sign import Signer, Signing
     from pod.spec.reference import Reference
     from pod.spec.transport import Location
-    from storage.images import ImageRecord
 
 _KINDS = {
     transport.DOCKER_ARCHIVE: DOCKER_ARCHIVE,
@@ -66,12 +66,19 @@ def push(
     form: PackOptions,
     signing: Signing | None = None,
 ) -> Pushed:
-    """Copy the image that `text` means to `destination`, a location or a name; "" is its own name.
+    """Copy the image that `text` means to `destination`, a location or a name; "" is its own name. Lists go whole.
 
     With `signing`, the image is signed at its destination, a registry. Call with a single thread.
     Raises ImageNotFound, InvalidReference, UsageError, RegistryError, CannotSave, CannotSign, ...
     """
-    image = images.find_named(engine, text)
+    found = images.find_any(engine, text)
+    if found is not None and not isinstance(found, ImageRecord):
+        from pod.engine import list_push
+
+        if signing is not None:
+            raise Unsupported("a signature for a list of images", "sign the images that it lists")
+        return Pushed(found.id, list_push.push(engine, text, destination, options))
+    image = found or images.find_named(engine, text)
     target = _target(image, text, destination)
     if signing is not None and target.transport != transport.REGISTRY:
         raise UsageError(f"'{destination}' has no name that could be signed: it is no registry")

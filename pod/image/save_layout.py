@@ -100,7 +100,7 @@ def save_directory(
     if kind == OCI_DIR:
         if present and INDEX not in present:
             raise CannotSave(path, "the directory is not empty, and no OCI image layout")
-        entries = _known_entries(path) if present else []
+        entries = known_entries(path) if present else []
         return write_oci(store, saved, target, progress, packing, entries)
     if present and docker_directory.VERSION not in present:
         raise CannotSave(path, "the directory is not empty, and no directory of an image")
@@ -111,7 +111,7 @@ def save_directory(
     return digest
 
 
-def _known_entries(path: str) -> list[dict[str, Any]]:
+def known_entries(path: str) -> list[dict[str, Any]]:
     """The images that a layout has already, and keeps."""
     try:
         entries = json.loads(files.read_bytes(f"{path}/{INDEX}"))["manifests"]
@@ -143,13 +143,14 @@ def write_oci(
     entry = {"mediaType": manifest.OCI_MANIFEST, "digest": digest, "size": len(data)}
     names = saved.tagged_names
     entries = [{**entry, "annotations": {REF_NAME: name}} for name in names] or [entry]
-    kept = [other for other in present if _name(other) not in names and other != entry]
+    kept = [other for other in present if layout_entry_name(other) not in names and other != entry]
     index = {"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": [*kept, *entries]}
     target.document(INDEX, to_json(index))
     return digest
 
 
-def _name(entry: dict[str, Any]) -> Any:
+def layout_entry_name(entry: dict[str, Any]) -> Any:
+    """The name that a layout gives to an entry, if any."""
     annotations = entry.get("annotations")
     return annotations.get(REF_NAME) if isinstance(annotations, dict) else None
 

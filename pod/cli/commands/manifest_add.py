@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.cli.commands.manifest_create import ALL
-from pod.cli.declare import Command
+from pod.cli.declare import Command, Option
 from pod.cli.options import manifest
 
 TYPE_CHECKING = False
@@ -35,7 +35,23 @@ COMMAND = Command(
         "list is pushed; docker://NAME looks there only. Of a list the image for this machine is added, or the one "
         "that --os, --arch and --variant name. It can also be oci:DIRECTORY, oci-archive:FILE and the like."
     ),
-    options=(ALL, *manifest.ENTRY_OPTIONS, *manifest.REGISTRY_OPTIONS),
+    options=(
+        ALL,
+        *(
+            Option((f"--artifact{name}",), refused="this version of pod adds images only")
+            for name in (
+                "",
+                "-config",
+                "-config-type",
+                "-exclude-titles",
+                "-layer-type",
+                "-subject",
+                "-type",
+            )
+        ),
+        *manifest.ENTRY_OPTIONS,
+        *manifest.REGISTRY_OPTIONS,
+    ),
     minimum=2,
     maximum=None,
     completes=("list", "image"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pod.base.errors import UsageError
 from pod.cli.declare import Command, Option
 from pod.cli.options import image
 from pod.cli.several import for_each
@@ -15,16 +16,44 @@ if TYPE_CHECKING:
 def pull_images(arguments: Arguments, engine: Engine) -> int:
     from pod.engine import images, pull
 
+    _check(arguments)
     options = image.fetch_options(arguments, image.read_policy(arguments, "policy") or "always")
 
-    def fetch(name: str) -> str:
-        if options.policy == "always":
+    def fetch(name: str) -> str | None:
+        if arguments.flag("all_platforms"):
+            from pod.engine import pull_whole
+
+            found = pull_whole.pull_all_platforms(engine, name, options).id
+        elif arguments.flag("all_tags"):
+            from pod.engine import pull_whole
+
+            pulled = pull_whole.pull_tag(engine, name, options)
+            if pulled is None:
+                return None
+            found = pulled.id
+        elif options.policy == "always":
             found = pull.pull(engine, name, options).id
         else:
             found = images.ensure(engine, name, options).id
         return found.partition(":")[2]
 
-    return for_each(arguments.words, fetch)
+    if not arguments.flag("all_tags"):
+        return for_each(arguments.words, fetch)
+    names: list[str] = []
+
+    def list_tags(name: str) -> None:
+        from pod.engine import pull_whole
+
+        names.extend(pull_whole.names_of_all_tags(engine, name, options))
+
+    status = for_each(arguments.words, list_tags)
+    return for_each(names, fetch) or status
+
+
+def _check(arguments: Arguments) -> None:
+    for name in ("all_tags", "platform", "os", "arch", "variant"):
+        if arguments.flag("all_platforms") and arguments.given(name):
+            raise UsageError(f"--all-platforms excludes --{name.replace('_', '-')}")
 
 
 COMMAND = Command(
@@ -37,9 +66,11 @@ COMMAND = Command(
     ),
     options=(
         Option(
-            ("-a", "--all-tags"),
-            refused="this version of pod pulls one tag at a time",
+            ("--all-platforms",),
+            "flag",
+            "Pull a list with its images for all platforms, so that it can be pushed again",
         ),
+        Option(("-a", "--all-tags"), "flag", "Pull all tags of the repository"),
         Option(("--decryption-key",), "list", refused="pod cannot decrypt images"),
         Option(
             ("--disable-content-trust",),
@@ -61,6 +92,7 @@ COMMAND = Command(
     completes=("image",),
     examples=(
         "pod pull nginx",
+        "pod pull --all-platforms registry.example.com/team/app:1.2",
         "pod pull --platform linux/arm64 docker.io/library/debian:12",
         "pod pull docker-archive:image.tar",
     ),
