@@ -217,7 +217,11 @@ class ImageStore:
         group = _Group(descriptor)
         group.names += names
         group.index_digests += [index_digest] if index_digest else []
-        return self._image(group)
+        image = self._image(group)
+        for digest in (image.digest, image.id):  # what is known of them may outlive them
+            if not self.blobs.has(digest):
+                raise BlobNotFound(digest)
+        return image
 
     def incomplete(self) -> Sequence[tuple[str, tuple[str, ...]]]:
         """Digests and names of manifests that are named but cannot be read, for `system check`."""

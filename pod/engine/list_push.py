@@ -69,7 +69,7 @@ def push(
     target = _target(record, text, destination)
     progress, access = pull.progress_of(options), pull.access(engine, options)
     with engine.store.hold(engine.store.lists.blobs_of(record)) as hold:
-        source = _Source(engine, record, access, hold, _registry_of(target))
+        source = _Source(engine, record, access, hold)
         documents = source.documents(text, everything=shape.everything)
         if shape.media_type and shape.media_type != record.media_type:
             documents[-1] = _in_format(documents[-1], shape.media_type)
@@ -79,7 +79,7 @@ def push(
                 f"'{target.transport}' for a list of images",
                 "the format has no lists; docker://, oci:, oci-archive: and dir: have them",
             )
-        write(target, documents, access, progress)
+        write(engine, target, documents, access, progress)
     engine.events.append(
         events.event("image", "push", object_id=record.id, name=destination or text)
     )
@@ -101,14 +101,11 @@ def _target(record: ListRecord, text: str, destination: str) -> transport.Locati
 class _Source:
     """Where the parts of a list are: here, or where its sources say."""
 
-    def __init__(
-        self, engine: Engine, record: ListRecord, access: Access, hold: Hold, registry: str
-    ) -> None:
+    def __init__(self, engine: Engine, record: ListRecord, access: Access, hold: Hold) -> None:
         self._store = engine.store
         self._record = record
         self._access = access
         self._hold = hold
-        self._registry = registry
 
     def documents(self, shown: str, *, everything: bool) -> list[Document]:
         """The list, and before it what it lists, each after what it refers to in turn."""
@@ -139,14 +136,12 @@ class _Source:
             self._fetch_manifest(source)
         data = blobs.read(digest)
         contents = read_contents(data, f"manifest '{digest}' of '{shown}'")
-        self._hold.add(*(part.digest for part in contents.blobs))
+        digests = [part.digest for part in contents.blobs]
+        self._hold.add(*digests)
+        if source:
+            self._store.places.add(digests, _reference(source).name)  # it can be mounted from there
         parts = tuple(
-            Content(
-                part.digest,
-                part.size,
-                self._opener(part.digest, part.size, source, shown),
-                self._mounts(source),
-            )
+            Content(part.digest, part.size, self._opener(part.digest, part.size, source, shown))
             for part in contents.blobs
         )
         return Document(data, digest, contents.media_type, contents, parts)
@@ -169,19 +164,6 @@ class _Source:
 
         return opened
 
-    def _mounts(self, source: str) -> tuple[str, ...]:
-        """Repositories from which the destination's registry may take a blob by itself."""
-        if not source or _reference(source).registry != self._registry:
-            return ()
-        return (_reference(source).repository,)
-
-
-def _registry_of(target: transport.Location) -> str:
-    """The registry of the destination; "" when it is none."""
-    if target.transport != transport.REGISTRY:
-        return ""
-    return references.parse(target.reference).normalized().registry
-
 
 def _reference(source: str) -> references.Reference:
     return references.parse(source.removeprefix("docker://"))
@@ -201,13 +183,16 @@ def _in_format(document: Document, media_type: str) -> Document:
 
 
 def _to_registry(
+    engine: Engine,
     target: transport.Location,
     documents: list[Document],
     access: Access,
     progress: Progress,
 ) -> None:
     reference = references.parse(target.reference).normalized()
-    with image_push.connect(reference, access, progress) as destination:
+    places = engine.store.places
+    places.keep()
+    with image_push.connect(reference, access, progress, places) as destination:
         for document in documents[:-1]:
             if destination.has_manifest(document.digest) is None:
                 destination.put_blobs(document.blobs)
@@ -215,17 +200,20 @@ def _to_registry(
         top = documents[-1]
         progress.message("Writing manifest list to image destination")
         destination.put_manifest(top.data, top.media_type)
+    places.keep()
 
 
-_WRITERS: Mapping[str, Callable[[transport.Location, list[Document], Access, Progress], None]] = {
+_WRITERS: Mapping[
+    str, Callable[[Engine, transport.Location, list[Document], Access, Progress], None]
+] = {
     transport.REGISTRY: _to_registry,
-    transport.OCI_LAYOUT: lambda target, documents, _access, progress: save_layout(
+    transport.OCI_LAYOUT: lambda _engine, target, documents, _access, progress: save_layout(
         documents, target.path, target.reference, progress
     ),
-    transport.OCI_ARCHIVE: lambda target, documents, _access, progress: save_archive(
+    transport.OCI_ARCHIVE: lambda _engine, target, documents, _access, progress: save_archive(
         documents, target.path, target.reference, progress
     ),
-    transport.DIRECTORY: lambda target, documents, _access, progress: save_directory(
+    transport.DIRECTORY: lambda _engine, target, documents, _access, progress: save_directory(
         documents, target.path, progress
     ),
 }
