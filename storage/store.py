@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from storage.places import Places
     from storage.rootfs import RootFileSystems
     from storage.sources import Sources
+    from storage.uploads import Uploads
     from storage.volumes import VolumeStore
 
 
@@ -65,6 +66,13 @@ class Store:
         from storage.places import Places
 
         return Places(f"{self.root}/images/places.json")
+
+    @property
+    def uploads(self) -> Uploads:
+        """The uploads that were begun."""
+        from storage.uploads import Uploads
+
+        return Uploads(f"{self.root}/images/uploads")
 
     @property
     def rootfs(self) -> RootFileSystems:

@@ -20,6 +20,11 @@ def seconds(name: str, default: float) -> float:
     return float(os.environ.get(f"POD_TEST_{name}_SECONDS", default))
 
 
+def size_bytes(name: str, default: int) -> int:
+    """A size that a test may change: POD_TEST_NAME_BYTES."""
+    return int(os.environ.get(f"POD_TEST_{name}_BYTES", default))
+
+
 def step(name: str) -> None:
     """This process has come to the step `name`."""
     if _IS_ARMED:

@@ -1,6 +1,6 @@
 """Pushing: from the store to a repository of a registry.
 
-    with connect(reference, access, progress, store.places) as destination:
+    with connect(reference, access, progress, store.places, store.uploads) as destination:
         destination.put_blobs(contents)                         # in parallel; what is there already is skipped
         digest = destination.put_manifest(data, media_type)     # under the reference's tag
 
@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 
-from pod.base import log
+from pod.base import faults, log
 from pod.image import failures, names
 from pod.image.http import Body, HttpClient
 from pod.image.refusals import BlobsMissing, refusal
@@ -30,21 +30,27 @@ if TYPE_CHECKING:
     from pod.spec.reference import Reference
     from storage.blobs import BlobStore
     from storage.places import Places
+    from storage.uploads import Uploads
 
 _PARALLEL = 3
 _JOIN_SECONDS = 5
 
 
 def connect(
-    reference: Reference, access: Access, progress: Progress, places: Places
+    reference: Reference,
+    access: Access,
+    progress: Progress,
+    places: Places,
+    uploads: Uploads | None = None,
 ) -> Destination:
     """The repository of a full `reference`, for writing; a context manager. Nothing is sent yet.
 
     Mirrors are for reading, so the place is the registry itself, wherever registries.conf has it. `places` tells from
-    which other repositories of the registry blobs can be mounted, and learns what is where. Raises RegistryBlocked.
+    which other repositories of the registry blobs can be mounted, and learns what is where; with `uploads`, what a
+    killed command has begun to upload is continued. Both are of the store. Raises RegistryBlocked.
     """
     endpoint = names.endpoints(reference, access.registries, tls_verify=access.tls_verify)[-1]
-    return Destination(reference, endpoint, access, progress, places)
+    return Destination(reference, endpoint, access, progress, places, uploads)
 
 
 class Destination:
@@ -57,6 +63,7 @@ class Destination:
         access: Access,
         progress: Progress,
         places: Places,
+        uploads: Uploads | None,
     ) -> None:
         self._places = places
         self.reference = reference
@@ -66,7 +73,7 @@ class Destination:
         self.registry = self._registry = Registry(
             self._http, endpoint, access.credentials_for(endpoint)
         )
-        self._uploader = Uploader(self._registry, progress)
+        self._uploader = Uploader(self._registry, progress, uploads)
 
     def __enter__(self) -> Destination:
         return self
@@ -87,6 +94,7 @@ class Destination:
     def put_blob(self, content: Content) -> None:
         """As put_blobs, inside of `run`."""
         if self.has_blob(content.digest):
+            self._uploader.forget(content)
             return
         self._progress.layer_known(content.digest, content.size)
         sources = self._places.repositories(content.digest, self.endpoint.registry)
@@ -123,8 +131,13 @@ class Destination:
         """The digest of the manifest with this tag or digest; None when there is none, or the registry does not say."""
         try:
             return self._registry.manifest_digest(version)
-        except (failures.ManifestUnknown, failures.Unauthorized):
-            return None
+        except (
+            failures.ManifestUnknown,
+            failures.Unauthorized,
+            failures.UnexpectedAnswer,
+            failures.ServerFailed,
+        ):
+            return None  # whether anything can be put there, the next requests tell
 
     def put_manifest(self, data: bytes, media_type: str, version: str | None = None) -> str:
         """Put a manifest or an index into the repository, whose blobs are there; its digest.
@@ -132,6 +145,7 @@ class Destination:
         `version` is a tag or its digest, by default what the reference has. Raises RegistryError, DigestMismatch when
         it shall have another digest.
         """
+        faults.step("push: blobs")
         version = version or self.reference.version
         digest = digest_of(data)
         if ":" in version and version != digest:
@@ -143,6 +157,7 @@ class Destination:
             what = f"manifest '{version}' of '{self.endpoint.name}'"
             raise refusal(response, self.endpoint, self._registry.user, what)
         response.close()
+        faults.step("push: manifest")
         log.debug(f"{self.endpoint.name}:{version} is {digest}")
         return digest
 

@@ -43,10 +43,11 @@ def push_image(
     changes = [packing.compression_for(layer, family) for layer in parsed.layers]
     own_words = parsed.media_type == rewritten(parsed, (), family)[1]
     held = [image.digest, image.id, *(layer.digest for layer in parsed.layers)]
-    places = store.places
+    uploads = store.uploads
+    uploads.sweep()
     with (
         store.hold(held),
-        push.connect(reference, access, progress, places) as destination,
+        push.connect(reference, access, progress, store.places, uploads) as destination,
     ):
         blobs = [push.content_of(store.blobs, layer.digest) for layer in parsed.layers]
         config = push.content_of(store.blobs, parsed.config.digest)

@@ -92,6 +92,7 @@ class Refused(RegistryError):
     def __init__(self, registry: str, what: str, status: int, words: str) -> None:
         super().__init__(
             f"registry '{registry}' refuses {what} with status {status}{said(words)}",
+            hint="ask who runs the registry",
         )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from pod.base import log
+from pod.base import faults, log
 from pod.base.records import Record
 from pod.image import failures
 from pod.image.connections import join_url, parse_url
@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from pod.image.http import Response
     from pod.image.progress import Progress
     from pod.image.registry import Registry
+    from storage.uploads import UploadNote, Uploads
 
-PIECE_BYTES = 32 << 20
+PIECE_BYTES = faults.size_bytes("PIECE", 32 << 20)
 """Smaller blobs travel in one request; of larger ones, no more than this is sent again after an interruption."""
 _SMALLEST_PIECE = 1 << 20
 _READ_BYTES = 256 << 10
 _MOST_MOUNTS = 3
+_NOTED_BYTES = 1 << 20
+"""Of uploads of less, no note is made."""
 
 
 class Content(Record):
@@ -46,8 +49,15 @@ class Uploader:
     """Uploads to the repository of `registry`. Used by several threads at once."""
 
     def __init__(
-        self, registry: Registry, progress: Progress, *, piece_bytes: int = PIECE_BYTES
+        self,
+        registry: Registry,
+        progress: Progress,
+        uploads: Uploads | None = None,
+        *,
+        piece_bytes: int = PIECE_BYTES,
     ) -> None:
+        """`uploads` keeps notes, so that what a killed command has begun is continued."""
+        self._uploads = uploads
         self.registry = registry
         self._progress = progress
         self._piece_bytes = piece_bytes
@@ -70,15 +80,42 @@ class Uploader:
 
         Raises RegistryError, DigestMismatch for content that is not what its digest says.
         """
-        session = self._mount(content, sources)
-        if session is None:
-            return False
-        fd = content.open()
+        note = self._note(content)
         try:
-            _Upload(self, content, fd, session).run()
+            session = self._resumed(content, note) or self._mount(content, sources)
+            if session is None:
+                return False
+            fd = content.open()
+            try:
+                _Upload(self, content, fd, session, note).run()
+            finally:
+                os.close(fd)
+            return True
         finally:
-            os.close(fd)
-        return True
+            if note is not None:
+                note.close()
+
+    def forget(self, content: Content) -> None:
+        """That an upload of this was begun once: the repository has it."""
+        if self._uploads is not None and content.size >= _NOTED_BYTES:
+            self._uploads.forget(f"{self.registry.endpoint.name}@{content.digest}")
+
+    def _note(self, content: Content) -> UploadNote | None:
+        if self._uploads is None or content.size < _NOTED_BYTES:
+            return None
+        return self._uploads.note(f"{self.registry.endpoint.name}@{content.digest}")
+
+    def _resumed(self, content: Content, note: UploadNote | None) -> _Session | None:
+        """The upload that an earlier command has begun, if the registry still knows it."""
+        if note is None or not note.location:
+            return None
+        session = _Session(self, note.location)
+        note.write("")
+        try:
+            return session if session.ask(content.size) else None
+        except failures.RegistryError as error:
+            log.debug(f"an earlier upload of {content.digest} cannot go on: {error.message}")
+            return None
 
     def _mount(self, content: Content, sources: Sequence[str]) -> _Session | None:
         """None when one of the sources had the blob; otherwise an upload that has been begun."""
@@ -95,7 +132,7 @@ class Uploader:
             if response.status == 201:
                 log.debug(f"{content.digest} is mounted from {source}")
                 return None
-            session = _Session(self, response) if response.status == 202 else None
+            session = _begun(self, response) if response.status == 202 else None
         return session or self.begin(content)
 
     def begin(self, content: Content) -> _Session:
@@ -104,7 +141,7 @@ class Uploader:
         if response.status != 202:
             raise self._refusal(response, f"blob '{content.digest}'")
         response.close()
-        return _Session(self, response)
+        return _begun(self, response)
 
     def _send(
         self, method: str, url: str, body: Body | None = None, *, repeatable: bool = True
@@ -118,13 +155,11 @@ class Uploader:
 class _Session:
     """An upload that the registry has begun. `offset`: how many bytes it has, as far as we know."""
 
-    def __init__(self, uploader: Uploader, response: Response) -> None:
+    def __init__(self, uploader: Uploader, location: str) -> None:
         self._uploader = uploader
-        self.location = ""
+        self.location = location
         self.offset = 0
-        least = response.header("OCI-Chunk-Min-Length")
-        self.least_piece = int(least) if least.isdecimal() else 0
-        self.follow(response)
+        self.least_piece = 0
 
     def follow(self, response: Response) -> None:
         """Go on where the answer says. Raises UnexpectedAnswer."""
@@ -145,6 +180,20 @@ class _Session:
             target = target.replace(scheme=base.scheme, port=base.port)
         self.location = str(target)
 
+    def ask(self, size: int) -> bool:
+        """Find out how far the upload has come; False when the registry does not know it, or has more than `size`."""
+        response = self._uploader._send("GET", self.location)
+        response.close()
+        if response.status not in (202, 204):
+            return False
+        kept = _kept(response)
+        if kept is None or kept > size:
+            return False
+        if response.header("Location"):
+            self.follow(response)
+        self.offset = kept
+        return True
+
     def cancel(self) -> None:
         """Tell the registry that this upload is given up, whatever it says to that."""
         try:
@@ -153,10 +202,27 @@ class _Session:
             log.debug(f"an upload could not be cancelled: {error.message}")
 
 
+def _begun(uploader: Uploader, response: Response) -> _Session:
+    """The upload that an answer 202 to a POST stands for."""
+    session = _Session(uploader, "")
+    least = response.header("OCI-Chunk-Min-Length")
+    session.least_piece = int(least) if least.isdecimal() else 0
+    session.follow(response)
+    return session
+
+
 class _Upload:
     """One blob on its way."""
 
-    def __init__(self, uploader: Uploader, content: Content, fd: int, session: _Session) -> None:
+    def __init__(
+        self,
+        uploader: Uploader,
+        content: Content,
+        fd: int,
+        session: _Session,
+        note: UploadNote | None,
+    ) -> None:
+        self._note = note
         self._uploader = uploader
         self._registry = uploader.registry
         self._progress = uploader._progress
@@ -176,22 +242,28 @@ class _Upload:
             try:
                 if self._session is None:
                     self._session = self._uploader.begin(self._content)
+                self._show(self._session.offset)
+                self._remember(self._session.location)
+                faults.step("push: begun")
                 self._send_all(self._session)
+                self._remember("")
                 return
             except failures.RegistryError as error:
                 if not error.transient or is_too_long(error.wait_seconds):
-                    if self._session is not None and not http.is_cancelled:
-                        self._session.cancel()
+                    self._end(error)
                     raise
                 failure = error
             log.debug(f"the upload of {digest} is interrupted: {failure.message}")
             attempt += 1
             if attempt <= http.settings.retries:
                 http.pause(attempt, failure, failure.wait_seconds)
-            if self._session is not None and not self._look(self._session):
+            if self._session is not None and not self._session.ask(self._content.size):
                 self._session = None
                 if self._uploader.has(digest):
+                    self._remember("")
                     return  # only the answer was lost
+            if self._session is None:
+                self._remember("")
             reached = self._session.offset if self._session else 0
             self._show(reached)
             if reached > furthest:  # as long as there is progress, it is worth another attempt
@@ -200,6 +272,20 @@ class _Upload:
                 raise failure
             elif isinstance(failure, failures.ConnectionLost):
                 self._piece_bytes = max(self._piece_bytes // 4, _SMALLEST_PIECE)
+
+    def _remember(self, location: str) -> None:
+        if self._note is not None:
+            self._note.write(location)
+
+    def _end(self, error: failures.RegistryError) -> None:
+        """Give the upload up for good, unless it is only this command that ends or the registry that is away."""
+        if self._session is None:
+            self._remember("")
+        elif not isinstance(error, failures.Cancelled | failures.ConnectionRefused) and (
+            not error.transient
+        ):
+            self._session.cancel()
+            self._remember("")
 
     def _send_all(self, session: _Session) -> None:
         size = self._content.size
@@ -231,6 +317,8 @@ class _Upload:
             self._session = None
             raise UploadLost(self._registry.endpoint.registry, self._content.digest)
         self._show(session.offset)
+        self._remember(session.location)
+        faults.step("push: piece")
 
     def _finish(self, session: _Session, count: int) -> None:
         """Send the last `count` bytes, and have the registry verify the blob."""
@@ -271,20 +359,6 @@ class _Upload:
             self._whole, self._session = True, None
             raise UploadLost(registry, digest)
         raise self._uploader._refusal(response, f"blob '{digest}'")
-
-    def _look(self, session: _Session) -> bool:
-        """Find out how far the upload has come; False when the registry does not know it any more."""
-        response = self._uploader._send("GET", session.location)
-        response.close()
-        if response.status not in (202, 204):
-            return False
-        kept = _kept(response)
-        if kept is None or kept > self._content.size:
-            return False
-        if response.header("Location"):
-            session.follow(response)
-        session.offset = kept
-        return True
 
     def _body(self, begin: int, count: int) -> Body:
         return Body(count, lambda: self._chunks(begin, count))

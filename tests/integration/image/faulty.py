@@ -57,6 +57,10 @@ class FaultyRegistry:
         """Whether several ranges in one request get a multipart answer; else they get the whole."""
         self.slow: tuple[int, threading.Event] | None = None
         """Bodies longer than this many bytes stop there until the event."""
+        self.drop_after: int | None = None
+        """Of the body of a request, no more than this is read before the connection is dropped."""
+        self.hold_bodies: tuple[threading.Event, threading.Event] | None = None
+        """Sets the first when `drop_after` bytes of a body have come, and waits for the second before the rest."""
         self.answer: Callable[[Seen], Reply | None] = lambda seen: None
         self._faults: list[tuple[str, list[Reply]]] = []
         owner = self
@@ -151,6 +155,9 @@ class FaultyRegistry:
                 return reply
         return self.answer(seen) or self._usual(seen)
 
+    def broken_off(self, seen: Seen) -> None:
+        """The connection ended within the body of a request, of which `seen` has the beginning."""
+
     def _usual(self, seen: Seen) -> Reply:
         if seen.path == "/v2/":
             return Reply(200, {}, b"{}")
@@ -199,9 +206,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.command,
             self.path,
             {name.title(): value for name, value in self.headers.items()},
-            self.rfile.read(length),
         )
         self.registry.requests.append(seen)
+        seen.body = self._body(length)
+        if len(seen.body) < length:
+            self.close_connection = True
+            self.registry.broken_off(seen)
+            return
         reply = self.registry.reply_to(seen)
         if reply.hold is not None:
             reply.hold.wait(30)
@@ -209,6 +220,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._send(reply)
         except (ConnectionError, ssl.SSLError):
             self.close_connection = True  # the client has seen enough
+
+    def _body(self, length: int) -> bytes:
+        """What the client sends, or what came until one of us hung up."""
+        limit = self.registry.drop_after
+        if self.registry.hold_bodies is None or not length:
+            return self.rfile.read(length if limit is None else min(limit, length))
+        begun, go_on = self.registry.hold_bodies
+        first = self.rfile.read(min(length, limit or 0))
+        begun.set()
+        go_on.wait(30)
+        try:
+            return first + self.rfile.read(length - len(first))
+        except ConnectionError:
+            return first
 
     def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)
@@ -229,7 +254,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             self.close_connection = True
 
-    do_GET = do_HEAD = do_POST = _serve  # noqa: N815  the base class calls them so
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815  the base class calls them so
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class calls it so
         pass
