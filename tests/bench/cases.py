@@ -7,6 +7,7 @@ time.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import statistics
@@ -17,7 +18,9 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from tests.support import images, keeper
+from tests.support.chunked import add_chunked_file
 from tests.support.engine import Engine
+from tests.support.layout import Layout
 from tests.support.waiting import free_port
 
 LOG_BYTES = 200_000_000
@@ -30,6 +33,7 @@ COPIED_FILES = 20_000
 MAPPED_FILES = 20_000
 MANY_MAPPED_FILES = 100_000
 MANY_MAPPED_SIZE = 20_000  # bytes each: an image of 2 GB
+CHANGED_FILES = 200  # one in so many
 STATS_CONTAINERS = 30
 IDLE_CONTAINERS = 10
 IDLE_SECONDS = 8.0  # then a monitor has settled
@@ -288,6 +292,56 @@ def prepare_big(engine: Engine) -> None:
     engine.registry.have("big")
 
 
+def prepare_versions(engine: Engine) -> None:
+    """Two versions of the Debian image, zstd:chunked, in the registry, once for both engines."""
+    registry = engine.registry
+    assert registry is not None
+    layout = Layout(f"{registry.directory}/versions")
+    if os.path.exists(f"{layout.path}/index.json"):
+        return
+    for version in (1, 2):
+        made = layout.add_image([add_chunked_file(layout, changed_debian(layout, version))])
+        registry.push(made, "library/versions", str(version))
+
+
+def changed_debian(layout: Layout, version: int) -> str:
+    """A file with the layer of the Debian image, in version 2 with other content in one file of so many."""
+    path = f"{layout.path}/plain-{version}.tar"
+    with (
+        images.image("debian").open_layer(0) as source,
+        tarfile.open(fileobj=source, mode="r|") as old,
+        tarfile.open(path, "w") as new,
+    ):
+        for number, member in enumerate(old):
+            content = old.extractfile(member) if member.isreg() else None
+            if content is not None and version == 2 and number % CHANGED_FILES == 0:
+                content, member.mtime = BytesIO(content.read()[::-1]), member.mtime + 1
+            new.addfile(member, content)
+    return path
+
+
+def versions(engine: Engine) -> dict[str, float]:
+    """The pull of version 2 while version 1 is here, and the megabytes of it that were fetched."""
+    registry, allowed = engine.registry, set(keeper.descendants())
+    assert registry is not None
+    engine("rmi", "-f", "versions:1", "versions:2", status=None)
+    settle(engine, allowed)
+    engine("pull", "-q", "versions:1")
+    os.sync()
+    begun = os.path.getsize(registry.log)
+    seconds = timed(engine, "pull", "-q", "versions:2")
+    time.sleep(1)  # the log is written behind the answers
+    with open(registry.log, "rb") as file:
+        file.seek(begun)
+        sent = re.findall(rb'"GET [^"]*/blobs/[^"]*" 20. ([0-9]+)', file.read())
+    return {"pull-second": seconds, "fetched-second": sum(map(int, sent)) / 1e6}
+
+
+def finish_versions(engine: Engine) -> None:
+    engine.clean()
+    engine("rmi", "-f", "versions:1", "versions:2", status=None)
+
+
 def many(engine: Engine) -> dict[str, float]:
     """30 detached starts, 4 at a time, and the removal of all."""
     begun = time.perf_counter()
@@ -453,6 +507,19 @@ CASES = (
         },
         big,
         prepare=prepare_big,
+        warm=False,
+        slow=True,
+    ),
+    Case(
+        {
+            "pull-second": Measure(
+                "second version of a zstd:chunked image, 1 file in 200 new", 0.70
+            ),
+            "fetched-second": Measure("bytes fetched of it", 5.0, "MB"),
+        },
+        versions,
+        prepare=prepare_versions,
+        finish=finish_versions,
         warm=False,
         slow=True,
     ),

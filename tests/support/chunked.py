@@ -9,9 +9,10 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import tarfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from storage.chunked_write import write_chunked
@@ -38,6 +39,34 @@ def add_chunked(layout: Layout, entries: Iterable[Entry], kind: str) -> tuple[di
         "annotations": annotations,
     }
     return descriptor, digest_of(plain)
+
+
+def add_chunked_file(layout: Layout, path: str) -> tuple[dict[str, Any], str]:
+    """As add_chunked, "zstd:chunked", of a layer in the file `path`, which goes away."""
+    plain, packed, blob = hashlib.sha256(), hashlib.sha256(), f"{path}.zst"
+
+    def chunks() -> Iterator[bytes]:
+        with open(path, "rb") as source:
+            while chunk := source.read(1 << 20):
+                plain.update(chunk)
+                yield chunk
+
+    def write(data: bytes) -> None:
+        packed.update(data)
+        file.write(data)
+
+    with open(blob, "wb") as file:
+        annotations = write_chunked(chunks(), write)
+    os.unlink(path)
+    digest = f"sha256:{packed.hexdigest()}"
+    os.rename(blob, layout.blob_path(digest))
+    descriptor = {
+        "mediaType": f"{OCI_LAYER}+zstd",
+        "digest": digest,
+        "size": os.path.getsize(layout.blob_path(digest)),
+        "annotations": annotations,
+    }
+    return descriptor, f"sha256:{plain.hexdigest()}"
 
 
 def estargz(
