@@ -242,7 +242,7 @@ def _starting(known: Iterable[str], incomplete: str, prefix: str) -> list[Sugges
 
 
 def _from_engine(kind: str, words: Sequence[str]) -> Sequence[tuple[str, str]]:
-    """Names of containers, images, volumes, each with a line about it."""
+    """Names of containers, images, volumes, registries, each with a line about it."""
     from pod.cli.engine import open_engine
     from pod.cli.parse import HelpRequested, parse_options
     from pod.engine.names import names

@@ -13,10 +13,12 @@ def names(engine: Engine, kind: str) -> list[tuple[str, str]]:
     """The names of a kind, each with a few words about it.
 
     Kinds: "container"; "running" and "stopped" are those of the containers that are; "image"; "list" (of images);
-    "volume". There are none of any other kind.
+    "volume"; "registry", and "login" for those with one. There are none of any other kind.
     """
     if kind in ("image", "list"):
         return _images(engine, lists_only=kind == "list")
+    if kind in ("registry", "login"):
+        return _registries(engine, with_login=kind == "login")
     if kind in ("secret", "config"):
         from pod.engine import secrets
 
@@ -56,3 +58,17 @@ def _images(engine: Engine, *, lists_only: bool = False) -> list[tuple[str, str]
             short = parse(name).familiar()
             found += [(spelling, about) for spelling in dict.fromkeys((short, name))]
     return found
+
+
+def _registries(engine: Engine, *, with_login: bool) -> list[tuple[str, str]]:
+    """The names of logins that are in files, and else those that the configuration has; no helper is asked."""
+    from pod.engine.images import registries
+    from pod.engine.login import LoginOptions, place_of
+    from pod.image.auth_file import accounts
+
+    found = dict.fromkeys(accounts(place_of(engine, LoginOptions())), "logged in")
+    if not with_login:
+        config = registries(engine)
+        known = [*config.search, *(rule.prefix for rule in config.rules if not rule.blocked)]
+        found = {**{name: "" for name in known if "*" not in name}, **found}
+    return list(found.items())

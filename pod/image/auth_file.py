@@ -15,6 +15,7 @@ from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.image import auth, credential_helpers
 from pod.image.auth import FILES, AuthFileError
+from pod.spec.reference import DEFAULT_REGISTRY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,6 +95,16 @@ def forget(place: Place, account: Account, helpers: Iterable[str]) -> bool:
         elif not account.namespace:
             found = _forget_with_helper(helper, account.registry) or found
     return found
+
+
+def accounts(place: Place) -> list[str]:
+    """The registries and namespaces that the file has entries for. Raises AuthFileError."""
+    if not os.path.exists(place.path):
+        return []
+    entries = auth.section(_read(place.path), "auths", place.path)
+    hub = {auth.plain_key(name) for name in auth.hosts(DEFAULT_REGISTRY)}
+    plain = [auth.plain_key(key) for key in entries]
+    return [DEFAULT_REGISTRY if name in hub else name for name in plain]
 
 
 def forget_all(place: Place, helpers: Iterable[str]) -> None:

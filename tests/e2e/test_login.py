@@ -235,6 +235,23 @@ def test_registry_with_a_token_server(pod: Engine, home: dict[str, str], tmp_pat
         assert "password" in refused.stderr
         pod("login", INSECURE, *JANE, registry.host, env=home)
         pod("pull", "-q", INSECURE, name, env=home)
+        pod("push", "-q", INSECURE, name, f"{registry.host}/other/app", env=home)
+        pod("search", INSECURE, "--list-tags", f"{registry.host}/other/app", env=home)
+
+
+def test_registry_with_tls_and_a_password(
+    pod: Engine, registry_with: Any, home: dict[str, str], tmp_path: Path
+) -> None:
+    private: Registry = registry_with(users={"jane": PASSWORD}, tls=True)
+    directory = tmp_path / "certs"
+    directory.mkdir()
+    shutil.copy(private.certificate or "", directory / "ca.crt")
+    trusting = ("--tls-verify", "--cert-dir", str(directory))
+    pod("login", *trusting, *JANE, private.host, env=home)
+    pod("push", "-q", *trusting, "busybox", f"{private.host}/team/app", env=home)
+    pod("pull", "-q", *trusting, f"{private.host}/team/app", env=home)
+    pod("logout", private.host, env=home)
+    pod("push", "-q", *trusting, "busybox", f"{private.host}/team/app", env=home, status=125)
 
 
 @pytest.mark.not_podman("its questions and its order of writing are its own")

@@ -161,7 +161,13 @@ COMMAND = Command(
         Option(("--get-login",), "flag", "Print who is logged in, and do no more"),
         Option(("-p", "--password"), "text", "Password, for all to see", metavar="PASSWORD"),
         Option(("--password-stdin",), "flag", "Read the password from standard input"),
-        Option(("--secret",), "text", "Take the password from this secret", metavar="NAME"),
+        Option(
+            ("--secret",),
+            "text",
+            "Take the password from this secret",
+            metavar="NAME",
+            completes="secret",
+        ),
         Option(
             ("--tls-verify",),
             "flag",
@@ -172,6 +178,7 @@ COMMAND = Command(
         Option(("-v", "--verbose"), "flag", "Tell where the credentials are kept"),
     ),
     maximum=1,
+    completes=("registry",),
     examples=(
         "pod login registry.example.com",
         "pod login --username alice --password-stdin registry.example.com < password.txt",

@@ -43,5 +43,6 @@ COMMAND = Command(
         COMPAT_AUTH_FILE,
     ),
     maximum=1,
+    completes=("login",),
     examples=("pod logout registry.example.com", "pod logout --all"),
 )

@@ -126,6 +126,23 @@ def test_images_by_full_and_short_names(engine: Engine, root: str) -> None:
     ]
 
 
+def test_registries_and_logins(
+    engine: Engine, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    monkeypatch.setenv("CONTAINERS_REGISTRIES_CONF", f"{tmp_path}/registries.conf")
+    (tmp_path / "registries.conf").write_text(
+        'unqualified-search-registries = ["a.example"]\n[[registry]]\nprefix = "*.example"\n'
+    )
+    (tmp_path / "containers").mkdir()
+    (tmp_path / "containers/auth.json").write_text(
+        '{"auths": {"https://index.docker.io/v1/": {}, "b.example/team": {}}}'
+    )
+    logins = [("docker.io", "logged in"), ("b.example/team", "logged in")]
+    assert names(engine, "login") == logins
+    assert names(engine, "registry") == [("a.example", ""), *logins]
+
+
 def test_shell_is_offered_the_names_below_the_root_that_was_typed(
     engine: Engine, root: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
