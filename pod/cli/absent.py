@@ -12,7 +12,6 @@ ABSENT = {
     "swarm": _OTHER_MACHINES,
     "context": _OTHER_MACHINES,
     "system connection": _OTHER_MACHINES,
-    "image scp": _OTHER_MACHINES,
     "system service": _LATER,
     "system migrate": "pod brings its database up to date on its own",
     "system renumber": "pod has no table of locks that could be full",

@@ -109,6 +109,7 @@ COMMANDS: dict[str, Row] = {
     "image inspect": ("image_inspect", "image", "Show everything about images", False),
     "image mount": ("image_mount", "image", "Mount images", False),
     "image prune": ("image_prune", "image", "Remove unused images", False),
+    "image scp": ("image_scp", "image", "Copy images between machines by ssh", False),
     "image sign": ("image_sign", "image", "Sign images that are in a registry", False),
     "image tree": ("image_tree", "image", "Show the layers of an image as a tree", False),
     "image trust set": ("image_trust_set", "image", "Set who is trusted for a registry", False),
