@@ -26,8 +26,7 @@ ABSENT = {
     "buildx": _LATER,
     **dict.fromkeys(
         (
-            "artifact auto-update build compose generate kube network play pod "
-            "quadlet service stack"
+            "artifact auto-update build compose generate kube network play quadlet service stack"
         ).split(),
         _LATER,
     ),

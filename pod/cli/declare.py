@@ -130,6 +130,13 @@ class Arguments:
             if not option.refused and not option.hidden
         ]
 
+    def widened(self, options: tuple[Option, ...]) -> Arguments:
+        """The same, with more options, of which none was typed."""
+        wider = Arguments(self.spelling, index_options(options) | self._index)
+        wider.words = self.words
+        wider._values = self._values
+        return wider
+
     def set(self, option: Option, value: Value) -> None:
         """Remember a value that was typed; only the parser does."""
         self._values[option.flags[-1]] = value

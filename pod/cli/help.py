@@ -19,6 +19,7 @@ _HEADINGS = {
     "container": "Container commands",
     "image": "Image commands",
     "manifest": "Commands about lists of images",
+    "pod": "Pod commands",
     "volume": "Volume commands",
     "secret": "Secret commands",
     "config": "Config commands",

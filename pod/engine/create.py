@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pod.spec.container import ContainerConfig
     from pod.spec.oci import ExecutionConfig
     from pod.state.containers import Container
+    from pod.state.pods import Pod
     from storage.images import ImageRecord
 
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
@@ -43,9 +44,11 @@ def create(
     name: str = "",
     replace: bool = False,
     active: bool = False,
+    pod: Pod | None = None,
 ) -> tuple[Container, locks.FileLock]:
     """Create a container from `image`, or from `config.rootfs`; its row, and its lock, which the caller releases.
 
+    The infra container of a `pod` brings the row of that along, and has an empty root without an image.
     With `active` the row says that a monitor is being started, for a caller that does so under the lock that it gets.
     Everything is checked before the first side effect, and undone when something fails.
     """
@@ -59,14 +62,20 @@ def create(
         # Until the row is there, nobody else sees which ids were taken.
         with locks.FileLock(f"{engine.paths.locks}/userns.lock"):
             config = userns.settle(engine, config, image)
-            return _create(engine, config, image, name=name, active=active)
-    return _create(engine, config, image, name=name, active=active)
+            return _create(engine, config, image, name=name, active=active, pod=pod)
+    return _create(engine, config, image, name=name, active=active, pod=pod)
 
 
 def _create(
-    engine: Engine, config: ContainerConfig, image: ImageRecord | None, *, name: str, active: bool
+    engine: Engine,
+    config: ContainerConfig,
+    image: ImageRecord | None,
+    *,
+    name: str,
+    active: bool,
+    pod: Pod | None,
 ) -> tuple[Container, locks.FileLock]:
-    container_id = ids.new_id()
+    container_id = ids.new_id() if pod is None else pod.config.infra
     directory = engine.paths.container(container_id)
     with Undo() as undo:
         for needed in (engine.paths.containers, engine.paths.locks):
@@ -110,7 +119,7 @@ def _create(
             config=config,
             outcome={},
         )
-        container = _insert(engine, container)
+        container = _insert(engine, container, pod)
         faults.step("create: row")
     engine.events.append(events.of_container(container, "create"))
     return container, lock
@@ -263,15 +272,15 @@ def _make_overlay_directories(
         mapped.give_to_root(made, maps)
 
 
-def _insert(engine: Engine, container: Container) -> Container:
+def _insert(engine: Engine, container: Container, pod: Pod | None) -> Container:
     """Insert the row; with a name of our choice when there is none, until one is free."""
     if container.name:
         try:
-            containers.insert(engine.database, container)
+            containers.insert(engine.database, container, pod)
         except containers.NameTaken:
             # One with --rm whose monitor was killed, or that ran when the machine was switched off, is gone then.
             settle_named(engine, container.name)
-            containers.insert(engine.database, container)
+            containers.insert(engine.database, container, pod)
         return container
     for _ in range(_MAX_NAME_TRIES):
         named = container.replace(name=ids.random_name())

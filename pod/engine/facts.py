@@ -43,6 +43,9 @@ class Placement(Record):
     files: dict[str, str]
     asked: tuple[str, ...] = ()
     unapplied: tuple[str, ...] = ()
+    group: Mapping[
+        str, Any
+    ] = {}  # the cgroup of the pod, in which the container's is: "path", "files"
     scope: Mapping[str, str] = {}
 
 
@@ -197,23 +200,32 @@ def _placement(engine: Engine, container: Container) -> Placement:
     files = cgroup_files(limits, device_numbers(limits))
     asked = asked_files(config, files)
     root = cgroups.delegated_root()
+    if config.pod:
+        from pod.engine import pod_cgroup
+
+        return pod_cgroup.placement(engine, container, root, files, asked)
     if root is None:
-        if scope := _scope(engine, container):
+        if scope := scope_for(engine, container, config.cgroup_parent):
             return Placement("", files, asked, scope=scope)
         return Placement("", files, asked, asked)
+    return Placement(f"{parent_in(root, config.cgroup_parent)}/pod-{container.id}", files, asked)
+
+
+def parent_in(root: str, cgroup_parent: str) -> str:
+    """The directory below the delegated one that --cgroup-parent names, which is made if it is missing."""
     parent = root
-    if config.cgroup_parent:
-        parent = f"{root}/{config.cgroup_parent.strip('/')}"
+    if cgroup_parent:
+        parent = f"{root}/{cgroup_parent.strip('/')}"
         try:
             os.makedirs(parent, exist_ok=True)
         except OSError as error:
             raise PodError(
                 f"cgroup '{parent}' of --cgroup-parent cannot be made: {error.strerror}"
             ) from error
-    return Placement(f"{parent}/pod-{container.id}", files, asked)
+    return parent
 
 
-def _scope(engine: Engine, container: Container) -> dict[str, str]:
+def scope_for(engine: Engine, container: Container, cgroup_parent: str) -> dict[str, str]:
     """The scope to ask systemd for; {} where there is no systemd of the user, or where it is not to be asked."""
     bus = user_bus()
     if (
@@ -222,7 +234,7 @@ def _scope(engine: Engine, container: Container) -> dict[str, str]:
         or not os.path.exists(f"{cgroups.MOUNT}/cgroup.controllers")
     ):
         return {}
-    parent = container.config.cgroup_parent.strip("/") or "user.slice"
+    parent = cgroup_parent.strip("/") or "user.slice"
     if "/" in parent or not parent.endswith(".slice"):
         raise PodError(
             f"systemd makes no cgroup in '{parent}' of --cgroup-parent, which is no slice",
@@ -357,7 +369,14 @@ def _nodes(top: str, directory: str) -> list[str]:
 
 
 def init_program(engine: Engine, config: ContainerConfig) -> str:
-    """The program for --init, from --init-path, the configuration or PATH; "" for pod's own, or without --init."""
+    """The program for --init, from --init-path, the configuration or PATH; "" for pod's own, or without --init.
+
+    Of an infra container without an image, the only program that there is.
+    """
+    if config.is_infra and not config.image:
+        from pod.engine import pod_create
+
+        return pod_create.pause_program(engine)
     if not config.init:
         return ""
     from pod.linux.processes import find_program

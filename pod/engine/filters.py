@@ -5,7 +5,7 @@ Values of one key are alternatives, except labels; different keys must all hold.
 
 from __future__ import annotations
 
-from pod.base.errors import InvalidValue, Unsupported, UsageError
+from pod.base.errors import InvalidValue, UsageError
 from pod.base.times import parse_moment
 from pod.base.units import parse_boolean
 
@@ -67,16 +67,16 @@ class Filters:
 def _id(value: str) -> Test:
     if value.isalnum() and value == value.lower():
         return lambda engine, it: it.summary.id.startswith(value)
-    matches = _expression("id", value)
+    matches = expression("id", value)
     return lambda engine, it: matches(it.summary.id)
 
 
 def _name(value: str) -> Test:
-    matches = _expression("name", value)
+    matches = expression("name", value)
     return lambda engine, it: matches(it.summary.name)
 
 
-def _expression(key: str, value: str) -> Callable[[str], bool]:
+def expression(key: str, value: str) -> Callable[[str], bool]:
     """Whether a text has a match of the regular expression."""
     if value.replace("_", "").replace("-", "").isalnum():
         return lambda text: value in text
@@ -97,12 +97,12 @@ def _pair(field: str, value: str, *, wanted: bool) -> Test:
 
     def test(engine: Engine, it: Listed) -> bool:
         pairs: Mapping[str, str] = it.config.get(field, {})
-        return _has(pairs, key, text if equals else None) == wanted
+        return has_label(pairs, key, text if equals else None) == wanted
 
     return test
 
 
-def _has(pairs: Mapping[str, str], key: str, text: str | None) -> bool:
+def has_label(pairs: Mapping[str, str], key: str, text: str | None) -> bool:
     if key.endswith("*"):
         return any(
             name.startswith(key[:-1]) and (text is None or value == text)
@@ -236,11 +236,21 @@ def _health(value: str) -> Test:
     return lambda engine, it: it.health == value
 
 
-def _refuse(what: str, why: str) -> Callable[[str], Test]:
-    def make(value: str) -> Test:
-        raise Unsupported(f"--filter {what}", why)
+def _pod(value: str) -> Test:
+    """In the pod with this name, id or beginning of an id; "" is none."""
+    wanted: list[str] = []
 
-    return make
+    def test(engine: Engine, it: Listed) -> bool:
+        pod: str = it.config.get("pod", "")
+        if not value or not pod:
+            return not value and not pod
+        if not wanted:
+            from pod.state import pods
+
+            wanted.extend(one for one, name in pods.names(engine.database).items() if name == value)
+        return pod in wanted or (not wanted and pod.startswith(value))
+
+    return test
 
 
 _KEYS: dict[str, Callable[[str], Test]] = {
@@ -262,5 +272,5 @@ _KEYS: dict[str, Callable[[str], Test]] = {
     "command": _command,
     "should-start-on-boot": _starts_at_boot,
     "health": _health,
-    "pod": _refuse("pod", "pods come with a later version of pod"),
+    "pod": _pod,
 }

@@ -98,7 +98,7 @@ def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Contai
     if run.is_alive:
         return container
     if run.condition == "lost":
-        state = run.state or _state_without_files(container)
+        state = run.state or _state_without_files(engine, container)
         clean_up_after_lost_monitor(engine.paths.run(container.id), state)
     ended = _end_of(engine, container, run)
     faults.step("finish: seen")
@@ -116,6 +116,7 @@ def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Contai
 
         # Its row is not made "exited" first: a crash before it is gone would leave it for good.
         remove.remove_settled(engine, settled, lock, with_volumes=True)
+        _tell_pod(engine, settled)
         return settled
     if container.config.health is not None:
         from pod.state import health  # few containers have one
@@ -124,10 +125,18 @@ def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Contai
     containers.set_exited(engine.database, container.id, **ended)
     faults.step("finish: row")
     remove_run_directory(engine, container.id)
+    _tell_pod(engine, settled)
     return settled
 
 
-def _state_without_files(container: Container) -> dict[str, Any]:
+def _tell_pod(engine: Engine, container: Container) -> None:
+    if container.config.pod:
+        from pod.engine import pod_stop
+
+        pod_stop.after_end(engine, container)
+
+
+def _state_without_files(engine: Engine, container: Container) -> dict[str, Any]:
     """What is left to find a container whose run directory has gone while it ran: its cgroup.
 
     At the end of a user's last session logind removes $XDG_RUNTIME_DIR, and not always the processes (loginctl(1),
@@ -137,9 +146,13 @@ def _state_without_files(container: Container) -> dict[str, Any]:
         return {}
     from pod.linux import cgroups
 
-    parent = "/".join(
-        filter(None, (cgroups.delegated_root(), container.config.cgroup_parent.strip("/")))
-    )
+    root = cgroups.delegated_root()
+    if root is not None and container.config.pod:
+        from pod.engine import pod_cgroup
+
+        path = pod_cgroup.path_of(engine, container, root)
+        return {"cgroup": path} if os.path.isdir(path) else {}
+    parent = "/".join(filter(None, (root, container.config.cgroup_parent.strip("/"))))
     path = f"{parent}/pod-{container.id}"
     return {"cgroup": path} if os.path.isdir(path) else {}
 

@@ -237,6 +237,7 @@ def make_order(
             "cgroup": placement.path,
             "scope": dict(placement.scope),
             "cgroup_files": placement.files,
+            "group": placement.group,
             "required_limits": placement.asked if config.require_limits else (),
         },
         "maps": maps,
@@ -296,6 +297,8 @@ def root_mount(engine: Engine, container: Container) -> dict[str, Any]:
     """What the runtime mounts as the container's root."""
     if container.config.rootfs:
         return {"kind": "directory", "path": container.config.rootfs}
+    if container.config.is_infra and not container.image_id:
+        return {"kind": "tmpfs"}  # a place for its program and the system's mounts
     description = engine.rootfs.describe(engine.paths.container(container.id))
     options = list(description.options)
     if description.kind == "overlay" and container.config.auto_remove:

@@ -174,6 +174,8 @@ def _container_environment(container: Container) -> str:
 
 def hostname_of(config: ContainerConfig, container_id: str) -> str:
     """What the container calls itself."""
+    if config.uts.mode == "container" and config.hostname:
+        return config.hostname  # that of its pod
     if not is_own(config.uts):
         return os.uname().nodename
     return config.hostname or container_id[:12]

@@ -13,7 +13,7 @@ def names(engine: Engine, kind: str) -> list[tuple[str, str]]:
     """The names of a kind, each with a few words about it.
 
     Kinds: "container"; "running" and "stopped" are those of the containers that are; "image"; "list" (of images);
-    "volume"; "registry", and "login" for those with one. There are none of any other kind.
+    "volume"; "pod"; "registry", and "login" for those with one. There are none of any other kind.
     """
     if kind in ("image", "list"):
         return _images(engine, lists_only=kind == "list")
@@ -24,10 +24,14 @@ def names(engine: Engine, kind: str) -> list[tuple[str, str]]:
 
         return [(it.name, it.id) for it in secrets.store(engine, kind).all()]
     # Whoever has no database has no containers, and pressing TAB does not make one.
-    if kind not in ("container", "running", "stopped", "volume") or not os.path.exists(
+    if kind not in ("container", "running", "stopped", "volume", "pod") or not os.path.exists(
         engine.paths.database
     ):
         return []
+    if kind == "pod":
+        from pod.state import pods
+
+        return [(pod.name, pod.id[:12]) for pod in pods.all_of(engine.database)]
     if kind == "volume":
         from pod.state import volumes
 

@@ -32,7 +32,13 @@ def stopped(engine: Engine, chosen: Filters) -> list[str]:
     """The ids of the containers that do not run and that the filters let through; those first that ended first."""
     found = listing.containers(engine, everything=True, filters=chosen)
     found.sort(key=lambda it: it.summary.finished_ns or it.summary.created_ns)
-    return [it.summary.id for it in found if it.state in {"created", "exited"} and it.run is None]
+    return [
+        it.summary.id
+        for it in found
+        if it.state in {"created", "exited"}
+        and it.run is None
+        and not it.config.get("is_infra")  # which goes with its pod
+    ]
 
 
 def remove_if_stopped(engine: Engine, container_id: str) -> bool:

@@ -26,6 +26,20 @@ class StillRunning(PodError):
         )
 
 
+class InfraContainer(PodError):
+    """The container that holds the namespaces of a pod."""
+
+    def __init__(self, engine: Engine, container: Container) -> None:
+        from pod.state import pods
+
+        pod = pods.by_id(engine.database, container.config.pod)
+        name = container.config.pod if pod is None else pod.name
+        super().__init__(
+            f"container '{container.name}' is the infra container of pod '{name}' and goes with it only",
+            hint=f"pod pod rm {name}",
+        )
+
+
 def remove(
     engine: Engine,
     container: Container,
@@ -35,12 +49,15 @@ def remove(
     with_dependents: bool = False,
     with_image: bool = False,
     timeout_seconds: int | None = None,
+    is_pod: bool = False,
 ) -> list[str]:
     """Remove the container; the names of what was removed, dependents first. One that is gone already is fine.
 
     `force` stops it first, `with_volumes` removes its anonymous volumes, `with_dependents` the containers that need it,
-    `with_image` its image when nothing else uses it.
+    `with_image` its image when nothing else uses it. An infra container goes with its pod only: `is_pod`.
     """
+    if container.config.is_infra and not is_pod:
+        raise InfraContainer(engine, container)
     removed: list[str] = []
     if with_dependents:
         for other in containers.needing(engine.database, container.id):

@@ -48,7 +48,9 @@ def _remove_containers(engine: Engine) -> list[str]:
     problems = []
     for container in containers.all_of(engine.database):
         try:
-            remove.remove(engine, container, force=True, with_dependents=True, timeout_seconds=0)
+            remove.remove(
+                engine, container, force=True, with_dependents=True, timeout_seconds=0, is_pod=True
+            )
         except (PodError, OSError) as error:
             problems.append(f"container '{container.name}' cannot be removed: {error}")
     return problems

@@ -85,6 +85,21 @@ def create(path: str, wanted: set[str]) -> None:
             raise
 
 
+GROUP_PREFIX = "group-"  # of the name of a group that is there for the groups of several containers
+
+
+def create_group(path: str, wanted: set[str], files: dict[str, str]) -> dict[str, str]:
+    """Make a group for groups of containers, unless it is there, with these limits; those that were refused.
+
+    Its name begins with GROUP_PREFIX, and it goes with the last of them (`remove_with_processes`).
+    """
+    try:
+        create(path, wanted | {name.partition(".")[0] for name in files})
+    except FileExistsError:
+        pass  # there are processes below it already
+    return set_values(path, files)
+
+
 def set_values(path: str, files: dict[str, str]) -> dict[str, str]:
     """Write limits such as {"memory.max": "1048576"}; what could not be written, as {file: reason}.
 
@@ -270,3 +285,9 @@ def remove_with_processes(path: str, *, timeout_seconds: float = 5.0) -> None:
         time.sleep(
             0.002
         )  # killed processes leave the group when they are reaped; nothing announces it
+    parent = os.path.dirname(path)
+    if os.path.basename(parent).startswith(GROUP_PREFIX):
+        try:
+            os.rmdir(parent)
+        except OSError:
+            pass  # others are in it, or it has gone

@@ -9,7 +9,7 @@ What `create` gets, the *bundle*, is plain data:
     id              of the container
     config          the OCI runtime configuration (config.json)
     rootfs          what to mount as root: {"kind": "overlay", "lowers", "upper", "work", "options"} or
-                    {"kind": "directory", "path"}
+                    {"kind": "directory", "path"}, {"kind": "tmpfs"}
     user            user as typed ("name", "1000:33", ""), looked up in the container; "" leaves config.process.user
     groups          names or numbers of --group-add
     passwd_entry    line to add to /etc/passwd for an unknown uid; "" for the usual one, None for none
@@ -276,8 +276,19 @@ def make_cgroup(bundle: dict[str, Any]) -> dict[str, str]:
     """The container's cgroup with its limits; what could not be set, by file name. Raises LimitsNotApplied."""
     path, files = bundle["cgroup"], bundle["cgroup_files"]
     wanted = {name.partition(".")[0] for name in files} | {"memory", "pids", "cpu"}
-    cgroups.create(path, wanted)
-    refused = cgroups.set_values(path, files)
+    refused: dict[str, str] = {}
+    group = bundle.get("group") or {}
+    while True:
+        if group:
+            refused = cgroups.create_group(group["path"], wanted, group["files"])
+            refused = {f"{name} (of the pod)": why for name, why in refused.items()}
+        try:
+            cgroups.create(path, wanted)
+            break
+        except FileNotFoundError:
+            if not group:
+                raise  # else the last of its other containers has just ended, and taken it along
+    refused |= cgroups.set_values(path, files)
     for name in bundle.get("required_limits", ()):
         if name in refused:
             from pod.spec.resources import LimitsNotApplied

@@ -154,6 +154,8 @@ def mount_root(
             )
         elif server is not None:
             server.mount(target)
+        elif kind == "tmpfs":
+            syscalls.mount("tmpfs", target, "tmpfs", 0, "mode=0755,size=64k")
         else:  # a plain directory: a copied root, or --rootfs
             mounts.bind(description["path"], target)
     except OSError as error:

@@ -69,7 +69,7 @@ def runtime_config(config: ContainerConfig, facts: Facts) -> RuntimeConfig:
         "process": process(
             config,
             facts,
-            _with_init(config.arguments, facts),
+            config.arguments if config.is_infra else _with_init(config.arguments, facts),
             config.environment,
             terminal=config.terminal,
         ),
@@ -243,7 +243,8 @@ def _mounts(config: ContainerConfig, facts: Facts) -> list[RuntimeMount]:
         if (path := f"{top}{name}") not in targets
     ]
     if facts.init_program:
-        own.append(_entry(INIT_PATH, "bind", facts.init_program, ["bind", "ro", "rprivate"]))
+        path = config.arguments[0] if config.is_infra else INIT_PATH
+        own.append(_entry(path, "bind", facts.init_program, ["bind", "ro", "rprivate"]))
     own.sort(key=lambda entry: entry["destination"].rstrip("/").count("/"))
     return [*entries, *own]
 

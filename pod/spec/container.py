@@ -153,6 +153,11 @@ class ContainerConfig(Record):
     requires: tuple[str, ...] = ()  # ids of containers to start first (--requires)
     needs: tuple[str, ...] = ()  # ids of containers whose namespaces or volumes it uses
 
+    # The pod that it is in
+    pod: str = ""  # its id
+    is_infra: bool = False  # it holds the pod's namespaces
+    init_kind: str = ""  # "once" or "always" for one that runs before the others do (--init-ctr)
+
     # Where it comes from
     create_command: tuple[str, ...] = ()
     platform: str = ""

@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from pod.state.pods import Pod
+
 _FACTS = (
     "id",
     "name",
@@ -46,12 +48,15 @@ class AmbiguousContainer(PodError):
 
 
 class NameTaken(PodError):
-    """Another container has the name."""
+    """Another container has the name, or a pod."""
 
-    def __init__(self, name: str, owner: str) -> None:
+    def __init__(self, name: str, owner: str, *, is_pod: bool = False) -> None:
+        what = "pod" if is_pod else "container"
+        remove = f"pod pod rm {name}" if is_pod else f"pod rm {name}"
+        more = "" if is_pod else ", or use --replace"
         super().__init__(
-            f"the container name '{name}' is in use by container {ids.short(owner)}",
-            hint=f"choose another name, remove that container (pod rm {name}), or use --replace",
+            f"the container name '{name}' is in use by {what} {ids.short(owner)}",
+            hint=f"choose another name, remove that {what} ({remove}){more}",
         )
 
 
@@ -84,16 +89,20 @@ class Container(Record):
     outcome: dict[str, Any]
 
 
-def insert(database: Database, container: Container) -> None:
-    """Add the row, its volumes' users and its dependencies.
+def insert(database: Database, container: Container, pod: Pod | None = None) -> None:
+    """Add the row, its volumes' users and its dependencies; with that of the `pod` that it is made for.
 
-    Raises NameTaken; NoSuchVolume, NoSuchContainer for what was removed since it was looked up.
+    Raises NameTaken; NoSuchVolume, NoSuchContainer, NoSuchPod for what was removed since it was looked up.
     """
     config = plainjson.dumps(container.config.to_json())
     with database.transaction() as transaction:
+        if pod is not None:
+            from pod.state import pods
+
+            pods.insert_in(database, transaction, pod)
         try:
             transaction.execute(
-                f"INSERT INTO containers ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"INSERT INTO containers ({_COLUMNS}, pod) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 container.id,
                 container.name,
                 container.status,
@@ -105,10 +114,10 @@ def insert(database: Database, container: Container) -> None:
                 container.image_id,
                 config,
                 plainjson.dumps(container.outcome),
+                container.config.pod or None,
             )
         except IntegrityError as error:
-            rows = database.query("SELECT id FROM containers WHERE name = ?", container.name)
-            raise NameTaken(container.name, rows[0][0] if rows else container.id) from error
+            raise _why_not(database, container.name, container.config.pod) from error
         for volume in container.config.volumes:
             try:
                 transaction.execute("INSERT INTO volume_users VALUES (?, ?)", volume, container.id)
@@ -121,6 +130,19 @@ def insert(database: Database, container: Container) -> None:
                 transaction.execute("INSERT INTO dependencies VALUES (?, ?)", container.id, needed)
             except IntegrityError as error:
                 raise NoSuchContainer(needed) from error
+
+
+def _why_not(database: Database, name: str, pod_id: str = "") -> PodError:
+    """Why a container cannot have the name, or be in the pod."""
+    rows = database.query("SELECT id FROM pods WHERE name = ?", name)
+    if rows:
+        return NameTaken(name, rows[0][0], is_pod=True)
+    if pod_id and not database.query("SELECT 1 FROM pods WHERE id = ?", pod_id):
+        from pod.state.pods import NoSuchPod
+
+        return NoSuchPod(pod_id)
+    rows = database.query("SELECT id FROM containers WHERE name = ?", name)
+    return NameTaken(name, rows[0][0] if rows else "")
 
 
 def find(database: Database, text: str) -> Container:
@@ -252,12 +274,14 @@ def rename(database: Database, container: Container, name: str) -> bool:
                 )
             )
         except IntegrityError as error:
-            (owner,) = database.query("SELECT id FROM containers WHERE name = ?", name)[0]
-            raise NameTaken(name, owner) from error
+            raise _why_not(database, name) from error
 
 
 def remove(database: Database, container: Container) -> bool:
-    """Remove the row; False when it was gone already. Raises StillNeeded."""
+    """Remove the row, and with an infra container that of its pod; False when it was gone already.
+
+    Raises StillNeeded.
+    """
     with database.transaction(essential=True) as transaction:
         users = database.query("SELECT container FROM dependencies WHERE needs = ?", container.id)
         if users:
@@ -266,7 +290,13 @@ def remove(database: Database, container: Container) -> bool:
                 container.id,
             )
             raise StillNeeded(container.name, [name for (name,) in names])
-        return bool(transaction.execute("DELETE FROM containers WHERE id = ?", container.id))
+        is_there = transaction.execute("DELETE FROM containers WHERE id = ?", container.id)
+        if container.config.is_infra:
+            try:
+                transaction.execute("DELETE FROM pods WHERE id = ?", container.config.pod)
+            except IntegrityError as error:
+                raise StillNeeded(container.name, ["other containers of its pod"]) from error
+        return bool(is_there)
 
 
 def _from_row(row: tuple[Any, ...]) -> Container:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.state.containers import Container
+    from pod.state.pods import Pod
 
 START_STATUSES = ("init", "start", "attach")
 LOG, OLD = "log", "log.1"
@@ -92,9 +93,15 @@ def of_container(
         exit_code=exit_code,
         health=health,
         network=network,
+        pod=container.config.pod,
         error=error,
         attributes={**container.config.labels, **attributes},
     )
+
+
+def of_pod(pod: Pod, status: str) -> dict[str, Any]:
+    """An event of a pod, with its labels."""
+    return event("pod", status, object_id=pod.id, name=pod.name, attributes=pod.config.labels)
 
 
 def for_order(journal: Journal, container: Container) -> dict[str, Any]:
@@ -121,6 +128,7 @@ def emit(
         image=of.get("image", ""),
         exit_code=exit_code,
         health=health,
+        pod=of.get("pod", ""),
         error=error,
         attributes={**of.get("attributes", {}), **attributes},
     )

@@ -182,6 +182,8 @@ class Engine:
         """Remove what tests made, but not the images that `have` brought. Quick when there is nothing."""
         if self._may_have("containers"):
             self("rm", "-f", "-a", "-t", "0", status=None)
+        if self._may_have("containers"):  # infra containers go with their pods
+            self("pod", "rm", "-f", "-a", "-t", "0", status=None)
         if self._may_have("volumes"):
             self("volume", "rm", "-f", "-a", status=None)
         if self._names_changed():

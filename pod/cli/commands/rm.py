@@ -26,7 +26,12 @@ def remove_containers(arguments: Arguments, engine: Engine) -> int:
         from pod.base.errors import UsageError
 
         raise UsageError("--time needs --force: only a running container has to be stopped")
-    names = select.chosen(arguments, engine, needs=not ignore)
+    names = select.chosen(
+        arguments,
+        engine,
+        default=lambda it: not it.config.get("is_infra"),  # it goes with its pod
+        needs=not ignore,
+    )
     by_option = set(names) - set(arguments.words)
 
     def do(name: str) -> str | None:

@@ -6,6 +6,7 @@ import os
 import sys
 
 from pod.base.errors import UsageError
+from pod.cli.declare import Option
 from pod.cli.options import health, image, lifetime, limits, network, places, process, refused
 from pod.engine.presets import container_preset
 
@@ -25,7 +26,28 @@ OPTIONS = (
     *places.OPTIONS,
     *process.OPTIONS,
     *refused.OPTIONS,
+    Option(
+        ("--init-ctr",),
+        "text",
+        "Run to its end before the pod's other containers start: always, or once",
+        metavar="KIND",
+    ),
+    Option(
+        ("--pod",),
+        "text",
+        "Be part of this pod, or of a new one: new:NAME",
+        metavar="POD",
+        completes="pod",
+    ),
+    Option(
+        ("--pod-id-file",),
+        "text",
+        "Be part of the pod whose id is in a file",
+        metavar="FILE",
+        completes="file",
+    ),
 )
+_IN_POD = ("pod", "pod_id_file", "init_ctr")
 
 
 def read_container(arguments: Arguments, engine: Engine) -> ContainerConfig:
@@ -48,6 +70,10 @@ def read_container(arguments: Arguments, engine: Engine) -> ContainerConfig:
     )
     places.check_namespaces(arguments, config)
     lifetime.check_lifetime(arguments, config)
+    if any(arguments.given(option) for option in _IN_POD):
+        from pod.cli.options import pods
+
+        config = pods.with_pod(arguments, engine, config)
     name = arguments.words[0]
     if not name:
         raise UsageError("the name of the image is empty")

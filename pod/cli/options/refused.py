@@ -5,7 +5,6 @@ from __future__ import annotations
 from pod.cli.declare import Option
 
 _NETWORKS = "networks made by 'pod network create' come with a later version of pod"
-_PODS = "pods come with a later version of pod"
 _LATER = "this version of pod does not have it yet"
 _VERSION_1 = "it belongs to version 1 of control groups"
 _WINDOWS = "it belongs to Windows"
@@ -23,7 +22,6 @@ _TEXTS = {
     "--cpu-rt-runtime": _VERSION_1,
     "--decryption-key": "pod does not read encrypted images",
     "--device-cgroup-rule": _ROOT,
-    "--init-ctr": _PODS,
     "--io-maxbandwidth": _WINDOWS,
     "--io-maxiops": _WINDOWS,
     "--ip": _NETWORKS,
@@ -37,8 +35,6 @@ _TEXTS = {
     "--mac-address": _NETWORKS,
     "--memory-swappiness": _VERSION_1,
     "--network-alias": _NETWORKS,
-    "--pod": _PODS,
-    "--pod-id-file": _PODS,
     "--rdt-class": "only root can assign cache and memory bandwidth",
     "--sdnotify": _LATER,
 }

@@ -65,7 +65,9 @@ def test_what_is_no_command_is_not_found(typed: str) -> None:
 def test_rows_are_complete() -> None:
     modules = [row[0] for row in table.COMMANDS.values()]
     assert len(set(modules)) == len(modules)
-    helpers = dict.fromkeys(("init", "run", "start", "restart"), "monitor") | {"exec": "joiner"}
+    helpers = dict.fromkeys(
+        ("init", "run", "start", "restart", "pod start", "pod restart"), "monitor"
+    ) | {"exec": "joiner"}
     for name, (module, heading, summary, helper) in table.COMMANDS.items():
         assert module.isidentifier()
         assert heading in _HEADINGS

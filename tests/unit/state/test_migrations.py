@@ -14,7 +14,8 @@ import pytest
 
 from pod.spec.container import ContainerConfig
 from pod.spec.mounts import Mount
-from pod.state import containers, volumes
+from pod.spec.pods import PodConfig
+from pod.state import containers, pods, volumes
 from pod.state.database import SCHEMA_VERSION, Database, migrate
 from tests.unit.state.conftest import row
 
@@ -22,11 +23,12 @@ HERE = os.path.dirname(__file__)
 SCHEMA = os.path.join(HERE, "../../../pod/state/schema")
 DATA = os.path.join(HERE, "../../data/state")
 
-NEEDED, USER = "a" * 64, "b" * 64
+NEEDED, USER, POD = "a" * 64, "b" * 64, "c" * 64
+_WITH_PODS = 2  # the first version that has them
 
 
 def fill(database: Database) -> None:
-    """What a user may have: a volume, a container that ended, one that needs both."""
+    """What a user may have: a volume, a container that ended, one that needs both, a pod with a container."""
     volumes.create(database, volumes.Volume("data", 5, labels={"l": "1"}, uid=7))
     config = ContainerConfig(image="busybox", entrypoint=("sh",), command=("-c", "true"))
     containers.insert(
@@ -47,6 +49,9 @@ def fill(database: Database) -> None:
         database,
         row("user", config.replace(mounts=mounts, volumes=("data",), needs=(NEEDED,)), id=USER),
     )
+    pod = pods.Pod(POD, "shop", 11, PodConfig(labels={"l": "1"}, share=("net",)))
+    infra = row("shop-infra", config.replace(pod=POD, is_infra=True), id="d" * 64)
+    containers.insert(database, infra, pod)
 
 
 def test_every_schema_file_has_its_number() -> None:
@@ -85,6 +90,12 @@ def test_a_database_of_version(version: int, tmp_path: Path) -> None:
     assert [one.id for one in containers.needing(database, NEEDED)] == [USER]
     assert volumes.users(database) == {"data": [USER]}
     assert (volume.uid, volume.labels) == (7, {"l": "1"})
+    if version >= _WITH_PODS:
+        pod = pods.find(database, "shop")
+        assert (pod.id, pod.config.labels, pod.config.share) == (POD, {"l": "1"}, ("net",))
+        assert pods.members(database, POD) == ["d" * 64]
+    else:
+        assert pods.all_of(database) == []
     assert database.query("PRAGMA user_version") == [(SCHEMA_VERSION,)]
     assert database.query("PRAGMA foreign_key_check") == []
     assert database.query("PRAGMA integrity_check") == [("ok",)]
