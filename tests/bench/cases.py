@@ -12,6 +12,7 @@ import shutil
 import socket
 import statistics
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from tests.support import images, keeper
 from tests.support.chunked import add_chunked_file
 from tests.support.engine import Engine
 from tests.support.layout import Layout
+from tests.support.registry import Registry
 from tests.support.waiting import free_port
 
 LOG_BYTES = 200_000_000
@@ -342,6 +344,30 @@ def finish_versions(engine: Engine) -> None:
     engine("rmi", "-f", "versions:1", "versions:2", status=None)
 
 
+def push(engine: Engine) -> dict[str, float]:
+    """To a registry that has nothing yet, then to the same repository under another tag."""
+    directory = tempfile.mkdtemp(dir=os.path.dirname(engine.root))
+    try:
+        with Registry(directory) as target:
+            name = f"{target.host}/pushed/big"
+            os.sync()
+            fresh = timed(engine, "push", "-q", "--tls-verify=false", "big", f"{name}:1")
+            os.sync()
+            again = timed(engine, "push", "-q", "--tls-verify=false", "big", f"{name}:2")
+    finally:
+        shutil.rmtree(directory)
+    return {"push-fresh": fresh, "push-again": again}
+
+
+def prepare_push(engine: Engine) -> None:
+    engine.have("big")
+
+
+def finish_push(engine: Engine) -> None:
+    engine("rmi", "-f", "big", status=None)
+    engine.present.discard("big")
+
+
 def many(engine: Engine) -> dict[str, float]:
     """30 detached starts, 4 at a time, and the removal of all."""
     begun = time.perf_counter()
@@ -520,6 +546,17 @@ CASES = (
         versions,
         prepare=prepare_versions,
         finish=finish_versions,
+        warm=False,
+        slow=True,
+    ),
+    Case(
+        {
+            "push-fresh": Measure("push of it to a local registry, fresh", 0.80),
+            "push-again": Measure("push of it with all blobs present", 0.30),
+        },
+        push,
+        prepare=prepare_push,
+        finish=finish_push,
         warm=False,
         slow=True,
     ),
