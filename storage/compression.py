@@ -6,8 +6,6 @@ decide what a decompressor does.
 
 from __future__ import annotations
 
-import zlib
-
 from pod.base.errors import PodError
 
 TYPE_CHECKING = False
@@ -70,8 +68,20 @@ def decompress(kind: str, read: Read) -> Iterator[bytes]:
     return _other(kind, read)
 
 
+def _inflater() -> Any:
+    """The zlib module, or one that works like it and takes half the time: ISA-L's, where it is installed."""
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        import zlib
+
+        return zlib
+    return isal_zlib
+
+
 def _gunzip(read: Read) -> Iterator[bytes]:
     """RFC 1952."""
+    zlib = _inflater()
     data = read()
     while data:
         member = zlib.decompressobj(zlib.MAX_WBITS | 16)

@@ -38,6 +38,7 @@ ONLY = {
     "xattr": ("storage/",),
     "urllib3": ("pod/image/",),
     "zstandard": ("pod/image/", "storage/"),
+    "isal": ("storage/compression.py",),
     "ruamel": ("pod/spec/yaml_text.py",),
     "tomllib": ("pod/engine/configuration.py",),
     "tomli": ("pod/engine/configuration.py",),

@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 
@@ -41,6 +42,13 @@ COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "bzip2": bz2.compress,
     "xz": lzma.compress,
 }
+
+
+@pytest.fixture(autouse=True, params=["isal", "zlib"])
+def inflater(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything holds with ISA-L and, where that is not installed, with zlib."""
+    if request.param == "zlib":
+        monkeypatch.setitem(sys.modules, "isal", None)
 
 
 def stream(
