@@ -294,3 +294,29 @@ def test_second_version_of_what_skopeo_made_zstd_chunked(
 def noise(name: str, size: int = 20_000) -> bytes:
     """Bytes that no compression makes shorter."""
     return b"".join(hashlib.sha256(f"{name} {n}".encode()).digest() for n in range(size // 32))
+
+
+@pytest.mark.not_podman("4.3 takes zstd:chunked for zstd")
+def test_second_version_of_what_pod_pushed(
+    pod: Engine, fresh_pod: Engine, other: Engine, registry: Registry
+) -> None:
+    """Made, pushed as zstd:chunked, and pulled by another store, file by file; podman takes the same."""
+    name = f"{registry.host}/chunked/ours"
+    packing = ("--compression-format", "zstd:chunked", "--force-compression")
+    for version in "12":
+        entries = [Entry(f"f/{n}", noise(f"{n}{version if n == 7 else ''}")) for n in range(20)]
+        pod("import", "-q", "-", f"{name}:{version}", stdin=layer_tar(entries))
+        pod("push", "-q", INSECURE, *packing, f"{name}:{version}")
+    fresh_pod("pull", "-q", INSECURE, f"{name}:1")
+    told = fresh_pod("pull", INSECURE, f"{name}:2").stderr
+    (line,) = [line for line in told.splitlines() if line.startswith("Fetched ")]
+    assert 20 <= int(line.split()[1]) < 30, line
+    other("pull", "-q", INSECURE, f"{name}:2")
+    assert about(fresh_pod, f"{name}:2") == about(other, f"{name}:2") == about(pod, f"{name}:2")
+    nothing_wrong(fresh_pod)
+    # What was put together is a blob like any other: it goes on to the next place with its digest.
+    digest = fresh_pod("image", "inspect", "--format", "{{.Digest}}", f"{name}:2").out
+    fresh_pod("push", "-q", INSECURE, f"{name}:2", f"{registry.host}/chunked/next:1")
+    accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
+    answer = registry.request("GET", "/v2/chunked/next/manifests/1", headers=accept)
+    assert answer.headers["Docker-Content-Digest"] == digest
