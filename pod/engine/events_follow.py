@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _PIPE_BYTES = 4096  # PIPE_BUF: so much can be written without waiting when poll(2) says that a pipe is writable
 _NO_JOURNAL_MILLISECONDS = 200
+_LOOK_MILLISECONDS = 60_000
 _CHANGES = (
     inotify.IN_MODIFY
     | inotify.IN_CREATE
@@ -70,6 +71,7 @@ class _Follower:
             if self._watch is None:
                 self._begin_to_watch()
             self._read()  # after that: what comes from now on wakes us
+            self._take_what_comes()
             if self._is_over() and not self._pending:
                 return 0
             status = self._wait()
@@ -110,6 +112,12 @@ class _Follower:
             if self._selection.accepts(event):
                 self._pending += self._show(event)
 
+    def _take_what_comes(self) -> None:
+        """`since` was for what was there: events that come now are new, also where the clock is set back."""
+        since_ns = self._selection.since_ns
+        if since_ns is not None and since_ns <= time.time_ns():
+            self._selection = self._selection.replace(since_ns=None)
+
     def _is_over(self) -> bool:
         until_ns = self._selection.until_ns
         return until_ns is not None and time.time_ns() > until_ns
@@ -140,7 +148,8 @@ class _Follower:
         limits: list[float] = []
         until_ns = self._selection.until_ns
         if until_ns is not None and not self._is_over():
-            limits.append(max(0, until_ns - time.time_ns()) / 1e6 + 1)
+            left = max(0, until_ns - time.time_ns()) / 1e6 + 1
+            limits.append(min(left, _LOOK_MILLISECONDS))  # the clock may be set meanwhile
         # Nothing tells of the removal of a directory in which the reader has a file open.
         if self._watch is None or not os.path.exists(f"{self._directory}/{LOG}"):
             limits.append(_NO_JOURNAL_MILLISECONDS)

@@ -128,20 +128,20 @@ def _tell(engine: Engine, kind: str, status: str, secret: Secret) -> None:
 def _check_driver(driver: str) -> None:
     if driver in _OTHER_DRIVERS:
         raise Unsupported(
-            f"secret driver '{driver}'",
+            f"--driver={driver}",
             f"{_OTHER_DRIVERS[driver]}, and pod in files of its own, encrypted with "
             "--driver-opts encrypt=passphrase",
         )
     if driver not in {"", "file"}:
-        raise Unsupported(f"secret driver '{driver}'", "there is only 'file'")
+        raise Unsupported(f"--driver={driver}", "there is only 'file'")
 
 
 def _check_options(options: Mapping[str, str]) -> None:
     for key, value in options.items():
         if key not in _OPTIONS:
-            raise Unsupported(f"driver option '{key}'", f"there are {' and '.join(_OPTIONS)}")
+            raise Unsupported(f"--driver-opts {key}={value}", f"there are {' and '.join(_OPTIONS)}")
         if key == "encrypt" and value not in {"", "passphrase", "systemd-creds"}:
-            raise Unsupported(f"encrypt={value}", "it is passphrase or systemd-creds")
+            raise Unsupported(f"--driver-opts encrypt={value}", "it is passphrase or systemd-creds")
 
 
 def _passphrase_file(secret: Secret) -> str:

@@ -132,7 +132,7 @@ def _apply(engine: Engine, old: Container, new: Container, cgroup: str) -> dict[
     for name in values:
         present = _present(cgroup, name)
         if present is None:
-            missing[name] = f"the {name.partition('.')[0]} controller is not delegated"
+            missing[name] = cgroups.why_missing(cgroup, name)
             continue
         before[name] = present or EMPTY
         if name.startswith("io."):

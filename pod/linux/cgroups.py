@@ -111,10 +111,18 @@ def set_values(path: str, files: dict[str, str]) -> dict[str, str]:
             for line in value.split("\n"):
                 _write(f"{path}/{name}", line)
         except FileNotFoundError:
-            refused[name] = f"the {name.partition('.')[0]} controller is not delegated"
+            refused[name] = why_missing(path, name)
         except OSError as error:
             refused[name] = error.strerror or str(error)
     return refused
+
+
+def why_missing(path: str, name: str) -> str:
+    """Why the group has no file of this name, such as "io.weight"."""
+    controller = name.partition(".")[0]
+    if controller not in controllers(path):
+        return f"the {controller} controller is not delegated"
+    return f"this kernel has no {name}"
 
 
 def enter(path: str, pid: int) -> None:

@@ -168,6 +168,25 @@ def test_running_container_goes_on(pod: Engine) -> None:
     assert run(pod, "made", "ls", "/a") == "/a"
 
 
+@pytest.mark.not_podman("version 4.3 has no --no-pause")
+def test_without_pause_it_runs_on(pod: Engine) -> None:
+    pod("run", "-d", "--name", "c", "--network", "none", "busybox", "sleep", "1000")
+    number = pod("inspect", "-f", "{{.Id}}", "c").out
+
+    def told() -> list[str]:
+        words = ("--stream=false", "--since", "0", "--filter", f"container={number}")
+        return pod("events", *words, "--format", "{{.Status}}").lines
+
+    for options, pauses in (["--no-pause"], False), (["--pause=false"], False), (["--pause"], True):
+        before = told().count("pause")
+        pod("commit", "-q", *options, "c")
+        assert told().count("pause") - before == pauses
+        assert told().count("unpause") == told().count("pause")
+    assert (
+        "--pause and --no-pause" in pod("commit", "--pause", "--no-pause", "c", status=125).stderr
+    )
+
+
 @pytest.mark.not_podman("version 4.3 keeps the mount points, which are made anew")
 def test_same_layer_again_and_of_another_id_map(pod: Engine) -> None:
     make(pod, CHANGE)

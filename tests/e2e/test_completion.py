@@ -78,3 +78,15 @@ def test_images_with_colons_are_completed_in_bash(pod: Engine, plain: Mapping[st
         terminal.expect("itexists")
         terminal.type("exit\r")
         terminal.wait()
+
+
+@pytest.mark.parametrize("kind", ["secret", "config"])
+@pytest.mark.parametrize("command", ["rm", "inspect"])
+def test_names_of_secrets_and_configs_are_completed(pod: Engine, kind: str, command: str) -> None:
+    pod(kind, "create", "the-only-one", "-", stdin="x")
+    try:
+        line = f"pod {' '.join(pod.options)} {kind} {command} the-on"
+        found = pod(env={"_POD_COMPLETE": "bash_complete", "COMP_WORDS": line}).lines
+        assert found == ["plain,the-only-one"]
+    finally:
+        pod(kind, "rm", "the-only-one")

@@ -185,6 +185,30 @@ def test_follows_through_rotations(pod: Engine, past: Past, first: None) -> None
     assert seen == names
 
 
+@not_podman("it does not rotate in this way")
+def test_a_reader_that_does_not_read_loses_nothing_and_keeps_nobody_waiting(
+    pod: Engine, past: Past, tmp_path: Path
+) -> None:
+    """More than a pipe holds, and one rotation: so nothing has been deleted however late `pod events` comes."""
+    (tmp_path / "conf").write_text('[engine]\nevents_logfile_max_size = "150kb"\n')
+    small = {"CONTAINERS_CONF_OVERRIDE": str(tmp_path / "conf")}
+    form = "{{.Name}} {{json .Attributes}}"
+    words = ("--filter", "type=container", "--filter", "event=create", "--format", form)
+    names = [f"c{number}" for number in range(20)]
+    label = f"a={'x' * 12_000}"
+    with pod.spawn("events", "--since", past.begin, *words) as process:
+        assert process.stdout is not None
+        pod("create", "--name", names[0], "--label", label, "busybox", env=small)
+        assert process.stdout.readline().startswith(b"c0 ")
+        before = _inode(f"{pod.root}/events/log.1")
+        for name in names[1:]:
+            pod("create", "--name", name, "--label", label, "busybox", env=small)
+        assert _inode(f"{pod.root}/events/log.1") != before
+        seen = [process.stdout.readline().split()[0].decode() for _ in names[1:]]
+        process.terminate()
+    assert seen == names[1:]
+
+
 def _inode(path: str) -> int:
     return os.stat(path).st_ino if os.path.exists(path) else 0
 

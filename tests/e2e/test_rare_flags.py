@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.engine import Engine
+from tests.support.registry import Registry
 
 
 def start(pod: Engine, name: str, script: str) -> None:
@@ -164,3 +166,15 @@ def test_a_group_of_the_image_that_the_map_lacks_is_named(pod: Engine) -> None:
         "run", "--rm", "--network", "none", "--gidmap", "0:0:10", "busybox", "true", status=125
     ).stderr
     assert "group 10" in error and "report" not in error
+
+
+def test_the_certificate_of_a_registry_is_looked_for_in_cert_dir(
+    pod: Engine, registry_with: Callable[..., Registry], tmp_path: Path
+) -> None:
+    registry = registry_with(tls=True)
+    image = registry.have("busybox")
+    assert registry.certificate is not None
+    quick = ("--retry", "0") if pod.kind == "pod" else ()
+    assert "certificate" in pod("pull", "-q", *quick, image, status=125).stderr
+    (tmp_path / "ca.crt").write_bytes(Path(registry.certificate).read_bytes())
+    pod("pull", "-q", "--cert-dir", str(tmp_path), image)

@@ -133,6 +133,14 @@ def test_the_screen_is_drawn_again_and_cut_to_its_size(pod: Engine) -> None:
         assert [len(line.removesuffix("\x1b[K")) for line in shown] == [30, 30]
 
 
+def test_the_screen_is_left_as_it_is_with_no_reset(pod: Engine) -> None:
+    start(pod, "a")
+    command = pod.full_command("stats", "--interval", "1", "--no-reset", "--format", "<{{.Name}}>")
+    with Terminal(command, pod.environment) as terminal:
+        shown = terminal.expect("<a>") + terminal.expect("<a>")
+        assert "\x1b" not in shown
+
+
 def test_a_paused_container_uses_no_more_time(pod: Engine) -> None:
     pod("run", "-d", "--network", "none", "--name", "eats", *EATING)
     pod("pause", "eats")

@@ -15,11 +15,12 @@ def attach_to_container(arguments: Arguments, engine: Engine) -> int:
     from pod.engine.attach import attach
     from pod.state import containers
 
+    detach_keys = lifetime.read_detach_keys(arguments, engine)
     container = containers.find(engine.database, select.one_name(arguments, engine))
     return attach(
         engine,
         container,
-        detach_keys=lifetime.read_detach_keys(arguments, engine),
+        detach_keys=detach_keys,
         read_stdin=container.config.interactive and not arguments.flag("no_stdin"),
         sig_proxy=arguments.flag("sig_proxy"),
     )

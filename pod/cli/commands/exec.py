@@ -17,6 +17,9 @@ def execute_in_container(arguments: Arguments, engine: Engine) -> int:
 
     name, words = _container_and_command(arguments, engine)
     detach, terminal = arguments.flag("detach"), arguments.flag("tty")
+    detach_keys = b""
+    if terminal or arguments.given("detach_keys"):
+        detach_keys = lifetime.read_detach_keys(arguments, engine)
     options = ExecOptions(
         tuple(words),
         environment=process.read_environment(arguments, None),
@@ -28,7 +31,7 @@ def execute_in_container(arguments: Arguments, engine: Engine) -> int:
         terminal=terminal,
         detach=detach,
         privileged=arguments.flag("privileged"),
-        detach_keys=lifetime.read_detach_keys(arguments, engine) if terminal else b"",
+        detach_keys=detach_keys,
         keep_fds=process.read_descriptors(arguments),
     )
     if terminal and options.interactive:

@@ -17,11 +17,14 @@ def start_containers(arguments: Arguments, engine: Engine) -> int:
     from pod.engine.start import start
     from pod.state import containers
 
+    detach_keys = b""
+    if arguments.given("detach_keys") or arguments.flag("attach") or arguments.flag("interactive"):
+        detach_keys = lifetime.read_detach_keys(arguments, engine)
     names = select.chosen(arguments, engine, default=lambda it: not it.is_running)
     if arguments.flag("attach") or arguments.flag("interactive"):
         if len(names) != 1:
             raise UsageError("only one container can be started with --attach or --interactive")
-        return _start_attached(arguments, engine, names[0])
+        return _start_attached(arguments, engine, names[0], detach_keys)
 
     def do(name: str) -> str:
         channel = start(engine, containers.find(engine.database, name))
@@ -32,7 +35,7 @@ def start_containers(arguments: Arguments, engine: Engine) -> int:
     return for_each(names, do)
 
 
-def _start_attached(arguments: Arguments, engine: Engine, name: str) -> int:
+def _start_attached(arguments: Arguments, engine: Engine, name: str, detach_keys: bytes) -> int:
     from pod.engine.attach import start_attached
     from pod.state import containers
 
@@ -45,7 +48,7 @@ def _start_attached(arguments: Arguments, engine: Engine, name: str) -> int:
     return start_attached(
         engine,
         container,
-        detach_keys=lifetime.read_detach_keys(arguments, engine),
+        detach_keys=detach_keys,
         read_stdin=arguments.flag("interactive"),
         sig_proxy=arguments.flag("sig_proxy"),
     )

@@ -18,7 +18,7 @@ def create_volume(arguments: Arguments, engine: Engine) -> None:
 
     driver = arguments.text("driver")
     if driver not in ("", "local", None):
-        raise Unsupported(f"the volume driver '{driver}'", "pod has the driver 'local'")
+        raise Unsupported(f"--driver={driver}", "pod has the driver 'local'")
     created = volumes.create(
         engine,
         _name(arguments),
