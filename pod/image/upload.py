@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = faults.size_bytes("PIECE", 32 << 20)
 """Smaller blobs travel in one request; of larger ones, no more than this is sent again after an interruption."""
-_SMALLEST_PIECE = 1 << 20
+_SMALLEST_PIECE = 256 << 10
 _READ_BYTES = 256 << 10
 _MOST_MOUNTS = 3
 _NOTED_BYTES = 1 << 20
@@ -231,6 +231,7 @@ class _Upload:
         self._session: _Session | None = session
         self._piece_bytes = uploader._piece_bytes
         self._whole = False  # the registry knows no pieces
+        self._apart = False  # connections do not last: each piece gets one of its own
         self._shown = 0
 
     def run(self) -> None:
@@ -271,7 +272,11 @@ class _Upload:
             elif attempt > http.settings.retries:
                 raise failure
             elif isinstance(failure, failures.ConnectionLost):
-                self._piece_bytes = max(self._piece_bytes // 4, _SMALLEST_PIECE)
+                # docker's registry forgets an upload of which a piece came by half, so a piece has to fit.
+                self._apart = True
+                self._piece_bytes = max(
+                    min(self._piece_bytes, self._content.size) // 4, _SMALLEST_PIECE
+                )
 
     def _remember(self, location: str) -> None:
         if self._note is not None:
@@ -302,7 +307,10 @@ class _Upload:
         response = self._registry.send(
             "PATCH",
             session.location,
-            {"Content-Range": f"{begin}-{begin + count - 1}"},
+            {
+                "Content-Range": f"{begin}-{begin + count - 1}",
+                **({"Connection": "close"} if self._apart else {}),
+            },
             self._uploader._scope,
             body=self._body(begin, count),
             repeatable=False,

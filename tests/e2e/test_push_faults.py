@@ -16,6 +16,7 @@ from tests.integration.image.taking import TakingRegistry
 from tests.support.checks import nothing_wrong, one_error
 from tests.support.engine import Engine
 from tests.support.layout import Entry, Layout, layer_tar
+from tests.support.proxy import DroppingProxy
 from tests.support.registry import Registry
 from tests.support.waiting import until
 
@@ -122,6 +123,19 @@ def test_uploads_finish(
     if again is not None:
         assert sum(taking.bodies) <= size_of_all(layout) + again
     assert notes(pod) == []
+
+
+def test_real_registry_whose_connections_do_not_last(
+    pod: Engine, noise: str, layout: Layout, registry_with: Callable[..., Registry]
+) -> None:
+    """docker-registry forgets an upload when a piece of it breaks off: pieces become smaller until they fit."""
+    limit, registry = 700_000, registry_with()
+    with DroppingProxy(registry.port, up_limit=limit) as proxy:
+        pod("push", "-q", INSECURE, *FAST, noise, f"{proxy.host}/me/short-lived")
+        assert proxy.dropped >= 1
+        assert proxy.up <= size_of_all(layout) + proxy.dropped * limit + 100_000
+    pod("rmi", "-f", noise)
+    pod("pull", "-q", INSECURE, f"{registry.host}/me/short-lived")
 
 
 def test_killed_in_the_middle(
