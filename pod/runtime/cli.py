@@ -300,11 +300,15 @@ def _events(call: Invocation) -> int:
     interval = call.given.text("interval", "5s").removesuffix("s")
     if not interval.isdecimal() or not int(interval):
         raise UsageError(f"--interval '{call.given.text('interval')}' is not a number of seconds")
+    memory = showing.MemoryEvents(call.store.load(name))
     while True:
         print(json.dumps(showing.statistics(call.store, name)), flush=True)
         if call.given.has("stats"):
             return 0
-        time.sleep(int(interval))
+        until = time.monotonic() + int(interval)
+        while (left := until - time.monotonic()) > 0:
+            for event in memory.wait(left):
+                print(json.dumps(event), flush=True)
         if call.store.status(call.store.load(name)) == "stopped":
             return 0
 

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import stat
+import subprocess
 import tempfile
 from collections.abc import Generator
 from typing import Any
@@ -300,6 +301,45 @@ def test_paused_container_stands_still(ours: Runtime, busybox_root: str) -> None
     assert json.loads(ours("ps", "-f", "json", "c").stdout) == [ours.state("c")["pid"]]
     usage = json.loads(ours("events", "--stats", "c").stdout)
     assert usage["data"]["pids"]["current"] == 1
+
+
+@pytest.mark.needs_kernel("memory controller")
+def test_events_tell_that_memory_ran_out(ours: Runtime, busybox_root: str) -> None:
+    limits = {"linux": {"resources": {"memory": {"limit": 20 << 20, "swap": 20 << 20}}}}
+    ours.create("c", ours.bundle(*SLEEP, root=busybox_root, **limits))
+    ours("start", "c")
+    words = [*ours.command, "events", "--interval", "1", "c"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as events:
+        assert events.stdout is not None
+        assert json.loads(events.stdout.readline())["type"] == "stats"
+        greedy = "x=$(head -c 100000000 /dev/zero | tr '\\0' x)"
+        ours("exec", "c", "sh", "-c", greedy, status=None)
+        while (event := json.loads(events.stdout.readline()))["type"] != "oom":
+            pass
+        assert event == {"type": "oom", "id": "c"}
+        ours("kill", "c", "KILL")
+        assert events.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_said"),
+    [
+        pytest.param({"allow": False, "access": "rwm"}, False, id="none but those given"),
+        pytest.param(
+            {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "rw"}, False, id="all"
+        ),
+        pytest.param(
+            {"allow": True, "type": "c", "major": 1, "minor": 3, "access": "r"}, True, id="read"
+        ),
+        pytest.param({"allow": False, "type": "c", "major": 1, "minor": 3}, True, id="not this"),
+    ],
+)
+def test_rules_of_devices_that_have_no_effect_are_said(
+    ours: Runtime, busybox_root: str, rule: dict[str, Any], is_said: bool
+) -> None:
+    bundle = ours.bundle("true", root=busybox_root, linux={"resources": {"devices": [rule]}})
+    said = ours("run", "--bundle", bundle, "c").stderr
+    assert said.count("'linux.resources.devices' of container 'c' has no effect") == is_said
 
 
 def test_features_says_what_there_is(ours: Runtime) -> None:

@@ -368,6 +368,24 @@ def limits_of(resources: dict[str, Any]) -> dict[str, str]:
     return limits
 
 
+def restricts_devices(resources: dict[str, Any]) -> bool:
+    """Whether rules want less than what a container gets anyway: the devices that it is given, to read and write.
+
+    The rule that denies everything, with which engines begin, wants just that.
+    """
+    for rule in resources.get("devices", ()):
+        is_for_all = rule.get("type", "a") == "a" and {rule.get(name, -1) for name in _NUMBERS} <= {
+            -1
+        }
+        access = set(rule.get("access") or "rwm")
+        if not is_for_all and (not rule.get("allow") or not access >= {"r", "w"}):
+            return True
+    return False
+
+
+_NUMBERS = ("major", "minor")
+
+
 def cgroup_of(path: str, name: str, *, manager: str) -> str:
     """The directory of the container's cgroup; "" for none.
 

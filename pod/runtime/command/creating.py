@@ -123,6 +123,11 @@ def _make(
         _make_parents(cgroup)
     elif bundle["cgroup_files"]:
         log.warning(f"limits of container '{name}' are not applied: no cgroup is delegated to you")
+    if os.geteuid() != 0 and bundles.restricts_devices(config["linux"].get("resources", {})):
+        log.warning(
+            f"'linux.resources.devices' of container '{name}' has no effect: only root can restrict devices; a "
+            "container sees those that it is given, and may do with them what you may"
+        )
     new_network = create.wants_new_network(bundle)
     user_namespace = _user_namespace(config)
     if user_namespace:

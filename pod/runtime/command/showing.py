@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import time
 
 from pod.base.errors import PodError, UsageError
 from pod.linux import cgroups
@@ -122,6 +125,41 @@ def statistics(store: States, name: str) -> dict[str, Any]:
             },
         }
     return {"type": "stats", "id": name, "data": data}
+
+
+class MemoryEvents:
+    """Tells when the kernel ends processes of a container whose memory is used up, as runc does.
+
+    memory.events tells of a change by POLLPRI (cgroups(7)); without a cgroup, nothing is told.
+    """
+
+    def __init__(self, saved: Saved) -> None:
+        self._id = saved.id
+        self._path = f"{saved.cgroup}/memory.events"
+        self._kills = self._count()
+
+    def wait(self, seconds: float) -> list[dict[str, str]]:
+        """The events of the next `seconds`, or the first of them."""
+        poll = select.poll()
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            time.sleep(seconds)
+            return []
+        try:
+            poll.register(fd, select.POLLPRI)
+            seen = self._count()  # after the file was opened: what comes from now on wakes us
+            if seen <= self._kills:
+                poll.poll(seconds * 1000)
+                seen = self._count()
+        finally:
+            os.close(fd)
+        told = seen > self._kills
+        self._kills = max(seen, self._kills)
+        return [{"type": "oom", "id": self._id}] if told else []
+
+    def _count(self) -> int:
+        return _pairs(self._path).get("oom_kill", 0)
 
 
 def _pairs(path: str) -> dict[str, int]:
