@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.image.faulty import FaultyRegistry, digest_of, small_layer
+from tests.integration.image.faulty import FaultyRegistry, Reply, digest_of, small_layer
 from tests.support import images
 from tests.support.engine import Engine
 from tests.support.layout import Layout
@@ -128,6 +128,42 @@ def test_pull_of_run(pod: Engine, server: FaultyRegistry) -> None:
     assert pod("inspect", "--format", "{{.Id}}", name).out == before
     pod("create", "-q", "--pull", "always", INSECURE, name, "x")
     assert pod("inspect", "--format", "{{.Id}}", name).out != before
+
+
+def test_newer_makes_do_with_what_is_here(pod: Engine, server: FaultyRegistry) -> None:
+    """A registry that has nothing newer is asked for a digest alone, and one that does not answer is no error."""
+    name = f"{server.host}/me/moving"
+    server.add_image("me/moving:latest", [small_layer("one")])
+    first = pod("pull", "-q", INSECURE, name).out
+    before = len(server.requests)
+    pod("create", "-q", "--pull", "newer", INSECURE, name, "x")
+    if pod.kind == "pod":
+        asked = {(seen.method, seen.path) for seen in server.requests[before:]}
+        assert asked - {("GET", "/v2/")} == {("HEAD", "/v2/me/moving/manifests/latest")}
+    server.fault("/manifests/", *[Reply(404)] * 9)
+    pod("create", "-q", "--pull", "newer", INSECURE, name, "x")
+    pod("create", "-q", "--pull", "always", INSECURE, name, "x", status=125)
+    assert pod("inspect", "--format", "{{.Id}}", name).out == first
+
+
+@pytest.mark.not_podman("version 4.3 has no --retry")
+def test_retries_are_counted(pod: Engine, server: FaultyRegistry) -> None:
+    """As often as asked, after the wait that was asked for, unless the server names another one."""
+    name = f"{server.host}/me/busy"
+    server.add_image("me/busy:latest", [small_layer()])
+    busy = [Reply(503), Reply(429, {"Retry-After": "0"})]
+    server.fault("/manifests/", *busy)
+    result = pod("pull", INSECURE, "--retry", "2", "--retry-delay", "50ms", name)
+    assert "trying again in 0.05 seconds" in result.stderr
+    assert "trying again in 0 seconds" in result.stderr
+    assert len(server.seen("/manifests/")) == 3
+    pod("rmi", name)
+    server.fault("/manifests/", *busy)
+    pod("pull", INSECURE, "--retry", "1", "--retry-delay", "0s", name, status=125)
+    assert len(server.seen("/manifests/")) == 5
+    server.fault("/manifests/", Reply(503))
+    pod("pull", INSECURE, "--retry", "0", name, status=125)
+    assert len(server.seen("/manifests/")) == 6
 
 
 @pytest.mark.parametrize("words", [[], ["Upper"], ["a:b:c"], ["--nonsense", "x"], ["--platform", "x/y/z/w", "x"]],
