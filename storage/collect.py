@@ -14,6 +14,7 @@ from pod.base.records import Record
 from pod.spec.digest import hex_of
 from storage.directories import names, stale_temporaries
 from storage.layers import NAME_LENGTH
+from storage.lists import blobs_below
 from storage.locks import FileLock
 
 TYPE_CHECKING = False
@@ -152,6 +153,8 @@ def _wanted(store: Store) -> tuple[set[str], set[str]]:
         blobs.add(digest)  # damaged, but named: `system check` has a word to say first
     for record in store.lists.list():
         blobs.update(store.lists.blobs_of(record))
+    for artifact in store.artifacts.list():
+        blobs.update(blobs_below(store.blobs, artifact.digest))
     for member in store.lists.members_here():
         layers.update(hex_of(diff_id)[:NAME_LENGTH] for diff_id in member.diff_ids)
     layers.update(store.rootfs.used_layers())

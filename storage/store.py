@@ -23,6 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from storage.artifacts import ArtifactStore
     from storage.collect import Garbage, Hold
     from storage.commit import NewLayer
     from storage.images import ImageRecord
@@ -73,6 +74,13 @@ class Store:
         from storage.uploads import Uploads
 
         return Uploads(f"{self.root}/images/uploads")
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """Artifacts, whose blobs are among those of images."""
+        from storage.artifacts import ArtifactStore
+
+        return ArtifactStore(self.images.directory, self.blobs, self.lock)
 
     @property
     def rootfs(self) -> RootFileSystems:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _HEADINGS = {
     "container": "Container commands",
     "image": "Image commands",
+    "artifact": "Artifact commands",
     "manifest": "Commands about lists of images",
     "pod": "Pod commands",
     "volume": "Volume commands",

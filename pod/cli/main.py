@@ -6,6 +6,7 @@ or two lines on standard error when it is an error.
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from pod.engine.context import Engine
 
     Prefork = Callable[[table.Helper], Callable[[Engine], None]]
+
+
+ANY_TEXT = "pod-any-text"
+"""The name under which `_spell_out` is known to codecs."""
 
 
 class UnknownCommand(UsageError):
@@ -108,7 +113,7 @@ def _redirect_results(options: Arguments) -> None:
     """`--noout` and `--out` are about what pod prints; what a container writes to our descriptors is not touched."""
     path = os.devnull if options.flag("noout") else options.text("out")
     if path is not None:
-        sys.stdout = open(path, "w", encoding="utf-8", errors="surrogateescape")  # noqa: SIM115
+        sys.stdout = open(path, "w", encoding="utf-8", errors=ANY_TEXT)  # noqa: SIM115
 
 
 def _help(words: list[str]) -> int:
@@ -193,16 +198,29 @@ def _reserve_standard_descriptors() -> None:
 
     Names that are not UTF-8 are printed as the bytes they are.
     """
+    codecs.register_error(ANY_TEXT, _spell_out)
     for fd in range(3):
         try:
             os.fstat(fd)
         except OSError:
             os.open(os.devnull, os.O_RDONLY)  # takes the lowest free number, which is `fd`
     if sys.stdout is None:
-        sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+        sys.stdout = open(1, "w", encoding="utf-8", errors=ANY_TEXT, closefd=False)  # noqa: SIM115
     if sys.stderr is None:
-        sys.stderr = open(2, "w", encoding="utf-8", errors="surrogateescape", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", encoding="utf-8", errors=ANY_TEXT, closefd=False)  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(encoding="utf-8", errors="surrogateescape")
+            reconfigure(encoding="utf-8", errors=ANY_TEXT)
+
+
+def _spell_out(error: UnicodeError) -> tuple[bytes, int]:
+    """What UTF-8 cannot say: bytes of names become those bytes again; other halves of pairs, which somebody's JSON may
+    have, are spelled as JSON spells them."""
+    assert isinstance(error, UnicodeEncodeError)
+    out = b""
+    for letter in error.object[error.start : error.end]:
+        number = ord(letter)
+        is_byte = 0xDC80 <= number <= 0xDCFF
+        out += bytes((number - 0xDC00,)) if is_byte else f"\\u{number:04x}".encode()
+    return out, error.end

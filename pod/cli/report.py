@@ -49,7 +49,11 @@ def complain(message: str, hint: str | None = None) -> None:
     except (OSError, ValueError):
         pass  # the end of the command reports it
     try:
-        os.write(2, text.encode("utf-8", "surrogateescape"))
+        data = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half of a pair, from somebody's JSON
+        data = text.encode("utf-8", "backslashreplace")
+    try:
+        os.write(2, data)
     except OSError:
         pass  # nobody listens; the exit status still tells
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pod.base.errors import PodError, UsageError
+from pod.base.records import Record
 from pod.engine import image_remove, images, lists, pull
+from pod.engine.artifacts import stored_file
 from pod.image import lists as documents
 from pod.image import manifest, whole
+from pod.image.artifact import EMPTY, TITLE, new_manifest
 from pod.image.document import Fields, parse_object
 from pod.image.lists import Changes, NotInList
 from pod.image.names import name_for_new_image
@@ -32,8 +35,19 @@ if TYPE_CHECKING:
     Entry = dict[str, Any]
     Found = list[tuple[Entry, str]]
 
-TITLE = "org.opencontainers.image.title"
+OCTETS = "application/octet-stream"
 _PLATFORM_FIELDS = ("architecture", "os", "os.version", "os.features", "variant")
+
+
+class ArtifactForm(Record):
+    """How files become an artifact in a list; "" is not given."""
+
+    type: str = ""
+    config: str = ""  # path of a file
+    config_type: str = ""
+    layer_type: str = ""
+    exclude_titles: bool = False
+    subject: str = ""
 
 
 def create(
@@ -117,6 +131,47 @@ def put_entries(
         return documents.with_annotations(document, annotations)
 
     return engine.store.lists.change(record.id, change)
+
+
+def add_artifact(
+    engine: Engine,
+    text: str,
+    paths: Sequence[str],
+    changes: Changes,
+    form: ArtifactForm,
+    options: PullOptions,
+) -> ListRecord:
+    """Make an artifact of files and put it into a list, which keeps it. Raises NotAList, FileUnreadable, TitleTaken."""
+    record = lists.find(engine, text)
+    blobs = engine.store.blobs
+    with engine.store.hold() as hold:
+        layers = [
+            stored_file(engine, hold, path, form.layer_type, {}, titled=not form.exclude_titles)
+            for path in paths
+        ]
+        config = subject = None
+        if form.config:
+            kind = form.config_type or OCTETS
+            config = stored_file(engine, hold, form.config, kind, {}, titled=False)
+        elif form.config_type:
+            config = {"mediaType": form.config_type, "digest": blobs.add(EMPTY), "size": len(EMPTY)}
+            hold.add(config["digest"])
+        if form.subject:
+            entry, _ = _entries(engine, form.subject, options, hold, everything=False)[0]
+            subject = {key: entry[key] for key in ("mediaType", "digest", "size")}
+        hold.add(digest_of(EMPTY))
+        document = new_manifest(
+            blobs, layers, artifact_type=form.type, config=config, subject=subject
+        )
+        data = documents.to_bytes(document)
+        hold.add(digest_of(data))
+        entry = {
+            "mediaType": document["mediaType"],
+            "size": len(data),
+            "digest": blobs.add(data),
+            "artifactType": document["artifactType"],
+        }
+        return put_entries(engine, record, [(documents.changed(entry, changes), "")], {})
 
 
 def annotate(

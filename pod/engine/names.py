@@ -13,10 +13,12 @@ def names(engine: Engine, kind: str) -> list[tuple[str, str]]:
     """The names of a kind, each with a few words about it.
 
     Kinds: "container"; "running" and "stopped" are those of the containers that are; "image"; "list" (of images);
-    "volume"; "pod"; "registry", and "login" for those with one. There are none of any other kind.
+    "artifact"; "volume"; "pod"; "registry", and "login" for those with one. There are none of any other kind.
     """
     if kind in ("image", "list"):
         return _images(engine, lists_only=kind == "list")
+    if kind == "artifact":
+        return [(it.name, it.digest[7:19]) for it in engine.store.artifacts.list()]
     if kind in ("registry", "login"):
         return _registries(engine, with_login=kind == "login")
     if kind in ("secret", "config"):

