@@ -5,6 +5,7 @@ from __future__ import annotations
 from pod.base.errors import PodError, Unsupported, UsageError
 from pod.base.records import Record
 from pod.engine import image_remove, images, lists, pull
+from pod.engine.signing import signer_for
 from pod.image import manifest, whole
 from pod.image import push as image_push
 from pod.image.contents import read_contents
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pod.engine.images import PullOptions
     from pod.image.progress import Progress
     from pod.image.pull import Access
+    from pod.image.trust.sign import Signing
     from storage.collect import Hold
     from storage.lists import ListRecord
 
@@ -34,6 +36,8 @@ class Shape(Record):
     everything: bool = True
     """With its images; without them, they must be there."""
     format: str = ""  # "oci", "v2s2"; "" for what it is
+    signing: Signing | None = None
+    """With which keys the list and its images are signed, in a registry."""
 
     @property
     def media_type(self) -> str:
@@ -74,12 +78,17 @@ def push(
         if shape.media_type and shape.media_type != record.media_type:
             documents[-1] = _in_format(documents[-1], shape.media_type)
         write = _WRITERS.get(target.transport)
-        if write is None:
+        if target.transport == transport.REGISTRY:
+            _to_registry(engine, target, documents, access, progress, shape.signing)
+        elif shape.signing is not None:
+            raise UsageError(f"'{target}' has no name that could be signed: it is no registry")
+        elif write is None:
             raise Unsupported(
                 f"'{target.transport}' for a list of images",
                 "the format has no lists; docker://, oci:, oci-archive: and dir: have them",
             )
-        write(engine, target, documents, access, progress)
+        else:
+            write(documents, target, progress)
     engine.events.append(
         events.event("image", "push", object_id=record.id, name=destination or text)
     )
@@ -188,8 +197,10 @@ def _to_registry(
     documents: list[Document],
     access: Access,
     progress: Progress,
+    signing: Signing | None,
 ) -> None:
     reference = references.parse(target.reference).normalized()
+    signer = None if signing is None else signer_for(engine, signing, reference)
     places = engine.store.places
     places.keep()
     with image_push.connect(reference, access, progress, places) as destination:
@@ -200,20 +211,21 @@ def _to_registry(
         top = documents[-1]
         progress.message("Writing manifest list to image destination")
         destination.put_manifest(top.data, top.media_type)
+        if signer is not None:
+            progress.message("Storing signatures")
+            for document in documents:
+                signer.sign(destination, document.digest)
     places.keep()
 
 
-_WRITERS: Mapping[
-    str, Callable[[Engine, transport.Location, list[Document], Access, Progress], None]
-] = {
-    transport.REGISTRY: _to_registry,
-    transport.OCI_LAYOUT: lambda _engine, target, documents, _access, progress: save_layout(
+_WRITERS: Mapping[str, Callable[[list[Document], transport.Location, Progress], None]] = {
+    transport.OCI_LAYOUT: lambda documents, target, progress: save_layout(
         documents, target.path, target.reference, progress
     ),
-    transport.OCI_ARCHIVE: lambda _engine, target, documents, _access, progress: save_archive(
+    transport.OCI_ARCHIVE: lambda documents, target, progress: save_archive(
         documents, target.path, target.reference, progress
     ),
-    transport.DIRECTORY: lambda _engine, target, documents, _access, progress: save_directory(
+    transport.DIRECTORY: lambda documents, target, progress: save_directory(
         documents, target.path, progress
     ),
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pod.base.errors import InvalidValue, PodError, Unsupported, UsageError
 from pod.base.records import Record
 from pod.engine import images, pull
+from pod.engine.signing import signer_for
 from pod.image import failures, names, packing
 from pod.image.packing import Packing
 from pod.image.saving import DOCKER_ARCHIVE, DOCKER_DIR, OCI_ARCHIVE, OCI_DIR, SavedImage
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from pod.engine.context import Engine
     from pod.engine.images import PullOptions
     from pod.image.progress import Progress
-    from pod.image.trust.sign import Signer, Signing
-    from pod.spec.reference import Reference
+    from pod.image.trust.sign import Signing
     from pod.spec.transport import Location
 
 _KINDS = {
@@ -75,9 +75,8 @@ def push(
     if found is not None and not isinstance(found, ImageRecord):
         from pod.engine import list_push
 
-        if signing is not None:
-            raise Unsupported("a signature for a list of images", "sign the images that it lists")
-        return Pushed(found.id, list_push.push(engine, text, destination, options))
+        shape = list_push.Shape(signing=signing)
+        return Pushed(found.id, list_push.push(engine, text, destination, options, shape))
     image = found or images.find_named(engine, text)
     target = _target(image, text, destination)
     if signing is not None and target.transport != transport.REGISTRY:
@@ -204,11 +203,3 @@ def _to_store(
     if "=" in rest or ":" in rest:
         raise Unsupported("options of a store in an image location", "give its root only")
     copy_to_store(engine.store, image, Store(root, driver=driver or None), full, progress)
-
-
-def signer_for(engine: Engine, signing: Signing, reference: Reference) -> Signer:
-    """Keys that are ready to sign what is pushed as `reference`. Raises what Signer does, ConfigurationError."""
-    from pod.engine.configuration_signatures import load_signatures
-    from pod.image.trust.sign import Signer
-
-    return Signer(signing, reference, load_signatures(engine.places))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pod.cli.declare import Command, Option
-from pod.cli.options import manifest
+from pod.cli.options import manifest, signing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.cli.declare import Arguments
     from pod.engine.context import Engine
 
-_UNSIGNED = "this version of pod does not sign lists of images"
 _LATER = "this version of pod pushes the images of a list as they are"
 
 
@@ -25,7 +24,11 @@ def push_list(arguments: Arguments, engine: Engine) -> None:
         source,
         destination,
         manifest.registry_options(arguments, quiet=arguments.flag("quiet")),
-        Shape(everything=arguments.flag("all"), format=arguments.text("format") or ""),
+        Shape(
+            everything=arguments.flag("all"),
+            format=arguments.text("format") or "",
+            signing=signing.of(arguments),
+        ),
         remove=remove,
     )
     if path := arguments.text("digestfile"):
@@ -67,11 +70,7 @@ COMMAND = Command(
         Option(("-q", "--quiet"), "flag", "Show no progress"),
         Option(("--remove-signatures",), "flag", "Copy no signatures, which pod does anyway"),
         Option(("--rm",), "flag", "Remove the list when it has been pushed"),
-        Option(("--sign-by",), "text", refused=_UNSIGNED),
-        Option(("--sign-by-sigstore",), "text", refused=_UNSIGNED),
-        Option(("--sign-by-sigstore-private-key",), "text", refused=_UNSIGNED),
-        Option(("--sign-by-sq-fingerprint",), "text", refused=_UNSIGNED),
-        Option(("--sign-passphrase-file",), "text", refused=_UNSIGNED),
+        *signing.OPTIONS,
         *manifest.REGISTRY_OPTIONS,
     ),
     minimum=1,
