@@ -53,7 +53,7 @@ def clone(engine: Engine, other: Container, options: CloneOptions, pull: PullOpt
         config = config.replace(image=images.name_of(image, options.image), rootfs="")
     if options.resources is not None:
         config = config.replace(resources=options.resources)
-    name = options.name or _free_name(engine, other.name)
+    name = options.name or free_name(engine, other.name)
     made, lock = create.create(engine, config, image, name=name)
     lock.release()
     if options.destroy:
@@ -132,6 +132,11 @@ def _without_free_ports(config: ContainerConfig) -> Any:
     return config.networking.replace(ports=ports)
 
 
+def execution_of(engine: Engine, container: Container) -> ExecutionConfig:
+    """The defaults of the image that a container was made from; {} when that is gone, or was none."""
+    return _execution(_image_of(engine, container))
+
+
 def _image_of(engine: Engine, container: Container) -> ImageRecord | None:
     if not container.image_id:
         return None
@@ -149,7 +154,7 @@ def _execution(image: ImageRecord | None) -> ExecutionConfig:
     return execution
 
 
-def _free_name(engine: Engine, name: str) -> str:
+def free_name(engine: Engine, name: str) -> str:
     """ "web-clone", then "web-clone1", "web-clone2", ..."""
     stem, mark, number = name.rpartition(_SUFFIX)
     base = f"{stem}{_SUFFIX}" if mark and (not number or number.isdigit()) else f"{name}{_SUFFIX}"

@@ -16,6 +16,7 @@ _MODULES = {
     "container": "pod.engine.inspect_container",
     "image": "pod.engine.inspect_image",
     "volume": "pod.engine.inspect_volume",
+    "pod": "pod.engine.inspect_pod",
 }
 KINDS = tuple(_MODULES)
 
@@ -25,8 +26,8 @@ class NothingFound(PodError):
 
     def __init__(self, text: str) -> None:
         super().__init__(
-            f"no container, image or volume has the name or id '{text}'",
-            hint="pod ps -a, pod images, pod volume ls",
+            f"no container, image, volume or pod has the name or id '{text}'",
+            hint="pod ps -a, pod images, pod volume ls, pod pod ps",
         )
 
 

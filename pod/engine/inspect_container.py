@@ -1,6 +1,6 @@
 """The document that `pod inspect` shows of a container: podman's, field by field, so that scripts find what they know.
 
-What podman has for parts that pod has not (pods, checkpoints, labels of SELinux) has the value that means "none".
+What podman has for parts that pod has not (checkpoints, labels of SELinux) has the value that means "none".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.engine.context import Engine
-    from pod.spec.container import ContainerConfig
+    from pod.spec.container import ContainerConfig, Networking
     from pod.spec.health import HealthConfig
     from pod.spec.mounts import Mount
     from pod.spec.security import Capabilities
@@ -55,7 +55,7 @@ def document(engine: Engine, text: str, *, size: bool = False) -> dict[str, Any]
         "ImageDigest": _image_digest(engine, container),
         "ImageName": config.image,
         "Rootfs": config.rootfs,
-        "Pod": "",
+        "Pod": config.pod,
         **own_files,
         "StaticDir": directory,
         "OCIConfigPath": _if_there(f"{directory}/config.json"),
@@ -72,11 +72,11 @@ def document(engine: Engine, text: str, *, size: bool = False) -> dict[str, Any]
         "BoundingCaps": list(capabilities.bounding),
         "ExecIDs": [],
         "GraphDriver": _graph_driver(engine, container),
-        "Mounts": [_mount(engine, mount) for mount in config.mounts if mount.kind in _SHOWN_KINDS],
+        "Mounts": mounts_of(engine, config),
         "Dependencies": list(config.needs),
-        "NetworkSettings": _network_settings(config, run),
+        "NetworkSettings": _network_settings(_networking(engine, config), run),
         "Namespace": "",
-        "IsInfra": False,
+        "IsInfra": config.is_infra,
         "IsService": False,
         "KubeExitCodePropagation": "invalid",
         "lockNumber": 0,
@@ -204,6 +204,11 @@ def _capabilities(engine: Engine, config: ContainerConfig) -> Capabilities:
     )
 
 
+def mounts_of(engine: Engine, config: ContainerConfig) -> list[dict[str, Any]]:
+    """Directories, volumes and images that are mounted."""
+    return [_mount(engine, mount) for mount in config.mounts if mount.kind in _SHOWN_KINDS]
+
+
 _SHOWN_KINDS = frozenset(("bind", "volume", "image"))
 
 
@@ -228,8 +233,16 @@ def _mount(engine: Engine, mount: Mount) -> dict[str, Any]:
     }
 
 
-def _network_settings(config: ContainerConfig, run: Run | None) -> dict[str, Any]:
-    networking = config.networking
+def _networking(engine: Engine, config: ContainerConfig) -> Networking:
+    """How the container is connected; of one that shares its pod's network, how the pod is."""
+    network = config.networking.network
+    if config.pod and network.mode == "container":
+        for infra in containers.by_ids(engine.database, [network.joined]):
+            return infra.config.networking
+    return config.networking
+
+
+def _network_settings(networking: Networking, run: Run | None) -> dict[str, Any]:
     is_running = run is not None and (run.has_processes or run.condition == "held")
     return {
         "EndpointID": "",

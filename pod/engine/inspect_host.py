@@ -65,7 +65,7 @@ def host_config(engine: Engine, container: Container) -> dict[str, Any]:
         "Privileged": config.privileged,
         "PublishAllPorts": networking.publish_all,
         "ReadonlyRootfs": config.read_only,
-        "SecurityOpt": _security(config),
+        "SecurityOpt": security_options(config),
         "Tmpfs": {
             mount.target: ",".join(["ro" if mount.read_only else "rw", *mount.options])
             for mount in config.mounts
@@ -101,7 +101,7 @@ def _log(engine: Engine, container: Container) -> dict[str, Any]:
     }
 
 
-def _security(config: ContainerConfig) -> list[str]:
+def security_options(config: ContainerConfig) -> list[str]:
     given = config.security
     options = [f"label={label}" for label in given.labels]
     options += [
@@ -167,14 +167,7 @@ def _resources(engine: Engine, config: ContainerConfig) -> dict[str, Any]:
         "CpuRealtimeRuntime": 0,
         "CpusetCpus": given.cpuset_cpus,
         "CpusetMems": given.cpuset_mems,
-        "Devices": [
-            {
-                "PathOnHost": device.source,
-                "PathInContainer": device.target,
-                "CgroupPermissions": device.permissions,
-            }
-            for device in config.devices
-        ],
+        "Devices": devices_of(config),
         "DiskQuota": 0,
         "KernelMemory": 0,
         "MemoryReservation": given.memory_reservation,
@@ -197,3 +190,15 @@ def _resources(engine: Engine, config: ContainerConfig) -> dict[str, Any]:
 
 def _device_limits(limits: Iterable[DeviceLimit], unit: str) -> list[dict[str, Any]] | None:
     return [{"Path": limit.device, unit: limit.value} for limit in limits] or None
+
+
+def devices_of(config: ContainerConfig) -> list[dict[str, str]]:
+    """The devices that were asked for."""
+    return [
+        {
+            "PathOnHost": device.source,
+            "PathInContainer": device.target,
+            "CgroupPermissions": device.permissions,
+        }
+        for device in config.devices
+    ]

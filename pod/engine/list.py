@@ -34,13 +34,15 @@ class Listed:
     `run` is what its monitor says, of one that has a monitor.
     """
 
-    __slots__ = ("_paths", "run", "state", "summary")
+    __slots__ = ("_paths", "pod_name", "pod_networking", "run", "state", "summary")
 
     def __init__(self, paths: Paths, summary: Summary, state: str, run: Run | None = None) -> None:
         self._paths = paths
         self.summary = summary
         self.state = state
         self.run = run
+        self.pod_name = ""  # see add_pods
+        self.pod_networking: dict[str, Any] | None = None
 
     @property
     def config(self) -> dict[str, Any]:
@@ -142,6 +144,25 @@ def _active(engine: Engine, row: Summary, boot: str) -> Listed | None:
 def state_of(run: Run) -> str:
     """The state of a container that has a monitor, in podman's and docker's words."""
     return _STATES.get(run.condition, "exited")
+
+
+def add_pods(engine: Engine, found: list[Listed]) -> None:
+    """Say of containers in pods what their pods are called, and how these are connected."""
+    members = [it for it in found if it.config.get("pod")]
+    if not members:
+        return
+    from pod.state import pods
+
+    names = pods.names(engine.database)
+    networks: dict[str, dict[str, Any]] = {}
+    for it in members:
+        it.pod_name = names.get(it.config["pod"], "")
+        network = it.config.get("networking", {}).get("network", {})
+        joined = network.get("joined", "") if network.get("mode") == "container" else ""
+        if joined and joined not in networks:
+            infra = summaries.one(engine.database, joined)
+            networks[joined] = {} if infra is None else infra.config.get("networking", {})
+        it.pod_networking = networks.get(joined)
 
 
 def sizes(engine: Engine, wanted: Iterable[tuple[str, str, bool]]) -> dict[str, tuple[int, int]]:

@@ -47,10 +47,14 @@ def path_of(engine: Engine, container: Container, root: str) -> str:
     """Where the cgroup of a container of a pod is, if it has one."""
     pod = pods.by_id(engine.database, container.config.pod)
     parent = container.config.cgroup_parent or (pod.config.cgroup_parent if pod else "")
-    directory = "/".join(filter(None, (root, parent.strip("/"))))
     if pod is None or not _is_inside(pod, container):
-        return f"{directory}/pod-{container.id}"
-    return f"{directory}/{GROUP_PREFIX}{pod.id}/pod-{container.id}"
+        return "/".join(filter(None, (root, parent.strip("/"), f"pod-{container.id}")))
+    return f"{group_of(pod, root, parent)}/pod-{container.id}"
+
+
+def group_of(pod: Pod, root: str, parent: str) -> str:
+    """The directory of the pod's cgroup, below the delegated one."""
+    return "/".join(filter(None, (root, parent.strip("/"), f"{GROUP_PREFIX}{pod.id}")))
 
 
 def limits(pod: Pod) -> dict[str, str]:

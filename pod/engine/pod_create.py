@@ -11,7 +11,7 @@ from pod.engine import create, images
 from pod.linux import processes
 from pod.spec.container import ContainerConfig
 from pod.spec.logging import LogConfig
-from pod.state import containers, events, pods
+from pod.state import events, pods
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,9 +142,3 @@ def _remove_named(engine: Engine, name: str) -> None:
         return
     if existing.name == name:
         pod_remove.remove(engine, existing, force=True)
-
-
-def infra_of(engine: Engine, pod: Pod) -> containers.Container | None:
-    """The infra container of a pod, if it has one."""
-    rows = containers.by_ids(engine.database, [pod.config.infra]) if pod.config.infra else []
-    return rows[0] if rows else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.base.errors import PodError, UsageError
-from pod.engine import pod_create
+from pod.engine import pod_create, pod_members
 from pod.spec.namespaces import Namespace, Network
 from pod.spec.pods import FIELDS
 from pod.spec.userns import UserNamespace
@@ -34,7 +34,7 @@ def join(engine: Engine, config: ContainerConfig, pod: Pod, own: Set[str]) -> Co
     changes: dict[str, Any] = {"pod": pod.id}
     if "restart" not in own and not config.auto_remove and not config.init_kind:
         changes["restart"] = pod.config.restart
-    infra = pod_create.infra_of(engine, pod)
+    infra = pod_members.infra_of(engine, pod)
     if infra is None:
         return config.replace(**changes)
     shared = [kind for kind in pod.config.share if kind not in own]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pod.base.errors import PodError
-from pod.engine import lookup, pause
-from pod.state import containers, events, pods
+from pod.engine import lookup, pause, pod_members
+from pod.state import events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def pause_pod(engine: Engine, pod: Pod) -> list[PodError]:
     """Pause every container of a pod that runs, the infra container last; what went wrong."""
     errors: list[PodError] = []
-    for container in reversed(_members(engine, pod)):
+    for container in reversed(pod_members.of(engine, pod)):
         try:
             pause.pause(engine, container)
         except (lookup.NotRunning, lookup.Paused):
@@ -30,7 +30,7 @@ def pause_pod(engine: Engine, pod: Pod) -> list[PodError]:
 def unpause_pod(engine: Engine, pod: Pod) -> list[PodError]:
     """Let every paused container of a pod go on; what went wrong."""
     errors: list[PodError] = []
-    for container in _members(engine, pod):
+    for container in pod_members.of(engine, pod):
         try:
             pause.unpause(engine, container)
         except (lookup.NotRunning, pause.NotPaused):
@@ -40,8 +40,3 @@ def unpause_pod(engine: Engine, pod: Pod) -> list[PodError]:
     if not errors:
         engine.events.append(events.of_pod(pod, "unpause"))
     return errors
-
-
-def _members(engine: Engine, pod: Pod) -> list[containers.Container]:
-    found = containers.by_ids(engine.database, pods.members(engine.database, pod.id))
-    return sorted(found, key=lambda it: (it.created_ns, it.id))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pod.base.errors import PodError
-from pod.engine import remove, start, wait
-from pod.state import containers, events, pods
+from pod.engine import pod_members, remove, start, wait
+from pod.state import containers, events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ def start_pod(engine: Engine, pod: Pod) -> list[PodError]:
 
     Raises InitFailed, and what keeps the infra container from starting.
     """
-    found = containers.by_ids(engine.database, pods.members(engine.database, pod.id))
-    found.sort(key=lambda it: (it.created_ns, it.id))
+    found = pod_members.of(engine, pod)
     usual = []
     for container in found:
         if container.config.is_infra:

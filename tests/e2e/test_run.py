@@ -689,7 +689,6 @@ def test_conflict_names_both_options(pod: Engine, words: list[str], one: str, ot
 @pytest.mark.parametrize(
     "option",
     [
-        "--pod=x",
         "--ip=10.1.1.1",
         "--oom-kill-disable",
     ],

@@ -1,4 +1,4 @@
-"""`pod inspect`: show everything about containers, images and volumes."""
+"""`pod inspect`: show everything about containers, images, volumes and pods."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ FORMAT = Option(("-f", "--format"), "text", "Show by a Go template", metavar="FO
 SIZE = Option(("-s", "--size"), "flag", "Show how much containers have written, too")
 _LATER = {
     "network": "networks made by 'pod network create' come with a later version of pod",
-    "pod": "pods come with a later version of pod",
 }
 
 
@@ -58,7 +57,7 @@ COMMAND = Command(
     "[OPTIONS] NAME [NAME...]",
     description=(
         "Shows all that is known about objects as JSON. A name is looked for among containers, then images, then "
-        "volumes."
+        "volumes, then pods."
     ),
     options=(
         FORMAT,

@@ -14,23 +14,33 @@ if TYPE_CHECKING:
     from pod.cli.declare import Arguments
     from pod.engine.context import Engine
     from pod.engine.logs import Selection, Sink
+    from pod.state.containers import Container
 
 _COLORS = (b"\x1b[36m", b"\x1b[33m", b"\x1b[32m", b"\x1b[35m", b"\x1b[34m", b"\x1b[31m")
 _RESET = b"\x1b[0m"
 
 
 def show_logs(arguments: Arguments, engine: Engine) -> None:
-    from pod.engine import logs
     from pod.state import containers
 
-    selection = _selection(arguments)
+    selection = read_selection(arguments)
     if arguments.flag("latest"):
         names = [select.one_name(arguments, engine)]
     elif not arguments.words:
         names = [select.one_name(arguments, engine)]  # raises
     else:
         names = arguments.words
-    found = [containers.find(engine.database, name) for name in names]
+    show_of(
+        arguments, engine, [containers.find(engine.database, name) for name in names], selection
+    )
+
+
+def show_of(
+    arguments: Arguments, engine: Engine, found: list[Container], selection: Selection
+) -> None:
+    """Show the logs of these containers, with labels where there are several."""
+    from pod.engine import logs
+
     sinks = []
     for number, container in enumerate(found):
         label = container.name if arguments.flag("names") else ids.short(container.id)
@@ -48,7 +58,7 @@ def show_logs(arguments: Arguments, engine: Engine) -> None:
         logs.show_several(engine, list(zip(found, sinks, strict=True)), selection)
 
 
-def _selection(arguments: Arguments) -> Selection:
+def read_selection(arguments: Arguments) -> Selection:
     from pod.engine.logs import Selection
 
     moments = {}

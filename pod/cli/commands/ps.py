@@ -11,7 +11,7 @@ from pod.cli.options import select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from pod.cli.declare import Arguments
@@ -95,6 +95,7 @@ def _show(arguments: Arguments, engine: Engine) -> None:
             ((it.summary.id, it.summary.image_id, "rootfs" in it.config) for it in found),
         )
     found = _sorted(arguments, found, sizes)
+    listing.add_pods(engine, found)
     _print(arguments, form, found, sizes)
 
 
@@ -163,7 +164,7 @@ def _cells(
         "Command": command if whole else _shortened(command),
         "CreatedHuman": human.ago(row.created_ns, now),
         "Status": status(it, now),
-        "Ports": ports(it.config),
+        "Ports": ports(_networking(it)),
         "Names": row.name,
     }
     if "Size" in columns:
@@ -207,7 +208,10 @@ def _value(
     if name == "Status":
         return status(it, now)
     if name == "Ports":
-        return ports(it.config)
+        return ports(_networking(it))
+    if name == "Pod":
+        pod_id: str = it.config.get("pod", "")
+        return pod_id if whole else pod_id[:12]
     if name == "Names":
         return row.name
     if name == "Networks":
@@ -230,26 +234,25 @@ def document(it: Listed, now: int, size: tuple[int, int] | None) -> dict[str, An
     return {
         "AutoRemove": config.get("auto_remove", False),
         "CIDFile": config.get("cid_file", ""),
-        "Command": list(config.get("command") or config.get("entrypoint") or ()),
+        "Command": [] if config.get("is_infra") else list(_words(config)),
         "CreatedAt": human.ago(row.created_ns, now),
         "Exited": exited,
         "ExitedAt": row.finished_ns // _SECOND if row.finished_ns and exited else _NEVER,
         "ExitCode": row.exit_status,
-        "ExposedPorts": _exposed(config),
+        "ExposedPorts": _exposed(_networking(it)),
         "Id": row.id,
         "Image": config.get("image", ""),
         "ImageID": row.image_id.rpartition(":")[2],
-        "IsInfra": False,
+        "IsInfra": config.get("is_infra", False),
         "Labels": config.get("labels", {}),
         "Mounts": [mount["target"] for mount in config.get("mounts", ())],
         "Names": [row.name],
         "Namespaces": {},
         "Networks": [],
         "Pid": it.pid,
-        "Pod": "",
-        "PodName": "",
-        "Ports": [_port_document(port) for port in config.get("networking", {}).get("ports", ())]
-        or None,
+        "Pod": config.get("pod", ""),
+        "PodName": it.pod_name,
+        "Ports": [_port_document(port) for port in _networking(it).get("ports", ())] or None,
         "Restarts": it.restarts,
         "Size": None if size is None else {"rootFsSize": size[1], "rwSize": size[0]},
         "StartedAt": it.started_ns // _SECOND if it.started_ns else _NEVER,
@@ -269,10 +272,16 @@ def _port_document(port: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _exposed(config: Mapping[str, Any]) -> dict[str, list[str]] | None:
+def _networking(it: Listed) -> Mapping[str, Any]:
+    """How the container is connected; of one that shares its pod's network, how the pod is."""
+    networking: Mapping[str, Any] = it.config.get("networking", {})
+    return networking if it.pod_networking is None else it.pod_networking
+
+
+def _exposed(networking: Mapping[str, Any]) -> dict[str, list[str]] | None:
     """Exposed ports, each with its protocols."""
     found: dict[str, list[str]] = {}
-    for port in config.get("networking", {}).get("expose", ()):
+    for port in networking.get("expose", ()):
         for number in range(port["container_port"], port["container_port"] + port.get("count", 1)):
             found.setdefault(str(number), []).append(port.get("protocol", "tcp"))
     return found or None
@@ -291,16 +300,20 @@ def status(it: Listed, now: int) -> str:
 
 
 def _command(it: Listed) -> str:
-    return " ".join(it.config.get("command") or it.config.get("entrypoint") or ())
+    return "" if it.config.get("is_infra") else " ".join(_words(it.config))
+
+
+def _words(config: Mapping[str, Any]) -> Sequence[str]:
+    words: Sequence[str] = config.get("command") or config.get("entrypoint") or ()
+    return words
 
 
 def _shortened(command: str) -> str:
     return command if len(command) <= _SHORT_COMMAND else command[:_SHORT_COMMAND] + "..."
 
 
-def ports(config: Mapping[str, Any]) -> str:
+def ports(networking: Mapping[str, Any]) -> str:
     """Published ports, then those that are only exposed: "0.0.0.0:8080->80/tcp, 443/tcp"."""
-    networking: Mapping[str, Any] = config.get("networking", {})
     if not networking:
         return ""
     parts: list[str] = []

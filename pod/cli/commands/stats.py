@@ -48,7 +48,7 @@ _HEADINGS = {
     "Up": "CPU TIME",
     "UpTime": "CPU TIME",
 }
-_NOTHING = "--"
+NOTHING = "--"
 
 
 def show_stats(arguments: Arguments, engine: Engine) -> int:
@@ -69,7 +69,7 @@ def show_stats(arguments: Arguments, engine: Engine) -> int:
         if ids is not None and not samples:
             return 0  # all that were asked for have been removed
         text = _text(arguments, samples)
-        sys.stdout.write(_screen(text) if redraws else text)
+        sys.stdout.write(screen(text) if redraws else text)
         sys.stdout.flush()
         engine.close()  # no connection is held while nothing is done
         time.sleep(arguments.number("interval") or 0)
@@ -102,7 +102,7 @@ def _text(arguments: Arguments, samples: list[Sample]) -> str:
     )
 
 
-def _screen(text: str) -> str:
+def screen(text: str) -> str:
     """The text from the top left corner over what was there before, cut to the size of the terminal.
 
     Nothing is cleared beforehand, so that it does not flicker.
@@ -120,18 +120,18 @@ def _screen(text: str) -> str:
 
 def _row(sample: Sample, *, whole: bool) -> dict[str, Any]:
     """All that a template can name: podman's fields, and docker's."""
-    pids = str(sample.tasks) if sample.tasks else _NOTHING
+    pids = str(sample.tasks) if sample.tasks else NOTHING
     time_used = human.go_duration(sample.cpu_ns)
     number = sample.id if whole else sample.id[:12]
     return {
-        "AVGCPU": _percent(sample.average_share),
-        "AvgCPU": _percent(sample.average_share),
-        "BlockIO": _pair(sample.read, sample.written),
+        "AVGCPU": percent(sample.average_share),
+        "AvgCPU": percent(sample.average_share),
+        "BlockIO": pair(sample.read, sample.written),
         "BlockInput": sample.read,
         "BlockOutput": sample.written,
         "CPU": 100 * sample.cpu_share,
         "CPUNano": sample.cpu_ns,
-        "CPUPerc": _percent(sample.cpu_share),
+        "CPUPerc": percent(sample.cpu_share),
         "CPUSystemNano": sample.system_ns,
         "CPUTime": time_used,
         "Container": number,
@@ -139,11 +139,11 @@ def _row(sample: Sample, *, whole: bool) -> dict[str, Any]:
         "Duration": max(0, sample.moment_ns - sample.started_ns),
         "ID": number,
         "MemLimit": sample.memory_limit,
-        "MemPerc": _percent(sample.memory_share),
-        "MemUsage": _pair(sample.memory, sample.memory_limit),
-        "MemUsageBytes": _pair(sample.memory, sample.memory_limit, binary=True),
+        "MemPerc": percent(sample.memory_share),
+        "MemUsage": pair(sample.memory, sample.memory_limit),
+        "MemUsageBytes": pair(sample.memory, sample.memory_limit, binary=True),
         "Name": sample.name,
-        "NetIO": _pair(sample.received, sample.sent),
+        "NetIO": pair(sample.received, sample.sent),
         "NetInput": sample.received,
         "NetOutput": sample.sent,
         "PIDS": pids,
@@ -171,13 +171,13 @@ def document(sample: Sample, *, whole: bool) -> dict[str, str]:
     }
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     return f"{100 * share:.2f}%"
 
 
-def _pair(one: int, other: int, *, binary: bool = False) -> str:
+def pair(one: int, other: int, *, binary: bool = False) -> str:
     if not one and not other:
-        return f"{_NOTHING} / {_NOTHING}"
+        return f"{NOTHING} / {NOTHING}"
     if binary:
         return f"{_binary(one)} / {_binary(other)}"
     texts = [human.size(number, digits=4, space=False) for number in (one, other)]

@@ -66,7 +66,7 @@ def test_rows_are_complete() -> None:
     modules = [row[0] for row in table.COMMANDS.values()]
     assert len(set(modules)) == len(modules)
     helpers = dict.fromkeys(
-        ("init", "run", "start", "restart", "pod start", "pod restart"), "monitor"
+        ("init", "run", "start", "restart", "pod start", "pod restart", "pod clone"), "monitor"
     ) | {"exec": "joiner"}
     for name, (module, heading, summary, helper) in table.COMMANDS.items():
         assert module.isidentifier()
