@@ -20,6 +20,7 @@ from tests.support.engine import Engine, engine_in
 from tests.support.fixtures import end_pause_process
 from tests.support.layout import Entry, Image, Layout, layer_tar, to_json
 from tests.support.registry import Registry
+from tests.support.waiting import until
 
 OURS = pytest.mark.not_podman("its store is no OCI image layout")
 BUSYBOX = "docker.io/library/busybox:latest"
@@ -320,3 +321,44 @@ def test_second_version_of_what_pod_pushed(
     accept = {"Accept": "application/vnd.oci.image.manifest.v1+json"}
     answer = registry.request("GET", "/v2/chunked/next/manifests/1", headers=accept)
     assert answer.headers["Docker-Content-Digest"] == digest
+
+
+@pytest.mark.not_podman("the other one must be podman")
+def test_podman_reads_the_tables_that_pod_writes(
+    other: Engine, registry: Registry, tmp_path: Path
+) -> None:
+    """It has a reader of its own, which takes files of the first version for the second."""
+    for version in "12":
+        layout = Layout(str(tmp_path / version))
+        entries = [Entry(f"f/{n}", noise(f"{n}{version if n == 7 else ''}")) for n in range(20)]
+        extra, diff_id = add_chunked(layout, entries, "zstd:chunked")
+        # Version 4 knows the annotations by their first names, and no tar-split data.
+        found = extra["annotations"].items()
+        extra["annotations"] = {key.replace("io.github.", "io."): value for key, value in found}
+        made = layout.add_image(
+            [*images.image("busybox").copy(layout).layers(), (extra, diff_id)],
+            {"Cmd": ["sh", "-c", "cat /f/7 /f/8 | sha256sum"]},
+        )
+        registry.push(made, "chunked/for-podman", version)
+    settings = tmp_path / "storage.conf"
+    # What is taken from this file is where podman keeps nothing: --root and --runroot win.
+    settings.write_text(
+        f'[storage]\ndriver = "overlay"\ngraphroot = "{tmp_path}/g"\nrunroot = "{tmp_path}/r"\n'
+        '[storage.options]\npull_options = {enable_partial_images = "true"}\n'
+    )
+    partly = {"CONTAINERS_STORAGE_CONF": str(settings)}
+    name = f"{registry.host}/chunked/for-podman"
+    for version in "12":
+        other("pull", "-q", INSECURE, f"{name}:{version}", env=partly)
+    run = ["run", "--rm", "--network", "none", "--cgroups=disabled", f"{name}:2"]
+    wanted = hashlib.sha256(noise("72") + noise("8")).hexdigest()
+    assert other(*run, env=partly).out.split()[0] == wanted
+    path = f"/v2/chunked/for-podman/blobs/{extra['digest']} "
+
+    def sent() -> list[int]:
+        with open(registry.log, errors="replace") as file:
+            return [int(line.split('" 206 ')[1].split()[0]) for line in file
+                    if f"GET {path}" in line and '" 206 ' in line]  # fmt: skip
+
+    until(lambda: len(sent()) == 2, "the TOC and the file in the access log")
+    assert 20_000 < sum(sent()) < 30_000
