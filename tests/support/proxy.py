@@ -37,6 +37,8 @@ class DroppingProxy:
                     one.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(20)
+        for one in self._open:
+            one.close()
 
     def _accept(self) -> None:
         while True:
