@@ -14,12 +14,12 @@ from pod.image import manifest
 from pod.image.manifest import Descriptor, Manifest
 from pod.image.parts import nameless_file
 from pod.image.saving import plain_chunks, to_json
-from storage import chunked
+from storage import chunked, compress
 from storage.places import Packed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from storage.store import Store
@@ -98,10 +98,17 @@ def compression_of(layer: Descriptor) -> str:
     return GZIP if layer.media_type.endswith("gzip") else NONE
 
 
-def pack(store: Store, digest: str, compression: str, level: int) -> tuple[Packed, int]:
+def pack(
+    store: Store,
+    digest: str,
+    compression: str,
+    level: int,
+    advance: Callable[[int], None] = lambda count: None,
+) -> tuple[Packed, int]:
     """The layer in the blob `digest`, compressed anew, and a descriptor with its bytes, which the caller closes.
 
-    The file has no name, so nothing is left of it when the command is killed. Raises BlobNotFound, DamagedBlob.
+    `advance` is told of bytes of the layer without compression. The file has no name, so nothing is left of it when the
+    command is killed. Raises BlobNotFound, DamagedBlob.
     """
     import hashlib  # heavy
 
@@ -113,7 +120,12 @@ def pack(store: Store, digest: str, compression: str, level: int) -> tuple[Packe
             hashed.update(data)
             files.write_all(fd, data)
 
-        chunks = plain_chunks(store, digest)
+        def counted() -> Iterator[bytes]:
+            for chunk in plain_chunks(store, digest):
+                yield chunk
+                advance(len(chunk))
+
+        chunks = counted()
         if compression == CHUNKED:
             from storage.chunked_write import write_chunked
 
@@ -130,21 +142,8 @@ def pack(store: Store, digest: str, compression: str, level: int) -> tuple[Packe
 
 def _compressed(chunks: Iterator[bytes], compression: str, level: int) -> Iterator[bytes]:
     if compression == NONE:
-        yield from chunks
-        return
-    packer: Any
-    if compression == GZIP:
-        import zlib
-
-        packer = zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS | 16)
-    else:
-        import zstandard  # heavy
-
-        packer = zstandard.ZstdCompressor(level=level, write_checksum=True).compressobj()
-    for chunk in chunks:
-        if packed := packer.compress(chunk):
-            yield packed
-    yield packer.flush()
+        return chunks
+    return (compress.gzip if compression == GZIP else compress.zstd)(chunks, level)
 
 
 def packed_layer(layer: Descriptor, packed: Packed, compression: str, family: str) -> Descriptor:

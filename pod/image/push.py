@@ -69,7 +69,7 @@ class Destination:
         self.reference = reference
         self.endpoint = endpoint
         self._http = HttpClient(access.settings, progress.message)
-        self._progress = progress
+        self.progress = progress
         self.registry = self._registry = Registry(
             self._http, endpoint, access.credentials_for(endpoint)
         )
@@ -96,19 +96,20 @@ class Destination:
         if self.has_blob(content.digest):
             self._uploader.forget(content)
             return
-        self._progress.layer_known(content.digest, content.size)
+        if not content.shown:
+            self.progress.layer_known(content.digest, content.size)
         sources = self._places.repositories(content.digest, self.endpoint.registry)
         others = tuple(name for name in sources if name != self.endpoint.repository)
         if not self._uploader.upload(content, others):
-            self._progress.advance(content.digest, content.size)
-        self._progress.done(content.digest)
+            self.progress.advance(content.shown or content.digest, content.size)
+        self.progress.done(content.shown or content.digest)
         self._places.add([content.digest], self.endpoint.name)
 
     def has_blob(self, digest: str) -> bool:
         """Whether the repository has the blob, which then counts as copied. Inside of `run`."""
         if not self._uploader.has(digest):
             return False
-        self._progress.already_exists(digest)
+        self.progress.already_exists(digest)
         self._places.add([digest], self.endpoint.name)
         return True
 
@@ -119,12 +120,12 @@ class Destination:
         """
         if not jobs:
             return
-        self._progress.begin()
+        self.progress.begin()
         try:
             jobs[0]()
             _Work(jobs[1:], self._http.cancel).run()
         finally:
-            self._progress.finish()
+            self.progress.finish()
             self._places.keep()
 
     def has_manifest(self, version: str) -> str | None:

@@ -113,11 +113,22 @@ class _Layers:
         if known is not None and destination.has_blob(known.digest):
             self.became[layer.digest] = packed_layer(layer, known, compression, self._family)
             return
-        packed, fd = pack(self._store, layer.digest, compression, level)
+        record = self._store.layers.record(diff_id) if self._store.layers.has(diff_id) else layer
+        destination.progress.layer_known(layer.digest, record.size)
+        shown = 0
+
+        def advance(count: int) -> None:
+            nonlocal shown
+            shown += count
+            destination.progress.advance(layer.digest, count)
+
+        packed, fd = pack(self._store, layer.digest, compression, level, advance)
         try:
             log.debug(f"{layer.digest} is {packed.digest} with {how}")
             self._places.add_packed(diff_id, how, packed)
-            destination.put_blob(Content(packed.digest, packed.size, lambda: os.dup(fd)))
+            destination.progress.advance(layer.digest, -shown)  # now it travels
+            open_fd = partial(os.dup, fd)
+            destination.put_blob(Content(packed.digest, packed.size, open_fd, layer.digest))
         finally:
             os.close(fd)
         self.became[layer.digest] = packed_layer(layer, packed, compression, self._family)

@@ -111,7 +111,7 @@ def test_directory_is_replaced(pod: Engine, tmp_path: Path) -> None:
 
 @pytest.mark.not_podman("version 4.3 ignores it, or has no such flag")
 def test_forms_of_places(pod: Engine, tmp_path: Path) -> None:
-    zstd = ("--compression-format", "zstd")
+    zstd = ("--compression-format", "zstd", "--compression-level", "9")
     for location in (f"oci:{tmp_path}/oci:x", f"dir:{tmp_path}/dir"):
         pod("push", "-q", *zstd, "busybox", location)
         done = subprocess.run(["skopeo", "inspect", "--raw", location], capture_output=True)
