@@ -14,9 +14,25 @@ from pod.base.errors import PodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from typing import Literal, NoReturn
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+_BYTE_ORDERS: dict[int, Literal["little", "big"]] = {1: "little", 2: "big"}
+# The numbers of processors in ELF headers, as images call them.
+_MACHINES = {
+    3: "386",
+    8: "mips",
+    21: "ppc64le",
+    22: "s390x",
+    40: "arm",
+    62: "amd64",
+    183: "arm64",
+    243: "riscv64",
+    258: "loong64",
+}
+# Those that the kernel of a machine runs by itself.
+_PROCESSORS = {"x86_64": (62, 3), "aarch64": (183, 40), "i686": (3,), "armv7l": (40,)}
 
 
 class CommandNotFound(PodError):
@@ -43,9 +59,13 @@ def command(arguments: list[str], environment: list[str], directory: str) -> NoR
         try:
             os.execve(candidate, arguments, variables)
         except OSError as error:
+            if error.errno == errno.ENOEXEC and (machine := _foreign_machine(candidate)):
+                raise _foreign(name, machine) from error
             if error.errno not in {errno.ENOENT, errno.ENOTDIR}:
                 refusal = refusal or error
             elif os.path.isfile(candidate):
+                if machine := _foreign_machine(candidate):
+                    raise _unreachable_emulator(name, machine) from error
                 raise _missing_interpreter(name, candidate) from error
         except ValueError as error:  # a NUL byte in an argument
             raise CommandNotExecutable(f"command '{name}' cannot be started: {error}") from error
@@ -99,6 +119,44 @@ def _missing_interpreter(name: str, path: str) -> PodError:
     return CommandNotFound(
         f"command '{name}' cannot be started: the interpreter or loader that '{path}' names is not in the container",
         hint="a script needs the program of its '#!' line; a binary of another C library needs its loader",
+    )
+
+
+def _foreign_machine(path: str) -> str:
+    """The processor that a program is for, when it is another one than this machine's; else "". See elf(5)."""
+    try:
+        with open(path, "rb") as file:
+            start = file.read(20)
+    except OSError:
+        return ""
+    if len(start) < 20 or start[:4] != b"\x7fELF" or start[5] not in _BYTE_ORDERS:
+        return ""
+    number = int.from_bytes(start[18:20], _BYTE_ORDERS[start[5]])
+    own = _PROCESSORS.get(os.uname().machine)
+    return (
+        ""
+        if own is None or number in own
+        else _MACHINES.get(number, f"a processor with the number {number}")
+    )
+
+
+def _foreign(name: str, machine: str) -> PodError:
+    return CommandNotExecutable(
+        f"command '{name}' is a program for {machine}, and this machine ({os.uname().machine}) has no emulator for it",
+        hint=(
+            "install qemu-user-static, which registers emulators in /proc/sys/fs/binfmt_misc, or use an image "
+            "for this machine"
+        ),
+    )
+
+
+def _unreachable_emulator(name: str, machine: str) -> PodError:
+    return CommandNotExecutable(
+        f"command '{name}' is a program for {machine}, and the emulator for it is not in the container",
+        hint=(
+            "install qemu-user-static, whose emulators are opened when they are registered "
+            "(flag F in /proc/sys/fs/binfmt_misc)"
+        ),
     )
 
 
