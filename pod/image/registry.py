@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MAX_MANIFEST_BYTES = 4 << 20
 _MOST_RANGES = 100  # in one request: servers take 8 KiB of headers
+MOST_REQUESTS = 40  # for ranges one by one: each takes as long as the way there and back
 _MAX_TAGS = 100_000
 _TAG_PAGE_BYTES = 16 << 20
 
@@ -131,7 +132,7 @@ class Registry:
         """The bytes of ranges (start, end) of a blob, which are in order and apart; close the generator.
 
         Several are asked for in one request where the server answers that with several. Raises RangesRefused when it
-        gives no ranges at all, RegistryError.
+        gives no ranges at all, or must be asked for more than MOST_REQUESTS one by one; RegistryError.
         """
         together = _MOST_RANGES
         at = 0
@@ -143,7 +144,11 @@ class Registry:
                 if response.status == 206:
                     yield from byteranges.content(response, wanted, self.endpoint.registry)
                     at += len(wanted)
-                elif response.status in (200, 416) and len(wanted) > 1:
+                elif (
+                    response.status in (200, 416)
+                    and len(wanted) > 1
+                    and len(ranges) - at <= MOST_REQUESTS
+                ):
                     together = 1  # servers for files that cannot give several, such as S3
                 elif response.status in (200, 416):
                     raise failures.RangesRefused(self.endpoint.registry)

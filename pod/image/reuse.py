@@ -13,6 +13,7 @@ import os
 from pod.base import log
 from pod.base.errors import PodError
 from pod.image import failures
+from pod.image.registry import MOST_REQUESTS
 from storage import contents
 
 TYPE_CHECKING = False
@@ -33,6 +34,8 @@ _MOST_USELESS = 4
 """So many tables of contents are read at most, and so many in a row that give nothing."""
 _SMALL_GAP = 4 << 10
 """Ranges that lie so close are fetched as one: the head of a part of an answer is not free either."""
+_MOST_RANGES = 1000
+"""Of a blob. An image that was made anew, with new times in all headers, would have two for each file."""
 _READ_BYTES = 1 << 20
 
 
@@ -105,6 +108,10 @@ class Assembly:
             stream = self._registry.blob_ranges(layer.digest, plan.ranges(transfer.offset))
             try:
                 plan.write(transfer.offset, _Buffer(stream).take, transfer.write)
+            except failures.RangesRefused:
+                # Perhaps it gives them one by one. That may be too many, and then all is fetched.
+                if not plan.reduce(transfer.offset, layer.size, MOST_REQUESTS):
+                    raise
             except failures.RegistryError as error:
                 if transfer.offset > furthest:
                     furthest, attempt = transfer.offset, 0
@@ -163,6 +170,19 @@ class Plan:
     def fetched_bytes(self) -> int:
         """What comes from the registry, the TOC included."""
         return len(self.tail) + sum(run.end - run.start for run in self.runs if run.fd < 0)
+
+    def reduce(self, offset: int, size: int, most: int) -> bool:
+        """Fetch more in fewer ranges, `most` from `offset` on; False when there are no more, or nothing is saved."""
+        done = [run for run in self.runs if run.end <= offset]
+        left = self.runs[len(done) :]
+        if sum(run.fd < 0 for run in left) <= most:
+            return False
+        self.runs = done + _with_few_ranges(left, most)
+        return self.is_worthwhile(size)
+
+    def is_worthwhile(self, size: int) -> bool:
+        """Whether it saves enough of a blob of that size."""
+        return self.fetched_bytes <= size - size // _LEAST_SAVED
 
     def ranges(self, offset: int) -> list[tuple[int, int]]:
         """What the registry must be asked for, from `offset` of the blob on."""
@@ -249,7 +269,7 @@ def _plan(store: Store, layer: WantedLayer, there: Contents, blobs: list[str]) -
                 break
         runs = _runs(pieces, here)
         plan = Plan(runs, there.end, there.tail, used)
-        if plan.fetched_bytes > layer.size - layer.size // _LEAST_SAVED:
+        if not plan.is_worthwhile(layer.size):
             plan.close()
             return None
     except BaseException:
@@ -292,26 +312,40 @@ def _look_into(
 
 
 def _runs(pieces: Iterable[Piece], here: Mapping[bytes, tuple[int, int, int]]) -> list[Run]:
-    """Pieces that lie together, in one; what is here and small between two that are not is fetched with them."""
+    """How to make the pieces, in order: those that lie together in one, and not too many to be fetched apart."""
     runs: list[Run] = []
     for start, end, key in pieces:
         fd, offset, size = here.get(key, (-1, 0, 0))
         if size != end - start:
             fd = -1
-        if (
-            runs
-            and runs[-1].fd == fd
-            and (fd < 0 or offset - runs[-1].offset == start - runs[-1].start)
-        ):
-            runs[-1].end = end
-        elif (
-            fd < 0
-            and len(runs) > 1
-            and runs[-2].fd < 0
-            and runs[-1].end - runs[-1].start <= _SMALL_GAP
-        ):
-            runs.pop()
-            runs[-1].end = end
+        last = runs[-1] if runs else None
+        together = last is not None and (fd < 0 or offset - last.offset == start - last.start)
+        if last is not None and last.fd == fd and together:
+            last.end = end
         else:
             runs.append(Run(start, end, fd, offset))
+    return _with_few_ranges(_merged(runs, _SMALL_GAP), _MOST_RANGES)
+
+
+def _with_few_ranges(runs: list[Run], most: int) -> list[Run]:
+    gap = _SMALL_GAP
+    while sum(run.fd < 0 for run in runs) > most:
+        gap *= 2
+        runs = _merged(runs, gap)
     return runs
+
+
+def _merged(runs: list[Run], gap: int) -> list[Run]:
+    """What is here, no longer than `gap`, and between two runs that are not, is fetched with them."""
+    merged: list[Run] = []
+    waiting: list[Run] = []  # of what is here, behind something that is not
+    for run in runs:
+        if run.fd >= 0:
+            waiting.append(run)
+        elif merged and merged[-1].fd < 0 and run.start - merged[-1].end <= gap:
+            merged[-1].end = run.end
+            waiting = []
+        else:
+            merged += [*waiting, run]
+            waiting = []
+    return merged + waiting

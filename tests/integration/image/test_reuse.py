@@ -131,6 +131,34 @@ def test_servers_with_and_without_several_ranges(
     assert len(several) == 1 and (len(asked) > 3) is not together
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_many_small_differences_are_fetched_in_few_requests(
+    store: Store, server: FaultyRegistry, tmp_path: Path, together: bool
+) -> None:
+    """All files have new times, as in an image that was made anew; the content of most is the same."""
+    for version in (1, 2):
+        layout = Layout(str(tmp_path / f"v{version}"))
+        files = [
+            Entry(
+                f"opt/app/{n}", noise(f"{n} {version if n == 7 else 1}", 6400), mtime=1000 * version
+            )
+            for n in range(150)
+        ]
+        files.append(Entry("opt/app/new", noise("new", 400_000), mtime=version))
+        made = layout.add_image([add_chunked(layout, files, KINDS[0])])
+        serve(server, made, f"a/b:{version}")
+    server.several = together
+    fetch(store, f"{server.host}/a/b:1")
+    image = fetch(store, f"{server.host}/a/b:2")
+    check(store, image, made)
+    asked = [seen.headers.get("Range", "") for seen in server.seen(image.layers[0].digest)]
+    spans = [span for text in asked for span in re.findall(r"(\d+)-(\d+)", text)]
+    if together:
+        assert len(asked) == 3 and sum(int(last) - int(first) for first, last in spans) < 100_000
+    else:  # one request each would be too many, so that more is fetched: here all, since that is nearly all
+        assert len(asked) <= 45
+
+
 def test_a_server_without_ranges_gives_the_whole(
     store: Store, server: FaultyRegistry, tmp_path: Path
 ) -> None:
