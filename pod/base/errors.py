@@ -35,6 +35,8 @@ class InvalidValue(UsageError):
 
     def __init__(self, what: str, value: str, grammar: str) -> None:
         super().__init__(f"{what} '{value}' is not valid: {grammar}")
+        self.value = value
+        self.grammar = grammar
 
 
 class Unsupported(UsageError):

@@ -7,7 +7,7 @@ that an error names the file and line now, and not later an option that nobody t
 from __future__ import annotations
 
 from pod.base import log, units
-from pod.base.errors import PodError, UsageError
+from pod.base.errors import InvalidValue, PodError, UsageError
 from pod.engine.configuration import (
     ConfigurationError,
     ContainerDefaults,
@@ -267,10 +267,12 @@ class Merge:
             else:
                 checked = check(value, f"'{key}'")
         except PodError as error:
+            message = error.message
+            if isinstance(error, InvalidValue):
+                # Its message begins with the option, which nobody has typed.
+                message = f"'{error.value}' is not valid: {error.grammar}"
             line = line_of(text, table, key)
-            raise ConfigurationError(
-                path, error.message, line=line, key=f"{table}.{key}"
-            ) from error
+            raise ConfigurationError(path, message, line=line, key=f"{table}.{key}") from error
         values = self.values.setdefault(table, {})
         if (table, key) in self.appending:
             checked = values.get(key, ()) + checked

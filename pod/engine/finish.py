@@ -175,9 +175,7 @@ def _end_of(engine: Engine, container: Container, run: reconcile.Run) -> dict[st
         }
     same_boot = container.boot_id == processes.boot_id()
     outcome["error"] = (
-        "its monitor was killed, so how it ended is not known"
-        if same_boot
-        else "the machine was restarted while it ran"
+        _why_lost(engine, container, run) if same_boot else "the machine was restarted while it ran"
     )
     say = log.warning if same_boot else log.info
     say(f"container '{container.name}' has ended: {outcome['error']}")
@@ -187,6 +185,15 @@ def _end_of(engine: Engine, container: Container, run: reconcile.Run) -> dict[st
         "finished_ns": time.time_ns(),
         "outcome": outcome,
     }
+
+
+def _why_lost(engine: Engine, container: Container, run: reconcile.Run) -> str:
+    if run.state.get("started_ns"):
+        return "its monitor was killed, so how it ended is not known"
+    directory = engine.paths.run(container.id)
+    if os.path.isdir(directory):
+        return "its start was broken off: the command or the monitor was killed"
+    return f"its run directory '{directory}' was removed, so how it ended is not known"
 
 
 def clean_up_after_lost_monitor(run_directory: str, state: dict[str, Any]) -> None:

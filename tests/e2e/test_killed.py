@@ -144,6 +144,14 @@ def test_removal_of_all_containers_leaves_nothing_of_killed_commands(pod: Engine
     assert os.listdir(f"{pod.root}/containers") == []
 
 
+def test_a_start_that_was_killed_is_told_as_that(pod: Engine) -> None:
+    pod("create", "--name", "other", "--network", "none", "busybox", "sleep", "60")
+    killed(pod, "launch: run directory", "start", "other")
+    said = pod("ps", "-a").stderr
+    assert "'other' has ended: its start was broken off" in said
+    assert "broken off" in pod("inspect", "--format", "{{.State.Error}}", "other").out
+
+
 @pytest.mark.parametrize("victim", ["monitor", "container"])
 def test_death_of_a_running_container_is_noticed(pod: Engine, victim: str) -> None:
     pod("run", "-d", "--name", "killed", "busybox", "sleep", "60")

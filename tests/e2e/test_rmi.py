@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -106,3 +107,26 @@ def test_all(fresh_pod: Engine, server: FaultyRegistry) -> None:
 @pytest.mark.parametrize("words", [[], ["-a", "busybox"], ["--nonsense", "x"]], ids=" ".join)
 def test_wrong_usage(pod: Engine, words: list[str]) -> None:
     assert pod("rmi", *words, status=125).stdout == ""
+
+
+@pytest.mark.not_podman("it keeps its images elsewhere")
+def test_a_container_outlives_its_image(fresh_pod: Engine) -> None:
+    """Another program has removed it from the image layout; `rmi -f` removes the containers, too."""
+    pod = fresh_pod
+    pod.have("busybox")
+    pod("run", "--name", "c", "--network", "none", "busybox", "sh", "-c", "echo x >/new")
+    with open(f"{pod.root}/images/index.json", "w") as file:
+        json.dump({"schemaVersion": 2, "manifests": []}, file)
+    assert pod("images", "-q").lines == []
+    assert pod("ps", "-a", "--format", "{{.Names}} {{.Image}}").out.startswith("c ")
+    assert pod("inspect", "-f", "{{.State.ExitCode}}", "c").out == "0"
+    pod("start", "-a", "c")
+    assert pod("diff", "c").lines == ["A /new"]
+    result = pod("commit", "-q", "c", "made", status=125)
+    assert "the image of container 'c' is not here any more" in result.stderr
+    pod("commit", "-q", "--squash", "c", "made")
+    assert pod("run", "--rm", "--network", "none", "made", "cat", "/new").out == "x"
+    pod("rm", "c")
+    pod("create", "--name", "d", "made")
+    pod("rmi", "-f", "made")
+    assert pod("ps", "-a", "-q").lines == []

@@ -93,7 +93,7 @@ def test_flags_of_create_and_rm(pod: Engine, tmp_path: Path) -> None:
         ("one", "x", ["--driver", "pass"], "--driver=pass"),
         ("one", "x", ["--driver", "shell"], "--driver=shell"),
         ("one", "x", ["--driver", "vault"], "--driver=vault"),
-        ("one", "x", ["--driver-opts", "colour=red"], "'colour'"),
+        ("one", "x", ["--driver-opts", "colour=red"], "--driver-opts colour=red"),
         ("one", "x", ["--driver-opts", "encrypt=rot13"], "encrypt=rot13"),
         ("one", "x", ["--label", "=b"], "'=b' for '--label'"),
         ("one", "x", ["--ignore", "--replace"], "exclude each other"),

@@ -218,6 +218,11 @@ default_subnet_pools = [{"base" = "10.0.0.0/8", "size" = 20}]
         ("[containers]\nlog_driver = 'files'\n", 2, "one of k8s-file"),
         ("[containers]\nnetns = 'ns:x'\n", 2, "absolute"),
         ("[containers]\ncgroups = 'some'\n", 2, "enabled, no-conmon or disabled"),
+        (
+            "[containers]\nuserns = 'x'\n",
+            2,
+            "key 'containers.userns' 'x' is not valid: one of host",
+        ),
         ("containers = 5\n", 1, "key 'containers' must be a table"),
         ("[engine]\n# pull_policy = 1\npull_policy = 'sometimes'\n", 3, "must be one of always"),
         ("[engine.runtimes]\ncrun = '/usr/bin/crun'\n", 1, "list of paths"),
@@ -234,6 +239,7 @@ def test_a_bad_value_is_named_by_file_line_and_key(
         machine.load()
     assert str(caught.value).startswith(f"'{path}', line {line}: key '")
     assert part in str(caught.value)
+    assert " --" not in str(caught.value)  # an option, which nobody has typed
 
 
 @pytest.mark.parametrize(
