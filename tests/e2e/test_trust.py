@@ -201,6 +201,9 @@ def test_keys_that_cannot_be_used_are_named(scene: Scene) -> None:
     (scene.directory / "key.asc").write_text("no key")
     scene.demand(signed_by(scene.key))
     assert "no OpenPGP public key" in scene.refused()
+    nothing = {"PATH": "/nowhere"}
+    said = scene.pod("pull", INSECURE, scene.name, env=nothing, status=125).stderr
+    assert "GPG signatures need the program 'gpg', which is not installed" in said
 
 
 def test_signatures_in_a_directory(scene: Scene) -> None:

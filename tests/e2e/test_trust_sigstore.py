@@ -94,9 +94,14 @@ def test_what_is_signed_on_its_way_comes_in(scene: Scene) -> None:
     other = scene.directory / "other"
     other.mkdir()
     key, public = signing.sigstore_pair(str(other), PASSPHRASE)
-    options = ["-q", INSECURE, "--sign-passphrase-file", scene.passphrase]
-    for path in (scene.key, key):
-        pod("push", *options, "--sign-by-sigstore-private-key", path, source, scene.name)
+    parameters = scene.directory / "parameters.yaml"
+    parameters.write_text(f"privateKeyFile: {key}\nprivateKeyPassphraseFile: {scene.passphrase}\n")
+    options = ["--sign-passphrase-file", scene.passphrase]
+    for by in (
+        [*options, "--sign-by-sigstore-private-key", scene.key],
+        ["--sign-by-sigstore", str(parameters)],
+    ):
+        pod("push", "-q", INSECURE, *by, source, scene.name)
     pod("rmi", "-f", "-a")
     for path in (scene.public, public):
         scene.demand(keyPath=path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pod.base.errors import UsageError
 from pod.cli.declare import Option
 
 TYPE_CHECKING = False
@@ -14,7 +15,9 @@ OPTIONS = (
     Option(
         ("--sign-by-sigstore",),
         "text",
-        refused="of its parameters pod has the private key alone: --sign-by-sigstore-private-key FILE",
+        "Sign the image with the sigstore key that a file of parameters names",
+        metavar="FILE",
+        completes="file",
     ),
     Option(
         ("--sign-by-sigstore-private-key",),
@@ -38,10 +41,15 @@ def of(arguments: Arguments) -> Signing | None:
     """What the options say; None when nothing shall be signed. Raises UsageError."""
     words = ("sign_by", "sign_by_sigstore_private_key", "sign_passphrase_file")
     gpg_key, sigstore_key, passphrase_file = (arguments.text(word) or "" for word in words)
-    if not (gpg_key or sigstore_key or passphrase_file):
+    parameters = arguments.text("sign_by_sigstore") or ""
+    if not (gpg_key or sigstore_key or passphrase_file or parameters):
         return None
-    from pod.image.trust.sign import Signing  # few images are signed
+    from pod.image.trust.sign import Signing, read_parameters  # few images are signed
 
+    if parameters and (gpg_key or sigstore_key or passphrase_file):
+        raise UsageError("--sign-by-sigstore excludes the other options to sign with")
+    if parameters:
+        return read_parameters(parameters)
     signing = Signing(gpg_key, sigstore_key, passphrase_file)
     signing.check()
     return signing

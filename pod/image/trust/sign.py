@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from pod.base.errors import PodError, UsageError
+from pod.base.errors import PodError, Unsupported, UsageError
 from pod.base.records import Record
 from pod.image.trust import lookaside, openpgp, payload
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from pod.image.push import Destination
     from pod.image.trust.lookaside import SignaturePlaces
     from pod.spec.reference import Reference
+
+
+_MAX_PARAMETERS = 1 << 20
 
 
 class Signing(Record):
@@ -34,6 +37,34 @@ class Signing(Record):
             raise UsageError(
                 "--sign-passphrase-file needs exactly one of --sign-by and --sign-by-sigstore-private-key"
             )
+
+
+def read_parameters(path: str) -> Signing:
+    """The keys in a file of parameters, containers-sigstore-signing-params.yaml(5). Raises PodError, Unsupported.
+
+    Of what it may say, pod has the private key and its passphrase.
+    """
+    from pod.spec import yaml_text
+
+    try:
+        with open(path, "rb") as file:
+            document = yaml_text.parse(file.read(_MAX_PARAMETERS))
+    except OSError as error:
+        raise PodError(f"'{path}' cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise PodError(f"'{path}' is not valid YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise PodError(f"'{path}' must have keys and values")
+    for name, what in (("fulcio", "certificates of Fulcio"), ("rekorURL", "transparency logs")):
+        if name in document:
+            raise Unsupported(f"'{name}' in '{path}'", f"pod signs without {what}")
+    names = ("privateKeyFile", "privateKeyPassphraseFile")
+    values = [document.get(name, "") for name in names]
+    if not values[0] or not all(isinstance(value, str) for value in values):
+        raise PodError(f"'{path}' must name the private key: privateKeyFile")
+    if unknown := document.keys() - set(names):
+        raise PodError(f"'{path}' has the unknown key '{min(map(str, unknown))}'")
+    return Signing(sigstore_key=values[0], passphrase_file=values[1])
 
 
 class Signer:
