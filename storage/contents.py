@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     """Start and end of a range of the blob, and a hash of what the TOC says of it, by which pieces are compared."""
 
 ESTARGZ_DIGEST = "containerd.io/snapshot/stargz/toc.digest"
-MOST_TAIL_BYTES = 32 << 20
+_MOST_TAIL_BYTES = 16 << 20
 _MOST_TOC_BYTES = 16 << 20
 """Of JSON, for 50,000 files; in memory it takes some times as much."""
 _ESTARGZ_NAME = b"stargz.index.json"
@@ -48,51 +48,56 @@ class InvalidContents(PodError):
 
 
 class Contents:
-    """The TOC of a blob. `end` is where it begins, behind all content; `tail` are the bytes from there on."""
+    """The TOC of a blob. `end` is where it begins, behind all content; `tail` are the bytes from there on.
 
-    def __init__(self, kind: str, entries: list[Any], end: int, tail: bytes) -> None:
+    `pieces` are the blob up to `end`, without a gap, in order.
+    """
+
+    def __init__(self, kind: str, toc: bytes, end: int, tail: bytes) -> None:
         self.kind = kind
         self.end = end
         self.tail = tail
-        self._entries = entries
+        self.pieces = pieces_of(kind, _entries(toc), end)
 
-    def pieces(self) -> Iterator[Piece]:
-        """The blob up to `end`, without a gap, in order. Raises InvalidContents."""
-        try:
-            yield from self._pieces()
-        except (KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise InvalidContents("an entry lacks what it should have") from error
 
-    def _pieces(self) -> Iterator[Piece]:
-        start, about = 0, [self.kind]
-        entries, whole = self._entries, {}
-        for number, entry in enumerate(entries):
-            kind = entry["type"]
-            if kind != "chunk":
-                whole = entry
-                about.append(repr([entry.get(field) for field in _HEADER_FIELDS]))
-            offset = _number(entry, "offset")
-            if not offset:
-                continue
-            if offset != start:
-                self._check(start, offset)
-                yield start, offset, _hash(about)
-                start, about = offset, [self.kind]
-            digest = entry.get("chunkDigest") or whole["digest"]
-            inner = entry.get("innerOffset", 0)
-            about.append(f"{digest} {entry.get('chunkSize', 0)} {whole['size']} {inner}")
-            is_last = number + 1 == len(entries) or entries[number + 1]["type"] != "chunk"
-            if is_last and (end := _number(whole, "endOffset")):
-                self._check(start, end)
-                yield start, end, _hash(about)
-                start, about = end, [self.kind, f"padding {_number(whole, 'size') % tar.BLOCK}"]
-        if start != self.end:
-            self._check(start, self.end)
-            yield start, self.end, _hash([*about, "end"])
+def pieces_of(kind: str, entries: list[Any], end: int) -> list[Piece]:
+    """What the entries of a TOC say of a blob up to `end`. Raises InvalidContents."""
+    try:
+        return list(_pieces(kind, entries, end))
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InvalidContents("an entry lacks what it should have") from error
 
-    def _check(self, start: int, end: int) -> None:
-        if not start < end <= self.end:
-            raise InvalidContents("its offsets are not in order")
+
+def _pieces(kind: str, entries: list[Any], end: int) -> Iterator[Piece]:
+    start, about, whole = 0, [kind], {}
+    for number, entry in enumerate(entries):
+        if entry["type"] != "chunk":
+            whole = entry
+            about.append(repr([entry.get(field) for field in _HEADER_FIELDS]))
+        offset = _number(entry, "offset")
+        if not offset:
+            continue
+        if offset != start:
+            yield _piece(start, offset, end, about)
+            start, about = offset, [kind]
+        digest = entry.get("chunkDigest") or whole["digest"]
+        inner = entry.get("innerOffset", 0)
+        about.append(f"{digest} {entry.get('chunkSize', 0)} {whole['size']} {inner}")
+        is_last = number + 1 == len(entries) or entries[number + 1]["type"] != "chunk"
+        if is_last and (stop := _number(whole, "endOffset")):
+            yield _piece(start, stop, end, about)
+            start, about = stop, [kind, f"padding {_number(whole, 'size') % tar.BLOCK}"]
+    if start != end:
+        yield _piece(start, end, end, [*about, "end"])
+
+
+def _piece(start: int, stop: int, end: int, about: list[str]) -> Piece:
+    import hashlib
+
+    if not start < stop <= end:
+        raise InvalidContents("its offsets are not in order")
+    text = "\n".join(about).encode("utf-8", "surrogatepass")
+    return start, stop, hashlib.blake2b(text, digest_size=16).digest()
 
 
 def has_contents(annotations: Mapping[str, str]) -> bool:
@@ -130,12 +135,12 @@ def inside(size: int, read: ReadAt) -> Contents | None:
 def _zstd(places: chunked.Places, size: int, read: ReadAt, digest: str | None) -> Contents:
     toc = places.toc
     end = toc.offset - chunked.SKIPPABLE_HEADER
-    if end < 0 or toc.offset + toc.size > size or size - end > MOST_TAIL_BYTES:
+    if end < 0 or toc.offset + toc.size > size or size - end > _MOST_TAIL_BYTES:
         raise InvalidContents("it does not fit into the blob")
     tail = read(end, size - end)
     packed = tail[chunked.SKIPPABLE_HEADER : chunked.SKIPPABLE_HEADER + toc.size]
     _verify(packed, digest)
-    return Contents("zstd:chunked", _entries(_unzstd(packed)), end, tail)
+    return Contents("zstd:chunked", _unzstd(packed), end, tail)
 
 
 def _estargz(size: int, read: ReadAt, digest: str | None) -> Contents:
@@ -144,13 +149,13 @@ def _estargz(size: int, read: ReadAt, digest: str | None) -> Contents:
     have = min(size, max(_GUESS, size // 256))
     tail = read(size - have, have)
     end = _estargz_offset(tail[-_ESTARGZ_FOOTER:])
-    if not 0 < end < size - _ESTARGZ_FOOTER or size - end > MOST_TAIL_BYTES:
+    if not 0 < end < size - _ESTARGZ_FOOTER or size - end > _MOST_TAIL_BYTES:
         raise InvalidContents("it does not fit into the blob")
     missing = size - have - end
     tail = read(end, missing) + tail if missing > 0 else tail[-missing:]
     data = _estargz_index(tail)
     _verify(data, digest)
-    return Contents("estargz", _entries(data), end, tail)
+    return Contents("estargz", data, end, tail)
 
 
 def _estargz_offset(footer: bytes) -> int:
@@ -216,13 +221,6 @@ def _entries(data: bytes) -> list[Any]:
         raise InvalidContents("it is no table of contents") from error
     entries: list[Any] = toc["entries"]
     return entries
-
-
-def _hash(about: list[str]) -> bytes:
-    import hashlib
-
-    text = "\n".join(about).encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=16).digest()
 
 
 def _number(entry: dict[str, Any], field: str) -> int:

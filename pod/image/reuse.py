@@ -9,6 +9,7 @@ whole: the same file can be compressed to other bytes of the same length.
 from __future__ import annotations
 
 import os
+import threading
 
 from pod.base import log
 from pod.base.errors import PodError
@@ -59,6 +60,7 @@ class Assembly:
         self._repository = repository
         self._progress = progress
         self._tried: set[str] = set()
+        self._planning = threading.Lock()  # a TOC takes memory, so one at a time
 
     def fetch(self, layer: WantedLayer, transfer: Transfer) -> bool:
         """Write the blob to `transfer`, from its offset on; whether it is all there.
@@ -71,13 +73,14 @@ class Assembly:
             return False
         self._tried.add(layer.digest)
         try:
-            plan = find_plan(
-                self._store,
-                layer,
-                annotations,
-                self._repository,
-                lambda offset, size: self._read(layer, offset, size),
-            )
+            with self._planning:
+                plan = find_plan(
+                    self._store,
+                    layer,
+                    annotations,
+                    self._repository,
+                    lambda offset, size: self._read(layer, offset, size),
+                )
         except failures.RegistryError as error:
             return self._give_up(layer, error)
         if plan is None:
@@ -256,7 +259,7 @@ def _candidates(
 
 
 def _plan(store: Store, layer: WantedLayer, there: Contents, blobs: list[str]) -> Plan | None:
-    pieces = list(there.pieces())
+    pieces = there.pieces
     missing = {key: end - start for start, end, key in pieces}
     here: dict[bytes, tuple[int, int, int]] = {}
     used: list[int] = []
@@ -296,7 +299,7 @@ def _look_into(
         known = contents.inside(
             os.fstat(fd).st_size, lambda offset, size: os.pread(fd, size, offset)
         )
-        for start, end, key in known.pieces() if known is not None else ():
+        for start, end, key in known.pieces if known is not None else ():
             if missing.get(key) == end - start:
                 del missing[key]
                 here[key] = (fd, start, end - start)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage import chunked, contents
-from storage.contents import Contents, InvalidContents
+from storage.contents import InvalidContents
 from tests.support import chunked as made
 from tests.support.layout import Entry, directory, hardlink, layer_tar
 
@@ -42,7 +42,7 @@ ENTRIES = st.fixed_dictionaries(
 def test_pieces_cover_the_blob_or_are_refused(entries: list[Any], end: int) -> None:
     at = 0
     try:
-        for start, stop, _ in Contents("zstd:chunked", entries, end, b"").pieces():
+        for start, stop, _ in contents.pieces_of("zstd:chunked", entries, end):
             assert start == at < stop <= end
             at = stop
     except InvalidContents:
@@ -97,8 +97,8 @@ def test_tables_are_found_by_annotations_and_at_the_end(
     assert there is not None and here is not None
     assert there.kind == kind
     assert blob.endswith(there.tail) and there.end + len(there.tail) == len(blob)
-    assert list(there.pieces()) == list(here.pieces())
-    assert len(list(there.pieces())) > (4 if kind == "estargz" else 6)
+    assert list(there.pieces) == list(here.pieces)
+    assert len(list(there.pieces)) > (4 if kind == "estargz" else 6)
     assert sum(asked) < len(blob) / 3
 
 
@@ -124,7 +124,7 @@ def test_pieces_with_other_headers_are_other_pieces() -> None:
         blob, _, _ = made.estargz([Entry("a", b"0"), entry])
         found = contents.inside(len(blob), lambda at, count, blob=blob: blob[at : at + count])  # type: ignore[misc]
         assert found is not None
-        keys.append([key for _, _, key in found.pieces()])
+        keys.append([key for _, _, key in found.pieces])
     first = [key[1] for key in keys]
     assert first[0] == first[1] and first[3] != first[0]
     assert keys[0][2] != keys[1][2] and keys[0][2] == keys[3][2]
