@@ -188,6 +188,28 @@ def test_a_broken_connection_loses_nothing(
     assert len(starts) > 4 and starts[1:] == sorted(starts[1:])
 
 
+@pytest.mark.parametrize("good", [True, False])
+def test_an_interrupted_pull_goes_on(
+    store: Store, server: FaultyRegistry, tmp_path: Path, good: bool
+) -> None:
+    """Where it was; when what it left is damaged, from the beginning."""
+    first, second = made(tmp_path, 1, KINDS[0]), made(tmp_path, 2, KINDS[0])
+    serve(server, first, "a/b:1")
+    serve(server, second, "a/b:2")
+    fetch(store, f"{server.host}/a/b:1")
+    digest = second.manifest()["layers"][0]["digest"]
+    beginning = second.layout.blob(digest)[:1_000_000]
+    partial = f"{store.root}/images/partial/{digest.removeprefix('sha256:')}"
+    os.makedirs(os.path.dirname(partial), exist_ok=True)
+    with open(partial, "wb") as file:
+        file.write(beginning if good else b"\0" + beginning[1:])
+    check(store, fetch(store, f"{server.host}/a/b:2"), second)
+    ranges = [seen.headers.get("Range", "") for seen in server.seen(digest)]
+    assert len(ranges) == (2 if good else 3)
+    assert int(ranges[1].split("=")[1].split("-")[0]) >= 1_000_000
+    assert good or not ranges[2]
+
+
 def _wrong_digest(layer: dict[str, Any]) -> None:
     for key in (chunked.CHECKSUM, TOC_DIGEST):
         if key in layer["annotations"]:
