@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from pod.base.errors import PodError, Unsupported, UsageError
 from pod.base.records import Record
 from pod.engine import image_remove, images, lists, pull
+from pod.engine.push import PackOptions, packing_for
 from pod.engine.signing import signer_for
-from pod.image import manifest, whole
 from pod.image import push as image_push
+from pod.image import whole
 from pod.image.contents import read_contents
 from pod.image.list_files import Document, save_archive, save_directory, save_layout
+from pod.image.list_pack import Form, transformed
+from pod.image.packing import AS_IT_IS
 from pod.image.progress import Silence
 from pod.image.upload import Content
 from pod.spec import reference as references
 from pod.spec import transport
 from pod.state import events
-from storage.blobs import digest_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import ClassVar
 
     from pod.engine.context import Engine
     from pod.engine.images import PullOptions
@@ -35,14 +40,13 @@ class Shape(Record):
 
     everything: bool = True
     """With its images; without them, they must be there."""
-    format: str = ""  # "oci", "v2s2"; "" for what it is
+    form: PackOptions = PackOptions()
+    """That of its images, and by its family that of the list."""
+    added: tuple[str, ...] = ()
+    """Compressions in which the images shall be there, too."""
     signing: Signing | None = None
     """With which keys the list and its images are signed, in a registry."""
-
-    @property
-    def media_type(self) -> str:
-        """The type of the list at the destination; "" for what it is."""
-        return {"oci": manifest.OCI_INDEX, "v2s2": manifest.DOCKER_LIST}.get(self.format, "")
+    nested: ClassVar = {"form": PackOptions}
 
 
 class NoImageHere(PodError):
@@ -72,21 +76,29 @@ def push(
     record = lists.find(engine, text)
     target = _target(record, text, destination)
     progress, access = pull.progress_of(options), pull.access(engine, options)
-    with engine.store.hold(engine.store.lists.blobs_of(record)) as hold:
+    packing = packing_for(engine, target, shape.form)
+    if record.digest in record.sources and shape.form == PackOptions():
+        packing = AS_IT_IS  # it was pulled whole and not changed: it keeps its digest
+    if shape.added and not shape.everything:
+        raise UsageError("--add-compression excludes --all=false: the images would not be there")
+    write = _WRITERS.get(target.transport)
+    if shape.signing is not None and target.transport != transport.REGISTRY:
+        raise UsageError(f"'{target}' has no name that could be signed: it is no registry")
+    if write is None and target.transport != transport.REGISTRY:
+        raise Unsupported(
+            f"'{target.transport}' for a list of images",
+            "the format has no lists; docker://, oci:, oci-archive: and dir: have them",
+        )
+    with (
+        engine.store.hold(engine.store.lists.blobs_of(record)) as hold,
+        ExitStack() as open_files,
+    ):
         source = _Source(engine, record, access, hold)
         documents = source.documents(text, everything=shape.everything)
-        if shape.media_type and shape.media_type != record.media_type:
-            documents[-1] = _in_format(documents[-1], shape.media_type)
-        write = _WRITERS.get(target.transport)
-        if target.transport == transport.REGISTRY:
+        form = Form(packing, shape.added)
+        documents = transformed(engine.store, documents, form, open_files)
+        if write is None:
             _to_registry(engine, target, documents, access, progress, shape.signing)
-        elif shape.signing is not None:
-            raise UsageError(f"'{target}' has no name that could be signed: it is no registry")
-        elif write is None:
-            raise Unsupported(
-                f"'{target.transport}' for a list of images",
-                "the format has no lists; docker://, oci:, oci-archive: and dir: have them",
-            )
         else:
             write(documents, target, progress)
     engine.events.append(
@@ -181,14 +193,6 @@ def _reference(source: str) -> references.Reference:
 def _beside(source: str, digest: str) -> str:
     """What a list in a registry lists is in the same repository."""
     return f"{source.partition('@')[0]}@{digest}" if source else ""
-
-
-def _in_format(document: Document, media_type: str) -> Document:
-    from pod.image.document import parse_object
-    from pod.image.lists import as_format, to_bytes
-
-    data = to_bytes(as_format(parse_object(document.data, "list"), media_type))
-    return document.replace(data=data, digest=digest_of(data), media_type=media_type)
 
 
 def _to_registry(

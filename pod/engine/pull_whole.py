@@ -39,7 +39,11 @@ def pull_all_platforms(engine: Engine, text: str, options: PullOptions) -> Pulle
             )
             if fetched.contents.is_list:
                 record = engine.store.lists.create(
-                    fetched.name, fetched.data, fetched.media_type, replace=True
+                    fetched.name,
+                    fetched.data,
+                    fetched.media_type,
+                    sources={fetched.digest: fetched.source},
+                    replace=True,
                 )
                 line = events.event("image", "pull", object_id=record.id, name=text)
                 engine.events.append(line)

@@ -75,13 +75,13 @@ def push(
     if found is not None and not isinstance(found, ImageRecord):
         from pod.engine import list_push
 
-        shape = list_push.Shape(signing=signing)
+        shape = list_push.Shape(form=form, signing=signing)
         return Pushed(found.id, list_push.push(engine, text, destination, options, shape))
     image = found or images.find_named(engine, text)
     target = _target(image, text, destination)
     if signing is not None and target.transport != transport.REGISTRY:
         raise UsageError(f"'{destination}' has no name that could be signed: it is no registry")
-    packed = _packing(engine, target, form)
+    packed = packing_for(engine, target, form)
     progress = pull.progress_of(options)
     if target.transport == transport.REGISTRY:
         digest = _to_registry(engine, image, target, options, packed, progress, signing)
@@ -106,7 +106,7 @@ def _target(image: ImageRecord, text: str, destination: str) -> Location:
     return transport.Location(transport.REGISTRY, reference=tagged[0])
 
 
-def _packing(engine: Engine, target: Location, form: PackOptions) -> Packing:
+def packing_for(engine: Engine, target: Location, form: PackOptions) -> Packing:
     """How layers are packed for this destination. Raises UsageError for what has no effect there."""
     settings = engine.settings.engine
     kind = target.transport

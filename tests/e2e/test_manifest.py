@@ -386,3 +386,73 @@ def test_lists_are_no_images_to_others(pod: Engine, tmp_path: Path) -> None:
     pod("manifest", "add", "app", "mine")
     assert pod("history", "-q", "app").lines == pod("history", "-q", "mine").lines
     pod("system", "check")
+
+
+def layer_types(registry: Registry, repository: str, entry: dict[str, Any]) -> set[str]:
+    accept = {"Accept": f"{OCI_MANIFEST}, {DOCKER_MANIFEST}"}
+    answer = registry.request(
+        "GET", f"/v2/{repository}/manifests/{entry['digest']}", headers=accept
+    )
+    manifest = json.loads(answer.body)
+    assert manifest["mediaType"] == entry["mediaType"]
+    assert len(answer.body) == entry["size"]
+    return {layer["mediaType"].rpartition(".")[2] for layer in manifest["layers"]}
+
+
+@pytest.mark.not_podman("4.3 compresses images of this store only, and knows no --add-compression")
+@pytest.mark.parametrize(
+    ("options", "manifests", "layers"),
+    [
+        (["--compression-format", "zstd"], OCI_MANIFEST, ["tar+zstd", "tar+zstd"]),
+        (["--compression-format", "none", "--format", "v2s2"], DOCKER_MANIFEST, ["tar", "tar"]),
+        (["--format", "v2s2"], DOCKER_MANIFEST, ["gzip", "gzip"]),
+        (
+            ["--add-compression", "zstd,gzip"],
+            OCI_MANIFEST,
+            ["tar+gzip", "tar+gzip", "tar+zstd", "tar+zstd"],
+        ),
+    ],
+    ids=["zstd", "none", "docker", "added"],
+)
+def test_pushed_in_another_form(
+    pod: Engine,
+    registry: Registry,
+    tmp_path: Path,
+    options: list[str],
+    manifests: str,
+    layers: list[str],
+) -> None:
+    """The list names what its images have become, and they run; the local one stays what it is."""
+    name, digest, _ = put_several(registry, Layout(str(tmp_path)), "me/form")
+    pod("pull", "-q", "--all-platforms", INSECURE, name)
+    target = f"me/form{len(''.join(options))}"
+    pod("manifest", "push", "-q", INSECURE, *options, name, f"{registry.host}/{target}")
+    document, there = top(registry, target)
+    assert there != digest
+    assert {it["mediaType"] for it in document["manifests"]} == {manifests}
+    found = [layer_types(registry, target, entry) for entry in document["manifests"]]
+    assert found == [{kind} for kind in layers]
+    is_zstd = "io.github.containers.compression.zstd"
+    marked = [it.get("annotations", {}).get(is_zstd) for it in document["manifests"]]
+    assert marked == (
+        [None, None, "true", "true"] if "--add-compression" in options else [None] * 2
+    )
+    assert pod("images", "--digests", "--format", "{{.Digest}}", name).out == digest
+    pod("pull", "-q", INSECURE, f"{registry.host}/{target}")
+    done = pod("run", "--rm", "--network", "none", f"{registry.host}/{target}", "echo", "in")
+    assert done.out == "in"
+
+
+@pytest.mark.not_podman("its lists name images that are not there")
+def test_images_that_were_made_here_are_compressed(
+    pod: Engine, registry: Registry, tmp_path: Path
+) -> None:
+    import_two(pod, tmp_path)
+    target = f"{registry.host}/me/made-here:1"
+    pod("manifest", "create", target, "mine", "other")
+    pod("push", "-q", INSECURE, target)
+    for entry in top(registry, "me/made-here", "1")[0]["manifests"]:
+        assert layer_types(registry, "me/made-here", entry) == {"tar+gzip"}
+    for options in (["--add-compression", "lzma"], ["--all=false", "--add-compression", "zstd"],
+                    ["--compression-format", "zstd", "--format", "v2s2"]):  # fmt: skip
+        pod("manifest", "push", INSECURE, *options, target, status=125)

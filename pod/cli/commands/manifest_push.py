@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pod.base.errors import UsageError
+from pod.cli.commands.push import FORM_OPTIONS, pack_options
 from pod.cli.declare import Command, Option
 from pod.cli.options import manifest, signing
 
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
     from pod.cli.declare import Arguments
     from pod.engine.context import Engine
 
-_LATER = "this version of pod pushes the images of a list as they are"
+_ADDED = ("gzip", "zstd", "zstd:chunked")
 
 
 def push_list(arguments: Arguments, engine: Engine) -> None:
@@ -26,7 +28,8 @@ def push_list(arguments: Arguments, engine: Engine) -> None:
         manifest.registry_options(arguments, quiet=arguments.flag("quiet")),
         Shape(
             everything=arguments.flag("all"),
-            format=arguments.text("format") or "",
+            form=pack_options(arguments),
+            added=_added(arguments),
             signing=signing.of(arguments),
         ),
         remove=remove,
@@ -39,18 +42,31 @@ def push_list(arguments: Arguments, engine: Engine) -> None:
         image_remove.collect(engine)
 
 
+def _added(arguments: Arguments) -> tuple[str, ...]:
+    given = arguments.texts("add_compression")
+    for name in given:
+        if name not in _ADDED:
+            raise UsageError(
+                f"invalid argument '{name}' for '--add-compression': expected is one of {', '.join(_ADDED)}"
+            )
+    return tuple(dict.fromkeys(given))
+
+
 COMMAND = Command(
     push_list,
     "[OPTIONS] LIST [DESTINATION]",
     description=(
         "Copies a list with its images to DESTINATION, or to where its own name says. Images that are in a registry "
-        "only are copied from there. All of it travels as it is, so that digests stay the same."
+        "only are copied from there. A list that was pulled travels as it is, so that digests stay the same."
     ),
     options=(
-        Option(("--add-compression",), "comma", refused=_LATER),
+        Option(
+            ("--add-compression",),
+            "comma",
+            "Push the images with this compression too: gzip, zstd, zstd:chunked",
+            metavar="FORMAT",
+        ),
         Option(("--all",), "flag", "Push the images too, not the list alone", default=True),
-        Option(("--compression-format",), "text", refused=_LATER),
-        Option(("--compression-level",), "number", refused=_LATER),
         Option(
             ("--digestfile",),
             "text",
@@ -58,14 +74,7 @@ COMMAND = Command(
             metavar="FILE",
             completes="file",
         ),
-        Option(("--force-compression",), "flag", refused=_LATER),
-        Option(
-            ("-f", "--format"),
-            "text",
-            "Make the list one of this format: oci or v2s2",
-            metavar="FORMAT",
-            choices=("oci", "v2s2"),
-        ),
+        *FORM_OPTIONS,
         Option(("-p", "--purge"), "flag", "The same as --rm"),
         Option(("-q", "--quiet"), "flag", "Show no progress"),
         Option(("--remove-signatures",), "flag", "Copy no signatures, which pod does anyway"),

@@ -39,7 +39,7 @@ def pack_options(arguments: Arguments) -> PackOptions:
         level=arguments.number("compression_level"),
         force=force,
         family=arguments.text("format") or "",
-        compress=arguments.flag("compress"),
+        compress=arguments.option_for("--compress") is not None and arguments.flag("compress"),
     )
 
 
