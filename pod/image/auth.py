@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import os
 
-from pod.base import log
+from pod.base import log, paths
 from pod.base.errors import InvalidValue, PodError
 from pod.base.records import Record
+from pod.image import credential_helpers
+from pod.image.credential_helpers import HelperError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,19 +70,28 @@ def find_credentials(
     """The credentials for REGISTRY/REPOSITORY, or None. Longer keys, such as REGISTRY/NAMESPACE, win.
 
     `helpers` are the `credential-helpers` of registries.conf, in the order in which to ask them; FILES stands for the
-    files. A file that was named on the command line comes before all of them.
+    files. A file that was named on the command line comes before all of them. A helper that fails is passed over when
+    another one has what is wanted.
 
     Raises AuthFileError for a file that is not JSON, or that was named and is not there, when it `must_exist`;
     HelperError.
     """
     order = [FILES] if authfile else list(helpers) or [FILES]
+    failed: HelperError | None = None
     for helper in order:
-        if helper == FILES:
-            found = _look_into_files(registry, repository, authfile, must_exist=must_exist)
-        else:
-            found = next(filter(None, (_ask(helper, key) for key in hosts(registry))), None)
+        try:
+            if helper == FILES:
+                found = _look_into_files(registry, repository, authfile, must_exist=must_exist)
+            else:
+                found = next(filter(None, (_ask(helper, key) for key in hosts(registry))), None)
+        except HelperError as error:
+            log.debug(error.message)
+            failed = failed or error
+            continue
         if found is not None:
             return found
+    if failed is not None:
+        raise failed
     return None
 
 
@@ -120,8 +131,8 @@ def default_file() -> str:
     runtime = os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{user}"
     if os.path.isdir(runtime) and os.access(runtime, os.W_OK | os.X_OK):
         return f"{runtime}/containers/auth.json"
-    if user == 0:
-        return "/run/containers/0/auth.json"
+    if not paths.is_rootless():
+        return f"/run/containers/{user}/auth.json"
     return f"{_config_home()}/containers/auth.json"
 
 
@@ -238,7 +249,6 @@ def plain_key(key: str) -> str:
 def _entry(entry: Any, path: str, key: str) -> Credentials | None:
     """The credentials in one entry; None in an empty one, which docker leaves beside a credential store."""
     import base64
-    import binascii
 
     if not isinstance(entry, dict):
         raise AuthFileError(path, f"the entry '{key}' is not an object")
@@ -249,7 +259,7 @@ def _entry(entry: Any, path: str, key: str) -> Credentials | None:
     if isinstance(encoded, str) and encoded:
         try:
             text = base64.b64decode(encoded, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
+        except ValueError as error:  # of base64 and of UTF-8
             raise AuthFileError(path, f"the entry '{key}' is not base64") from error
         username, colon, password = text.partition(":")
         if not colon:
@@ -263,8 +273,6 @@ def _entry(entry: Any, path: str, key: str) -> Credentials | None:
 
 def _ask(helper: str, server: str) -> Credentials | None:
     """What a credential helper knows. Raises HelperError."""
-    from pod.image import credential_helpers
-
     answer = credential_helpers.get(helper, server)
     if answer is None:
         return None

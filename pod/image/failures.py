@@ -21,6 +21,14 @@ _PUSH_AGAIN = "ask the image's owner to push it again"
 # X509_verify_cert_error(3)
 _NOT_YET, _EXPIRED = 9, 10
 _NAME_MISMATCH = (62, 64)
+# What OpenSSL calls what a server says to the certificate that it was shown, or was not.
+_WANTED = "TLSV13_ALERT_CERTIFICATE_REQUIRED"
+_REFUSED = (
+    "SSLV3_ALERT_BAD_CERTIFICATE",
+    "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+    "TLSV1_ALERT_UNKNOWN_CA",
+)
 # What OpenSSL calls it when the first bytes from the other side are no TLS record.
 _NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL")
 
@@ -110,6 +118,18 @@ class UnknownAuthority(TlsFailed):
             host,
             "its certificate is signed by an unknown authority",
             hint=f"put the authority's certificate into ~/.config/containers/certs.d/{host}/ca.crt; {_UNVERIFIED}",
+        )
+
+
+class OwnCertificateWanted(TlsFailed):
+    """It wants to know who we are, by a certificate; `refused`: by another one than it was shown."""
+
+    def __init__(self, host: str, *, refused: bool = False) -> None:
+        directory = f"~/.config/containers/certs.d/{host}"
+        super().__init__(
+            host,
+            "it refuses your certificate" if refused else "it wants a certificate of yours",
+            hint=f"put one that it knows into {directory}/me.cert, and its key into {directory}/me.key",
         )
 
 
@@ -297,6 +317,8 @@ def _explain_tls(error: ssl.SSLError | None, host: str) -> RegistryError:
         return UnknownAuthority(host)
     if error is not None and error.reason in _NOT_TLS:
         return NoTls(host)
+    if error is not None and error.reason in (_WANTED, *_REFUSED):
+        return OwnCertificateWanted(host, refused=error.reason != _WANTED)
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return NoTls(host)  # it hung up instead of shaking hands
     return TlsFailed(

@@ -461,6 +461,33 @@ def test_cert_dir_is_trusted_and_shows_our_certificate(tmp_path: Any) -> None:
         assert client(server.host, settings=settings).manifest("latest").data
 
 
+@pytest.mark.parametrize(
+    ("shown", "why"), [(False, "wants a certificate of yours"), (True, "refuses your certificate")]
+)
+def test_server_that_wants_another_certificate(tmp_path: Any, shown: bool, why: str) -> None:
+    """What OpenSSL says then, without a network, on which the end of the connection could come first."""
+    context = certificate(str(tmp_path), "DNS:t")
+    context.verify_mode = ssl.CERT_REQUIRED  # by an authority that nobody has
+    ours = ssl.create_default_context(cafile=f"{tmp_path}/cert.pem")
+    if shown:
+        ours.load_cert_chain(f"{tmp_path}/cert.pem", f"{tmp_path}/key.pem")
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client_end = ours.wrap_bio(back, there, server_hostname="t")
+    server_end = context.wrap_bio(there, back, server_side=True)
+    with pytest.raises(ssl.SSLWantReadError):
+        client_end.do_handshake()
+    with pytest.raises(ssl.SSLWantReadError):
+        server_end.do_handshake()
+    client_end.do_handshake()
+    with pytest.raises(ssl.SSLError):
+        server_end.do_handshake()
+    with pytest.raises(ssl.SSLError) as error:
+        client_end.read()
+    explained = failures.explain(error.value, "t:5000")
+    assert why in explained.message
+    assert "certs.d/t:5000/me.cert" in (explained.hint or "")
+
+
 @pytest.mark.parametrize("name", ["ca.crt", "me.cert", "me.key"])
 def test_unusable_certificate_files_are_named(tmp_path: Any, name: str) -> None:
     from pod.image.tls import CertificateUnusable, context_for

@@ -126,7 +126,10 @@ def test_password_may_have_colons_and_a_token_replaces_it(home: str) -> None:
         ({"auths": []}, "'auths' is not an object"),
         ({"auths": {"q.io": "x"}}, "'q.io' is not an object"),
         ({"auths": {"q.io": {"auth": "%%%"}}}, "'q.io' is not base64"),
+        ({"auths": {"q.io": {"auth": "ü"}}}, "'q.io' is not base64"),
         ({"auths": {"q.io": {"auth": "YWJj"}}}, "'q.io' has no password"),
+        ({"credHelpers": {"q.io": []}}, "the helper for 'q.io' is not a text"),
+        ({"credsStore": 7}, "'credsStore' is not a text"),
     ],
 )
 def test_malformed_files_are_named(home: str, document: Any, why: str) -> None:
@@ -206,6 +209,17 @@ def test_helpers_of_the_configuration_are_asked_in_order(
     assert find_credentials("q.io", helpers=("test",)) is None
     named = write(f"{home}/named.json", {"auths": {"q.io": encoded("named", "s")}})
     assert find_credentials("q.io", authfile=named, helpers=("test",)) == Credentials("named", "s")
+
+
+def test_helper_that_fails_is_no_end_when_another_place_knows(
+    home: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper(home, monkeypatch, "echo locked; exit 1")
+    write(f"{home}/.docker/config.json", {"auths": {"q.io": encoded("u", "s")}})
+    order = ("test", "containers-auth.json")
+    assert find_credentials("q.io", helpers=order) == Credentials("u", "s")
+    with pytest.raises(HelperError, match="locked"):
+        find_credentials("other.io", helpers=order)
 
 
 def test_creds_option() -> None:

@@ -15,6 +15,7 @@ from pod.image.names import (
     endpoints,
     local_names,
     name_for_new_image,
+    registry_endpoint,
     resolve,
 )
 from pod.spec.reference import InvalidReference, parse
@@ -153,3 +154,28 @@ def test_blocked_registry() -> None:
 def test_tls_option_beats_the_configuration(option: bool | None, insecure: bool) -> None:
     (endpoint,) = endpoints(parse("example.com/foo/x"), RULES, tls_verify=option)
     assert endpoint.insecure is insecure
+
+
+@pytest.mark.parametrize(
+    ("name", "rewrite", "host", "insecure"),
+    [
+        ("a.io", False, "a.io", False),
+        ("b.io", False, "b.io", True),
+        ("b.io", True, "elsewhere:5000", True),
+        ("b.io/team", False, "b.io", True),
+        ("c.io", True, "c.io", False),
+        ("docker.io", True, "registry-1.docker.io", False),
+    ],
+)
+def test_registry_itself(name: str, rewrite: bool, host: str, insecure: bool) -> None:
+    """For a login it is asked under its own name; for a search, where its images are, if that is a whole registry."""
+    rules = (
+        Rule("b.io", "elsewhere:5000", insecure=True),
+        Rule("c.io", "elsewhere:5000/copies"),
+        Rule("evil.io", blocked=True),
+    )
+    config = RegistriesConfig(rules=rules)
+    endpoint = registry_endpoint(name, config, rewrite=rewrite)
+    assert (endpoint.host, endpoint.insecure) == (host, insecure)
+    with pytest.raises(RegistryBlocked, match=r"'evil\.io' may not be used"):
+        registry_endpoint("evil.io", config)
