@@ -17,7 +17,7 @@ from storage.locks import FileLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 READ_BYTES = 1 << 20
@@ -138,9 +138,12 @@ class BlobStore:
                 if is_digest(digest := f"{algorithm}:{name}"):
                     yield digest
 
-    def receive(self, digest: str, size: int) -> Partial:
-        """A place for the content of `digest`, which has `size` bytes; see Partial."""
-        return Partial(self, f"{self._partial}/{hex_of(digest)}", digest, size)
+    def receive(self, digest: str, size: int, on_wait: Callable[[], None] | None = None) -> Partial:
+        """A place for the content of `digest`, which has `size` bytes; see Partial.
+
+        `on_wait` is called before it waits for another command that receives the same.
+        """
+        return Partial(self, f"{self._partial}/{hex_of(digest)}", digest, size, on_wait)
 
     def new(self) -> Partial:
         """A place for content whose digest and size are known only at its end; nothing of it is kept on failure."""
@@ -192,7 +195,14 @@ class Partial:
     Leaving without commit keeps the bytes for the next attempt. One thread at a time.
     """
 
-    def __init__(self, store: BlobStore, path: str, digest: str | None, size: int | None) -> None:
+    def __init__(
+        self,
+        store: BlobStore,
+        path: str,
+        digest: str | None,
+        size: int | None,
+        on_wait: Callable[[], None] | None = None,
+    ) -> None:
         self.digest = digest
         self.size = size
         self.offset = 0
@@ -200,6 +210,7 @@ class Partial:
         self.already_here = False
         """The blob is complete, there is nothing to do. It can become so while we wait for our turn."""
         self._store = store
+        self._on_wait = on_wait
         self._lock = FileLock(path)
         self._hash: Any = None
         self._resumed = 0
@@ -210,7 +221,10 @@ class Partial:
         if self.digest is not None and self._store.has(self.digest):
             self.already_here = True
             return self
-        self._lock.acquire()
+        if self._on_wait is None or not self._lock.try_acquire():
+            if self._on_wait is not None:
+                self._on_wait()
+            self._lock.acquire()
         try:
             if self.digest is not None and self._store.has(self.digest):
                 os.unlink(self._lock.path)

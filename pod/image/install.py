@@ -296,9 +296,15 @@ class _Work:
 
     def _receive(self, task: _Task) -> None:
         layer, transfer = task.layer, None
+
+        def tell() -> None:
+            self.progress.message(
+                f"Another command is fetching blob {layer.digest}, waiting for it"
+            )
+
         for attempt in range(2):
             try:
-                with self.store.blobs.receive(layer.digest, layer.size) as partial:
+                with self.store.blobs.receive(layer.digest, layer.size, tell) as partial:
                     if partial.already_here:
                         self._feed_blob(task)
                     else:

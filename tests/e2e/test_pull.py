@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,9 @@ import pytest
 from tests.integration.image.faulty import FaultyRegistry, Reply, digest_of, small_layer
 from tests.support import images
 from tests.support.engine import Engine
-from tests.support.layout import Layout
+from tests.support.layout import Entry, Layout, layer_tar
 from tests.support.registry import Registry
+from tests.support.waiting import until
 
 INSECURE = "--tls-verify=false"
 
@@ -144,6 +148,27 @@ def test_newer_makes_do_with_what_is_here(pod: Engine, server: FaultyRegistry) -
     pod("create", "-q", "--pull", "newer", INSECURE, name, "x")
     pod("create", "-q", "--pull", "always", INSECURE, name, "x", status=125)
     assert pod("inspect", "--format", "{{.Id}}", name).out == first
+
+
+@pytest.mark.not_podman("it fetches everything twice")
+def test_second_pull_waits_for_the_first(pod: Engine, server: FaultyRegistry) -> None:
+    """And says so."""
+    layer = layer_tar([Entry("noise", os.urandom(2_000_000))])
+    server.add_image("me/shared:latest", [layer])
+    gate = threading.Event()
+    server.slow = (1_000_000, gate)
+    words = ("pull", INSECURE, f"{server.host}/me/shared")
+    with pod.spawn(*words, stderr=subprocess.DEVNULL) as first:
+        until(lambda: server.seen("/blobs/" + digest_of(layer)), "the first pull at its layer")
+        with pod.spawn(*words) as second:
+            assert second.stderr is not None
+            told = f"Another command is fetching blob {digest_of(layer)}, waiting for it".encode()
+            assert any(told in line for line in second.stderr)
+            gate.set()
+            out, _ = second.communicate(timeout=60)
+        assert first.communicate(timeout=60)[0] == out
+    assert first.returncode == second.returncode == 0
+    assert len(server.seen("/blobs/" + digest_of(layer))) == 1
 
 
 @pytest.mark.not_podman("version 4.3 has no --retry")
