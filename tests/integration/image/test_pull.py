@@ -19,7 +19,7 @@ from pod.image.document import InvalidImage
 from pod.image.manifest import NoSuchPlatform, SchemaOneManifest
 from pod.image.names import Mirror, RegistriesConfig, Rule
 from pod.image.platform import host_platform, parse_platform
-from pod.image.policy import Policy, PolicyRejects
+from pod.image.policy import REJECT, Policy, PolicyRejects, Requirement
 from pod.image.progress import Silence
 from pod.image.pull import Access, NowhereFound, PulledImage, WrongPlatform, pull, remote_digest
 from pod.spec import reference
@@ -290,7 +290,7 @@ def test_person_chooses_among_registries(store: Store, server: FaultyRegistry) -
 
 
 def test_policy_is_asked_before_anything_is_sent(store: Store, server: FaultyRegistry) -> None:
-    access = QUICK.replace(policy=Policy(("reject",)))
+    access = QUICK.replace(policy=Policy((Requirement(REJECT),)))
     with pytest.raises(PolicyRejects):
         pulled(store, f"{server.host}/a/b", access)
     assert server.requests == []
