@@ -8,6 +8,7 @@ from pod.base import plainjson
 from pod.base.errors import PodError, UsageError
 from pod.base.times import rfc3339
 from pod.engine import images, pull
+from pod.engine.signing import signer_for
 from pod.image import artifact as making
 from pod.image import push as image_push
 from pod.image import whole
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from pod.engine.context import Engine
     from pod.engine.images import PullOptions
+    from pod.image.trust.sign import Signing
     from storage.artifacts import ArtifactRecord
     from storage.collect import Hold
 
@@ -133,11 +135,17 @@ def pull_artifact(engine: Engine, text: str, options: PullOptions) -> ArtifactRe
         )
 
 
-def push_artifact(engine: Engine, text: str, options: PullOptions) -> str:
-    """Copy an artifact to where its name says; its digest. Raises ArtifactNotFound, RegistryError."""
+def push_artifact(
+    engine: Engine, text: str, options: PullOptions, signing: Signing | None = None
+) -> str:
+    """Copy an artifact to where its name says, and sign it there; its digest.
+
+    Raises ArtifactNotFound, RegistryError, CannotSign.
+    """
     record = find(engine, text)
     reference = references.parse(record.name).normalized()
     access, progress = pull.access(engine, options), pull.progress_of(options)
+    signer = None if signing is None else signer_for(engine, signing, reference)
     data = record.data()
     contents = read_contents(data, f"manifest of artifact '{record.name}'", record.media_type)
     digests = [part.digest for part in contents.blobs]
@@ -148,6 +156,8 @@ def push_artifact(engine: Engine, text: str, options: PullOptions) -> str:
     ):
         blobs = [image_push.content_of(engine.store.blobs, digest) for digest in digests]
         digest = image_push.push_as_it_is(destination, blobs, data, contents.media_type)
+        if signer is not None:
+            signer.sign(destination, digest)
     progress.message("Writing manifest to image destination")
     return digest
 

@@ -43,8 +43,12 @@ _FIELDS = {
 }
 
 
-class PolicyRejects(PodError):
-    """The policy does not let the image in."""
+class NotAllowed(PodError):
+    """The policy does not let the image in: by its name, or for want of a signature."""
+
+
+class PolicyRejects(NotAllowed):
+    """No image of this name may come in."""
 
     def __init__(self, name: str, scope: str) -> None:
         super().__init__(

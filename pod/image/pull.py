@@ -20,7 +20,7 @@ from pod.image.install import WantedLayer, install_layers
 from pod.image.manifest import Index, Manifest
 from pod.image.names import RegistriesConfig
 from pod.image.platform import Platform, host_platform
-from pod.image.policy import Policy
+from pod.image.policy import NotAllowed, Policy
 from pod.image.registry import Registry
 from pod.spec.digest import algorithm_of
 from storage.blobs import DigestMismatch, WrongSize, digest_of
@@ -137,7 +137,8 @@ def visit(
 ) -> Result:
     """What `attempt` returns for the first place, of all that `reference` can mean, where it raises no RegistryError.
 
-    `choose` as for `pull`. Raises PodError: RegistryError, PolicyRejects, NowhereFound, ...
+    A name or a place that the policy does not allow is passed over. `choose` as for `pull`. Raises PodError:
+    RegistryError, NotAllowed, NowhereFound, ...
     """
     resolution = names.resolve(reference, access.registries, interactive=choose is not None)
     candidates = resolution.references
@@ -147,10 +148,10 @@ def visit(
         log.debug(f"'{reference}' is '{candidates[0]}' by {resolution.origin}")
     errors: list[PodError] = []
     for full in candidates:
-        demand = access.policy.check("docker", str(full))
         try:
+            demand = access.policy.check("docker", str(full))
             places = names.endpoints(full, access.registries, tls_verify=access.tls_verify)
-        except names.RegistryBlocked as error:
+        except (names.RegistryBlocked, NotAllowed) as error:
             errors.append(error)
             continue
         progress.message(f"Trying to pull {full}...")
@@ -159,7 +160,7 @@ def visit(
                 progress.message(f"Trying mirror {endpoint.name}")
             try:
                 return attempt(full, endpoint, demand)
-            except failures.RegistryError as error:
+            except (failures.RegistryError, NotAllowed) as error:
                 log.debug(f"{endpoint.name}: {error.message}")
                 errors.append(error)
             except (InvalidImage, DigestMismatch, WrongSize) as error:

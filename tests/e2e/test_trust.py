@@ -335,3 +335,44 @@ def test_a_list_is_signed_with_its_images(scene: Scene, registry: Registry) -> N
     scene.pod("manifest", "rm", name)
     scene.pod("rmi", "-f", "-a")
     scene.pull(name)
+
+
+@pytest.mark.not_podman("version 4.3 has no artifacts")
+def test_artifacts_are_signed_and_verified(scene: Scene, registry: Registry) -> None:
+    pod, name = scene.pod, f"{registry.host}/signed/artifact:1"
+    (scene.directory / "file").write_text("content")
+    pod("artifact", "add", name, str(scene.directory / "file"))
+    pod("artifact", "push", "-q", INSECURE, name)
+    pod("artifact", "rm", name)
+    said = pod("artifact", "pull", "-q", INSECURE, name, status=125).stderr
+    assert "it has no GPG signature" in said
+    pod("artifact", "add", name, str(scene.directory / "file"))
+    key = ["--sign-by", scene.gpg.fingerprints["good"]]
+    pod("artifact", "push", "-q", INSECURE, *key, name, env=scene.gpg.environment)
+    pod("artifact", "rm", name)
+    pod("artifact", "pull", "-q", INSECURE, name)
+    pod("artifact", "rm", name)
+
+
+def test_a_registry_that_may_not_be_used_is_passed_over(scene: Scene, registry: Registry) -> None:
+    """A short name can mean several; the first that the policy lets in is taken."""
+    registry.push(images.image("busybox"), "short/name")
+    hosts = [f"127.0.0.1:{registry.port}", f"localhost:{registry.port}"]
+    path = scene.directory / "registries.conf"
+    path.write_text(
+        f"unqualified-search-registries = {json.dumps(hosts)}\nshort-name-mode = 'permissive'\n"
+    )
+    accept = [{"type": "insecureAcceptAnything"}]
+    environment = {"CONTAINERS_REGISTRIES_CONF": str(path)}
+    for first in ({"type": "reject"}, signed_by(scene.key)):
+        rules = {"docker": {hosts[0]: [first], hosts[1]: accept}}
+        document = {"default": [{"type": "reject"}], "transports": rules}
+        Path(scene.settings, "policy.json").write_text(json.dumps(document))
+        scene.pod("pull", "-q", INSECURE, "short/name", env=environment)
+        names = scene.pod("images", "--format", "{{.Repository}}").lines
+        assert names == [f"{hosts[1]}/short/name"]
+        scene.pod("rmi", "-f", "-a")
+    Path(scene.settings, "policy.json").write_text('{"default": [{"type": "reject"}]}')
+    said = scene.pod("pull", "-q", INSECURE, "short/name", env=environment, status=125).stderr
+    if scene.pod.kind == "pod":
+        assert said.count("is rejected by the policy for everything") == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.cli.declare import Command, Option
-from pod.cli.options import image
+from pod.cli.options import image, signing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,13 +11,12 @@ if TYPE_CHECKING:
     from pod.engine.context import Engine
 
 
-_UNSIGNED = "this version of pod does not sign artifacts"
-
-
 def push_artifact(arguments: Arguments, engine: Engine) -> None:
     from pod.engine import artifacts
 
-    digest = artifacts.push_artifact(engine, arguments.words[0], image.registry_options(arguments))
+    options = image.registry_options(arguments)
+    name, keys = arguments.words[0], signing.of(arguments)
+    digest = artifacts.push_artifact(engine, name, options, keys)
     if path := arguments.text("digestfile"):
         from pod.cli.commands.push import write_digest
 
@@ -37,11 +36,7 @@ COMMAND = Command(
             completes="file",
         ),
         Option(("-q", "--quiet"), "flag", "Show no progress"),
-        Option(("--sign-by",), "text", refused=_UNSIGNED),
-        Option(("--sign-by-sigstore",), "text", refused=_UNSIGNED),
-        Option(("--sign-by-sigstore-private-key",), "text", refused=_UNSIGNED),
-        Option(("--sign-by-sq-fingerprint",), "text", refused=_UNSIGNED),
-        Option(("--sign-passphrase-file",), "text", refused=_UNSIGNED),
+        *signing.OPTIONS,
         *image.REGISTRY_OPTIONS,
     ),
     minimum=1,

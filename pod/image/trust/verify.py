@@ -9,7 +9,6 @@ Source: containers-policy.json(5).
 from __future__ import annotations
 
 from pod.base import log
-from pod.base.errors import PodError
 from pod.image import policy
 from pod.image.trust import identity, payload
 from pod.image.trust.openpgp import BadKey, BadSignature, Keyring
@@ -39,7 +38,7 @@ _MAX_KEY_BYTES = 4 << 20
 _SHOWN = 5
 
 
-class NotSigned(PodError):
+class NotSigned(policy.NotAllowed):
     """The image has not the signatures that the policy demands."""
 
     def __init__(self, demand: Demand, why: str) -> None:
