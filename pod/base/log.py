@@ -39,6 +39,18 @@ def is_shown(name: str) -> bool:
     return _LETTERS[name] >= _Threshold.level
 
 
+def visible(text: str) -> str:
+    """Control characters in the spelling of programming languages: what an image or a person put into a name or a
+    command neither breaks the table nor drives the terminal. Bytes that are not UTF-8 stay as they are.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter.isprintable() or "\udc80" <= letter <= "\udcff" else repr(letter)[1:-1]
+        for letter in text
+    )
+
+
 def debug(message: str) -> None:
     _emit("debug", message)
 
@@ -61,7 +73,8 @@ def _emit(name: str, message: str) -> None:
     if _Threshold.copy is not None:
         _Threshold.copy(name, message)
     prefix = {"warn": "Warning", "error": "Error"}.get(name, name)
-    line = f"{prefix}: {message}\n".encode("utf-8", "backslashreplace")
+    shown = message if name in ("debug", "trace") else visible(message)
+    line = f"{prefix}: {shown}\n".encode("utf-8", "backslashreplace")
     try:
         os.write(2, line)
     except OSError:

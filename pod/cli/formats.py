@@ -38,7 +38,8 @@ def table_rows(
     listing: Listing, rows: Sequence[Row], form: str, *, noheading: bool
 ) -> list[list[str]]:
     """The cells of "table TEMPLATE", where tabs and blanks outside of braces stand between columns."""
-    from pod.cli.output import heading, visible
+    from pod.base.log import visible
+    from pod.cli.output import heading
 
     template = Template(_outside_actions(form.removeprefix("table ").strip(" "), _separators))
     lines = [template.render(row) for row in rows]

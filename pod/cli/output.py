@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 
+from pod.base.log import visible
 from pod.base.records import Record
 
 TYPE_CHECKING = False
@@ -151,18 +152,4 @@ def _cell(row: Row, name: str) -> str:
         from pod.cli.template.values import plain
 
         value = "" if value is None else plain(value)
-    return value if value.isprintable() else visible(value)
-
-
-def visible(text: str) -> str:
-    """Control characters in the spelling of programming languages: what an image or a person put into a name or a
-    command neither breaks the table nor drives the terminal. Bytes that are not UTF-8 stay as they are.
-    """
-    return "".join(
-        letter if letter.isprintable() or "\udc80" <= letter <= "\udcff" else _escape(letter)
-        for letter in text
-    )
-
-
-def _escape(letter: str) -> str:
-    return repr(letter)[1:-1]
+    return visible(value)

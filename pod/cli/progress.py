@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from pod.cli.output import visible
+from pod.base.log import visible
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

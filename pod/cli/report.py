@@ -40,10 +40,13 @@ def report(error: BaseException) -> int:
 
 
 def complain(message: str, hint: str | None = None) -> None:
-    """Write "Error: ..." and a hint to standard error, after all results printed so far."""
-    text = f"Error: {message}\n"
+    """Write "Error: ..." and a hint to standard error, after all results printed so far.
+
+    What images and registries say is in some messages; it neither drives the terminal nor looks like a line of ours.
+    """
+    text = f"Error: {log.visible(message)}\n"
     if hint:
-        text += f"Hint: {hint}\n"
+        text += f"Hint: {log.visible(hint)}\n"
     try:
         sys.stdout.flush()
     except (OSError, ValueError):

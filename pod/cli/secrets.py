@@ -193,8 +193,8 @@ def show_inspected(arguments: Arguments, engine: Engine, kind: str) -> int:
 
 
 def _pretty(it: Secret, data: bytes | None) -> str:
+    from pod.base.log import visible
     from pod.cli.human import go_time
-    from pod.cli.output import visible
 
     lines = [f"ID:              {it.id}", f"Name:            {visible(it.name)}"]
     if it.labels:

@@ -31,6 +31,9 @@ def parse_object(data: bytes, what: str) -> dict[str, Any]:
     """The JSON object in `data`. `what` names the document in errors: "manifest of 'nginx'"."""
     try:
         document = json.loads(data)
+        if not data.isascii() or b"\\u" in data:
+            # Half of a pair of surrogates is no text: no terminal and no file takes it.
+            json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:  # RecursionError: brackets nested without end
         raise InvalidImage(what, "it is not JSON") from error
     if not isinstance(document, dict):

@@ -48,6 +48,8 @@ _LAYER_PREFIXES = (
 )
 _COMPRESSIONS = ("", "gzip", "zstd")
 
+_SHOWN = 60  # characters of what a stranger wrote that are worth showing
+_MOST_PLATFORMS = 20
 MAX_LAYERS = 500
 """As many lower directories as overlayfs takes, Documentation/filesystems/overlayfs."""
 MAX_MANIFESTS = 2000
@@ -68,7 +70,7 @@ class NotAnImage(PodError):
 
     def __init__(self, what: str, kind: str) -> None:
         super().__init__(
-            f"the {what} describes no container image, but an artifact of type '{kind}'"
+            f"the {what} describes no container image, but an artifact of type '{kind[:_SHOWN]}'"
         )
 
 
@@ -76,7 +78,7 @@ class NoSuchPlatform(PodError):
     """An index without an image for the wanted platform."""
 
     def __init__(self, what: str, wanted: Platform, available: tuple[str, ...]) -> None:
-        offers = ", ".join(available) or "none at all"
+        offers = ", ".join(available[:_MOST_PLATFORMS]) or "none at all"
         super().__init__(
             f"the {what} has no image for {wanted}; it has {offers}",
             hint=f"--platform {available[0]}" if available else None,
@@ -222,7 +224,7 @@ def choose(index: Index, wanted: Platform, what: str) -> Descriptor:
 def available_platforms(index: Index) -> tuple[str, ...]:
     """The platforms of an index, as text, without the attestations that BuildKit files under "unknown"."""
     names = {
-        str(entry.platform): None
+        str(entry.platform)[:_SHOWN]: None
         for entry in index.manifests
         if entry.platform is not None and entry.platform.architecture not in ("", "unknown")
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pod.base.errors import InvalidValue
+from pod.base.log import visible
 from pod.cli.declare import Command, Option
 from pod.cli.options import select
 
@@ -21,7 +22,7 @@ def diff_any(arguments: Arguments, engine: Engine) -> None:
 
 def show(arguments: Arguments, engine: Engine, kind: str) -> None:
     """Print the changes of what was named, which is of a kind of engine/diff.py."""
-    from pod.cli.output import json_text, visible, write
+    from pod.cli.output import json_text, write
     from pod.engine.diff import diff
 
     form = arguments.text("format")

@@ -95,8 +95,8 @@ def _encoded(text: str, end: str = "\n") -> bytes:
 def human(event: Event, *, full: bool = True) -> str:
     """podman's line for an event."""
     from pod.base import ids
+    from pod.base.log import visible
     from pod.cli.human import go_time
-    from pod.cli.output import visible
 
     object_id = event.object_id if full else ids.short(event.object_id)
     words = [go_time(event.time_ns), event.kind, event.status]

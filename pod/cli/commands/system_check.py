@@ -14,8 +14,8 @@ FOUND = 1
 
 
 def check_system(arguments: Arguments, engine: Engine) -> int:
+    from pod.base.log import visible
     from pod.base.units import parse_duration_ns
-    from pod.cli.output import visible
     from pod.engine import check
 
     force, repairs = arguments.flag("force"), arguments.flag("repair")

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 
 def show_processes(arguments: Arguments, engine: Engine) -> None:
-    from pod.cli.output import align, visible, write
+    from pod.base.log import visible
+    from pod.cli.output import align, write
     from pod.engine import top
 
     words = list(arguments.words)

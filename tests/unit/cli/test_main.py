@@ -79,6 +79,12 @@ def test_command_gets_its_words_and_options(
             "Error: image 'x' is not here\nHint: pod pull x\n",
             id="with-hint",
         ),
+        pytest.param(
+            PodError("it has \x1b[31m\ud800\nError: x", hint="\u202eas it says"),
+            125,
+            "Error: it has \\x1b[31m\\ud800\\nError: x\nHint: \\u202eas it says\n",
+            id="words-of-an-image",
+        ),
         pytest.param(NotThere("no 'x'"), 127, "Error: no 'x'\n", id="own-status"),
         pytest.param(
             OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/data/x"),
