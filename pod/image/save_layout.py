@@ -93,14 +93,15 @@ def save_directory(
     """One image into the directory `path`; `kind` is "oci-dir" or "docker-dir". The digest of its manifest."""
     try:
         os.makedirs(path, exist_ok=True)
-        present = os.listdir(path)
+        present = set(os.listdir(path))
     except OSError as error:
         raise CannotSave(path, error.strerror or "it cannot be written") from error
     target = DirectoryTarget(path)
     if kind == OCI_DIR:
-        if present and INDEX not in present:
+        if present and not present.intersection((INDEX, "oci-layout")):
             raise CannotSave(path, "the directory is not empty, and no OCI image layout")
-        entries = known_entries(path) if present else []
+        # The list comes last, so a command that was killed has left a layout without one.
+        entries = known_entries(path) if INDEX in present else []
         return write_oci(store, saved, target, progress, packing, entries)
     if present and docker_directory.VERSION not in present:
         raise CannotSave(path, "the directory is not empty, and no directory of an image")

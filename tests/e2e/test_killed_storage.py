@@ -121,15 +121,30 @@ def test_storing(pod: Engine, server: FaultyRegistry, tmp_path: Path, command: s
     is_well(pod, "all", kept)
 
 
+REMOVALS = [
+    (["rmi"], REMOVING),
+    (["image", "prune", "-a", "-f", "--filter", "label!=keep"], ["image: index", "trash: begun"]),
+    (
+        ["image", "prune", "-f", "--until-free", "1000t"],
+        ["layer: without record", "collect: blobs"],
+    ),
+    (
+        ["system", "prune", "-a", "-f", "--filter", "label!=keep"],
+        ["image: index", "collect: layers"],
+    ),
+]
+
+
 @pytest.mark.parametrize(
-    "command", [["rmi"], ["image", "prune", "-a", "-f", "--filter", "label!=keep"]], ids=" ".join
+    ("command", "steps"), REMOVALS, ids=[" ".join(words) for words, _ in REMOVALS]
 )
-def test_removing(pod: Engine, server: FaultyRegistry, tmp_path: Path, command: list[str]) -> None:
+def test_removing(
+    pod: Engine, server: FaultyRegistry, tmp_path: Path, command: list[str], steps: list[str]
+) -> None:
     kept, first = bring(pod, server, tmp_path, 99, "load")
     pod(*first)
-    pod("create", "--name", "user", kept, "true")
-    pod("create", "--name", "busy", "busybox")  # so that prune leaves it
-    steps = REMOVING if command == ["rmi"] else ["image: index", "layer: without record"]
+    for image in (kept, "busybox"):
+        pod("create", "-l", "keep=yes", image, "true")  # so that prune leaves it
     for seed, step in enumerate(steps):
         name, words = bring(pod, server, tmp_path, seed, "load")
         pod(*words)
@@ -153,6 +168,34 @@ def test_saving(pod: Engine, tmp_path: Path) -> None:
         assert (path.read_bytes() == b"old") == (step == "save: written")
         is_well(pod, step, "busybox")
     pod("load", "-q", "-i", str(path))
+
+
+@pytest.mark.parametrize("form", ["oci-dir", "docker-dir"])
+def test_saving_directories(pod: Engine, tmp_path: Path, form: str) -> None:
+    """What is there after a kill is no obstacle for the same command, and what that leaves is whole."""
+    path = str(tmp_path / "saved")
+    words = ["save", "-q", "--format", form, "-o", path, "busybox"]
+    for step in SAVING:
+        killed(pod, step, *words)
+        pod(*words)
+        assert not [name for _, _, names in os.walk(path) for name in names if ".tmp" in name]
+        pod("load", "-q", "-i", path)
+        is_well(pod, step, "busybox")
+
+
+def test_repairing(pod: Engine, server: FaultyRegistry, tmp_path: Path) -> None:
+    """Killed while a blob and a layer come back: the next repair goes on."""
+    name, words = bring(pod, server, tmp_path, 0, "pull")
+    pod(*words)
+    digest = pod("inspect", "-f", "{{index .RootFS.Layers 1}}", name).out.removeprefix("sha256:")
+    for step in ("blob: complete", "blob: named", "layer: without record", "layer: placed"):
+        os.truncate(f"{pod.root}/images/blobs/sha256/{digest}", 10)
+        pod("unshare", "rm", "-r", f"{pod.root}/layers/{digest[:32]}")
+        killed(pod, step, "system", "check", "--repair")
+        assert name in names(pod), f"an image is gone after {step}"
+        pod("system", "check", "--repair", status=None)  # killed at the end, there is nothing to do
+        is_well(pod, step, name)
+    pod("rmi", name)
 
 
 def test_volumes(pod: Engine) -> None:
