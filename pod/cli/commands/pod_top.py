@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def show_processes(arguments: Arguments, engine: Engine) -> None:
-    from pod.cli.output import align, visible, write
+    from pod.base.log import visible
+    from pod.cli.output import align, write
     from pod.engine import pod_members, top
     from pod.state import pods as rows
 
