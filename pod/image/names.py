@@ -164,17 +164,22 @@ def name_for_new_image(reference: Reference) -> Reference:
 
 
 def endpoints(
-    reference: Reference, config: RegistriesConfig, *, tls_verify: bool | None = None
+    reference: Reference,
+    config: RegistriesConfig,
+    *,
+    tls_verify: bool | None = None,
+    what: str = "be pulled",
 ) -> tuple[Endpoint, ...]:
     """Where to ask for a full `reference`: mirrors first, then the registry itself.
 
-    `tls_verify` is the option of the command line, which beats the configuration. Raises RegistryBlocked.
+    `tls_verify` is the option of the command line, which beats the configuration; `what` is for a sentence about what
+    the reference may not. Raises RegistryBlocked.
     """
     rule = _rule_for(str(reference), config.rules)
     if rule is None:
         return (_endpoint(reference.name, insecure=tls_verify is False, strict=bool(tls_verify)),)
     if rule.blocked:
-        raise RegistryBlocked(reference, rule.prefix)
+        raise RegistryBlocked(reference, rule.prefix, what)
     found = [
         _endpoint(
             _rewritten(reference.name, rule.prefix, mirror.location),

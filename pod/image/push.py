@@ -49,7 +49,9 @@ def connect(
     which other repositories of the registry blobs can be mounted, and learns what is where; with `uploads`, what a
     killed command has begun to upload is continued. Both are of the store. Raises RegistryBlocked.
     """
-    endpoint = names.endpoints(reference, access.registries, tls_verify=access.tls_verify)[-1]
+    endpoint = names.endpoints(
+        reference, access.registries, tls_verify=access.tls_verify, what="be pushed to"
+    )[-1]
     return Destination(reference, endpoint, access, progress, places, uploads)
 
 

@@ -262,3 +262,25 @@ def test_wrong_usage(pod: Engine, registry: Registry, words: list[str], said: st
     result = pod("push", INSECURE, *words, status=125)
     assert result.stdout == ""
     assert said in result.stderr
+
+
+@pytest.mark.not_podman("its flags for lists are others")
+def test_a_list_goes_with_its_images(pod: Engine, registry: Registry) -> None:
+    pod("manifest", "create", "localhost/several", "containers-storage:docker.io/library/busybox")
+    name = f"{registry.host}/lists/several"
+    pod("push", "-q", INSECURE, "--format", "v2s2", "localhost/several", name)
+    kind = "application/vnd.docker.distribution.manifest.list.v2+json"
+    answer = registry.request("GET", "/v2/lists/several/manifests/latest", headers={"Accept": kind})
+    assert answer.headers["Content-Type"] == kind
+
+
+@pytest.mark.not_podman("it reads the file of the machine, too")
+def test_blocked_registry(pod: Engine, registry: Registry, tmp_path: Path) -> None:
+    conf = tmp_path / "registries.conf"
+    conf.write_text(f'[[registry]]\nlocation = "{registry.host}"\nblocked = true\n')
+    before = len(registry.requests_seen())
+    env = {"CONTAINERS_REGISTRIES_CONF": str(conf)}
+    name = f"{registry.host}/never/here"
+    result = pod("push", INSECURE, "busybox", name, env=env, status=125)
+    assert "may not be pushed to: registries.conf blocks" in result.stderr
+    assert len(registry.requests_seen()) == before
