@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     ReadAt = Callable[[int, int], bytes]
     """Offset and size of a range of the blob -> its bytes."""
-    Piece = tuple[int, int, bytes]
-    """Start and end of a range of the blob, and a hash of what the TOC says of it, by which pieces are compared."""
+    Piece = tuple[int, int, bytes, tuple[Any, Any, Any, Any] | None]
+    """Start and end of a range of the blob; a hash of what the TOC says of it, by which pieces are compared; and for
+    one that is nothing but content: name, offset and size in the file, digest, of any types."""
 
 ESTARGZ_DIGEST = "containerd.io/snapshot/stargz/toc.digest"
 _MOST_TAIL_BYTES = 16 << 20
@@ -69,7 +70,7 @@ def pieces_of(kind: str, entries: list[Any], end: int) -> list[Piece]:
 
 
 def _pieces(kind: str, entries: list[Any], end: int) -> Iterator[Piece]:
-    start, about, whole = 0, [kind], {}
+    start, about, whole, content = 0, [kind], {}, None
     for number, entry in enumerate(entries):
         if entry["type"] != "chunk":
             whole = entry
@@ -78,26 +79,28 @@ def _pieces(kind: str, entries: list[Any], end: int) -> Iterator[Piece]:
         if not offset:
             continue
         if offset != start:
-            yield _piece(start, offset, end, about)
+            yield _piece(start, offset, end, about, content)
             start, about = offset, [kind]
         digest = entry.get("chunkDigest") or whole["digest"]
-        inner = entry.get("innerOffset", 0)
-        about.append(f"{digest} {entry.get('chunkSize', 0)} {whole['size']} {inner}")
+        at, size = entry.get("chunkOffset", 0), entry.get("chunkSize") or whole["size"]
+        about.append(f"{digest} {size} {whole['size']} {entry.get('innerOffset', 0)}")
+        content = (whole.get("name"), at, size, digest) if "endOffset" in whole else None
         is_last = number + 1 == len(entries) or entries[number + 1]["type"] != "chunk"
         if is_last and (stop := _number(whole, "endOffset")):
-            yield _piece(start, stop, end, about)
+            yield _piece(start, stop, end, about, content)
+            content = None
             start, about = stop, [kind, f"padding {_number(whole, 'size') % tar.BLOCK}"]
     if start != end:
-        yield _piece(start, end, end, [*about, "end"])
+        yield _piece(start, end, end, [*about, "end"], content)
 
 
-def _piece(start: int, stop: int, end: int, about: list[str]) -> Piece:
+def _piece(start: int, stop: int, end: int, about: list[str], content: Any) -> Piece:
     import hashlib
 
     if not start < stop <= end:
         raise InvalidContents("its offsets are not in order")
     text = "\n".join(about).encode("utf-8", "surrogatepass")
-    return start, stop, hashlib.blake2b(text, digest_size=16).digest()
+    return start, stop, hashlib.blake2b(text, digest_size=16).digest(), content
 
 
 def has_contents(annotations: Mapping[str, str]) -> bool:

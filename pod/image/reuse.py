@@ -1,7 +1,8 @@
 """A layer that differs little from one that is here: only what differs is fetched.
 
 For layers with a table of contents (TOC), zstd:chunked and eStargz. The blob is put together from ranges of blobs that
-are in the store and ranges of the registry's, and must have its digest like any other; so the store has the blob as it
+are in the store, from files of unpacked layers where compressing them gives the same bytes (storage/recompress.py), and
+from ranges of the registry's, and must have its digest like any other; so the store has the blob as it
 came, and everything else (unpacking, the diff id, push, save) is as ever. When the digest is wrong, the blob is fetched
 whole: the same file can be compressed to other bytes of the same length.
 """
@@ -14,8 +15,10 @@ import threading
 from pod.base import log
 from pod.base.errors import PodError
 from pod.image import failures
+from pod.image.parts import nameless_file
 from pod.image.registry import MOST_REQUESTS
 from storage import contents
+from storage.recompress import make_frames
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +40,7 @@ _SMALL_GAP = 4 << 10
 """Ranges that lie so close are fetched as one: the head of a part of an answer is not free either."""
 _MOST_RANGES = 1000
 """Of a blob. An image that was made anew, with new times in all headers, would have two for each file."""
+_MOST_TREES = 20
 _READ_BYTES = 1 << 20
 
 
@@ -231,45 +235,68 @@ def find_plan(
     """
     if layer.size < LEAST_BYTES or not contents.has_contents(annotations):
         return None
-    blobs = _candidates(store, layer, repository, annotations)
-    if not blobs:
+    here = _Candidates(store, layer, repository, annotations)
+    if not here.blobs and not here.trees:
         return None
     try:
         there = contents.announced(annotations, layer.size, read)
-        return None if there is None else _plan(store, layer, there, blobs)
+        return None if there is None else _plan(store, layer, there, here)
     except contents.InvalidContents as error:
         log.info(f"layer '{layer.digest}' is fetched whole: {error.message}")
         return None
 
 
-def _candidates(
-    store: Store, layer: WantedLayer, repository: str, annotations: Mapping[str, str]
-) -> list[str]:
-    """Digests of blobs that may have a TOC of that format: the repository's first, the most alike in size."""
-    ending = "gzip" if contents.ESTARGZ_DIGEST in annotations else "zstd"
-    akin: dict[str, int] = {}
-    others: dict[str, int] = {}
-    for image in reversed(store.images.list()):
-        is_akin = any(name.startswith(f"{repository}:") for name in image.names)
-        for known in image.layers:
-            if known.media_type.endswith(ending) and known.size >= LEAST_BYTES:
-                (akin if is_akin else others)[known.digest] = abs(known.size - layer.size)
-    ordered = (*sorted(akin, key=lambda digest: akin[digest]), *others)
-    return list(dict.fromkeys(ordered))[:_MOST_BLOBS]
+class _Candidates:
+    """Where what a layer has may be: the repository's images come first, the most alike in size before others.
+
+    `blobs` are the digests of blobs that may have a TOC of that format, `trees` the paths of unpacked layers.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        layer: WantedLayer,
+        repository: str,
+        annotations: Mapping[str, str],
+    ) -> None:
+        ending = "gzip" if contents.ESTARGZ_DIGEST in annotations else "zstd"
+        akin: dict[str, int] = {}
+        others: dict[str, int] = {}
+        diff_ids = [layer.diff_id]  # it may be here in another compression
+        for image in reversed(store.images.list()):
+            is_akin = any(name.startswith(f"{repository}:") for name in image.names)
+            for known in image.layers:
+                if known.media_type.endswith(ending) and known.size >= LEAST_BYTES:
+                    (akin if is_akin else others)[known.digest] = abs(known.size - layer.size)
+            if is_akin:
+                diff_ids += image.diff_ids
+        ordered = (*sorted(akin, key=lambda digest: akin[digest]), *others)
+        self.blobs = list(dict.fromkeys(ordered))[:_MOST_BLOBS]
+        self.trees: list[str] = []
+        if ending == "zstd":
+            wanted = [it for it in dict.fromkeys(diff_ids) if store.layers.has(it)]
+            self.trees = [store.layers.path(diff_id) for diff_id in wanted[:_MOST_TREES]]
 
 
-def _plan(store: Store, layer: WantedLayer, there: Contents, blobs: list[str]) -> Plan | None:
+def _plan(
+    store: Store, layer: WantedLayer, there: Contents, candidates: _Candidates
+) -> Plan | None:
     pieces = there.pieces
-    missing = {key: end - start for start, end, key in pieces}
+    missing = {key: end - start for start, end, key, _ in pieces}
     here: dict[bytes, tuple[int, int, int]] = {}
     used: list[int] = []
     try:
         useless = 0
-        for digest in blobs:
+        for digest in candidates.blobs:
             found = _look_into(store, digest, missing, here, used)
             useless = 0 if found else useless + 1
             if useless == _MOST_USELESS or sum(missing.values()) < LEAST_BYTES // 4:
                 break
+        if sum(missing.values()) > LEAST_BYTES // 4 and candidates.trees:
+            left = [piece for piece in pieces if piece[2] in missing]
+            used.append(nameless_file(f"{store.root}/staging"))
+            for key, (at, size) in make_frames(left, candidates.trees, used[-1]).items():
+                here[key] = (used[-1], at, size)
         runs = _runs(pieces, here)
         plan = Plan(runs, there.end, there.tail, used)
         if not plan.is_worthwhile(layer.size):
@@ -299,7 +326,7 @@ def _look_into(
         known = contents.inside(
             os.fstat(fd).st_size, lambda offset, size: os.pread(fd, size, offset)
         )
-        for start, end, key in known.pieces if known is not None else ():
+        for start, end, key, _ in known.pieces if known is not None else ():
             if missing.get(key) == end - start:
                 del missing[key]
                 here[key] = (fd, start, end - start)
@@ -317,7 +344,7 @@ def _look_into(
 def _runs(pieces: Iterable[Piece], here: Mapping[bytes, tuple[int, int, int]]) -> list[Run]:
     """How to make the pieces, in order: those that lie together in one, and not too many to be fetched apart."""
     runs: list[Run] = []
-    for start, end, key in pieces:
+    for start, end, key, _ in pieces:
         fd, offset, size = here.get(key, (-1, 0, 0))
         if size != end - start:
             fd = -1

@@ -22,7 +22,9 @@ TOC_DIGEST = "containerd.io/snapshot/stargz/toc.digest"
 _KINDS = {"file": "reg", "directory": "dir", "symlink": "symlink", "hardlink": "hardlink"}
 
 
-def add_chunked(layout: Layout, entries: Iterable[Entry], kind: str) -> tuple[dict[str, Any], str]:
+def add_chunked(
+    layout: Layout, entries: Iterable[Entry], kind: str, level: int = 3
+) -> tuple[dict[str, Any], str]:
     """Store a layer as "zstd:chunked" or "estargz"; its descriptor and its diff id."""
     if kind == "estargz":
         blob, plain, annotations = estargz(entries)
@@ -30,7 +32,7 @@ def add_chunked(layout: Layout, entries: Iterable[Entry], kind: str) -> tuple[di
     else:
         plain = layer_tar(entries)
         parts: list[bytes] = []
-        annotations = write_chunked(iter([plain]), parts.append)
+        annotations = write_chunked(iter([plain]), parts.append, level=level)
         blob, media_type = b"".join(parts), f"{OCI_LAYER}+zstd"
     descriptor = {
         "mediaType": media_type,

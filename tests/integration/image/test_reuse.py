@@ -188,6 +188,62 @@ def test_a_broken_connection_loses_nothing(
     assert len(starts) > 4 and starts[1:] == sorted(starts[1:])
 
 
+@pytest.mark.parametrize("level", [3, 9])
+def test_files_of_an_image_in_another_compression_are_taken(
+    store: Store, server: FaultyRegistry, tmp_path: Path, level: int
+) -> None:
+    """Version 1 is here with gzip. The files are compressed again; when that gives other bytes, all is fetched."""
+    for version in (1, 2):
+        layout = Layout(str(tmp_path / f"v{version}"))
+        files = entries(version) + [
+            Entry(f"opt/text{n}", noise(f"text{n}").hex().encode()) for n in range(9)
+        ]
+        layer = (
+            layout.add_layer(layer_tar(files))
+            if version == 1
+            else add_chunked(layout, files, KINDS[0], level)
+        )
+        image = layout.add_image([layer])
+        serve(server, image, f"a/b:{version}")
+        record = fetch(store, f"{server.host}/a/b:{version}")
+    check(store, record, image)
+    asked = [seen.headers.get("Range", "") for seen in server.seen(record.layers[0].digest)]
+    spans = [span for text in asked for span in re.findall(r"(\d+)-(\d+)", text)]
+    if level == 3:
+        assert asked[-1] and 80_000 < sum(int(last) - int(first) for first, last in spans) < 100_000
+    else:
+        assert asked == [asked[0], ""]  # no other request than for the TOC was of use
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link out", "gone", "other"])
+def test_what_is_in_the_place_of_a_file_is_looked_at_with_care(
+    store: Store, server: FaultyRegistry, tmp_path: Path, kind: str
+) -> None:
+    first, layout = Layout(str(tmp_path / "v1")), Layout(str(tmp_path / "v2"))
+    files = entries(2)
+    secret = tmp_path / "secret"
+    secret.write_bytes(files[5].content)
+    server_image = first.add_image([first.add_layer(layer_tar(files))])
+    serve(server, server_image, "a/b:1")
+    record = fetch(store, f"{server.host}/a/b:1")
+    path = f"{store.layers.path(record.diff_ids[0])}/{files[5].name}"
+    os.unlink(path)
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "link out":
+        os.symlink(secret, path)
+    elif kind == "other":
+        Path(path).write_bytes(files[5].content[::-1])
+    image = layout.add_image([add_chunked(layout, files, KINDS[0])])
+    serve(server, image, "a/b:2")
+    check(store, fetch(store, f"{server.host}/a/b:2"), image)
+    asked = [
+        seen.headers.get("Range", "")
+        for seen in server.seen(image.manifest()["layers"][0]["digest"])
+    ]
+    assert len(asked) == 2 and all(asked)
+
+
 @pytest.mark.parametrize("good", [True, False])
 def test_an_interrupted_pull_goes_on(
     store: Store, server: FaultyRegistry, tmp_path: Path, good: bool

@@ -42,7 +42,7 @@ ENTRIES = st.fixed_dictionaries(
 def test_pieces_cover_the_blob_or_are_refused(entries: list[Any], end: int) -> None:
     at = 0
     try:
-        for start, stop, _ in contents.pieces_of("zstd:chunked", entries, end):
+        for start, stop, _, _ in contents.pieces_of("zstd:chunked", entries, end):
             assert start == at < stop <= end
             at = stop
     except InvalidContents:
@@ -124,7 +124,7 @@ def test_pieces_with_other_headers_are_other_pieces() -> None:
         blob, _, _ = made.estargz([Entry("a", b"0"), entry])
         found = contents.inside(len(blob), lambda at, count, blob=blob: blob[at : at + count])  # type: ignore[misc]
         assert found is not None
-        keys.append([key for _, _, key in found.pieces])
+        keys.append([key for _, _, key, _ in found.pieces])
     first = [key[1] for key in keys]
     assert first[0] == first[1] and first[3] != first[0]
     assert keys[0][2] != keys[1][2] and keys[0][2] == keys[3][2]
