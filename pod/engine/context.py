@@ -167,6 +167,8 @@ class Engine:
                 raise Unsupported(
                     f"--storage-opt {option}",
                     "a limit of disk space is a project quota, which only root can set",
+                    hint="for directories that may fill up: --tmpfs /tmp:size=1g, or a volume on a file system of "
+                    "its own; --read-only for the rest",
                 )
             if key not in {"overlay.mount_program", "mount_program"}:
                 raise Unsupported(

@@ -67,7 +67,11 @@ def make_container(
             f"the runtime '{runtime[0]}' cannot run a container in which the caller does not exist",
             hint="leave --runtime out, or use --userns=keep-id",
         )
-    for option, key in (("--group-entry", "group_entry"), ("--hostuser", "host_users")):
+    for option, key in (
+        ("--passwd-entry", "passwd_entry"),
+        ("--group-entry", "group_entry"),
+        ("--hostuser", "host_users"),
+    ):
         if bundle.get(key):
             raise PodError(
                 f"{option} is not possible with the runtime '{runtime[0]}'",

@@ -178,3 +178,9 @@ def test_the_certificate_of_a_registry_is_looked_for_in_cert_dir(
     assert "certificate" in pod("pull", "-q", *quick, image, status=125).stderr
     (tmp_path / "ca.crt").write_bytes(Path(registry.certificate).read_bytes())
     pod("pull", "-q", "--cert-dir", str(tmp_path), image)
+
+
+@pytest.mark.not_podman("it tries, and fails later")
+def test_what_to_do_without_a_limit_of_disk_space_is_said(pod: Engine) -> None:
+    result = pod("run", "--rm", "--storage-opt", "size=1g", "busybox", "true", status=125)
+    assert "which only root can set" in result.stderr and "--tmpfs" in result.stderr

@@ -48,6 +48,16 @@ def test_group_entry(pod: Engine) -> None:
     assert "--group-entry" in pod("run", "--group-entry", "x", "busybox", "true", status=125).stderr
 
 
+@pytest.mark.not_podman("it writes the files itself")
+@pytest.mark.parametrize("option", ["--passwd-entry", "--group-entry", "--hostuser"])
+def test_other_runtimes_know_no_lines_for_users(pod: Engine, option: str) -> None:
+    lines = {"--passwd-entry": "x:x:$UID:$GID:::", "--group-entry": "x:x:$GID:"}
+    value = lines.get(option, getpass.getuser())
+    words = ("--rm", "--network", "none", "--user", "4711", option, value, "busybox", "true")
+    result = pod("--runtime", "crun", "run", *words, status=125)
+    assert f"{option} is not possible with the runtime" in result.stderr
+
+
 def test_chrootdirs_get_the_files_of_the_container(pod: Engine) -> None:
     root = run(pod, "-v", "v:/srv/root", "busybox", "mkdir", "-p", "/srv/root/etc")
     assert root == []

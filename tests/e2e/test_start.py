@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.connections import has_connection
 from tests.support.engine import Engine
 from tests.support.terminal import Terminal
 from tests.support.waiting import until
@@ -277,18 +278,12 @@ def test_wait_for_what_does_not_exist(pod: Engine) -> None:
         assert pod("wait", "--ignore", "no-such-one").out == "-1"
 
 
+@pytest.mark.not_podman("it cannot be seen whether it waits")
 def test_wait_for_a_container_that_removes_itself(pod: Engine) -> None:
-    pod(
-        "run",
-        "-d",
-        "--rm",
-        "--network",
-        "none",
-        "--name",
-        "w",
-        "busybox",
-        "sh",
-        "-c",
-        "sleep 0.5; exit 6",
-    )
-    assert pod("wait", "w").out == "6"
+    script = "until test -e /go; do sleep 0.05; done; exit 6"
+    words = ("--network", "none", "--name", "w", "busybox", "sh", "-c", script)
+    pod("run", "-d", "--rm", *words)
+    with pod.spawn("wait", "w") as waiting:
+        until(lambda: has_connection(waiting.pid), "waiting")
+        pod("exec", "w", "touch", "/go", status=None)
+        assert waiting.communicate(timeout=60)[0] == b"6\n"

@@ -22,6 +22,8 @@ def inspect_objects(arguments: Arguments, engine: Engine) -> int:
     kind = arguments.text("type") or "all"
     if kind in _LATER:
         raise Unsupported(f"--type={kind}", _LATER[kind])
+    if arguments.flag("size") and kind not in {"all", "container"}:
+        raise UsageError(f"--size and --type={kind} exclude each other")
     return show(arguments, engine, kind)
 
 

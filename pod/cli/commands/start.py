@@ -20,6 +20,12 @@ def start_containers(arguments: Arguments, engine: Engine) -> int:
     detach_keys = b""
     if arguments.given("detach_keys") or arguments.flag("attach") or arguments.flag("interactive"):
         detach_keys = lifetime.read_detach_keys(arguments, engine)
+    elif arguments.given("sig_proxy") and arguments.flag("sig_proxy"):
+        raise UsageError(
+            "--sig-proxy needs --attach: signals are passed on by a command that stays"
+        )
+    if arguments.flag("all") and (arguments.flag("attach") or arguments.flag("interactive")):
+        raise UsageError("--all and --attach exclude each other")
     names = select.chosen(arguments, engine, default=lambda it: not it.is_running)
     if arguments.flag("attach") or arguments.flag("interactive"):
         if len(names) != 1:

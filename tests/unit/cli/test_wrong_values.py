@@ -13,7 +13,7 @@ from pod.cli.commands.run import COMMAND as RUN
 from pod.cli.commands.run import run_container
 from pod.cli.declare import Arguments, Command, Option
 from pod.cli.globals import GLOBAL_OPTIONS
-from pod.cli.main import load_command
+from pod.cli.main import load_command, main
 from pod.cli.options.container import read_container
 from pod.cli.options.image import pull_options
 from pod.cli.options.lifetime import read_detach_keys
@@ -159,6 +159,51 @@ def test_options_that_exclude_each_other_are_both_named(
     for word in named.split():
         assert word in caught.value.message
     assert not os.path.exists(f"{tmp_path}/root/containers")
+
+
+CONFLICTS_OF_OTHERS = [
+    ("attach --latest c", "--latest 'c'"),
+    ("commit --pause --no-pause c", "--pause --no-pause"),
+    ("container clone --force c d", "--force --destroy"),
+    ("exec --latest --cidfile x true", "--latest --cidfile"),
+    ("inspect --latest c", "--latest 'c'"),
+    ("inspect --size --type image c", "--size --type=image"),
+    ("kill --all c", "names --all"),
+    ("logs --latest c", "--latest 'c'"),
+    ("mount --all c", "names --all"),
+    ("pause --all c", "names --all"),
+    ("port --all c", "--all names"),
+    ("ps --last 2 --latest", "--last --latest"),
+    ("ps --quiet --size", "--quiet --size"),
+    ("ps --size --ns", "--size --ns"),
+    ("restart --running --all", "--running --all"),
+    ("rm --all --cidfile x", "--all --cidfile"),
+    ("rm --all c", "names --all"),
+    ("rm --latest --all", "--all --latest"),
+    ("rm --time 3 c", "--time --force"),
+    ("start --all --attach", "--all --attach"),
+    ("start --all c", "names --all"),
+    ("start --sig-proxy c", "--sig-proxy --attach"),
+    ("stats --all c", "names --all"),
+    ("stop --latest c", "names --latest"),
+    ("unmount --all c", "names --all"),
+    ("unpause --all c", "names --all"),
+    ("update --latest c", "--latest 'c'"),
+    ("wait --latest c", "names --latest"),
+]
+
+
+@pytest.mark.parametrize(
+    ("typed", "named"), CONFLICTS_OF_OTHERS, ids=[typed for typed, _ in CONFLICTS_OF_OTHERS]
+)
+def test_other_commands_name_both_that_exclude_each_other(
+    typed: str, named: str, tmp_path: object, capfd: pytest.CaptureFixture[str]
+) -> None:
+    roots = ["--root", f"{tmp_path}/root", "--runroot", f"{tmp_path}/run"]
+    assert main([*roots, *typed.split()]) == 125
+    said = capfd.readouterr().err
+    for word in named.split():
+        assert word in said
 
 
 @pytest.mark.parametrize(
