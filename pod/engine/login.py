@@ -149,4 +149,6 @@ def place_of(engine: Engine, options: LoginOptions) -> Place:
         return Place(named, chosen=True)
     if engine.credentials_directory is not None:
         return Place(f"{engine.credentials_directory}/config.json", docker=True, chosen=True)
+    if directory := os.environ.get("DOCKER_CONFIG"):
+        return Place(f"{directory}/config.json", docker=True)
     return Place(auth.default_file())

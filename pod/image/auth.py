@@ -1,8 +1,9 @@
 """Credentials for a registry: where they are kept, and which of them fit a repository.
 
-Order: what the command line gives; then the file it names, or REGISTRY_AUTH_FILE, and no other; else the files that
-podman, skopeo and docker write, the first that knows the registry. Helpers named in a file are asked before its own
-entries. Source: containers-auth.json(5), docker's `config.json` and its credential helper protocol.
+Order: what the command line gives; then the file it names, or REGISTRY_AUTH_FILE, or the one in DOCKER_CONFIG, and no
+other; else the files that podman, skopeo and docker write, the first that knows the registry. Helpers named in a file
+are asked before its own entries. Source: containers-auth.json(5), docker's `config.json` and its credential helper
+protocol.
 """
 
 from __future__ import annotations
@@ -114,12 +115,13 @@ def auth_files(authfile: str | None = None) -> list[tuple[str, bool]]:
     named = authfile or os.environ.get("REGISTRY_AUTH_FILE")
     if named:
         return [(named, True)]
+    if docker := os.environ.get("DOCKER_CONFIG"):  # as for docker and podman: this and no other
+        return [(f"{docker}/config.json", False)]
     home = os.environ.get("HOME") or os.path.expanduser("~")
-    docker = os.environ.get("DOCKER_CONFIG") or f"{home}/.docker"
     paths = [
         default_file(),
         f"{_config_home()}/containers/auth.json",
-        f"{docker}/config.json",
+        f"{home}/.docker/config.json",
         f"{home}/.dockercfg",
     ]
     return [(path, False) for path in dict.fromkeys(paths)]

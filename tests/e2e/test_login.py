@@ -126,6 +126,9 @@ def test_podman_and_pod_know_each_others_logins(
     pod("pull", "-q", INSECURE, f"{private.host}/team/app", env=home)
     pod("logout", f"{private.host}/team", env=home)
     assert stored(home)["auths"] == {}
+    home["DOCKER_CONFIG"] = f"{home['HOME']}/docker"
+    pod("login", INSECURE, *JANE, private.host, env=home)
+    assert podman("login", "--get-login", private.host) == "jane"
 
 
 @pytest.mark.not_podman("version 4.3 has no --secret")

@@ -14,7 +14,7 @@ from pod.engine.search import Filters, parse_filters
 
 @pytest.fixture
 def engine(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    for variable in ("REGISTRY_AUTH_FILE", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
+    for variable in ("REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "XDG_CONFIG_HOME", "XDG_DATA_HOME"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
@@ -51,6 +51,9 @@ def test_places_in_their_order(
     engine: Engine, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert place_of(engine, LoginOptions()).path == f"{tmp_path}/containers/auth.json"
+    monkeypatch.setenv("DOCKER_CONFIG", "/configured")
+    configured = place_of(engine, LoginOptions())
+    assert (configured.path, configured.docker) == ("/configured/config.json", True)
     engine.credentials_directory = "/docker"
     assert place_of(engine, LoginOptions()).path == "/docker/config.json"
     monkeypatch.setenv("REGISTRY_AUTH_FILE", "/named")

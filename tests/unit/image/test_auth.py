@@ -66,6 +66,14 @@ def test_files_in_their_order(home: str, monkeypatch: pytest.MonkeyPatch) -> Non
         os.unlink(path)
 
 
+def test_directory_of_docker_is_the_only_one(home: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(f"{home}/.config/containers/auth.json", {"auths": {"quay.io": encoded("a", "b")}})
+    monkeypatch.setenv("DOCKER_CONFIG", f"{home}/other")
+    assert find_credentials("quay.io") is None
+    write(f"{home}/other/config.json", {"auths": {"quay.io": encoded("c", "d")}})
+    assert find_credentials("quay.io") == Credentials("c", "d")
+
+
 def test_a_file_without_the_registry_is_passed_over(home: str) -> None:
     write(f"{home}/.config/containers/auth.json", {"auths": {"other.io": encoded("a", "b")}})
     write(f"{home}/.docker/config.json", {"auths": {"quay.io": encoded("c", "d")}})
