@@ -332,9 +332,9 @@ def test_podman_reads_the_tables_that_pod_writes(
         layout = Layout(str(tmp_path / version))
         entries = [Entry(f"f/{n}", noise(f"{n}{version if n == 7 else ''}")) for n in range(20)]
         extra, diff_id = add_chunked(layout, entries, "zstd:chunked")
-        # Version 4 knows the annotations by their first names, and no tar-split data.
+        # Version 4.3 knows the annotations by their first names.
         found = extra["annotations"].items()
-        extra["annotations"] = {key.replace("io.github.", "io."): value for key, value in found}
+        extra["annotations"] |= {key.replace("io.github.", "io."): value for key, value in found}
         made = layout.add_image(
             [*images.image("busybox").copy(layout).layers(), (extra, diff_id)],
             {"Cmd": ["sh", "-c", "cat /f/7 /f/8 | sha256sum"]},
@@ -360,5 +360,5 @@ def test_podman_reads_the_tables_that_pod_writes(
             return [int(line.split('" 206 ')[1].split()[0]) for line in file
                     if f"GET {path}" in line and '" 206 ' in line]  # fmt: skip
 
-    until(lambda: len(sent()) == 2, "the TOC and the file in the access log")
+    until(lambda: len(sent()) >= 2, "the TOC and the file in the access log")
     assert 20_000 < sum(sent()) < 30_000
