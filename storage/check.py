@@ -11,6 +11,7 @@ from pod.spec.digest import algorithm_of, hex_of
 from storage.blobs import READ_BYTES
 from storage.directories import names
 from storage.layers import NAME_LENGTH
+from storage.lists import blobs_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ def find_problems(store: Store, *, quick: bool = False, full: bool = False) -> I
         for problem in _image_problems(store, image, checked, quick=quick):
             bad.add(problem.subject)
             yield problem
+    for name, digest in _lists_and_artifacts(store):
+        yield from _part_problems(store, name, digest, checked, quick=quick)
     if not quick:
         yield from _changed_layers(store, images, bad, full=full)
     yield from _container_problems(store)
@@ -123,10 +126,22 @@ def repair(
         for digest in bad_blobs:
             if remove_images and not _is_right(store, digest):
                 store.blobs.remove(digest)
+    if remove_images:
+        _remove_unreadable(store)
     store.delete_unreferenced()
     store.staging.sweep()
     store.staging.empty_trash()
     return left
+
+
+def _remove_unreadable(store: Store) -> None:
+    """Lists whose document is gone, and artifacts of which a part is."""
+    for record in store.lists.list():
+        if not store.blobs.has(record.digest):
+            store.lists.remove(record.id)
+    for artifact in store.artifacts.list():
+        if not all(map(store.blobs.has, blobs_below(store.blobs, artifact.digest))):
+            store.artifacts.remove(artifact.name)
 
 
 def _fetch_documents(
@@ -212,6 +227,29 @@ def _image_problems(
         checked.add(f"layer {diff_id}")
         if not store.layers.has(diff_id) or not os.path.isdir(store.layers.path(diff_id)):
             yield Problem(LAYER, diff_id, f"layer '{diff_id}' of image '{shown}' is missing")
+
+
+def _lists_and_artifacts(store: Store) -> Iterator[tuple[str, str]]:
+    """What they are called, and their digests."""
+    for record in store.lists.list():
+        yield f"list of images '{(*record.names, record.id)[0]}'", record.digest
+    for artifact in store.artifacts.list():
+        yield f"artifact '{artifact.name}'", artifact.digest
+
+
+def _part_problems(
+    store: Store, name: str, top: str, checked: set[str], *, quick: bool
+) -> Iterator[Problem]:
+    """Of what a list refers to, a part may be elsewhere; what is here must be right."""
+    for digest in sorted(blobs_below(store.blobs, top)):
+        if digest in checked:
+            continue
+        checked.add(digest)
+        if not store.blobs.has(digest):
+            if digest == top or name.startswith("artifact"):
+                yield Problem(BLOB, digest, f"blob '{digest}' of {name} is missing")
+        elif not quick and _digest_on_disk(store, digest) != digest:
+            yield Problem(BLOB, digest, f"blob '{digest}' of {name} has other content")
 
 
 def _has_size(store: Store, image: ImageRecord, digest: str) -> bool:

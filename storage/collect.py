@@ -14,7 +14,6 @@ from pod.base.records import Record
 from pod.spec.digest import hex_of
 from storage.directories import names, stale_temporaries
 from storage.layers import NAME_LENGTH
-from storage.lists import blobs_below
 from storage.locks import FileLock
 
 TYPE_CHECKING = False
@@ -153,6 +152,8 @@ def _wanted(store: Store) -> tuple[set[str], set[str]]:
         blobs.add(digest)  # damaged, but named: `system check` has a word to say first
     for record in store.lists.list():
         blobs.update(store.lists.blobs_of(record))
+    from storage.lists import blobs_below  # every command loads this module, and few collect
+
     for artifact in store.artifacts.list():
         blobs.update(blobs_below(store.blobs, artifact.digest))
     for member in store.lists.members_here():

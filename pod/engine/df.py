@@ -12,6 +12,8 @@ from pod.base.records import Record
 from pod.engine import leftovers
 from pod.engine import list as listing
 from pod.state import volumes
+from storage.images import ImageRecord
+from storage.lists import blobs_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from pod.engine.context import Engine
     from pod.engine.leftovers import Leftover
     from pod.engine.list import Listed
-    from storage.images import ImageRecord
+    from storage.lists import ListRecord
 
 _BLOCK = 512
 
@@ -28,7 +30,7 @@ _BLOCK = 512
 class ImageUsage(Record):
     """`shared_bytes` are those of parts that other images have, too."""
 
-    image: ImageRecord
+    image: ImageRecord | ListRecord
     bytes: int
     shared_bytes: int
     containers: int
@@ -70,6 +72,9 @@ class DiskUsage(Record):
     image_bytes: int
     unused_image_bytes: int
     metadata_bytes: int
+    artifacts: int = 0
+    artifact_bytes: int = 0
+    """What artifacts take that images do not."""
 
     def rows(self) -> list[Row]:
         """The summary, whose sum is what du(1) says of the root directory."""
@@ -101,6 +106,11 @@ class DiskUsage(Record):
                 all_volumes,
                 all_volumes - _sum(used),
             ),
+            *(
+                [Row("Artifacts", self.artifacts, 0, self.artifact_bytes, 0)]
+                if self.artifacts
+                else []
+            ),
             Row("Build Cache", 0, 0, 0, 0),
             Row("Partial Downloads", len(self.partials), 0, partial_bytes, partial_bytes),
             Row("Garbage", len(self.garbage), 0, garbage_bytes, garbage_bytes),
@@ -116,14 +126,20 @@ def measure(engine: Engine) -> DiskUsage:
     containers = listing.containers(engine, everything=True)
     volume_rows = volumes.all_of(engine.database)
     users = volumes.users(engine.database)
-    images = store.images.list()
+    images = store.images.list_all()
+    artifacts = store.artifacts.list()
     garbage = leftovers.find(engine)
     engine.close()
 
     container_paths = {it.summary.id: engine.paths.container(it.summary.id) for it in containers}
     volume_paths = {row.name: os.path.dirname(store.volumes.path(row.name)) for row in volume_rows}
     forms = store.layers.forms()
-    image_paths = {image.digest: _paths_of(engine, image, forms) for image in images}
+    image_paths = {_key(image): _paths_of(engine, image, forms) for image in images}
+    artifact_paths = {
+        store.blobs.path(digest)
+        for it in artifacts
+        for digest in blobs_below(store.blobs, it.digest)
+    }
     stood_on = {f"{store.layers.directory}/{name}" for name in store.rootfs.used_layers()}
     partial_paths = [
         *(path for path, _ in store.blobs.partials()),
@@ -133,7 +149,7 @@ def measure(engine: Engine) -> DiskUsage:
         [
             *container_paths.values(),
             *volume_paths.values(),
-            *stood_on.union(*image_paths.values()),
+            *stood_on.union(*image_paths.values(), artifact_paths),
             *partial_paths,
             *(it.path for it in garbage),
         ]
@@ -144,17 +160,19 @@ def measure(engine: Engine) -> DiskUsage:
         counts[it.summary.image_id] = counts.get(it.summary.image_id, 0) + 1
     owners: dict[str, set[str]] = {}
     for image in images:
-        for path in image_paths[image.digest]:
-            owners.setdefault(path, set()).add(image.id)
+        for path in image_paths[_key(image)]:
+            owners.setdefault(path, set()).update(_ids(engine, image))
     in_images = stood_on.union(owners)
-    needed = stood_on.union(path for path, ids in owners.items() if any(map(counts.get, ids)))
+    needed = stood_on.union(
+        path for path, ids in owners.items() if any(map(counts.get, ids))
+    ).union(artifact_paths)
     return DiskUsage(
         images=tuple(
             ImageUsage(
                 image,
-                sum(sizes[path] for path in image_paths[image.digest]),
-                sum(sizes[path] for path in image_paths[image.digest] if len(owners[path]) > 1),
-                counts.get(image.id, 0),
+                sum(sizes[path] for path in image_paths[_key(image)]),
+                sum(sizes[path] for path in image_paths[_key(image)] if len(owners[path]) > 1),
+                sum(counts.get(image_id, 0) for image_id in _ids(engine, image)),
             )
             for image in images
         ),
@@ -170,11 +188,35 @@ def measure(engine: Engine) -> DiskUsage:
         image_bytes=sum(sizes[path] for path in in_images),
         unused_image_bytes=sum(sizes[path] for path in in_images - needed),
         metadata_bytes=_rest(engine.paths.root, sizes),
+        artifacts=len(artifacts),
+        artifact_bytes=sum(sizes[path] for path in artifact_paths - in_images),
     )
 
 
-def _paths_of(engine: Engine, image: ImageRecord, forms: Mapping[str, str]) -> set[str]:
+def _key(image: ImageRecord | ListRecord) -> tuple[str, str]:
+    return image.id, image.digest
+
+
+def _ids(engine: Engine, image: ImageRecord | ListRecord) -> set[str]:
+    """The image that containers say they were made from, or those of a list."""
+    if isinstance(image, ImageRecord):
+        return {image.id}
+    return {member.id for member in _members(engine, image)} or {image.id}
+
+
+def _members(engine: Engine, record: ListRecord) -> list[ImageRecord]:
+    digests = engine.store.lists.blobs_of(record)
+    return [member for member in engine.store.lists.members_here() if member.digest in digests]
+
+
+def _paths_of(
+    engine: Engine, image: ImageRecord | ListRecord, forms: Mapping[str, str]
+) -> set[str]:
     """The blobs and layers of an image, and the copies of those that `forms` names, with their diff ids."""
+    if not isinstance(image, ImageRecord):
+        members = _members(engine, image)
+        blobs = {engine.store.blobs.path(it) for it in engine.store.lists.blobs_of(image)}
+        return blobs.union(*(_paths_of(engine, member, forms) for member in members))
     blobs = {image.digest, image.id, *(layer.digest for layer in image.layers)}
     paths = {engine.store.blobs.path(digest) for digest in blobs}
     paths.update(engine.store.layers.path(diff_id) for diff_id in image.diff_ids)

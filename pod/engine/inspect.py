@@ -17,6 +17,7 @@ _MODULES = {
     "image": "pod.engine.inspect_image",
     "volume": "pod.engine.inspect_volume",
     "pod": "pod.engine.inspect_pod",
+    "artifact": "pod.engine.artifacts",
 }
 KINDS = tuple(_MODULES)
 
@@ -26,8 +27,8 @@ class NothingFound(PodError):
 
     def __init__(self, text: str) -> None:
         super().__init__(
-            f"no container, image, volume or pod has the name or id '{text}'",
-            hint="pod ps -a, pod images, pod volume ls, pod pod ps",
+            f"no container, image, volume, pod or artifact has the name or id '{text}'",
+            hint="pod ps -a, pod images, pod volume ls, pod pod ps, pod artifact ls",
         )
 
 

@@ -54,7 +54,9 @@ def document(engine: Engine, text: str, *, size: bool = False) -> dict[str, Any]
         image = images.find(engine, text)
     except (NoSuchPlatform, NotHere):
         return _about_list(find_list(engine, text))
-    same = [other for other in engine.store.images.list() if other.id == image.id] or [image]
+    same = [other for other in engine.store.images.list() if other.id == image.id]
+    if not any(image.names == other.names for other in same):
+        same.insert(0, image)  # it is in a list, whose names are meant
     config = image.config()
     execution = config.get("config") or {}
     names = [name for other in same for name in other.names]

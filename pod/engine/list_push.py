@@ -146,7 +146,7 @@ class _Source:
                     )
             found.append(document)
 
-        visit(self._record.digest, "")
+        visit(self._record.digest, self._record.sources.get(self._record.digest, ""))
         return found
 
     def _document(self, digest: str, source: str, shown: str) -> Document:

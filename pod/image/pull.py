@@ -238,7 +238,8 @@ def _pull_from(
                 "digest": fetched.digest,
                 "size": len(fetched.data),
             }
-            store.images.set_name(name, descriptor, index_digest=index_digest)
+            if index_digest is None or not _is_here_whole(store, name, index_digest):
+                store.images.set_name(name, descriptor, index_digest=index_digest)
             store.sources.note(fetched.digest, f"docker://{reference.name}")
         _remember_place(store, endpoint, parsed)
     finally:
@@ -252,6 +253,13 @@ def _remember_place(store: Store, endpoint: Endpoint, parsed: Manifest) -> None:
     places = store.places
     places.add((layer.digest for layer in (*parsed.layers, parsed.config)), endpoint.name)
     places.keep()
+
+
+def _is_here_whole(store: Store, name: str, index_digest: str) -> bool:
+    """Whether the name stands for that list, with all its images: then it stays so."""
+    return any(
+        name in record.names and record.digest == index_digest for record in store.lists.list()
+    )
 
 
 def _find_manifest(

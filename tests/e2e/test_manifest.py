@@ -456,3 +456,51 @@ def test_images_that_were_made_here_are_compressed(
     for options in (["--add-compression", "lzma"], ["--all=false", "--add-compression", "zstd"],
                     ["--compression-format", "zstd", "--format", "v2s2"]):  # fmt: skip
         pod("manifest", "push", INSECURE, *options, target, status=125)
+
+
+@pytest.mark.not_podman("pulls one platform at a time")
+def test_name_of_a_whole_list_stays_with_it(
+    pod: Engine, registry: Registry, tmp_path: Path
+) -> None:
+    """Whatever pulls one image of it, as long as the registry has the same list."""
+    name, digest, _ = put_several(registry, Layout(str(tmp_path)), "me/stays")
+    number = pod("pull", "-q", "--all-platforms", INSECURE, name).out
+    for policy in ("newer", "always", "missing", "never"):
+        run = [
+            "run",
+            "--rm",
+            "-q",
+            "--network",
+            "none",
+            "--pull",
+            policy,
+            INSECURE,
+            name,
+            "echo",
+            policy,
+        ]
+        assert pod(*run).out == policy
+    pod("pull", "-q", INSECURE, name)
+    assert pod("images", "-q", "--no-trunc", name).out == f"sha256:{number}"
+    assert pod("inspect", "--format", "{{.RepoDigests}}", name).out.startswith(f"[{name}@{digest} ")
+    assert [it for it in pod("system", "df", "-v").lines if it.startswith(name)]
+
+
+@pytest.mark.not_podman("pulls one platform at a time")
+def test_damaged_parts_are_found_and_fetched_again(
+    pod: Engine, registry: Registry, tmp_path: Path
+) -> None:
+    name, digest, (theirs, _) = put_several(registry, Layout(str(tmp_path)), "me/damaged")
+    pod("pull", "-q", "--all-platforms", INSECURE, name)
+    blob = Path(pod.root) / "images" / "blobs" / "sha256" / theirs[7:]
+    blob.write_bytes(b"{}")
+    assert f"blob '{theirs}' of list of images '{name}:latest' has other content" in (
+        pod("system", "check", status=None).stdout
+    )
+    pod("system", "check", "--repair", "--force", status=None)
+    assert not blob.exists()
+    file = tmp_path / "digest"
+    pod("push", "-q", INSECURE, "--digestfile", str(file), name, f"{registry.host}/me/mended")
+    assert file.read_text() == digest
+    assert blob.exists()
+    pod("system", "check")

@@ -71,7 +71,7 @@ COMMAND = Command(
             "Look among these objects only",
             metavar="KIND",
             default="all",
-            choices=("all", "container", "image", "volume", "network", "pod"),
+            choices=("all", "container", "image", "volume", "network", "pod", "artifact"),
         ),
     ),
     maximum=None,
