@@ -110,6 +110,7 @@ class EngineSettings(Record):
     network_cmd_options: tuple[str, ...] = ()
     network_cmd_path: str = ""
     no_pivot_root: bool = False
+    pod_exit_policy: str = "continue"
     pull_policy: str = "missing"
     retry: int = 3
     retry_delay: str = ""

@@ -182,6 +182,7 @@ KEYS: dict[str, dict[str, Declared]] = {
         ),
         "network_cmd_path": ("text", keep),
         "no_pivot_root": ("truth", keep),
+        "pod_exit_policy": ("text", one_of("continue", "stop")),
         "pull_policy": ("text", one_of("always", "missing", "never", "newer")),
         "retry": ("number", _between(0, 1000)),
         "retry_delay": ("text", _by(lambda text: text and units.parse_duration_ns(text))),
@@ -215,7 +216,7 @@ WITHOUT_EFFECT: dict[str, frozenset[str]] = {
         "enable_port_reservation events_container_create_inspect_data "
         "events_logfile_path exit_command_delay healthcheck_events image_build_format "
         "image_default_format infra_command infra_image kube_generate_type lock_type "
-        "multi_image_archive namespace num_locks platform_to_oci_runtime pod_exit_policy "
+        "multi_image_archive namespace num_locks platform_to_oci_runtime "
         "podmansh_timeout remote runtime_supports_json runtime_supports_kvm "
         "runtime_supports_nocgroups service_destinations service_timeout static_dir tmp_dir "
         "volume_plugin_timeout volume_plugins".split()

@@ -153,7 +153,11 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
     if config.userns.mode == "user":
         config = userns.settle(engine, config, image)
     if config.userns.mode == "keep-id" and not config.user:
-        config = config.replace(user=_kept_user(config))  # podman-run(1), --userns
+        config = config.replace(user=kept_user(config))  # podman-run(1), --userns
+    elif config.pod and not config.user:
+        from pod.engine import pod_join
+
+        config = config.replace(user=pod_join.kept_user(engine, config))
     if image is not None:
         config = config.replace(image_id=image.id, layers=tuple(image.diff_ids))
     if not config.arguments:
@@ -209,7 +213,7 @@ def _check_apparmor(config: ContainerConfig) -> None:
         )
 
 
-def _kept_user(config: ContainerConfig) -> str:
+def kept_user(config: ContainerConfig) -> str:
     """Who the caller is in a container with --userns=keep-id."""
     uid, gid = config.userns.uid, config.userns.gid
     return f"{os.geteuid() if uid is None else uid}:{os.getegid() if gid is None else gid}"

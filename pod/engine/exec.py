@@ -102,7 +102,7 @@ def make_order(
 ) -> dict[str, Any]:
     """What runtime/join.py gets."""
     window = terminal.own_window() if options.terminal else (0, 0)
-    facts, _ = host_facts.collect(engine, container, {}, window, starts=False)
+    facts, _ = host_facts.collect(engine, container, {}, window, starts=False, joins=False)
     return {
         **join_order(engine, container, facts, options),
         "container_pid": run.pid,

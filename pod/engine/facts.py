@@ -56,14 +56,16 @@ def collect(
     window: tuple[int, int],
     *,
     starts: bool = True,
+    joins: bool = True,
 ) -> tuple[Facts, Placement]:
     """The facts for one start, and where the container is put. `files` are the generated ones, by path inside.
 
-    Unless it `starts` now, nothing is said about limits that cannot be applied.
+    Unless it `starts` now, nothing is said about limits that cannot be applied. Unless it `joins` namespaces of others,
+    these need not run any more.
     """
     config = container.config
     settings = engine.settings.containers
-    joined = _joined_namespaces(engine, config)
+    joined = _joined_namespaces(engine, config) if joins else {}
     uids, gids = maps_of(config) if "user" not in joined else ((), ())
     placement = _placement(engine, container)
     if placement.unapplied and starts:

@@ -40,7 +40,7 @@ def run(engine: Engine, name: str) -> tuple[str, bool]:
     config = active(container)
     if config is None:
         raise NoHealthCheck(container.name)
-    facts, placement = host_facts.collect(engine, container, {}, (0, 0))
+    facts, placement = host_facts.collect(engine, container, {}, (0, 0), starts=False, joins=False)
     checked = health.check(_check_order(engine, container, config, facts, placement.path))
     if checked is None:
         lookup.running(engine, container.id)

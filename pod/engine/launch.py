@@ -212,8 +212,9 @@ def make_order(
     directory = engine.paths.container(container.id)
     runtime = runtime_command(engine, config.runtime)
     maps: tuple[IdMap, IdMap] | None = (facts.uid_maps, facts.gid_maps)
+    maps_inside = maps
     if "user" in facts.joined:
-        maps = None
+        maps, maps_inside = None, host_facts.special_maps(engine, config)
     return {
         "id": container.id,
         "bundle": {
@@ -228,8 +229,9 @@ def make_order(
             "caller": userns.caller_entry(config),
             "given_away": [mount.target for mount in config.mounts if mount.chown],
             "make_cwd": True,
-            "closed_sources": maps is not None and host_facts.is_caller_absent(maps),
+            "closed_sources": host_facts.is_caller_absent(maps_inside),
             "keyring": engine.settings.containers.keyring,
+            "mounts_of": mounts_of(config, facts),
             "no_pivot": engine.settings.engine.no_pivot_root,
             "reaper": config.init and not facts.init_program,
             "seccomp": None if runtime else seccomp_program(engine, config, facts),
@@ -266,6 +268,13 @@ def make_order(
         "events": events.for_order(engine.events, container),
         "health": _health_order(engine, container, facts, placement.path),
     }
+
+
+def mounts_of(config: ContainerConfig, facts: Facts) -> str:
+    """The mount namespace of the container whose /dev/shm is shared; "" for none."""
+    if config.ipc.mode != "container":
+        return ""
+    return f"{os.path.dirname(facts.joined['ipc'])}/mnt"
 
 
 def _health_order(

@@ -60,6 +60,10 @@ def write(
         for name in ("hosts", "resolv.conf"):
             if os.path.exists(f"{owner}/{name}"):
                 written[f"/etc/{name}"] = f"{owner}/{name}"
+        if config.pod and "/etc/hosts" in written:
+            from pod.engine import pod_names
+
+            pod_names.add(written["/etc/hosts"], container.name)
     if config.timezone:
         written["/etc/localtime"] = zone_file(config.timezone)
     return written
@@ -116,6 +120,10 @@ def _hosts(engine: Engine, container: Container, hostname: str) -> str:
         own.append(("127.0.0.1", list(names.HOST_NAMES)))
     else:
         own.append(("127.0.1.1", [hostname, container.name]))
+    if container.config.is_infra:
+        from pod.engine import pod_names
+
+        own += [("127.0.0.1", [name]) for name in pod_names.in_network_of(engine, container)]
     return names.hosts_file(_base_hosts(engine, container), own=own, added=resolved)
 
 

@@ -130,7 +130,7 @@ def check_needs_infra(infra: ContainerConfig, base: ContainerConfig) -> None:
         ("--shm-size", "shm_size"),
     ):
         if getattr(infra, field) != getattr(base, field):
-            raise UsageError(f"{option} is for the infra container, which the pod has not")
+            raise UsageError(f"{option}: for that a pod needs an infra container")
 
 
 def _remove_named(engine: Engine, name: str) -> None:

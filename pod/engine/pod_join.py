@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.base.errors import PodError, UsageError
-from pod.engine import pod_create, pod_members
+from pod.engine import create, pod_create, pod_members
 from pod.spec.namespaces import Namespace, Network
 from pod.spec.pods import FIELDS
 from pod.spec.userns import UserNamespace
@@ -67,6 +67,20 @@ def _with_what_the_pod_has(config: ContainerConfig, infra: ContainerConfig) -> C
     return config.replace(**changes)
 
 
+def kept_user(engine: Engine, config: ContainerConfig) -> str:
+    """Who a container without a user of its own runs as: in the user namespace of a pod with keep-id, the caller."""
+    pod = pods.by_id(engine.database, config.pod)
+    infra = None if pod is None else pod_members.infra_of(engine, pod)
+    if infra is None or infra.config.userns.mode != "keep-id":
+        return ""
+    network = config.networking.network
+    is_inside = any(
+        it.joined == infra.id
+        for it in (config.ipc, config.pid, config.uts, config.cgroupns, config.userns, network)
+    )
+    return create.kept_user(infra.config) if is_inside else ""
+
+
 def _check_not_running(engine: Engine, pod: Pod) -> None:
     from pod.engine import pod_list
 
@@ -97,7 +111,11 @@ def new(engine: Engine, name: str, config: ContainerConfig) -> tuple[Pod, Contai
     )
     pod = pod_create.create_pod(
         engine,
-        PodConfig(share=USUALLY_SHARED, create_command=config.create_command),
+        PodConfig(
+            share=USUALLY_SHARED,
+            exit_policy=engine.settings.engine.pod_exit_policy,
+            create_command=config.create_command,
+        ),
         infra,
         name=name,
     )

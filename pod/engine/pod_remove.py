@@ -104,7 +104,7 @@ def prune(engine: Engine) -> list[Pod]:
         if it.state in {"Exited", "Stopped"}:
             try:
                 remove(engine, it.pod)
-            except PodRuns:
-                continue  # it has just been started
+            except (PodRuns, containers.StillNeeded):
+                continue  # it has just been started, or containers outside use its volumes
             removed.append(it.pod)
     return removed

@@ -98,6 +98,10 @@ def remove_settled(
         engine.store.images.note_use(container.image_id, last)
     faults.step("remove: row")
     finish.remove_run_directory(engine, container.id)
+    if container.config.pod:
+        from pod.engine import pod_names
+
+        pod_names.forget(engine, container)
     small.remove_container(engine.store.staging, engine.paths.container(container.id))
     faults.step("remove: files")
     if with_volumes:

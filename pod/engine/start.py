@@ -43,6 +43,9 @@ def start(
 
             mount.check_not_mounted(engine, current)
         containers.set_active(engine.database, container.id, processes.boot_id())
+        if current.config.pod:
+            # Once more: until the row said so, an exit policy could end the infra container for want of others.
+            start_needed(engine, current.config)
         return launch.launch(engine, current, attach=attach, window=window)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class Pruned(Record):
     """Ids and names of what was removed, and the bytes that it took on the disk."""
 
+    pods: tuple[str, ...] = ()
     containers: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
@@ -56,10 +57,13 @@ def system_prune(engine: Engine, choice: Choice) -> Pruned:
     before = _total(engine)
     # First, since everything else writes a little, which a full disk does not allow.
     left = _remove_leftovers(engine, choice)
+    removed_pods: list[str] = []
     removed_containers: list[str] = []
     removed_volumes: list[str] = []
     removed_images: list[str] = []
     if not choice.only_leftovers:
+        if not choice.filters and space is None:
+            removed_pods = _remove_pods(engine)
         removed_containers = _remove_containers(engine, chosen, space)
         everything = choice.all_images or space is not None
         removed_images = image_prune.prune(engine, images, everything=everything, space=space)
@@ -67,12 +71,24 @@ def system_prune(engine: Engine, choice: Choice) -> Pruned:
             removed_volumes = [name for name, _ in volume_remove.prune(engine, volumes)]
         _remove_leftovers(engine, choice)
     return Pruned(
+        pods=tuple(removed_pods),
         containers=tuple(removed_containers),
         volumes=tuple(removed_volumes),
         images=tuple(removed_images),
         leftovers=tuple(left),
         reclaimed_bytes=max(before - _total(engine), 0),
     )
+
+
+def _remove_pods(engine: Engine) -> list[str]:
+    """Those whose containers have ended, with these."""
+    from pod.state import pods
+
+    if not pods.names(engine.database):
+        return []
+    from pod.engine import pod_remove
+
+    return [pod.id for pod in pod_remove.prune(engine)]
 
 
 def _remove_containers(engine: Engine, chosen: Filters, space: FreeSpace | None) -> list[str]:

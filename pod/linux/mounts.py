@@ -103,8 +103,7 @@ def attach(
         ):
             where = syscalls.AT_EMPTY_PATH | (syscalls.AT_RECURSIVE if recursive else 0)
             syscalls.mount_setattr(tree_fd, "", where, attributes, propagation=change)
-        both_empty = syscalls.MOVE_MOUNT_F_EMPTY_PATH | syscalls.MOVE_MOUNT_T_EMPTY_PATH
-        syscalls.move_mount(tree_fd, "", target_fd, "", both_empty)
+        move(tree_fd, target_fd)
     except OSError as error:
         if error.errno in _UNKNOWN_CALL:
             return False
@@ -113,6 +112,20 @@ def attach(
         os.close(tree_fd)
     return True
 
+
+def take(path: str) -> int:
+    """A detached copy of the mount at `path`, symbolic links not followed, as a descriptor for `move`. Linux 5.2."""
+    flags = syscalls.OPEN_TREE_CLONE | syscalls.OPEN_TREE_CLOEXEC | syscalls.AT_SYMLINK_NOFOLLOW
+    return syscalls.open_tree(_AT_FDCWD, path, flags)
+
+
+def move(tree_fd: int, target_fd: int) -> None:
+    """Mount a detached tree on the place that is open as `target_fd`."""
+    both_empty = syscalls.MOVE_MOUNT_F_EMPTY_PATH | syscalls.MOVE_MOUNT_T_EMPTY_PATH
+    syscalls.move_mount(tree_fd, "", target_fd, "", both_empty)
+
+
+_AT_FDCWD = -100
 
 # EPERM: a seccomp filter that does not know the call.
 _UNKNOWN_CALL = frozenset((errno.ENOSYS, errno.EPERM))
@@ -249,8 +262,7 @@ def _mount_overlay_stepwise(lowers: list[str], words: list[str], target_fd: int)
     finally:
         os.close(fs_fd)
     try:
-        flags = syscalls.MOVE_MOUNT_F_EMPTY_PATH | syscalls.MOVE_MOUNT_T_EMPTY_PATH
-        syscalls.move_mount(mount_fd, "", target_fd, "", flags)
+        move(mount_fd, target_fd)
     finally:
         os.close(mount_fd)
 

@@ -20,6 +20,7 @@ What `create` gets, the *bundle*, is plain data:
     given_away      places of mounts that are given to the user (option U); may be left out
     make_cwd        make the working directory when the image lacks it
     reaper          be process 1 ourselves (`--init` without a program for it)
+    mounts_of       mount namespace with the mounts that are shared (`pod_shared`); "" for none
     closed_sources  whether the container's root is nobody to whom the caller's directories are open
     seccomp         path of the compiled filter, or None
     seccomp_flags   of seccomp(2); may be left out
@@ -177,6 +178,9 @@ def create(
             if entry.get("path") and entry["type"] != "user":
                 names.append(f"namespace:{entry['type']}")
                 opened.append(_open_namespace(entry["type"], entry["path"]))
+        if bundle.get("mounts_of"):
+            names.append("mounts")
+            opened.append(_open_namespace("mount", bundle["mounts_of"]))
         if bundle["rootfs"].get("apart"):
             from pod.runtime import fuse  # rarely needed
 

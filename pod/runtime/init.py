@@ -136,6 +136,9 @@ def _init(
         )
     )
 
+    if "mounts" in named_fds:
+        rootfs.take_shared(named_fds["mounts"], config["mounts"])
+
     if asks_for_scheduling:
         scheduling.set_time_offsets(linux.get("timeOffsets") or {})  # holds from the next child on
 

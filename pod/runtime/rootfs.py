@@ -10,9 +10,10 @@ import errno
 import os
 import stat
 
+from pod.base import log
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.linux import inroot, mounts, syscalls
+from pod.linux import inroot, mounts, namespaces, syscalls
 from pod.linux.syscalls import MS_BIND, MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REC
 from pod.runtime import copyup, fuse
 
@@ -121,6 +122,25 @@ def hold_sources(description: dict[str, Any], config: dict[str, Any]) -> None:
                 raise MountFailed(source, entry["destination"], error) from error
 
 
+def take_shared(namespace_fd: int, entries: list[dict[str, Any]]) -> None:
+    """Get what another container has mounted where an entry is `pod_shared`, from its mount namespace, as `pod_tree`.
+
+    In a mount namespace of our own, to which we return. Where that fails, the container has a mount of its own there.
+    """
+    own_fd = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        syscalls.setns(namespace_fd, namespaces.CLONE_NEWNS)
+        for entry in entries:
+            if entry.get("pod_shared"):
+                try:
+                    entry["pod_tree"] = mounts.take(entry["destination"])
+                except OSError as error:
+                    log.debug(f"{entry['destination']} is not shared: {error.strerror}")
+        syscalls.setns(own_fd, namespaces.CLONE_NEWNS)
+    finally:
+        os.close(own_fd)
+
+
 def _held(path: str) -> str:
     """A path that leads to the same file as long as this process and its children live."""
     return mounts.fd_path(os.open(path, os.O_PATH | os.O_CLOEXEC))
@@ -180,6 +200,11 @@ def mount_all(root_fd: int, entries: list[dict[str, Any]], label: str) -> None:
 
 
 def _mount_one(root_fd: int, entry: dict[str, Any], label: str) -> None:
+    if "pod_tree" in entry:
+        target_fd = inroot.make_directory(root_fd, entry["destination"])
+        mounts.move(entry["pod_tree"], target_fd)
+        os.close(target_fd)
+        return
     options = parse_options(entry.get("options") or [])
     kind, source, destination = (
         entry.get("type") or "bind",

@@ -279,6 +279,11 @@ def _system_mounts(config: ContainerConfig, facts: Facts) -> list[RuntimeMount]:
             kind, source, options = "bind", mount.target, ["rbind", "nosuid", "noexec", "nodev"]
         elif mount.target == "/dev/shm" and config.ipc.mode == "none":
             continue
+        elif mount.target == "/dev/shm" and config.ipc.mode == "container":
+            shared = _entry(mount.target, kind, source, options)
+            shared["pod_shared"] = True  # type: ignore[typeddict-unknown-key]  # that of the other
+            entries.append(shared)
+            continue
         elif mount.target == "/sys" and not has_own_network(config):
             # A sysfs belongs to its network namespace; only who owns that may mount one.
             kind, source, options = "bind", "/sys", ["rbind", "nosuid", "noexec", "nodev", "ro"]

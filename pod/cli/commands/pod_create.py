@@ -105,7 +105,7 @@ def pod_config(arguments: Arguments, engine: Engine, *, has_infra: bool) -> PodC
     typed = arguments.widened(container.OPTIONS)
     changes = process.process_changes(typed, engine.settings, container_defaults())
     limited = limits.limit_changes(typed, engine.settings, container_defaults())
-    policy = arguments.text("exit_policy") or "continue"
+    policy = arguments.text("exit_policy") or engine.settings.engine.pod_exit_policy
     share = parse_share(arguments.text("share") or "")
     return PodConfig(
         hostname=changes.get("hostname", ""),

@@ -44,7 +44,7 @@ def list_pods(arguments: Arguments, engine: Engine) -> None:
     found = _sorted(arguments, found)
     whole = arguments.flag("no_trunc")
     if arguments.flag("quiet"):
-        print("".join(f"{it.pod.id if whole else ids.short(it.pod.id)}\n" for it in found), end="")
+        print("".join(f"{it.pod.id}\n" for it in found), end="")  # whole ids, as podman
         return
     from pod.cli.output import Listing, show
 

@@ -36,6 +36,7 @@ def prune_system(arguments: Arguments, engine: Engine) -> None:
             return
     pruned = system_prune(engine, choice)
     for heading, names in (
+        ("Deleted Pods", pruned.pods),
         ("Deleted Containers", pruned.containers),
         ("Deleted Volumes", pruned.volumes),
         ("Deleted Images", [image_id.partition(":")[2] for image_id in pruned.images]),
@@ -53,7 +54,7 @@ def _warning(choice: Choice) -> str:
     what = ["what killed commands have left, and interrupted downloads"]
     if not choice.only_leftovers:
         images = "all images" if choice.all_images else "all images without a name"
-        what = ["all stopped containers", f"{images} that no container uses", *what]
+        what = ["all stopped pods and containers", f"{images} that no container uses", *what]
         if choice.with_volumes:
             what.insert(1, "all volumes that no container uses")
     if choice.until_free_bytes is not None:

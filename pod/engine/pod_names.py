@@ -1,0 +1,61 @@
+"""The names of a pod's containers in the /etc/hosts that they share: all of them are at 127.0.0.1."""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import files
+from pod.state import containers, pods
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.engine.context import Engine
+    from pod.state.containers import Container
+
+
+def in_network_of(engine: Engine, infra: Container) -> list[str]:
+    """The names of the containers that share the network of an infra container, the oldest first."""
+    members = pods.members(engine.database, infra.config.pod)
+    found = [
+        it
+        for it in containers.by_ids(engine.database, members)
+        if it.config.networking.network.joined == infra.id
+    ]
+    return [it.name for it in sorted(found, key=lambda it: (it.created_ns, it.id))]
+
+
+def add(path: str, name: str) -> None:
+    """Add a name to the file, unless it is there. Several may do so at once: a line is one write."""
+    if name in _names(path):
+        return
+    fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    try:
+        files.write_all(fd, f"127.0.0.1\t{name}\n".encode())
+    finally:
+        os.close(fd)
+
+
+def forget(engine: Engine, container: Container) -> None:
+    """Take the name of a container that is being removed out of its pod's file, which stays the same file."""
+    network = container.config.networking.network
+    path = f"{engine.paths.container(network.joined)}/hosts"
+    try:
+        lines = files.read_text(path).splitlines(keepends=True)
+        left = [line for line in lines if line != f"127.0.0.1\t{container.name}\n"]
+        if network.mode != "container" or left == lines:
+            return
+        fd = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC)
+    except OSError:
+        return  # there is no such file
+    try:
+        files.write_all(fd, "".join(left).encode("utf-8", "surrogateescape"))
+    finally:
+        os.close(fd)
+
+
+def _names(path: str) -> set[str]:
+    """The names in a file of the form hosts(5)."""
+    found: set[str] = set()
+    for line in files.read_text(path).splitlines():
+        found.update(line.partition("#")[0].split()[1:])
+    return found
