@@ -3,6 +3,7 @@
 MODULES = {
     "pasta": "pasta",
     "slirp4netns": "slirp4netns",
+    "networks": "networks",
     "none": "none",
     "host": "none",
     "joined": "none",

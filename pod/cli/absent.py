@@ -25,7 +25,7 @@ ABSENT = {
     "builder": _LATER,
     "buildx": _LATER,
     **dict.fromkeys(
-        ("auto-update build compose generate kube network play quadlet service stack").split(),
+        ("auto-update build compose generate kube play quadlet service stack").split(),
         _LATER,
     ),
     **dict.fromkeys(

@@ -181,6 +181,9 @@ def _network(value: str) -> Test:
     def test(engine: Engine, it: Listed) -> bool:
         network = it.config.get("networking", {}).get("network", {})
         mode = network.get("mode") or "private"
+        more = it.config.get("networking", {}).get("more_networks", ())
+        if mode == "network":
+            return value in {place.get("joined") for place in (network, *more)}
         return value in {mode, f"{mode}:{network.get('joined', '')}"}
 
     return test

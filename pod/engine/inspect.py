@@ -17,6 +17,7 @@ _MODULES = {
     "image": "pod.engine.inspect_image",
     "volume": "pod.engine.inspect_volume",
     "pod": "pod.engine.inspect_pod",
+    "network": "pod.engine.inspect_network",
     "artifact": "pod.engine.artifacts",
 }
 KINDS = tuple(_MODULES)
@@ -27,8 +28,8 @@ class NothingFound(PodError):
 
     def __init__(self, text: str) -> None:
         super().__init__(
-            f"no container, image, volume, pod or artifact has the name or id '{text}'",
-            hint="pod ps -a, pod images, pod volume ls, pod pod ps, pod artifact ls",
+            f"no container, image, volume, pod, network or artifact has the name or id '{text}'",
+            hint="pod ps -a, pod images, pod volume ls, pod pod ps, pod network ls, pod artifact ls",
         )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.engine.context import Engine
-    from pod.spec.container import ContainerConfig, Networking
+    from pod.spec.container import ContainerConfig
     from pod.spec.health import HealthConfig
     from pod.spec.mounts import Mount
     from pod.spec.security import Capabilities
@@ -74,7 +74,7 @@ def document(engine: Engine, text: str, *, size: bool = False) -> dict[str, Any]
         "GraphDriver": _graph_driver(engine, container),
         "Mounts": mounts_of(engine, config),
         "Dependencies": list(config.needs),
-        "NetworkSettings": _network_settings(_networking(engine, config), run),
+        "NetworkSettings": _network_settings(engine, _connected(engine, container), run),
         "Namespace": "",
         "IsInfra": config.is_infra,
         "IsService": False,
@@ -233,16 +233,17 @@ def _mount(engine: Engine, mount: Mount) -> dict[str, Any]:
     }
 
 
-def _networking(engine: Engine, config: ContainerConfig) -> Networking:
-    """How the container is connected; of one that shares its pod's network, how the pod is."""
-    network = config.networking.network
-    if config.pod and network.mode == "container":
+def _connected(engine: Engine, container: Container) -> Container:
+    """The container that has the network: itself, or that of the pod that it is in."""
+    network = container.config.networking.network
+    if container.config.pod and network.mode == "container":
         for infra in containers.by_ids(engine.database, [network.joined]):
-            return infra.config.networking
-    return config.networking
+            return infra
+    return container
 
 
-def _network_settings(networking: Networking, run: Run | None) -> dict[str, Any]:
+def _network_settings(engine: Engine, container: Container, run: Run | None) -> dict[str, Any]:
+    networking = container.config.networking
     is_running = run is not None and (run.has_processes or run.condition == "held")
     return {
         "EndpointID": "",
@@ -260,8 +261,17 @@ def _network_settings(networking: Networking, run: Run | None) -> dict[str, Any]
         "LinkLocalIPv6PrefixLen": 0,
         "Ports": port_bindings(networking.ports, networking.expose, any_address="0.0.0.0"),
         "SandboxKey": f"/proc/{run.pid}/ns/net" if run is not None and is_running else "",
-        "Networks": {},  # those of `pod network create`
+        "Networks": _networks(engine, container, is_running=is_running),
     }
+
+
+def _networks(engine: Engine, container: Container, *, is_running: bool) -> dict[str, Any]:
+    """The container's places on networks made by `pod network create`, by name."""
+    if not container.config.networking.user_defined:
+        return {}
+    from pod.engine import inspect_network
+
+    return inspect_network.places(engine, container, is_running=is_running)
 
 
 def _config(container: Container) -> dict[str, Any]:

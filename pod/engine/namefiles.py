@@ -27,6 +27,7 @@ _USER_MODE = {
     "bridge",
     "pasta",
     "slirp4netns",
+    "network",
 }  # networks with an address and a resolver of their own
 
 
@@ -115,7 +116,7 @@ def _hosts(engine: Engine, container: Container, hostname: str) -> str:
     if mode in _USER_MODE:
         if host_address:
             own.append((host_address, list(names.HOST_NAMES)))
-        own.append((_addresses(container)[0], [hostname, container.name]))
+        own.append((_addresses(engine, container)[0], [hostname, container.name]))
     elif mode == "host":
         own.append(("127.0.0.1", list(names.HOST_NAMES)))
     else:
@@ -127,9 +128,13 @@ def _hosts(engine: Engine, container: Container, hostname: str) -> str:
     return names.hosts_file(_base_hosts(engine, container), own=own, added=resolved)
 
 
-def _addresses(container: Container) -> tuple[str, str]:
-    """The container's address on a user-mode network, and its resolver."""
+def _addresses(engine: Engine, container: Container) -> tuple[str, str]:
+    """The container's first address on its networks, and its resolver."""
     network = container.config.networking.network
+    if network.mode == "network":
+        from pod.engine import networks  # few containers are on one
+
+        return networks.address_and_resolver(engine, container)
     cidrs = network.values("cidr") if network.mode == "slirp4netns" else []
     return addresses.in_network(cidrs[-1]) if cidrs else (addresses.CONTAINER, addresses.RESOLVER)
 
@@ -153,6 +158,9 @@ def _base_hosts(engine: Engine, container: Container) -> str:
 def _resolv_conf(engine: Engine, container: Container) -> str:
     networking, settings = container.config.networking, engine.settings.containers
     servers = networking.dns or settings.dns_servers
+    forwarder = _addresses(engine, container)[1] if networking.network.mode in _USER_MODE else ""
+    if networking.network.mode == "network" and forwarder != addresses.RESOLVER:
+        servers = ()  # the network answers, and asks those about what it does not know
     try:
         host = files.read_text("/etc/resolv.conf")
     except FileNotFoundError:
@@ -162,7 +170,7 @@ def _resolv_conf(engine: Engine, container: Container) -> str:
         servers=servers,
         search=networking.dns_search or settings.dns_searches,
         options=networking.dns_options or settings.dns_options,
-        forwarder=_addresses(container)[1] if networking.network.mode in _USER_MODE else "",
+        forwarder=forwarder,
     )
 
 

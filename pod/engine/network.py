@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.engine.context import Engine
+    from pod.spec.container import Networking
     from pod.state.containers import Container
 
 _BACKENDS = ("pasta", "slirp4netns")
@@ -53,6 +54,12 @@ def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
         return settings | {
             "backend": {"host": "host", "container": "joined", "ns": "joined"}.get(mode, "none")
         }
+    if mode == "network":
+        from pod.engine import networks  # few containers are on one
+
+        for port in networking.ports:
+            _check_port(engine, container, port)
+        return settings | networks.settings_for(engine, container) | {"ports": _plain(networking)}
     name, program = choose_backend(engine, mode)
     for port in networking.ports:
         if name == "slirp4netns" and ":" in port.host_ip:
@@ -70,17 +77,22 @@ def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
     return settings | {
         "backend": name,
         "program": program,
-        "ports": [
-            {
-                "host_ip": port.host_ip,
-                "host_port": port.host_port,
-                "container_port": port.container_port,
-                "count": port.count,
-                "protocol": port.protocol,
-            }
-            for port in networking.ports
-        ],
+        "ports": _plain(networking),
     }
+
+
+def _plain(networking: Networking) -> list[dict[str, Any]]:
+    """Published ports as netns takes them."""
+    return [
+        {
+            "host_ip": port.host_ip,
+            "host_port": port.host_port,
+            "container_port": port.container_port,
+            "count": port.count,
+            "protocol": port.protocol,
+        }
+        for port in networking.ports
+    ]
 
 
 def choose_backend(engine: Engine, mode: str) -> tuple[str, str]:

@@ -108,6 +108,33 @@ def _ranges_from_nss(kind: str, owners: set[str]) -> list[tuple[int, int]]:
     return ranges
 
 
+def inside(maps: IdMap, outer: IdMap) -> IdMap:
+    """The same ids for a user namespace that is nested in one with the map `outer`: its ids stand for the outer ones.
+
+    An extent may not cross an extent of the parent, user_namespaces(7). Raises IdMapError for ids that `outer` has not.
+    """
+    nested: list[Extent] = []
+    for first, wanted, count in maps:
+        left = count
+        while left:
+            start = wanted + count - left
+            found = next((it for it in outer if it[1] <= start < it[1] + it[2]), None)
+            if found is None:
+                raise IdMapError(
+                    f"id {start} of the host is not among those that networks can be used with",
+                    hint="run with --network pasta",
+                )
+            some = min(left, found[1] + found[2] - start)
+            nested.append((first + count - left, found[0] + start - found[1], some))
+            left -= some
+    return tuple(nested)
+
+
+def as_text(extents: IdMap) -> str:
+    """A map as the files /proc/PID/uid_map and gid_map have it."""
+    return "".join(f"{first} {outside} {count}\n" for first, outside, count in extents)
+
+
 def map_ids(
     pid: int, uids: IdMap, gids: IdMap, meanwhile: Callable[[], None] | None = None
 ) -> None:
@@ -150,9 +177,7 @@ def _write_directly(pid: int, uids: IdMap, gids: IdMap) -> None:
     for kind, extents in (("uid", uids), ("gid", gids)):
         path = f"/proc/{pid}/{kind}_map"
         try:
-            _write(
-                path, "".join(f"{inside} {outside} {count}\n" for inside, outside, count in extents)
-            )
+            _write(path, as_text(extents))
         except OSError as error:
             raise IdMapError(
                 f"the kernel refused the {kind} map of the container: {error.strerror}"

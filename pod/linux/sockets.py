@@ -48,6 +48,11 @@ class Channel:
     def set_blocking(self, flag: bool) -> None:
         self._socket.setblocking(flag)
 
+    def peer(self) -> int:
+        """The process that listened, or made the pair, at the other end (SO_PEERCRED, unix(7))."""
+        credentials = self._socket.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+        return int.from_bytes(credentials[:4], sys.byteorder)
+
     def detach(self) -> int:
         """The descriptor, which the caller owns from now on; the channel is not to be used any more."""
         return self._socket.detach()

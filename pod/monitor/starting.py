@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from netns.backends.networks import Places
     from pod.linux.idmap import IdMap
     from pod.linux.loop import Loop
     from pod.monitor.record import Files
@@ -67,6 +68,7 @@ def start(
     streams = Streams(loop, logs.open_driver(order["log"]))
     connection = _Connection(order["network"])
     try:
+        connection.open()
         container = _create(order, streams, passed_streams, nest, connection)
         if unapplied:
             container = container.replace(refused_limits=unapplied)
@@ -146,6 +148,15 @@ class _Connection:
         self._settings = settings
         self._attachment: network.Attachment | None = None
         self._plan: dict[str, Any] | None = None
+        self.places: Places | None = None
+
+    def open(self) -> None:
+        """Ask for what must be there before the container's namespaces: places on networks of the caller's own."""
+        if self._settings["backend"] == "networks":
+            from netns.backends.networks import Places
+
+            self.places = Places(self._settings)
+            self._settings = {**self._settings, "opened": self.places}
 
     def begin(self, pid: int) -> None:
         """Connect the namespaces of `pid`, which stays until `wait` has returned."""
@@ -165,6 +176,8 @@ class _Connection:
         if self._attachment is not None:
             self._attachment.detach()
             self._attachment = None
+        elif self.places is not None:
+            self.places.detach()
 
 
 def _create(
@@ -177,7 +190,7 @@ def _create(
     ends, ours = _container_streams(order, streams, passed_streams)
     try:
         if not order["runtime"]:
-            prepared, nest = nest, _right_nest(order, nest)
+            prepared, nest = nest, _right_nest(order, nest, connection)
             config = order["bundle"]["config"]
             try:
                 if nest.has_network and nest is prepared and not init.shares_pids(config):
@@ -220,14 +233,23 @@ def _container_streams(
     return ends, list(ends)
 
 
-def _right_nest(order: dict[str, Any], nest: create.Nest | None) -> create.Nest:
+def _right_nest(
+    order: dict[str, Any], nest: create.Nest | None, connection: _Connection
+) -> create.Nest:
     """The prepared namespaces if they are those that the order needs, else others."""
     maps, path = order["maps"], order["user_namespace"]
     new_network = create.wants_new_network(order["bundle"])
+    places = connection.places
     if nest is not None:
-        if maps is not None and nest.maps == maps and nest.has_network == new_network:
+        if not places and nest.maps == maps is not None and nest.has_network == new_network:
             return nest
         nest.abandon()
+    if places is not None:
+
+        def map_ids(pid: int) -> None:
+            places.map_ids(pid, *maps)
+
+        return create.begin_nested(places.namespace, map_ids, new_network=new_network)
     if path:
         return create.join_user_namespace(path, new_network=new_network)
     return create.begin(maps, new_network=new_network)

@@ -113,6 +113,11 @@ def join_user_namespace(path: str, *, new_network: bool) -> Nest:
     return _fork_init(None, path, new_network=new_network)
 
 
+def begin_nested(path: str, map_ids: Callable[[int], None], *, new_network: bool) -> Nest:
+    """Fork init into a new user namespace inside the one at `path`; `map_ids` gives that of a process its maps."""
+    return _fork_init(None, path, new_network=new_network, map_nested=map_ids)
+
+
 def begin_here(*, new_network: bool) -> Nest:
     """Fork init for a container in the user namespace of the caller, who is root there."""
     return _fork_init(None, None, new_network=new_network, stays=True)
@@ -125,6 +130,7 @@ def _fork_init(
     new_network: bool,
     meanwhile: Callable[[], None] | None = None,
     stays: bool = False,
+    map_nested: Callable[[int], None] | None = None,
 ) -> Nest:
     ours, theirs = sockets.pair()
     fd = None if user_namespace is None else os.open(user_namespace, os.O_RDONLY | os.O_CLOEXEC)
@@ -133,7 +139,8 @@ def _fork_init(
     if pid == 0:
         ours.close()
         processes.close_descriptors({0, 1, 2, theirs.fileno(), *(() if fd is None else (fd,))})
-        init.begin(theirs, init.SAME_USER_NAMESPACE if stays else fd, new_network=new_network)
+        fd = init.SAME_USER_NAMESPACE if stays else fd
+        init.begin(theirs, fd, new_network=new_network, nested=map_nested is not None)
     theirs.close()
     if fd is not None:
         os.close(fd)
@@ -142,6 +149,8 @@ def _fork_init(
         protocol.expect(ours, protocol.UNSHARED)
         if maps is not None and not stays:
             idmap.map_ids(pid, *maps, meanwhile)
+        if map_nested is not None:
+            map_nested(pid)
         protocol.send(ours, protocol.MAPPED)
     except BaseException:
         nest.abandon()

@@ -35,7 +35,11 @@ SAME_USER_NAMESPACE = -1  # instead of a descriptor
 
 
 def begin(
-    channel: sockets.Channel, user_namespace_fd: int | None, *, new_network: bool
+    channel: sockets.Channel,
+    user_namespace_fd: int | None,
+    *,
+    new_network: bool,
+    nested: bool = False,
 ) -> NoReturn:
     """As `init`, from a sealed copy of the interpreter where its own file could be changed by the container's root."""
     try:
@@ -44,30 +48,45 @@ def begin(
             for fd in fds:
                 if fd != SAME_USER_NAMESPACE:
                     os.set_inheritable(fd, True)
-            sealed.execute(fresh.command("pod.runtime.init", "resume", int(new_network), *fds))
+            words = (int(new_network), int(nested), *fds)
+            sealed.execute(fresh.command("pod.runtime.init", "resume", *words))
     except BaseException as error:  # noqa: BLE001  the process ends here
         _report(channel, error)
-    init(channel, user_namespace_fd, new_network=new_network)
+    init(channel, user_namespace_fd, new_network=new_network, nested=nested)
 
 
-def resume(new_network: int, channel_fd: int, user_namespace_fd: int | None = None) -> NoReturn:
+def resume(
+    new_network: int, nested: int, channel_fd: int, user_namespace_fd: int | None = None
+) -> NoReturn:
     """Go on in a fresh interpreter, on inherited descriptors; never returns."""
     if user_namespace_fd not in {None, SAME_USER_NAMESPACE}:
         os.set_inheritable(user_namespace_fd, False)
-    init(sockets.from_fd(channel_fd), user_namespace_fd, new_network=bool(new_network))
+    init(
+        sockets.from_fd(channel_fd),
+        user_namespace_fd,
+        new_network=bool(new_network),
+        nested=bool(nested),
+    )
 
 
-def init(channel: sockets.Channel, user_namespace_fd: int | None, *, new_network: bool) -> NoReturn:
+def init(
+    channel: sockets.Channel,
+    user_namespace_fd: int | None,
+    *,
+    new_network: bool,
+    nested: bool,
+) -> NoReturn:
     """Become process 1 of a container; never returns. `user_namespace_fd` joins a user namespace instead of a new one.
 
-    With SAME_USER_NAMESPACE in its place, the container is in that of the caller.
+    With SAME_USER_NAMESPACE in its place, the container is in that of the caller; with `nested` one inside
+    the one it joins.
 
     `new_network` makes the network namespace, the dearest of all, before it is known what to build. Process 1 is a
     child of this process, which stays until the network is up, so that its helper finds the namespaces.
     The caller has just forked, has one thread, and has closed every descriptor that is not needed here.
     """
     try:
-        _init(channel, user_namespace_fd, new_network=new_network)
+        _init(channel, user_namespace_fd, new_network=new_network, nested=nested)
     except BaseException as error:  # noqa: BLE001  the process ends here
         _report(channel, error)
 
@@ -81,13 +100,17 @@ def _report(channel: sockets.Channel, error: BaseException) -> NoReturn:
 
 
 def _init(
-    channel: sockets.Channel, user_namespace_fd: int | None, *, new_network: bool
+    channel: sockets.Channel,
+    user_namespace_fd: int | None,
+    *,
+    new_network: bool,
+    nested: bool,
 ) -> NoReturn:
     # 1. The user namespace comes first: it owns every other namespace made below.
-    if user_namespace_fd is None:
-        syscalls.unshare(namespaces.CLONE_NEWUSER)
-    elif user_namespace_fd != SAME_USER_NAMESPACE:
+    if user_namespace_fd not in {None, SAME_USER_NAMESPACE}:
         syscalls.setns(user_namespace_fd, namespaces.CLONE_NEWUSER)
+    if user_namespace_fd is None or nested:
+        syscalls.unshare(namespaces.CLONE_NEWUSER)
     channel.send(protocol.UNSHARED)
     if new_network:
         syscalls.unshare(namespaces.CLONE_NEWNET)  # while newuidmap runs

@@ -30,6 +30,7 @@ class Networking(Record):
     """How the container is connected (podman-run(1), --network, -p and the options about names)."""
 
     network: Network = Network()
+    more_networks: tuple[Network, ...] = ()  # after the first, which is user-defined as well then
     ports: tuple[PortMapping, ...] = ()
     expose: tuple[PortMapping, ...] = ()
     publish_all: bool = False
@@ -41,7 +42,17 @@ class Networking(Record):
     manage_hosts: bool = True
     manage_hostname: bool = True
 
-    nested: ClassVar = {"network": Network, "ports": PortMapping, "expose": PortMapping}
+    nested: ClassVar = {
+        "network": Network,
+        "more_networks": Network,
+        "ports": PortMapping,
+        "expose": PortMapping,
+    }
+
+    @property
+    def user_defined(self) -> tuple[Network, ...]:
+        """The networks made by `pod network create` that the container is on, in order."""
+        return (self.network, *self.more_networks) if self.network.mode == "network" else ()
 
 
 DEFAULT_SECRET_MODE = 0o444

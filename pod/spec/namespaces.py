@@ -212,7 +212,8 @@ def _name(option: str, text: str, value: str) -> str:
     return value
 
 
-def _interface(option: str, text: str, value: str) -> str:
+def check_interface(option: str, text: str, value: str) -> str:
+    """The name of a network interface. Raises InvalidValue."""
     if len(value) > _LONGEST_INTERFACE or value in {".", ".."} or set("/: \t\n\0") & set(value):
         raise InvalidValue(
             option,
@@ -223,11 +224,13 @@ def _interface(option: str, text: str, value: str) -> str:
 
 
 def _interface_or_ipv4(option: str, text: str, value: str) -> str:
-    return _ipv4(option, text, value) if value[0].isdigit() else _interface(option, text, value)
+    return (
+        _ipv4(option, text, value) if value[0].isdigit() else check_interface(option, text, value)
+    )
 
 
 def _interface_or_ipv6(option: str, text: str, value: str) -> str:
-    return check_ipv6(option, text, value) if ":" in value else _interface(option, text, value)
+    return check_ipv6(option, text, value) if ":" in value else check_interface(option, text, value)
 
 
 def _truth(option: str, text: str, value: str) -> str:
@@ -261,8 +264,8 @@ _BRIDGE: dict[str, Callable[[str, str, str], str]] = {
     "ip": _address,
     "ip6": check_ipv6,
     "mac": check_mac,
-    "interface_name": _interface,
-    "host_interface_name": _interface,
+    "interface_name": check_interface,
+    "host_interface_name": check_interface,
 }
 _SLIRP: dict[str, Callable[[str, str, str], str]] = {
     "allow_host_loopback": _truth,

@@ -92,7 +92,8 @@ class Container(Record):
 def insert(database: Database, container: Container, pod: Pod | None = None) -> None:
     """Add the row, its volumes' users and its dependencies; with that of the `pod` that it is made for.
 
-    Raises NameTaken; NoSuchVolume, NoSuchContainer, NoSuchPod for what was removed since it was looked up.
+    Raises NameTaken; NoSuchVolume, NoSuchContainer, NoSuchPod for what was removed since it was looked up; for networks
+    what pod.state.networks.lease raises.
     """
     config = plainjson.dumps(container.config.to_json())
     with database.transaction() as transaction:
@@ -130,6 +131,11 @@ def insert(database: Database, container: Container, pod: Pod | None = None) -> 
                 transaction.execute("INSERT INTO dependencies VALUES (?, ?)", container.id, needed)
             except IntegrityError as error:
                 raise NoSuchContainer(needed) from error
+        for network in container.config.networking.user_defined:
+            from pod.state import networks  # most containers are on none
+
+            wanted = [*network.values("ip"), *network.values("ip6")]
+            networks.lease_in(transaction, database, container.id, network.joined, wanted)
 
 
 def _why_not(database: Database, name: str, pod_id: str = "") -> PodError:

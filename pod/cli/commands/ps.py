@@ -215,7 +215,7 @@ def _value(
     if name == "Names":
         return row.name
     if name == "Networks":
-        return ""
+        return ",".join(_networks(it.config))
     if name == "Size":
         if row.id not in sizes:
             raise UsageError("the field .Size needs --size", hint="pod ps --size")
@@ -225,6 +225,13 @@ def _value(
     if name == "Namespaces":
         return _namespaces(it)
     return document(it, now, sizes.get(row.id))[name]
+
+
+def _networks(config: Mapping[str, Any]) -> list[str]:
+    """The networks made by `pod network create` that a container is on."""
+    networking = config.get("networking", {})
+    places = (networking.get("network", {}), *networking.get("more_networks", ()))
+    return [place["joined"] for place in places if place.get("mode") == "network"]
 
 
 def document(it: Listed, now: int, size: tuple[int, int] | None) -> dict[str, Any]:
@@ -248,7 +255,7 @@ def document(it: Listed, now: int, size: tuple[int, int] | None) -> dict[str, An
         "Mounts": [mount["target"] for mount in config.get("mounts", ())],
         "Names": [row.name],
         "Namespaces": {},
-        "Networks": [],
+        "Networks": _networks(config),
         "Pid": it.pid,
         "Pod": config.get("pod", ""),
         "PodName": it.pod_name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.base import log
-from pod.base.errors import UsageError
+from pod.base.errors import Unsupported, UsageError
 from pod.cli.declare import Option
 
 TYPE_CHECKING = False
@@ -46,9 +46,20 @@ OPTIONS = (
     Option(
         ("--network",),
         "list",
-        "How the container is connected: pasta, slirp4netns, none, host, container:NAME or ns:PATH",
+        "How the container is connected: the name of a network, pasta, slirp4netns, none, host, "
+        "container:NAME or ns:PATH",
         metavar="MODE[:OPTIONS]",
         aliases=("--net",),
+    ),
+    Option(("--ip",), "text", "Address on the network", metavar="ADDRESS"),
+    Option(("--ip6",), "text", "Address of IPv6 on the network", metavar="ADDRESS"),
+    Option(("--mac-address",), "text", "Hardware address on the network", metavar="ADDRESS"),
+    Option(
+        ("--network-alias",),
+        "list",
+        "Another name by which containers of the network find this one",
+        metavar="NAME",
+        aliases=("--net-alias",),
     ),
     Option(("--no-hostname",), "flag", "Leave /etc/hostname as the image has it"),
     Option(("--no-hosts",), "flag", "Leave /etc/hosts as the image has it"),
@@ -62,14 +73,15 @@ OPTIONS = (
 )
 
 _NAMES = ("add_host", "dns", "dns_option", "dns_search", "hosts_file")
-_USER_DEFINED = "networks made by 'pod network create' come with a later version of pod"
 
 
 def networking_of(arguments: Arguments, base: Networking) -> Networking:
     """How the container is connected; `base` has what the configuration files say."""
     changes: dict[str, Any] = {}
     if arguments.given("network"):
-        changes["network"] = _network(arguments)
+        changes |= _networks(arguments)
+    if any(arguments.given(name) for name in _PLACE):
+        changes["network"] = _with_place(arguments, changes.get("network"))
     if arguments.given("publish"):
         from pod.spec.ports import parse_port
 
@@ -95,20 +107,46 @@ def networking_of(arguments: Arguments, base: Networking) -> Networking:
     return _without_useless_ports(networking)
 
 
-def _network(arguments: Arguments) -> Network:
-    from pod.base.errors import Unsupported
+def _networks(arguments: Arguments) -> dict[str, Any]:
     from pod.spec.namespaces import parse_networks
 
     first, *more = parse_networks(arguments.texts("network"))
-    if more or first.mode == "network":
-        name = first.joined or str(first)
-        raise Unsupported(f"network '{name}'", _USER_DEFINED, hint="pod run --network pasta")
     if first.mode == "bridge":
-        if first.options:
-            raise Unsupported(f"network '{first}'", _USER_DEFINED)
+        if first.options or more:
+            raise Unsupported(
+                f"network '{first}'",
+                "pod's default network is a container's own",
+                hint="pod network create NAME",
+            )
         # What podman and docker call so is the default of theirs, as private is ours.
-        return first.replace(mode="private")
-    return first
+        first = first.replace(mode="private")
+    return {"network": first, "more_networks": tuple(more)}
+
+
+_PLACE = {"ip": "ip", "ip6": "ip6", "mac_address": "mac", "network_alias": "alias"}
+
+
+def _with_place(arguments: Arguments, network: Network | None) -> Network:
+    """The one user-defined network with what --ip, --ip6, --mac-address and --network-alias say about it."""
+    from pod.spec.namespaces import parse_network
+
+    first = next(name for name in _PLACE if arguments.given(name))
+    option = f"--{first.replace('_', '-')}"
+    if network is None or network.mode != "network":
+        raise UsageError(
+            f"{option} needs a network made by 'pod network create'",
+            hint=f"pod network create mine, and --network mine {option} ...",
+        )
+    if len(arguments.texts("network")) > 1:
+        raise UsageError(
+            f"{option} says not which of several networks it is for",
+            hint=f"--network {network.joined}:{_PLACE[first]}=...",
+        )
+    options = [
+        f"{key}={text}" for name, key in _PLACE.items() for text in arguments.texts(name) if text
+    ]
+    given = parse_network(f"{network.joined}:{','.join(options)}").options
+    return network.replace(options=(*network.options, *given))
 
 
 def _name_changes(arguments: Arguments) -> dict[str, Any]:

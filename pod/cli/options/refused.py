@@ -24,17 +24,13 @@ _TEXTS = {
     "--device-cgroup-rule": _ROOT,
     "--io-maxbandwidth": _WINDOWS,
     "--io-maxiops": _WINDOWS,
-    "--ip": _NETWORKS,
-    "--ip6": _NETWORKS,
     "--kernel-memory": _VERSION_1,
     "--link": (
         "docker has given links up; --network container:NAME shares the network of the other container, which is "
         "then at localhost"
     ),
     "--link-local-ip": _NETWORKS,
-    "--mac-address": _NETWORKS,
     "--memory-swappiness": _VERSION_1,
-    "--network-alias": _NETWORKS,
     "--rdt-class": "only root can assign cache and memory bandwidth",
     "--sdnotify": _LATER,
 }

@@ -1,0 +1,135 @@
+"""Networks of the caller's own: a container gets a place on each, from the holder (netns/holder), and names there.
+
+Besides what every backend gets, the settings have:
+
+    holder          {"directory", "maps", "program", "options"}, see netns/holder/client.py
+    id, names       the container's, and the names by which it is found on every network
+    servers         name servers to ask for it about other names; [] for the network's or the host's
+    networks        what netns/holder/bridges.py calls a network
+    places          the container's place on each of them
+
+The container's user namespace has to be nested in that of the holder, so the connection to it, `Places`, comes before
+the container; `namespace` and `map_ids` are for the making of the container.
+"""
+
+from __future__ import annotations
+
+import socket
+
+from netns.errors import NetworkError
+from netns.holder import client, protocol
+from pod.linux import idmap
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.linux.idmap import IdMap
+
+
+def begin(settings: dict[str, Any], pid: int) -> Places:
+    """Connect the container whose network namespace `pid` has."""
+    places: Places = settings.get("opened") or Places(settings)
+    places.connect(pid)
+    return places
+
+
+class Places:
+    """A container's places on networks, which it keeps as long as the connection to the holder is open."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self._settings = settings
+        self._channel = client.ensure(settings["holder"])
+
+    @property
+    def namespace(self) -> str:
+        """The path of the holder's user namespace, good while this is open."""
+        return f"/proc/{self._channel.peer()}/ns/user"
+
+    def map_ids(self, pid: int, uids: IdMap, gids: IdMap) -> None:
+        """Give the user namespace of `pid`, which is nested in the holder's, its maps from ids of the host."""
+        outer_uids, outer_gids = self._settings["holder"]["maps"]
+        nested = [
+            idmap.as_text(idmap.inside(wanted, outer))
+            for wanted, outer in ((uids, outer_uids), (gids, outer_gids))
+        ]
+        client.ask(self._channel, protocol.MAP, pid, *nested)
+
+    def connect(self, pid: int) -> None:
+        """Ask for cables and ports. Raises NetworkError."""
+        ports, listeners = _listen(self._settings["ports"])
+        try:
+            client.ask(
+                self._channel,
+                protocol.ATTACH,
+                pid,
+                self._settings["id"],
+                self._settings["names"],
+                self._settings["servers"],
+                self._settings["networks"],
+                self._settings["places"],
+                ports,
+                fds=tuple(listener.fileno() for listener in listeners),
+            )
+        finally:
+            for listener in listeners:
+                listener.close()
+
+    def wait(self) -> None:
+        """It is in place since `connect` returned."""
+
+    def plan(self) -> dict[str, Any]:
+        return {
+            "processes": [],
+            "fds": [self._channel.detach()],
+            "files": [],
+            "has_ports": bool(self._settings["ports"]),
+        }
+
+    def detach(self) -> None:
+        self._channel.close()
+
+
+def _listen(
+    ports: list[dict[str, Any]],
+) -> tuple[list[dict[str, Any]], list[socket.socket]]:
+    """Sockets of the host for published ports, and where each leads."""
+    listeners: list[socket.socket] = []
+    targets = []
+    try:
+        for port in ports:
+            for offset in range(port["count"]):
+                listeners.append(
+                    _listener(port["host_ip"], port["host_port"] + offset, port["protocol"])
+                )
+                targets.append(
+                    {"port": port["container_port"] + offset, "protocol": port["protocol"]}
+                )
+    except BaseException:
+        for listener in listeners:
+            listener.close()
+        raise
+    return targets, listeners
+
+
+def _listener(address: str, port: int, protocol_name: str) -> socket.socket:
+    """A socket on one address, or on all of both families where the machine has IPv6."""
+    kind = socket.SOCK_STREAM if protocol_name == "tcp" else socket.SOCK_DGRAM
+    family = socket.AF_INET if address and ":" not in address else socket.AF_INET6
+    if not address and not socket.has_dualstack_ipv6():
+        family = socket.AF_INET
+    sock = socket.socket(family, kind)
+    try:
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1 if address else 0)
+        sock.bind((address, port))
+        if kind == socket.SOCK_STREAM:
+            sock.listen(1024)
+    except OSError as error:
+        sock.close()
+        raise NetworkError(
+            f"port {address or '0.0.0.0'}:{port}/{protocol_name} of the host cannot be published: {error.strerror}"
+        ) from error
+    return sock

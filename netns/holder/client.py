@@ -1,0 +1,154 @@
+"""A connection to the holder of the caller's networks, which is started when it does not run.
+
+One lock says who may start or end a holder: a starter holds it until the new one listens, the holder itself while it
+looks whether anybody is left and leaves.
+"""
+
+from __future__ import annotations
+
+import os
+
+from netns import helper
+from netns.backends import pasta
+from netns.errors import NetworkError
+from netns.holder import protocol
+from pod.base import locks
+from pod.linux import fresh, idmap, processes, sockets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.linux.idmap import IdMap
+
+    Reply = tuple[Any, ...]
+
+_ADDRESSES = ("--address", "--netmask", "--gateway", "--dns-forward")
+
+
+def ask(channel: sockets.Channel, *request: Any, fds: tuple[int, ...] = ()) -> Reply:
+    """Send a request and wait for the answer. Raises what the holder found wrong, NetworkError when it has gone."""
+    try:
+        channel.send(*request, fds=fds)
+        kind, message, _ = channel.receive()
+    except OSError as error:
+        raise lost() from error
+    if not kind:
+        raise lost()
+    name, *values = message
+    if name == protocol.ERROR:
+        raise processes.rebuild_error(values[0], values[1])
+    return tuple(values)
+
+
+def lost() -> NetworkError:
+    """The error for a holder that ended while it was needed."""
+    return NetworkError(
+        "the process that holds the networks has ended", hint="run the command again"
+    )
+
+
+def connect(directory: str) -> sockets.Channel | None:
+    """A connection to the holder that runs; None when there is none. The caller closes it."""
+    try:
+        return sockets.connect(directory, protocol.SOCKET)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
+
+
+def ensure(settings: dict[str, Any]) -> sockets.Channel:
+    """A connection to the holder, which is started if need be. The caller closes it.
+
+    `settings`: the holder's directory, its id maps, the outside helper's program and options. Raises NetworkError,
+    IdMapError.
+    """
+    directory = settings["directory"]
+    with locks.FileLock(f"{directory}/{protocol.LOCK}"):
+        channel = connect(directory)
+        if channel is None:
+            _start(settings)
+            channel = connect(directory)
+    if channel is None:
+        raise lost()
+    return channel
+
+
+def _start(settings: dict[str, Any]) -> None:
+    """Start a holder and its outside helper; on failure nothing of them is left."""
+    directory: str = settings["directory"]
+    maps: tuple[IdMap, IdMap] = settings["maps"]
+    ours, theirs = sockets.pair()
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        pid = processes.spawn(
+            fresh.command("netns.holder.main", "begin", theirs.fileno()),
+            streams=(null, null, null),
+            keep=(theirs.fileno(),),
+            directory="/",
+            new_session=True,
+        )
+    finally:
+        os.close(null)
+        theirs.close()
+    outside: helper.Helper | None = None
+    try:
+        ask_back(ours, protocol.UNSHARED)
+        idmap.map_ids(pid, *maps)
+        ours.send(protocol.MAPPED)
+        ask_back(ours, protocol.NAMED)
+        outside = helper.Helper(_pasta(settings, pid), directory=directory)
+        text = outside.complaint()
+        status = outside.wait()
+        if status != 0:
+            raise helper.failed("pasta", text)
+        ours.send(protocol.OUTSIDE, directory, _pid_of(f"{directory}/{protocol.OUTSIDE_PID}"))
+        ask_back(ours, protocol.LISTENING)
+    except BaseException as error:
+        if outside is not None:
+            outside.end()
+        processes.kill_and_reap(pid)
+        _raise_reported(ours, error)
+        raise
+    finally:
+        ours.close()
+
+
+def _raise_reported(channel: sockets.Channel, error: BaseException) -> None:
+    """Raise what a holder that has ended said before, which made everything else fail."""
+    kind, message, _ = channel.receive()
+    if kind and message[0] == protocol.ERROR:
+        raise processes.rebuild_error(message[1], message[2]) from error
+
+
+def ask_back(channel: sockets.Channel, expected: str) -> None:
+    """Wait for the step of the new holder that is expected. Raises what it reports instead."""
+    kind, message, _ = channel.receive()
+    if not kind:
+        raise lost()
+    if message[0] == protocol.ERROR:
+        raise processes.rebuild_error(message[1], message[2])
+    if message[0] != expected:
+        raise NetworkError(f"the holder of the networks said '{message[0]}', not '{expected}'")
+
+
+def _pasta(settings: dict[str, Any], pid: int) -> list[str]:
+    given = {
+        "program": settings["program"],
+        "options": [*settings["options"], "-I", "out0"],
+        "ports": [],
+        "run_directory": settings["directory"],
+    }
+    return pasta.arguments(given, pid)
+
+
+def _pid_of(path: str) -> tuple[int, int]:
+    """The daemon that a helper became, and its start time."""
+    try:
+        with open(path, encoding="ascii") as file:
+            pid = int(file.read())
+    except (OSError, ValueError) as error:
+        raise NetworkError(f"pasta did not say which process it is: {error}") from error
+    started = processes.start_time(pid)
+    if started is None:
+        raise NetworkError("pasta ended as soon as it had started")
+    return pid, started

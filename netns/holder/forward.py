@@ -1,0 +1,315 @@
+"""Published ports: connections to a socket of the host go on to a container, with the client's own address.
+
+The listening sockets were opened in the host's network namespace and passed to the holder. What arrives there is
+connected, from inside the holder's network namespace, by a socket that is bound to the client's address though no
+interface has it (IP_TRANSPARENT, ip(7)); answers find the way back by a mark that nft gives to packets of such sockets
+(the kernel's networking/tproxy.rst). A client on the loopback interface appears as the gateway, since packets with
+such an address may not travel. Bytes are moved by splice(2) and never seen here.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+
+from pod.base import log
+from pod.linux import loop as loops
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from pod.linux.loop import Loop
+
+_IP_TRANSPARENT = 19  # linux/in.h
+_IPV6_TRANSPARENT = 75  # linux/in6.h
+_PIPE_BYTES = 1 << 20
+_UDP_SECONDS = 180.0  # as long as the kernel's own tables remember a stream (nf_conntrack_udp_timeout_stream is 120)
+_MAX_CLIENTS = 4096  # of one UDP port
+_PACKETS_AT_ONCE = 64
+_MAX_PACKET = 1 << 16
+_AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINPROGRESS)
+
+
+class Target:
+    """Where a port leads: the container's addresses by family, its port, and what stands for loopback clients."""
+
+    def __init__(self, addresses: dict[int, str], port: int, gateways: dict[int, str]) -> None:
+        self.addresses = addresses
+        self.port = port
+        self.gateways = gateways
+
+    def outgoing(self, client: str, kind: int) -> tuple[socket.socket, tuple[str, int]]:
+        """A socket that speaks for `client`, and the address to connect it to. Raises OSError."""
+        client, family = _plain(client)
+        if family not in self.addresses:
+            family = socket.AF_INET if family == socket.AF_INET6 else socket.AF_INET6
+            client = ""
+        if not client or _is_loopback(client):
+            client = self.gateways[family]
+        sock = socket.socket(family, kind | socket.SOCK_NONBLOCK)
+        try:
+            if family == socket.AF_INET:
+                sock.setsockopt(socket.SOL_IP, _IP_TRANSPARENT, 1)
+            else:
+                sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_TRANSPARENT, 1)
+            sock.bind((client, 0))
+        except BaseException:
+            sock.close()
+            raise
+        return sock, (self.addresses[family], self.port)
+
+
+class TcpPort:
+    """A listening socket, which it owns, and the connections that came through it."""
+
+    def __init__(self, loop: Loop, listener: socket.socket, target: Target) -> None:
+        self._loop = loop
+        self._listener = listener
+        self._target = target
+        self._connections: set[_Connection] = set()
+        listener.setblocking(False)
+        loop.watch(listener.fileno(), self._accept)
+
+    def close(self) -> None:
+        """No more connections; those that are there end."""
+        self._loop.forget(self._listener.fileno())
+        self._listener.close()
+        for connection in list(self._connections):
+            connection.close()
+
+    def _accept(self, _: int) -> None:
+        try:
+            client, address = self._listener.accept()
+        except OSError:
+            return  # it has gone again, or we have too many descriptors open
+        try:
+            server, where = self._target.outgoing(address[0], socket.SOCK_STREAM)
+        except (OSError, KeyError) as error:
+            log.debug(f"a connection from {address[0]} cannot go on: {error}")
+            client.close()
+            return
+        connection = _Connection(self._loop, client, server, self._connections.discard)
+        self._connections.add(connection)
+        connection.begin(where)
+
+
+class UdpPort:
+    """A bound socket, which it owns, and one socket for each client that has been heard of lately."""
+
+    def __init__(self, loop: Loop, listener: socket.socket, target: Target) -> None:
+        self._loop = loop
+        self._listener = listener
+        self._target = target
+        self._clients: dict[tuple[Any, ...], _UdpClient] = {}
+        listener.setblocking(False)
+        loop.watch(listener.fileno(), self._receive)
+
+    def close(self) -> None:
+        self._loop.forget(self._listener.fileno())
+        self._listener.close()
+        for client in list(self._clients.values()):
+            client.close()
+
+    def _receive(self, _: int) -> None:
+        for _turn in range(_PACKETS_AT_ONCE):
+            try:
+                data, address = self._listener.recvfrom(_MAX_PACKET)
+            except OSError:
+                return  # nothing more, or an earlier answer could not be delivered
+            client = self._clients.get(address) or self._new_client(address)
+            if client is not None:
+                client.send(data)
+
+    def _new_client(self, address: tuple[Any, ...]) -> _UdpClient | None:
+        if len(self._clients) >= _MAX_CLIENTS:
+            next(iter(self._clients.values())).close()
+        try:
+            sock, where = self._target.outgoing(address[0], socket.SOCK_DGRAM)
+            sock.connect(where)
+        except (OSError, KeyError) as error:
+            log.debug(f"a packet from {address[0]} cannot go on: {error}")
+            return None
+        client = _UdpClient(self, sock, address)
+        self._clients[address] = client
+        return client
+
+
+class _UdpClient:
+    """What a client sends goes to the container, what the container answers to the client."""
+
+    def __init__(self, port: UdpPort, sock: socket.socket, address: tuple[Any, ...]) -> None:
+        self._port = port
+        self._socket = sock
+        self._address = address
+        self._name = f"udp {sock.fileno()}"
+        port._loop.watch(sock.fileno(), self._receive)
+        self._seen()
+
+    def send(self, data: bytes) -> None:
+        self._seen()
+        try:
+            self._socket.send(data)
+        except OSError:
+            return  # nobody listens there now, or the queue is full; packets may be lost
+
+    def _receive(self, _: int) -> None:
+        self._seen()
+        for _turn in range(_PACKETS_AT_ONCE):
+            try:
+                self._port._listener.sendto(self._socket.recv(_MAX_PACKET), self._address)
+            except OSError:
+                return
+
+    def _seen(self) -> None:
+        self._port._loop.set_timer(self._name, _UDP_SECONDS, self.close)
+
+    def close(self) -> None:
+        if self._socket.fileno() < 0:
+            return
+        self._port._loop.cancel_timer(self._name)
+        self._port._loop.forget(self._socket.fileno())
+        self._socket.close()
+        self._port._clients.pop(self._address, None)
+
+
+class _Flow:
+    """One direction: from a socket through a pipe to another socket."""
+
+    def __init__(self, source: socket.socket, sink: socket.socket) -> None:
+        self.source = source
+        self.sink = sink
+        self.read_fd, self.write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            fcntl.fcntl(self.write_fd, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        except PermissionError:
+            pass  # the user's pipes are at their limit, pipe(7)
+        self.waiting = 0  # bytes in the pipe
+        self.at_end = False  # the source has no more
+        self.has_ended = False  # and the sink was told so
+
+    def move(self) -> None:
+        """All that can be moved without waiting. Raises OSError when a side has gone."""
+        while not self.has_ended:
+            moved = 0
+            if not self.at_end and not self.waiting:
+                moved = _splice(self.source.fileno(), self.write_fd)
+                if moved == 0:
+                    self.at_end = True
+                self.waiting += max(moved, 0)
+            if self.waiting:
+                sent = _splice(self.read_fd, self.sink.fileno(), self.waiting)
+                if sent < 0:
+                    return
+                self.waiting -= sent
+            elif self.at_end:
+                self.has_ended = True
+                self.sink.shutdown(socket.SHUT_WR)
+            elif moved < 0:
+                return
+
+    def close(self) -> None:
+        os.close(self.read_fd)
+        os.close(self.write_fd)
+
+
+def _splice(source: int, sink: int, count: int = _PIPE_BYTES) -> int:
+    """Bytes moved; 0 at the end, -1 when it would have to wait."""
+    try:
+        return os.splice(source, sink, count, flags=_SPLICE_FLAGS)
+    except OSError as error:
+        if error.errno in _AGAIN:
+            return -1
+        raise
+
+
+_SPLICE_FLAGS = 1 | 2  # SPLICE_F_MOVE, SPLICE_F_NONBLOCK
+
+
+class _Connection:
+    """A client and the container, with a flow in each direction."""
+
+    def __init__(
+        self,
+        loop: Loop,
+        client: socket.socket,
+        server: socket.socket,
+        forget: Callable[[_Connection], None],
+    ) -> None:
+        self._loop = loop
+        self._client = client
+        self._server = server
+        self._forget = forget
+        self._is_connected = False
+        self._flows: tuple[_Flow, ...] = ()
+        client.setblocking(False)
+        for sock in (client, server):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def begin(self, where: tuple[str, int]) -> None:
+        code = self._server.connect_ex(where)
+        if code not in (0, *_AGAIN):
+            self.close()
+            return
+        self._loop.watch(self._server.fileno(), self._on_event, loops.WRITE)
+
+    def _on_event(self, _: int) -> None:
+        try:
+            if not self._is_connected:
+                self._finish_connect()
+            for flow in self._flows:
+                flow.move()
+        except OSError:
+            self.close()
+            return
+        if all(flow.has_ended for flow in self._flows):
+            self.close()
+        else:
+            self._watch()
+
+    def _finish_connect(self) -> None:
+        code = self._server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            raise OSError(code, os.strerror(code))
+        self._is_connected = True
+        self._flows = (_Flow(self._client, self._server), _Flow(self._server, self._client))
+
+    def _watch(self) -> None:
+        """Wait for what each flow lacks: bytes at its source, or room at its sink."""
+        wanted = {self._client.fileno(): 0, self._server.fileno(): 0}
+        for flow in self._flows:
+            if flow.waiting:
+                wanted[flow.sink.fileno()] |= loops.WRITE
+            elif not flow.at_end:
+                wanted[flow.source.fileno()] |= loops.READ
+        for fd, events in wanted.items():
+            if events:
+                self._loop.watch(fd, self._on_event, events)
+            else:
+                self._loop.forget(fd)
+
+    def close(self) -> None:
+        """End both sides; a side that was told of no end sees a reset."""
+        if self._client.fileno() < 0:
+            return
+        for sock in (self._client, self._server):
+            self._loop.forget(sock.fileno())
+            sock.close()
+        for flow in self._flows:
+            flow.close()
+        self._forget(self)
+
+
+def _plain(address: str) -> tuple[str, int]:
+    """An address without zone, and an IPv4 one that came through a socket for both as such; its family."""
+    address = address.partition("%")[0]
+    if address.startswith("::ffff:") and "." in address:
+        address = address[7:]
+    return address, socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def _is_loopback(address: str) -> bool:
+    return address == "::1" or address.startswith("127.")

@@ -1,0 +1,35 @@
+"""The words between the holder of the networks and those who talk to it, over a channel of pod/linux/sockets.py.
+
+While it starts, in this order:
+
+    holder                                     starter
+    unshare the user namespace    UNSHARED ->
+                               <- MAPPED       newuidmap, newgidmap
+    unshare the network           NAMED    ->
+                               <- OUTSIDE      (directory, (pid, start time)): the helper that connects it
+    listen                        LISTENING ->
+
+Afterwards, each request has one answer, DONE with values or ERROR with what processes.describe_error gives:
+
+    MAP         (pid, uid map, gid map as text)         write the id maps of a user namespace nested in ours
+    ATTACH      (pid, id, names, name servers, networks, places, ports) + listening sockets
+                                                        connect a container, for as long as the connection that this
+                                                        came by stays open
+    JOIN        (id, network, place)                    one more network for a container
+    LEAVE       (id, network name)
+    STATUS      ()                                      -> what is connected
+"""
+
+UNSHARED, MAPPED, NAMED, OUTSIDE, LISTENING = (
+    "unshared",
+    "mapped",
+    "named",
+    "outside",
+    "listening",
+)
+MAP, ATTACH, JOIN, LEAVE, STATUS = "map", "attach", "join", "leave", "status"
+DONE, ERROR = "done", "error"
+
+SOCKET = "holder.sock"
+LOCK = "holder.lock"
+OUTSIDE_PID = "pasta.pid"

@@ -1,0 +1,154 @@
+"""`pod network create`: make a network for containers."""
+
+from __future__ import annotations
+
+from pod.base.errors import InvalidValue, Unsupported, UsageError
+from pod.cli.declare import Command, Option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.cli.declare import Arguments
+    from pod.engine.context import Engine
+    from pod.spec.networks import Subnet
+
+_OTHER_DRIVERS = {
+    "macvlan": "only root can put containers on an interface of the host",
+    "ipvlan": "only root can put containers on an interface of the host",
+    "overlay": "pod runs on this machine only",
+    "host": "use --network host",
+    "none": "use --network none",
+}
+
+
+def create_network(arguments: Arguments, engine: Engine) -> None:
+    from pod.engine import networks
+    from pod.spec.environment import parse_labels
+
+    driver = arguments.text("driver") or "bridge"
+    if driver != "bridge":
+        raise Unsupported(
+            f"the network driver '{driver}'",
+            _OTHER_DRIVERS.get(driver, "pod has the driver 'bridge'"),
+        )
+    options = _driver_options(arguments)
+    created = networks.create(
+        engine,
+        arguments.words[0] if arguments.words else "",
+        subnets=_subnets(arguments),
+        ipv6=arguments.flag("ipv6"),
+        internal=arguments.flag("internal"),
+        isolate=options.get("isolate", False),
+        mtu=options.get("mtu", 0),
+        dns=not arguments.flag("disable_dns"),
+        dns_servers=_servers(arguments),
+        interface=_interface(arguments),
+        labels=parse_labels(arguments.texts("label")),
+        options=options["given"],
+        ignore=arguments.flag("ignore"),
+    )
+    print(created.name)
+
+
+def _subnets(arguments: Arguments) -> list[Subnet]:
+    """Each --subnet with the --gateway and --ip-range of the same position, as podman pairs them."""
+    from pod.spec.networks import parse_subnet
+
+    subnets = arguments.texts("subnet")
+    gateways, ranges = arguments.texts("gateway"), arguments.texts("ip_range")
+    for name, given in (("--gateway", gateways), ("--ip-range", ranges)):
+        if len(given) > len(subnets):
+            raise UsageError(
+                f"each {name} belongs to a --subnet, which was given {len(subnets)} times"
+            )
+    return [
+        parse_subnet(
+            "--subnet",
+            text,
+            gateways[number] if number < len(gateways) else "",
+            ranges[number] if number < len(ranges) else "",
+        )
+        for number, text in enumerate(subnets)
+    ]
+
+
+def _servers(arguments: Arguments) -> list[str]:
+    from pod.spec import hosts
+
+    return [hosts.parse_dns(text) for text in arguments.texts("dns")]
+
+
+def _interface(arguments: Arguments) -> str:
+    from pod.spec.namespaces import check_interface
+
+    name = arguments.text("interface_name") or ""
+    return check_interface("--interface-name", name, name) if name else ""
+
+
+def _driver_options(arguments: Arguments) -> dict[str, Any]:
+    """mtu and isolate; docker's names for them too."""
+    from pod.base.units import parse_boolean, parse_integer
+
+    found: dict[str, Any] = {"given": {}}
+    for text in arguments.texts("opt"):
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidValue("--opt", text, "KEY=VALUE")
+        if key in {"mtu", "com.docker.network.driver.mtu"}:
+            found["mtu"] = parse_integer(value, "--opt mtu", 68, 65535)
+        elif key == "isolate":
+            found["isolate"] = value == "strict" or parse_boolean(value, "--opt isolate")
+        elif key == "vlan":
+            raise Unsupported("--opt vlan", "only root can use an interface of the host")
+        else:
+            raise InvalidValue("--opt", text, "one of mtu, isolate")
+        found["given"][key] = value
+    return found
+
+
+COMMAND = Command(
+    create_network,
+    "[OPTIONS] [NAME]",
+    description=(
+        "Creates a network and prints its name. Containers on it reach each other by name and address, and the world "
+        "outside unless it is internal. Without --subnet, one is chosen that neither another network nor this machine "
+        "uses."
+    ),
+    options=(
+        Option(("--disable-dns",), "flag", "Answer no questions about the names of containers"),
+        Option(("--dns",), "comma", "Ask this name server about other names", metavar="ADDRESS"),
+        Option(("-d", "--driver"), "text", "Driver of the network: bridge", metavar="DRIVER"),
+        Option(("--gateway",), "list", "Address of this machine on the subnet", metavar="ADDRESS"),
+        Option(("--ignore",), "flag", "Take it for success when the network exists already"),
+        Option(("--interface-name",), "text", "Name of the bridge", metavar="NAME"),
+        Option(("--internal",), "flag", "Let containers reach nothing but each other"),
+        Option(
+            ("--ip-range",),
+            "list",
+            "Give containers addresses of this part of the subnet",
+            metavar="CIDR|FIRST-LAST",
+        ),
+        Option(
+            ("--ipam-driver",),
+            "text",
+            refused="pod gives out the addresses itself",
+        ),
+        Option(("--ipv6",), "flag", "Have IPv6, besides IPv4 when no subnet is given"),
+        Option(("--label",), "list", "Label of the network", metavar="KEY=VALUE"),
+        Option(("-o", "--opt"), "list", "Option: mtu=BYTES, isolate=true", metavar="KEY=VALUE"),
+        Option(("--route",), "list", refused="the way out of a network is its gateway"),
+        Option(
+            ("--subnet",),
+            "list",
+            "Addresses of the network; may be given again, one with IPv6",
+            metavar="CIDR",
+        ),
+    ),
+    maximum=1,
+    examples=(
+        "pod network create backend",
+        "pod network create --subnet 10.50.0.0/24 --gateway 10.50.0.254 shop",
+        "pod network create --internal --label tier=db db",
+    ),
+)

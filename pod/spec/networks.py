@@ -1,0 +1,214 @@
+"""User-defined networks: what `pod network create` is told, and addresses on them.
+
+Source: podman-network-create(1). The ipaddress module is imported where it is used, since few commands need it.
+"""
+
+from __future__ import annotations
+
+from pod.base.errors import InvalidValue, PodError
+from pod.base.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from ipaddress import IPv4Network, IPv6Network
+    from typing import ClassVar
+
+    IPNetwork = IPv4Network | IPv6Network
+
+DEFAULT_NAME = "podman"
+"""The name that the default network has in podman, and which no other network can have."""
+RESERVED_NAMES = frozenset(
+    {"bridge", "container", "default", "host", "none", "ns", "pasta", "private", "slirp4netns"}
+)
+_POOLS = (("10.89.0.0/16", 24), ("10.90.0.0/15", 24), ("10.92.0.0/14", 24))
+"""Where subnets are taken from when none is given, and how long their prefixes are (containers.conf(5))."""
+
+
+class Subnet(Record):
+    """`first` and `last` bound the addresses that are given automatically; "" for all."""
+
+    subnet: str
+    gateway: str
+    first: str = ""
+    last: str = ""
+
+
+class NetworkConfig(Record):
+    """A network as it was made."""
+
+    id: str
+    name: str
+    interface: str  # of its bridge
+    created_ns: int = 0
+    driver: str = "bridge"
+    subnets: tuple[Subnet, ...] = ()
+    ipv6: bool = False
+    internal: bool = False
+    isolate: bool = False
+    mtu: int = 0
+    dns: bool = True
+    dns_servers: tuple[str, ...] = ()
+    labels: dict[str, str] = {}  # noqa: RUF012  a Record's default is never changed
+    options: dict[str, str] = {}  # noqa: RUF012
+
+    nested: ClassVar = {"subnets": Subnet}
+
+
+class SubnetTaken(PodError):
+    """Addresses of a new network that are in use."""
+
+
+class NoAddressLeft(PodError):
+    """All addresses of a subnet are given to containers."""
+
+
+class AddressUnusable(PodError):
+    """An address that was asked for cannot be had."""
+
+
+def parse_subnet(option: str, text: str, gateway: str = "", ip_range: str = "") -> Subnet:
+    """One subnet with its gateway, by default the first address, and the range for automatic addresses.
+
+    `ip_range` is a CIDR block or FIRST-LAST. Raises InvalidValue.
+    """
+    from ipaddress import ip_address, ip_network
+
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:
+        raise InvalidValue(option, text, "a subnet is written 10.89.0.0/24 or fd00::/64") from None
+    if network.num_addresses < 4:
+        raise InvalidValue(option, text, "it has no room for a gateway and a container")
+    if network.is_loopback or network.is_multicast or network.is_link_local or not int(network[0]):
+        raise InvalidValue(option, text, "these addresses have a meaning of their own")
+    if gateway:
+        try:
+            address = ip_address(gateway)
+        except ValueError:
+            raise InvalidValue("--gateway", gateway, "it is not an address") from None
+        if address not in network:
+            raise InvalidValue("--gateway", gateway, f"it is not in subnet {network}")
+    else:
+        address = network[1]
+    first, last = _range(network, ip_range) if ip_range else ("", "")
+    return Subnet(str(network), str(address), first, last)
+
+
+def _range(network: IPNetwork, text: str) -> tuple[str, str]:
+    from ipaddress import ip_address, ip_network
+
+    try:
+        if "-" in text:
+            first, last = (ip_address(part.strip()) for part in text.split("-", 1))
+        else:
+            block = ip_network(text, strict=False)
+            first, last = block[0], block[-1]
+    except ValueError:
+        raise InvalidValue("--ip-range", text, "a CIDR block or FIRST-LAST") from None
+    if first not in network or last not in network or int(first) > int(last):
+        raise InvalidValue("--ip-range", text, f"it is not in subnet {network}")
+    return str(first), str(last)
+
+
+def check_overlaps(wanted: Sequence[Subnet], others: Iterable[tuple[str, str]]) -> None:
+    """Raise SubnetTaken if a subnet overlaps another; `others` are (who has it, subnet)."""
+    from ipaddress import ip_network
+
+    taken = [(who, ip_network(text)) for who, text in others]
+    for subnet in wanted:
+        network = ip_network(subnet.subnet)
+        for who, other in taken:
+            if network.version == other.version and network.overlaps(other):
+                raise SubnetTaken(
+                    f"subnet {network} overlaps {other} of {who}",
+                    hint="choose another --subnet, or leave it out",
+                )
+        taken.append(("the same command", network))
+
+
+def free_subnet(others: Iterable[str], *, ipv6: bool = False) -> Subnet:
+    """A subnet that overlaps none of the others. Raises SubnetTaken when there is none left."""
+    from ipaddress import ip_network
+
+    taken = [
+        network for text in others if (network := ip_network(text)).version == (6 if ipv6 else 4)
+    ]
+    if ipv6:
+        import secrets
+
+        # A site of our own with random bits, as RFC 4193 wants it.
+        while True:
+            site = ip_network(((0xFD << 120) | (secrets.randbits(56) << 64), 64))
+            if not any(site.overlaps(other) for other in taken):
+                return Subnet(str(site), str(site[1]))
+    for pool, length in _POOLS:
+        for candidate in ip_network(pool).subnets(new_prefix=length):
+            if not any(candidate.overlaps(other) for other in taken):
+                return Subnet(str(candidate), str(candidate[1]))
+    raise SubnetTaken(
+        "no subnet is left for a network", hint="pod network prune, or give one with --subnet"
+    )
+
+
+def choose_address(subnet: Subnet, taken: frozenset[str], network: str) -> str:
+    """The lowest address that is free for a container. Raises NoAddressLeft."""
+    from ipaddress import ip_address, ip_network
+
+    whole = ip_network(subnet.subnet)
+    first = int(ip_address(subnet.first)) if subnet.first else int(whole[1])
+    last = int(ip_address(subnet.last)) if subnet.last else int(whole[-1])
+    last = min(
+        last, int(whole[-1]) - (whole.version == 4)
+    )  # the last one of IPv4 is for broadcasts
+    for number in range(max(first, int(whole[1])), last + 1):
+        address = str(ip_address(number) if whole.version == 4 else whole[number - int(whole[0])])
+        if address != subnet.gateway and address not in taken:
+            return address
+    raise NoAddressLeft(
+        f"network '{network}' has no address left in {subnet.first or subnet.subnet}",
+        hint=f"remove containers that use it: pod ps -a --filter network={network}",
+    )
+
+
+def check_address(address: str, config: NetworkConfig) -> str:
+    """The address in its usual spelling. Raises AddressUnusable unless a container can have it on the network."""
+    from ipaddress import ip_address, ip_network
+
+    wanted = ip_address(address)
+    for subnet in config.subnets:
+        network = ip_network(subnet.subnet)
+        if wanted not in network:
+            continue
+        ends = {network[0], network[-1]} if network.version == 4 else {network[0]}
+        if str(wanted) == subnet.gateway or wanted in ends:
+            raise AddressUnusable(
+                f"address {wanted} of network '{config.name}' is not for containers",
+                hint=f"choose another one of {network}",
+            )
+        return str(wanted)
+    known = ", ".join(subnet.subnet for subnet in config.subnets)
+    raise AddressUnusable(f"address {wanted} is not on network '{config.name}' ({known})")
+
+
+def with_prefix(address: str, config: NetworkConfig) -> str:
+    """The address with the prefix length of its subnet."""
+    from ipaddress import ip_address, ip_network
+
+    for subnet in config.subnets:
+        network = ip_network(subnet.subnet)
+        if ip_address(address) in network:
+            return f"{address}/{network.prefixlen}"
+    raise AddressUnusable(f"address {address} is not on network '{config.name}'")
+
+
+def is_in(address: str, subnet: Subnet) -> bool:
+    """Whether an address is one of the subnet's."""
+    from ipaddress import ip_address, ip_network
+
+    return ip_address(address) in ip_network(subnet.subnet)
+
+
+def is_ipv6(address: str) -> bool:
+    """Whether an address, or a subnet, is of IPv6."""
+    return ":" in address
