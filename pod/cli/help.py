@@ -22,6 +22,7 @@ _HEADINGS = {
     "manifest": "Commands about lists of images",
     "pod": "Pod commands",
     "volume": "Volume commands",
+    "network": "Network commands",
     "secret": "Secret commands",
     "config": "Config commands",
     "system": "Other commands",

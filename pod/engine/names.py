@@ -9,11 +9,15 @@ if TYPE_CHECKING:
     from pod.engine.context import Engine
 
 
+_IN_DATABASE = ("container", "running", "stopped", "volume", "network", "pod")
+
+
 def names(engine: Engine, kind: str) -> list[tuple[str, str]]:
     """The names of a kind, each with a few words about it.
 
     Kinds: "container"; "running" and "stopped" are those of the containers that are; "image"; "list" (of images);
-    "artifact"; "volume"; "pod"; "registry", and "login" for those with one. There are none of any other kind.
+    "artifact"; "volume"; "network"; "pod"; "registry", and "login" for those with one. There are none of any other
+    kind.
     """
     if kind in ("image", "list"):
         return _images(engine, lists_only=kind == "list")
@@ -26,10 +30,12 @@ def names(engine: Engine, kind: str) -> list[tuple[str, str]]:
 
         return [(it.name, it.id) for it in secrets.store(engine, kind).all()]
     # Whoever has no database has no containers, and pressing TAB does not make one.
-    if kind not in ("container", "running", "stopped", "volume", "pod") or not os.path.exists(
-        engine.paths.database
-    ):
+    if kind not in _IN_DATABASE or not os.path.exists(engine.paths.database):
         return []
+    if kind == "network":
+        from pod.state import networks
+
+        return [(it.name, it.subnets[0].subnet) for it in networks.all_of(engine.database)]
     if kind == "pod":
         from pod.state import pods
 

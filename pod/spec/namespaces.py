@@ -152,6 +152,11 @@ def is_network_name(name: str) -> bool:
     return bool(name) and name[0] not in "_.-" and _NAME_CHARACTERS.issuperset(name)
 
 
+def check_place(option: str, key: str, text: str) -> str:
+    """The value of an option of its own as the option of a network that means the same. Raises InvalidValue."""
+    return f"{key}={_BRIDGE[key](option, text, text)}"
+
+
 def check_mac(option: str, text: str, address: str) -> str:
     """The MAC address `address` in lower case with colons; not a multicast one."""
     parts = address.replace("-", ":").split(":")

@@ -23,17 +23,18 @@ def connect_container(arguments: Arguments, engine: Engine) -> None:
 
 def place_of(arguments: Arguments, name: str) -> Network:
     """The options as those of one --network."""
-    from pod.spec.namespaces import parse_network
+    from pod.spec.namespaces import Network, check_place
 
-    options = [f"alias={text}" for text in arguments.texts("alias")]
+    options = [check_place("--alias", "alias", text) for text in arguments.texts("alias")]
     for option, key in (("ip", "ip"), ("ip6", "ip6"), ("mac_address", "mac")):
         if arguments.given(option):
-            options.append(f"{key}={arguments.text(option)}")
+            flag, text = f"--{option.replace('_', '-')}", arguments.text(option) or ""
+            options.append(check_place(flag, key, text))
     if arguments.given("link"):
         raise Unsupported(
             "--link", "containers on a network know each other's names", hint="--alias"
         )
-    return parse_network(f"{name}:{','.join(options)}" if options else name)
+    return Network("network", name, tuple(options))
 
 
 COMMAND = Command(

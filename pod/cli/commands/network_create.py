@@ -107,6 +107,19 @@ def _driver_options(arguments: Arguments) -> dict[str, Any]:
     return found
 
 
+_DOCKERS = tuple(
+    Option((f"--{name}",), "flag" if is_flag else "text", refused=why)
+    for name, is_flag, why in (
+        ("attachable", True, "pod runs on this machine only"),
+        ("aux-address", False, "--ip-range says which addresses are given out"),
+        ("config-from", False, "pod runs on this machine only"),
+        ("config-only", True, "pod runs on this machine only"),
+        ("ingress", True, "pod runs on this machine only"),
+        ("ipam-opt", False, "pod gives out the addresses itself"),
+        ("scope", False, "pod runs on this machine only"),
+    )
+)
+
 COMMAND = Command(
     create_network,
     "[OPTIONS] [NAME]",
@@ -116,6 +129,7 @@ COMMAND = Command(
         "uses."
     ),
     options=(
+        *_DOCKERS,
         Option(("--disable-dns",), "flag", "Answer no questions about the names of containers"),
         Option(("--dns",), "comma", "Ask this name server about other names", metavar="ADDRESS"),
         Option(("-d", "--driver"), "text", "Driver of the network: bridge", metavar="DRIVER"),
@@ -133,6 +147,9 @@ COMMAND = Command(
             ("--ipam-driver",),
             "text",
             refused="pod gives out the addresses itself",
+        ),
+        Option(
+            ("--ipv4",), "flag", "Does nothing: without --subnet there is always IPv4", hidden=True
         ),
         Option(("--ipv6",), "flag", "Have IPv6, besides IPv4 when no subnet is given"),
         Option(("--label",), "list", "Label of the network", metavar="KEY=VALUE"),

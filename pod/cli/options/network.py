@@ -126,10 +126,21 @@ def _networks(arguments: Arguments) -> dict[str, Any]:
 _PLACE = {"ip": "ip", "ip6": "ip6", "mac_address": "mac", "network_alias": "alias"}
 
 
+def _given(arguments: Arguments, name: str) -> list[str]:
+    if name == "network_alias":
+        return arguments.texts(name)
+    return [arguments.text(name) or ""] if arguments.given(name) else []
+
+
 def _with_place(arguments: Arguments, network: Network | None) -> Network:
     """The one user-defined network with what --ip, --ip6, --mac-address and --network-alias say about it."""
-    from pod.spec.namespaces import parse_network
+    from pod.spec.namespaces import check_place
 
+    options = [
+        check_place(f"--{name.replace('_', '-')}", key, text)
+        for name, key in _PLACE.items()
+        for text in _given(arguments, name)
+    ]
     first = next(name for name in _PLACE if arguments.given(name))
     option = f"--{first.replace('_', '-')}"
     if network is None or network.mode != "network":
@@ -142,11 +153,7 @@ def _with_place(arguments: Arguments, network: Network | None) -> Network:
             f"{option} says not which of several networks it is for",
             hint=f"--network {network.joined}:{_PLACE[first]}=...",
         )
-    options = [
-        f"{key}={text}" for name, key in _PLACE.items() for text in arguments.texts(name) if text
-    ]
-    given = parse_network(f"{network.joined}:{','.join(options)}").options
-    return network.replace(options=(*network.options, *given))
+    return network.replace(options=(*network.options, *options))
 
 
 def _name_changes(arguments: Arguments) -> dict[str, Any]:

@@ -14,8 +14,9 @@ import pytest
 
 from pod.spec.container import ContainerConfig
 from pod.spec.mounts import Mount
+from pod.spec.networks import NetworkConfig, Subnet
 from pod.spec.pods import PodConfig
-from pod.state import containers, pods, volumes
+from pod.state import containers, networks, pods, volumes
 from pod.state.database import SCHEMA_VERSION, Database, migrate
 from tests.unit.state.conftest import row
 
@@ -25,6 +26,8 @@ DATA = os.path.join(HERE, "../../data/state")
 
 NEEDED, USER, POD = "a" * 64, "b" * 64, "c" * 64
 _WITH_PODS = 2  # the first version that has them
+_WITH_NETWORKS = 3
+NETWORK = NetworkConfig("e" * 64, "back", "podman1", subnets=(Subnet("10.89.0.0/24", "10.89.0.1"),))
 
 
 def fill(database: Database) -> None:
@@ -50,8 +53,10 @@ def fill(database: Database) -> None:
         row("user", config.replace(mounts=mounts, volumes=("data",), needs=(NEEDED,)), id=USER),
     )
     pod = pods.Pod(POD, "shop", 11, PodConfig(labels={"l": "1"}, share=("net",)))
+    networks.create(database, lambda _: NETWORK)
     infra = row("shop-infra", config.replace(pod=POD, is_infra=True), id="d" * 64)
     containers.insert(database, infra, pod)
+    networks.lease(database, USER, "back")
 
 
 def test_every_schema_file_has_its_number() -> None:
@@ -96,6 +101,11 @@ def test_a_database_of_version(version: int, tmp_path: Path) -> None:
         assert pods.members(database, POD) == ["d" * 64]
     else:
         assert pods.all_of(database) == []
+    if version >= _WITH_NETWORKS:
+        assert networks.find(database, "back") == NETWORK
+        assert networks.leases_of(database, USER) == {"back": ["10.89.0.2"]}
+    else:
+        assert networks.all_of(database) == []
     assert database.query("PRAGMA user_version") == [(SCHEMA_VERSION,)]
     assert database.query("PRAGMA foreign_key_check") == []
     assert database.query("PRAGMA integrity_check") == [("ok",)]
