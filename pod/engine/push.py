@@ -12,7 +12,7 @@ from pod.image.saving import DOCKER_ARCHIVE, DOCKER_DIR, OCI_ARCHIVE, OCI_DIR, S
 from pod.spec import reference as references
 from pod.spec import transport
 from pod.state import events
-from storage.images import ImageRecord
+from storage.images import ImageNotFound, ImageRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -93,6 +93,24 @@ def push(
     event = events.event("image", "push", object_id=image.id, name=str(target))
     engine.events.append(event)
     return Pushed(image.id, digest)
+
+
+def names_of_all_tags(engine: Engine, text: str) -> list[str]:
+    """The names of images and lists here in the repository that `text` means. Raises UsageError, ImageNotFound."""
+    given = references.parse(text)
+    if given.tag or given.digest:
+        raise UsageError(f"--all-tags excludes a tag or digest, as '{text}' has")
+    store = engine.store
+    known = [name for image in store.images.list() for name in image.names]
+    known += [name for record in store.lists.list() for name in record.names]
+    for candidate in images.candidates(engine, text):
+        repository = references.parse(candidate).name
+        found = [
+            name for name in known if "@" not in name and references.parse(name).name == repository
+        ]
+        if found:
+            return sorted(found)
+    raise ImageNotFound(text)
 
 
 def _target(image: ImageRecord, text: str, destination: str) -> Location:

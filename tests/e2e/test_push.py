@@ -284,3 +284,15 @@ def test_blocked_registry(pod: Engine, registry: Registry, tmp_path: Path) -> No
     result = pod("push", INSECURE, "busybox", name, env=env, status=125)
     assert "may not be pushed to: registries.conf blocks" in result.stderr
     assert len(registry.requests_seen()) == before
+
+
+@pytest.mark.not_podman("it has no such flag")
+def test_all_tags(pod: Engine, registry: Registry) -> None:
+    """Each is tried, whatever happens to the others."""
+    name = f"{registry.host}/many/tags"
+    pod("tag", "busybox", f"{name}:1", f"{name}:2", f"{name}2:3", "localhost/many/tags:4")
+    pod("push", "-q", INSECURE, "--all-tags", name)
+    listed = registry.request("GET", "/v2/many/tags/tags/list")
+    assert sorted(json.loads(listed.body)["tags"]) == ["1", "2"]
+    for words in ([f"{name}:1"], [name, f"{name}:5"], ["no/such"]):
+        assert pod("push", "-a", *words, status=125).stdout == ""

@@ -244,7 +244,6 @@ def test_registry_that_goes_away(pod: Engine, noise: str, layout: Layout) -> Non
             assert begun.wait(60)
             server.drop_after, server.hold_bodies = 0, None
             server._server.socket.close()  # nobody listens any more
-            server.hang_up = True
             go_on.set()
             _, error = process.communicate(timeout=60)
     assert process.returncode == 125

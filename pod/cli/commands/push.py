@@ -5,6 +5,7 @@ from __future__ import annotations
 from pod.base.errors import PodError, UsageError
 from pod.cli.declare import Command, Option
 from pod.cli.options import image, signing
+from pod.cli.several import for_each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,16 +16,24 @@ if TYPE_CHECKING:
 _PLAIN = "pod cannot encrypt images"
 
 
-def push_image(arguments: Arguments, engine: Engine) -> None:
+def push_image(arguments: Arguments, engine: Engine) -> int:
     from pod.engine import push
 
     source, destination = (*arguments.words, "")[:2]
-    options = image.registry_options(arguments)
-    pushed = push.push(
-        engine, source, destination, options, pack_options(arguments), signing.of(arguments)
-    )
-    if path := arguments.text("digestfile"):
+    options, path = image.registry_options(arguments), arguments.text("digestfile")
+    form, keys = pack_options(arguments), signing.of(arguments)
+    if arguments.flag("all_tags"):
+        if destination or path:
+            raise UsageError("--all-tags excludes a destination and --digestfile")
+
+        def push_to_its_name(name: str) -> None:
+            push.push(engine, name, "", options, form, keys)
+
+        return for_each(push.names_of_all_tags(engine, source), push_to_its_name)
+    pushed = push.push(engine, source, destination, options, form, keys)
+    if path:
         write_digest(path, pushed.digest)
+    return 0
 
 
 def pack_options(arguments: Arguments) -> PackOptions:
@@ -94,7 +103,7 @@ COMMAND = Command(
         "dir:DIRECTORY or containers-storage:NAME."
     ),
     options=(
-        Option(("-a", "--all-tags"), refused="this version of pod pushes one tag at a time"),
+        Option(("-a", "--all-tags"), "flag", "Push all tags that the repository has here"),
         Option(("--compress",), "flag", "Compress the layers of a dir: that are not compressed"),
         *FORM_OPTIONS,
         Option(
