@@ -1,4 +1,4 @@
-"""File locks. Order, when several are held: pod, containers by id, volumes, image store, database.
+"""File locks. Order, when several are held: containers, volumes, image store, database.
 
 A lock belongs to the open file, which a forked child shares: every long-lived child closes what it was not given.
 See flock(2).

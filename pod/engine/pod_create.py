@@ -96,8 +96,10 @@ def _with_infra(
 
 def pause_program(engine: Engine) -> str:
     """The program of infra containers: catatonit where it is installed, else one that pod makes. Raises PodError."""
-    found = processes.find_program("catatonit", *engine.settings.engine.helper_binaries_dir)
-    if found is not None:
+    found = engine.settings.containers.init_path or processes.find_program(
+        "catatonit", *engine.settings.engine.helper_binaries_dir
+    )
+    if found:
         return found
     path = f"{engine.paths.cache}/pause-{os.uname().machine}"
     if not os.path.exists(path):

@@ -32,6 +32,7 @@ LONG_LOG_BYTES = 1_000_000_000
 CONTAINERS_LISTED = 200
 FEW_CONTAINERS, MANY_CONTAINERS = 10, 1000
 STARTED_AT_ONCE = 4
+POD_CONTAINERS = ("one", "two", "three")
 DETACHED_STARTS = 30
 COPIED_FILES = 20_000
 MAPPED_FILES = 20_000
@@ -173,6 +174,14 @@ def lifecycle(engine: Engine) -> dict[str, float]:
     total += timed(engine, "stop", "-t", "0", "it")
     total += timed(engine, "rm", "it")
     return {"lifecycle": total}
+
+
+def pod_of_three(engine: Engine) -> dict[str, float]:
+    """A pod with three containers, made and started; then stopped and removed."""
+    up = timed(engine, "pod", "create", "--name", "it", "--network", "none")
+    for name in POD_CONTAINERS:
+        up += timed(engine, "run", "-d", "--pod", "it", "--name", name, "busybox", "sleep", "86400")
+    return {"pod-up": up, "pod-rm": timed(engine, "pod", "rm", "-f", "-t", "0", "it")}
 
 
 def prepare_copy(engine: Engine) -> None:
@@ -634,6 +643,13 @@ CASES = (
         alone=True,
     ),
     Case({"lifecycle": Measure("create + start + stop -t 0 + rm", 0.40)}, lifecycle),
+    Case(
+        {
+            "pod-up": Measure("a pod with three containers up", 0.50),
+            "pod-rm": Measure("`pod rm -f -t 0` of it", 0.65),
+        },
+        pod_of_three,
+    ),
     Case(
         {
             "ps": Measure(f"`ps -a` with {CONTAINERS_LISTED} containers", 0.35),
