@@ -119,6 +119,30 @@ def test_skopeo_copies_our_archives(pod: Engine, tmp_path: Path, form: str) -> N
     assert about(pod, found) == about(pod, "busybox")
 
 
+FORMATS = {
+    "docker-archive": "docker-archive",
+    "oci-archive": "oci-archive",
+    "oci-dir": "oci",
+    "docker-dir": "dir",
+}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_format_goes_both_ways(pod: Engine, other: Engine, tmp_path: Path, form: str) -> None:
+    there, back = str(tmp_path / "there"), str(tmp_path / "back")
+    pod("save", "-q", "--format", form, "-o", there, "busybox")
+    (theirs,) = other("pull", "-q", f"{FORMATS[form]}:{there}").lines
+    same = about(other, theirs), about(pod, "busybox")
+    # podman writes the configuration anew for the formats of OCI.
+    assert same[0][1] == same[1][1] and (same[0] == same[1] or pod.kind == "podman")
+    other("save", "-q", "--format", form, "-o", back, theirs)
+    (ours,) = pod("pull", "-q", f"{FORMATS[form]}:{back}").lines
+    assert about(pod, ours)[1] == same[1][1]
+    nothing_wrong(
+        pod, max_age="1h"
+    )  # another manifest of an image that has one is garbage by and by
+
+
 def names_of(pod: Engine) -> list[str]:
     return pod("images", "--format", "{{.Repository}}:{{.Tag}}").lines
 
