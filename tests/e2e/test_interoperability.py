@@ -323,7 +323,7 @@ def noise(name: str, size: int = 20_000) -> bytes:
 
 @pytest.mark.not_podman("4.3 takes zstd:chunked for zstd")
 def test_second_version_of_what_pod_pushed(
-    pod: Engine, fresh_pod: Engine, other: Engine, registry: Registry
+    pod: Engine, fresh_pod: Engine, other: Engine, registry: Registry, tmp_path: Path
 ) -> None:
     """Made, pushed as zstd:chunked, and pulled by another store, file by file; podman takes the same."""
     name = f"{registry.host}/chunked/ours"
@@ -333,6 +333,11 @@ def test_second_version_of_what_pod_pushed(
         pod("import", "-q", "-", f"{name}:{version}", stdin=layer_tar(entries))
         pod("push", "-q", INSECURE, *packing, f"{name}:{version}")
     fresh_pod("pull", "-q", INSECURE, f"{name}:1")
+    settings = tmp_path / "storage.conf"
+    settings.write_text('[storage.options.pull_options]\nenable_partial_images = "false"\n')
+    whole = fresh_pod("pull", INSECURE, f"{name}:2", env={"CONTAINERS_STORAGE_CONF": str(settings)})
+    assert "Fetched" not in whole.stderr
+    fresh_pod("rmi", f"{name}:2")
     told = fresh_pod("pull", INSECURE, f"{name}:2").stderr
     (line,) = [line for line in told.splitlines() if line.startswith("Fetched ")]
     assert 20 <= int(line.split()[1]) < 30, line
