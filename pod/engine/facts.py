@@ -45,7 +45,7 @@ class Placement(Record):
     unapplied: tuple[str, ...] = ()
     group: Mapping[
         str, Any
-    ] = {}  # the cgroup of the pod, in which the container's is: "path", "files"
+    ] = {}  # the cgroup of the pod, in which the container's is: "path", "files", "tells"
     scope: Mapping[str, str] = {}
 
 

@@ -37,9 +37,12 @@ def placement(
     directory = facts.parent_in(root, parent)
     if not _is_inside(pod, container):
         return Placement(f"{directory}/pod-{container.id}", files, asked)
-    group = f"{directory}/{GROUP_PREFIX}{pod.id}"
+    group = group_of(pod, directory, "")
     return Placement(
-        f"{group}/pod-{container.id}", files, asked, group={"path": group, "files": shared}
+        f"{group}/pod-{container.id}",
+        files,
+        asked,
+        group={"path": group, "files": shared, "tells": bool(told)},
     )
 
 

@@ -293,8 +293,9 @@ def make_cgroup(bundle: dict[str, Any]) -> dict[str, str]:
     group = bundle.get("group") or {}
     while True:
         if group:
-            refused = cgroups.create_group(group["path"], wanted, group["files"])
-            refused = {f"{name} (of the pod)": why for name, why in refused.items()}
+            of_group = cgroups.create_group(group["path"], wanted, group["files"])
+            if group["tells"]:
+                refused = {f"{name} (of the pod)": why for name, why in of_group.items()}
         try:
             cgroups.create(path, wanted)
             break
