@@ -11,10 +11,10 @@ import json
 import os
 
 from pod.image import failures
-from pod.image.document import Fields, parse_object
+from pod.image.document import Fields, InvalidImage, parse_object
 from pod.image.manifest import OCI_CONFIG, OCI_MANIFEST
 from pod.image.trust import sigstore
-from pod.image.trust.lookaside import MAX_SIGNATURES
+from pod.image.trust.lookaside import MAX_ALL_BYTES, MAX_SIGNATURES
 from pod.image.trust.payload import MAX_BYTES
 from pod.image.trust.sigstore import Attachment
 from pod.image.upload import Content
@@ -44,13 +44,15 @@ def fetch(registry: Registry, digest: str) -> list[Attachment]:
         return []
     what = f"list of signatures '{tag}'"
     fields = Fields(parse_object(manifest.data, what), what)
-    found = []
+    found: list[Attachment] = []
     for layer in fields.objects("layers", MAX_SIGNATURES):
         if layer.text("mediaType") != sigstore.PAYLOAD_TYPE:
             continue
         size, blob = layer.size("size"), layer.digest("digest")
         if size > MAX_BYTES:
             raise layer.wrong("size", f"at most {MAX_BYTES}", size)
+        if size + sum(len(one.payload) for one in found) > MAX_ALL_BYTES:
+            raise InvalidImage(what, f"its payloads have more than {MAX_ALL_BYTES} bytes")
         payload = registry.small_blob(blob, size)
         actual = digest_of(payload, algorithm_of(blob))
         if actual != blob:

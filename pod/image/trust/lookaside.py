@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pod.image.http import HttpClient
 
 MAX_SIGNATURES = 128
+MAX_ALL_BYTES = 16 << 20
+"""Of all signatures of an image, which are in memory at once."""
 
 
 class SignaturePlace(Record):
@@ -95,6 +97,8 @@ def read(
         if len(one) > MAX_BYTES:
             raise BadLookaside(f"{base}/signature-{number}", f"it has more than {MAX_BYTES} bytes")
         found.append(one)
+        if sum(map(len, found)) > MAX_ALL_BYTES:
+            raise BadLookaside(base, f"they have more than {MAX_ALL_BYTES} bytes")
     return found
 
 

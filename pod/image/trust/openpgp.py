@@ -114,7 +114,10 @@ class Keyring:
         return [line.split(":")[9] for line in lines if line.startswith("uid:")]
 
     def _import(self, source: str, content: bytes) -> None:
-        done = self._run(["--import", "-"], content)
+        try:
+            done = self._run(["--import", "-"], content)
+        except BadSignature as error:
+            raise BadKey(source, str(error)) from error
         if not any(words[0] == "IMPORT_OK" for words in _statuses(done.stdout)):
             raise BadKey(source, "it is no OpenPGP public key")
 

@@ -50,3 +50,10 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "team").write_text("a file")
     with pytest.raises(BadLookaside, match=f"{tmp_path}/team"):
         lookaside.write(f"file://{tmp_path}", "team/app", DIGEST, b"x")
+
+
+def test_many_large_signatures_are_too_many(tmp_path: Path) -> None:
+    for number in range(5):
+        lookaside.write(f"file://{tmp_path}", "team/app", DIGEST, bytes([number]) * (4 << 20))
+    with pytest.raises(BadLookaside, match="more than 16777216 bytes"):
+        read(f"file://{tmp_path}")
