@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -17,17 +16,6 @@ from tests.support.signing import Gpg
 
 INSECURE = "--tls-verify=false"
 pytestmark = pytest.mark.not_podman("version 4.3 writes the policy of the machine, and wants gpg2")
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Gpg:
-    return Gpg(str(tmp_path_factory.mktemp("gpg") / "home"))
-
-
-@pytest.fixture
-def gpg(keys: Gpg) -> Generator[Gpg]:
-    yield keys
-    keys.close()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +17,6 @@ from tests.support.signing import Gpg, file_signature, payload, signed_by, write
 
 INSECURE = "--tls-verify=false"
 REPOSITORY = "library/busybox"
-
-
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Gpg:
-    return Gpg(str(tmp_path_factory.mktemp("gpg") / "home"))
-
-
-@pytest.fixture
-def gpg(keys: Gpg) -> Generator[Gpg]:
-    yield keys
-    keys.close()
 
 
 class Scene:

@@ -17,12 +17,14 @@ from storage.blobs import digest_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Protocol
+    from collections.abc import Callable, Sequence
+    from typing import Protocol, TypeVar
 
     from pod.image.policy import Demand, KeySource, Requirement
     from pod.image.trust.sigstore import Attachment
     from pod.spec.reference import Reference
+
+    Signature = TypeVar("Signature")
 
     class Signatures(Protocol):
         """Where the signatures of one manifest are found."""
@@ -85,19 +87,13 @@ def _signed_by(
     requirement: Requirement, name: Reference | None, manifest: bytes, found: Sequence[bytes]
 ) -> list[str] | None:
     """What is wrong with each signature; None when one is good."""
-    faults = []
     with Keyring([(str(source), read_key(source)) for source in requirement.keys]) as keyring:
-        for signature in found:
-            try:
-                content, signer = keyring.open(signature)
-                claim = payload.parse(content, payload.SIMPLE)
-                _check_claim(requirement, claim, name, manifest)
-            except (BadSignature, payload.BadPayload) as fault:
-                faults.append(str(fault))
-            else:
-                log.debug(f"signed by {signer.fingerprint} as '{claim.name}'")
-                return None
-    return faults
+
+        def opened(signature: bytes) -> tuple[bytes, str]:
+            content, signer = keyring.open(signature)
+            return content, signer.fingerprint
+
+        return _faults(requirement, name, manifest, found, opened, payload.SIMPLE)
 
 
 def _sigstore_signed(
@@ -110,18 +106,35 @@ def _sigstore_signed(
 
     keys = [sigstore.public_key(str(one), read_key(one)) for one in requirement.keys]
     logs = [sigstore.public_key(str(one), read_key(one)) for one in requirement.rekor_keys]
+
+    def opened(attachment: Attachment) -> tuple[bytes, str]:
+        key = sigstore.check(attachment, keys)
+        if logs:
+            rekor.check(attachment, key, logs)
+        return attachment.payload, "a sigstore key"
+
+    return _faults(requirement, name, manifest, found, opened, payload.COSIGN)
+
+
+def _faults(
+    requirement: Requirement,
+    name: Reference | None,
+    manifest: bytes,
+    found: Sequence[Signature],
+    opened: Callable[[Signature], tuple[bytes, str]],
+    kind: str,
+) -> list[str] | None:
+    """What is wrong with each of `found`; None when one is good. `opened` gives what was signed, and by whom."""
     faults = []
-    for attachment in found:
+    for signature in found:
         try:
-            key = sigstore.check(attachment, keys)
-            if logs:
-                rekor.check(attachment, key, logs)
-            claim = payload.parse(attachment.payload, payload.COSIGN)
+            content, signer = opened(signature)
+            claim = payload.parse(content, kind)
             _check_claim(requirement, claim, name, manifest)
         except (BadSignature, payload.BadPayload) as fault:
             faults.append(str(fault))
         else:
-            log.debug(f"signed in the way of sigstore as '{claim.name}'")
+            log.debug(f"signed by {signer} as '{claim.name}'")
             return None
     return faults
 
