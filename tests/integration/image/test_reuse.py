@@ -59,6 +59,14 @@ def serve(server: FaultyRegistry, image: Image, name: str) -> None:
     server.add_manifest(name, image.layout.blob(image.digest))
 
 
+def serve_both(server: FaultyRegistry, tmp_path: Path, kind: str) -> Image:
+    """a/b:1 and a/b:2; the second one."""
+    for version in (1, 2):
+        image = made(tmp_path, version, kind)
+        serve(server, image, f"a/b:{version}")
+    return image
+
+
 def fetch(store: Store, name: str, access: Access = QUICK) -> Any:
     pull(store, reference.parse(name), access, Silence())
     return store.images.lookup(name)
@@ -118,9 +126,7 @@ def test_it_can_be_switched_off(store: Store, registry: RealRegistry, tmp_path: 
 def test_servers_with_and_without_several_ranges(
     store: Store, server: FaultyRegistry, tmp_path: Path, together: bool
 ) -> None:
-    first, second = made(tmp_path, 1, KINDS[0]), made(tmp_path, 2, KINDS[0])
-    serve(server, first, "a/b:1")
-    serve(server, second, "a/b:2")
+    second = serve_both(server, tmp_path, KINDS[0])
     server.several = together
     fetch(store, f"{server.host}/a/b:1")
     check(store, fetch(store, f"{server.host}/a/b:2"), second)
@@ -162,9 +168,7 @@ def test_many_small_differences_are_fetched_in_few_requests(
 def test_a_server_without_ranges_gives_the_whole(
     store: Store, server: FaultyRegistry, tmp_path: Path
 ) -> None:
-    first, second = made(tmp_path, 1, KINDS[0]), made(tmp_path, 2, KINDS[0])
-    serve(server, first, "a/b:1")
-    serve(server, second, "a/b:2")
+    second = serve_both(server, tmp_path, KINDS[0])
     server.ranges = False
     fetch(store, f"{server.host}/a/b:1")
     check(store, fetch(store, f"{server.host}/a/b:2"), second)
@@ -175,9 +179,7 @@ def test_a_broken_connection_loses_nothing(
     store: Store, server: FaultyRegistry, tmp_path: Path, kind: str
 ) -> None:
     """After the TOC, each of the next answers breaks off; what has come is not asked for again."""
-    first, second = made(tmp_path, 1, kind), made(tmp_path, 2, kind)
-    serve(server, first, "a/b:1")
-    serve(server, second, "a/b:2")
+    second = serve_both(server, tmp_path, kind)
     fetch(store, f"{server.host}/a/b:1")
     digest = second.manifest()["layers"][0]["digest"]
     server.fault(digest, Reply(usual=True), *[Reply(usual=True, cut=25_000)] * 3)
@@ -249,9 +251,7 @@ def test_an_interrupted_pull_goes_on(
     store: Store, server: FaultyRegistry, tmp_path: Path, good: bool
 ) -> None:
     """Where it was; when what it left is damaged, from the beginning."""
-    first, second = made(tmp_path, 1, KINDS[0]), made(tmp_path, 2, KINDS[0])
-    serve(server, first, "a/b:1")
-    serve(server, second, "a/b:2")
+    second = serve_both(server, tmp_path, KINDS[0])
     fetch(store, f"{server.host}/a/b:1")
     digest = second.manifest()["layers"][0]["digest"]
     beginning = second.layout.blob(digest)[:1_000_000]
