@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.image.faulty import FaultyRegistry, Reply
+from tests.integration.image.faulty import FaultyRegistry
 from tests.support.engine import Engine
 from tests.support.layout import Entry, directory, hardlink, layer_tar
 from tests.support.waiting import until
@@ -56,11 +56,12 @@ def test_every_byte(pod: Engine, server: FaultyRegistry) -> None:
             script = f"{script}; cp /tmp/f /v; cp /tmp/f /v/g; touch /v/done; sleep 1000"
         pod("run", *words, "--network", "none", "busybox", "sh", "-c", script)
     until(lambda: os.path.exists(f"{pod.root}/volumes/data/_data/done"), "written")
-    server.add_image("me/large:latest", [random_layer("large", 3)])
-    server.fault("/blobs/", Reply(usual=True), *[Reply(usual=True, cut=MEGABYTE)] * 9)
-    pod("pull", "-q", "--tls-verify=false", "--retry", "0", f"{server.host}/me/large", status=125)
-    with open(f"{pod.root}/images/blobs/sha256/{'0' * 64}", "wb") as stray:
-        stray.write(bytes(MEGABYTE))
+    os.makedirs(f"{pod.root}/images/partial", exist_ok=True)
+    for path in (f"images/partial/{'1' * 64}", f"images/blobs/sha256/{'0' * 64}"):
+        with open(
+            f"{pod.root}/{path}", "wb"
+        ) as file:  # an interrupted download, and a blob of no image
+            file.write(bytes(MEGABYTE))
     until(lambda: is_quiet(pod), "quiet")
 
     found = rows(pod)
