@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES = 512 << 10
 _DICTIONARY_BYTES = 32 << 10  # as far as deflate looks back
+_MOST_WORKERS = 8  # each has a few blocks in memory
 _HEADER = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"  # no name, no time
 
 
@@ -27,7 +28,7 @@ def gzip(chunks: Iterable[bytes], level: int) -> Iterator[bytes]:
     from concurrent.futures import ThreadPoolExecutor  # heavy
 
     yield _HEADER
-    workers = os.cpu_count() or 1
+    workers = min(os.cpu_count() or 1, _MOST_WORKERS)
     checksum, size, dictionary = 0, 0, b""
     pool = ThreadPoolExecutor(workers)
     try:
@@ -52,7 +53,7 @@ def zstd(chunks: Iterable[bytes], level: int) -> Iterator[bytes]:
 
     # With at least one thread, the result does not depend on their number.
     packer = zstandard.ZstdCompressor(
-        level=level, write_checksum=True, threads=max(1, os.cpu_count() or 1)
+        level=level, write_checksum=True, threads=min(os.cpu_count() or 1, _MOST_WORKERS)
     ).compressobj()
     for chunk in chunks:
         if packed := packer.compress(chunk):

@@ -13,11 +13,13 @@ import threading
 from functools import partial
 
 from pod.base import faults, log
-from pod.image import failures, names
+from pod.image import names
 from pod.image.http import Body, HttpClient
+from pod.image.manifest import ACCEPTED
 from pod.image.refusals import BlobsMissing, refusal
 from pod.image.registry import Registry
 from pod.image.upload import Content, Uploader
+from pod.spec.digest import is_digest
 from storage.blobs import DigestMismatch, digest_of
 
 TYPE_CHECKING = False
@@ -131,16 +133,20 @@ class Destination:
             self._places.keep()
 
     def has_manifest(self, version: str) -> str | None:
-        """The digest of the manifest with this tag or digest; None when there is none, or the registry does not say."""
-        try:
-            return self._registry.manifest_digest(version)
-        except (
-            failures.ManifestUnknown,
-            failures.Unauthorized,
-            failures.UnexpectedAnswer,
-            failures.ServerFailed,
-        ):
-            return None  # whether anything can be put there, the next requests tell
+        """The digest of the manifest with this tag or digest; None when there is none, or the registry does not say.
+
+        Asks for the permission to push already, so that no other token is needed later. Raises RegistryError when the
+        registry does not answer; whether anything can be put there, the next requests tell.
+        """
+        url, headers = self._registry.url(f"manifests/{version}"), {"Accept": ", ".join(ACCEPTED)}
+        response = self._registry.send("HEAD", url, headers, self._registry.scope("pull,push"))
+        response.close()
+        if response.status != 200:
+            return None
+        if is_digest(version):
+            return version
+        declared = response.header("Docker-Content-Digest")
+        return declared if is_digest(declared) else None
 
     def put_manifest(self, data: bytes, media_type: str, version: str | None = None) -> str:
         """Put a manifest or an index into the repository, whose blobs are there; its digest.
