@@ -285,6 +285,26 @@ def test_what_pod_signs_is_good_for_all(scene: Scene, registry: Registry) -> Non
 
 
 @pytest.mark.not_podman("version 4.3 says other words")
+def test_a_key_with_a_passphrase(scene: Scene, registry: Registry) -> None:
+    """The passphrase comes from a file, and what gpg says of a wrong one is told."""
+    target, passphrase = f"{registry.host}/signed/locked:1", scene.directory / "passphrase"
+    scene.sign(scene.good())
+    scene.pull()
+    push = ["push", "-q", INSECURE, "--sign-by", "locked@pod.test", "--sign-passphrase-file"]
+    words = [*push, str(passphrase), scene.name, target]
+    passphrase.write_text("wrong\n")
+    said = scene.pod(*words, env=scene.gpg.environment, status=125).stderr
+    assert "nothing could be signed with the key 'locked@pod.test'" in said
+    assert "passphrase" in said
+    assert registry.request("GET", "/v2/signed/locked/tags/list").status == 404
+    passphrase.write_text("secret\n")
+    scene.pod(*words, env=scene.gpg.environment)
+    scene.pod("rmi", "-f", "-a")
+    scene.demand(signed_by(scene.gpg.export(str(scene.directory / "locked.asc"), "locked")))
+    scene.pull(target)
+
+
+@pytest.mark.not_podman("version 4.3 says other words")
 def test_a_push_that_cannot_be_signed_sends_nothing(scene: Scene, registry: Registry) -> None:
     target = f"{registry.host}/signed/never:1"
     scene.sign(scene.good())

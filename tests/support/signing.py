@@ -19,6 +19,8 @@ COSIGN = "cosign container image signature"
 class Gpg:
     """A GNUPGHOME in `home`, with the keys `good` and `other`, and `expired`, which was valid in 2020.
 
+    `locked` has the passphrase "secret".
+
     Its agent starts when something is signed; `close` ends it.
     """
 
@@ -28,6 +30,7 @@ class Gpg:
         self.fingerprints = {
             "good": self._make("good", "never"),
             "other": self._make("other", "never"),
+            "locked": self._make("locked", "never", "--pinentry-mode", "loopback", secret="secret"),
             "expired": self._make("expired", "2d", "--faked-system-time", "20200101T000000"),
         }
         self.close()
@@ -60,10 +63,10 @@ class Gpg:
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 
-    def _make(self, name: str, expires: str, *options: str) -> str:
+    def _make(self, name: str, expires: str, *options: str, secret: str = "") -> str:
         who = f"{name} <{name}@pod.test>"
         kind = ["--quick-generate-key", who, "ed25519", "sign", expires]
-        self.run(*options, "--passphrase", "", *kind)
+        self.run(*options, "--passphrase", secret, *kind)
         listed = self.run("--with-colons", "--list-keys", who).decode().splitlines()
         return next(line.split(":")[9] for line in listed if line.startswith("fpr:"))
 

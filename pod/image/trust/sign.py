@@ -80,6 +80,7 @@ class Signer:
         if signing.gpg_key:
             lookaside.check_writable(self._url)
             openpgp.check_secret_key(signing.gpg_key)
+            openpgp.sign(b"", signing.gpg_key, signing.passphrase_file)  # is the passphrase right?
         if signing.sigstore_key:
             if not places.has_attachments(str(reference)):
                 raise PodError(
