@@ -12,6 +12,7 @@ from pod.engine.signing import signer_for
 from pod.image import push as image_push
 from pod.image import whole
 from pod.image.contents import read_contents
+from pod.image.document import InvalidImage
 from pod.image.list_files import Document, save_archive, save_directory, save_layout
 from pod.image.list_pack import Form, transformed
 from pod.image.packing import AS_IT_IS
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from pod.image.trust.sign import Signing
     from storage.collect import Hold
     from storage.lists import ListRecord
+
+_MAX_DEPTH = 8
 
 
 class Shape(Record):
@@ -133,20 +136,20 @@ class _Source:
         found: list[Document] = []
         seen: set[str] = set()
 
-        def visit(digest: str, source: str) -> None:
+        def visit(digest: str, source: str, depth: int) -> None:
             if digest in seen:
                 return
+            if depth > _MAX_DEPTH:
+                raise InvalidImage(f"list '{shown}'", f"its lists are nested {depth} deep")
             seen.add(digest)
             document = self._document(digest, source, shown)
             if everything:
                 for part in document.contents.manifests:
-                    visit(
-                        part.digest,
-                        self._record.sources.get(part.digest, "") or _beside(source, part.digest),
-                    )
+                    own = self._record.sources.get(part.digest, "")
+                    visit(part.digest, own or _beside(source, part.digest), depth + 1)
             found.append(document)
 
-        visit(self._record.digest, self._record.sources.get(self._record.digest, ""))
+        visit(self._record.digest, self._record.sources.get(self._record.digest, ""), 0)
         return found
 
     def _document(self, digest: str, source: str, shown: str) -> Document:
