@@ -10,16 +10,13 @@ See the OCI image layout specification.
 
 from __future__ import annotations
 
-import errno
 import os
-import time
 
-from pod.base import faults, files, plainjson
+from pod.base import files, plainjson
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.spec.digest import hex_of, is_digest
 from storage.blobs import BlobNotFound, digest_of
-from storage.directories import make_private
 from storage.facts import KnownFacts, document_of, text
 
 TYPE_CHECKING = False
@@ -43,9 +40,10 @@ INDEX_DIGEST = "io.pod.image.index"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
-_LAYOUT = b'{"imageLayoutVersion":"1.0.0"}\n'
-_INDEX = "application/vnd.oci.image.index.v1+json"
-LIST_TYPES = (_INDEX, "application/vnd.docker.distribution.manifest.list.v2+json")
+LIST_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
 """Entries of these types are lists of images: see lists.py."""
 _SHORTEST_ID = 3
 _HEX = frozenset("0123456789abcdef")
@@ -137,8 +135,8 @@ class ImageStore:
     ) -> None:
         self.directory = directory
         self.blobs = blobs
-        self._layers = layers
-        self._facts = KnownFacts(f"{directory}/facts.json", blobs, layers)
+        self.layers = layers
+        self.facts = KnownFacts(f"{directory}/facts.json", blobs, layers)
         self.lock = lock
 
     # Reading
@@ -186,7 +184,7 @@ class ImageStore:
         For names that are tried in turn: reads the index once. Raises BlobNotFound for a damaged image.
         """
         entries = self.entries()
-        by_name = {_name(entry): entry for entry in entries}
+        by_name = {name_of(entry): entry for entry in entries}
         for name in names:
             entry = by_name.get(name)
             if entry is None:
@@ -202,7 +200,7 @@ class ImageStore:
         """All names, of lists too, each with the digest that it stands for. Reads nothing but the index."""
         found = []
         for entry in self.entries():
-            name = _name(entry)
+            name = name_of(entry)
             if name is not None:
                 found.append((name, str(entry["digest"])))
         return found
@@ -261,30 +259,38 @@ class ImageStore:
         The manifest's blobs and layers must be here; otherwise ImageIncomplete, and nothing is changed. An image that
         loses its last name stays, nameless; a manifest of an image that has others does not. Takes the store's lock.
         """
+        from storage.index import add
+
         with self.lock():
-            self._add(descriptor, name, index_digest)
+            add(self, descriptor, name, index_digest)
 
     def add_nameless(self, descriptor: Descriptor) -> None:
         """Keep a manifest that has no name, unless it has one. Takes the store's lock. Raises ImageIncomplete."""
+        from storage.index import add
+
         with self.lock():
-            self._add(descriptor, None, None)
+            add(self, descriptor, None, None)
 
     def remove_name(self, name: str) -> None:
         """Take a name away; the image stays, if need be without any. Takes the store's lock. Raises ImageNotFound."""
+        from storage.index import release_name, write
+
         with self.lock():
             entries = self.entries()
             if not release_name(entries, name):
                 raise ImageNotFound(name)
-            self.write(entries)
+            write(self, entries)
 
     def remove_manifest(self, digest: str) -> None:
         """Forget a manifest with all its names; what only it needed is garbage then. Takes the store's lock."""
+        from storage.index import write
+
         with self.lock():
             entries = self.entries()
             kept = [entry for entry in entries if entry["digest"] != digest or is_list(entry)]
             if len(kept) == len(entries):
                 raise ImageNotFound(digest)
-            self.write(kept)
+            write(self, kept)
 
     def add_image(
         self,
@@ -313,36 +319,18 @@ class ImageStore:
             manifest["annotations"] = annotations
         data = plainjson.dumps(manifest).encode()
         descriptor = {"mediaType": types[0], "digest": digest_of(data), "size": len(data)}
+        from storage.index import add
+
         with self.lock():  # so that nobody collects the two blobs before something names them
             self.blobs.add(config)
             self.blobs.add(data)
-            self._add(descriptor, name, None)
+            add(self, descriptor, name, None)
         try:
             return self.lookup(digest_of(data))
         except ImageNotFound:  # nameless, and the image is here with another manifest
             return self.lookup(digest_of(config))
 
     # Parts
-
-    def _add(self, descriptor: Descriptor, name: str | None, index_digest: str | None) -> None:
-        """Under the lock: an entry for the manifest, and for the name if there is one."""
-        image_id = self._require_complete(descriptor)
-        self.note_use(image_id, time.time_ns())
-        entries = self.entries()
-        digest, entry = descriptor["digest"], _bare(descriptor)
-        if name is None:
-            if any(other["digest"] == digest for other in entries):
-                return
-        else:
-            release_name(entries, name)
-            entry["annotations"] = {REF_NAME: name}
-            if index_digest is not None:
-                entry["annotations"][INDEX_DIGEST] = index_digest
-            # A name replaces the nameless entry of the same manifest.
-            entries = [
-                other for other in entries if other["digest"] != digest or _name(other) is not None
-            ]
-        self.write([*entries, entry])
 
     def _lookup_id(self, wanted: str, grouped: dict[str, _Group]) -> ImageRecord:
         if is_digest(wanted) and wanted in grouped:
@@ -388,72 +376,6 @@ class ImageStore:
             if isinstance(entry, dict) and is_digest(str(entry.get("digest")))
         ]
 
-    def _without_superseded(self, entries: Descriptors) -> Descriptors:
-        """The entries without the nameless ones of images that have another entry.
-
-        An image whose layers are compressed in another way, or that was loaded after it was pulled, has another
-        manifest; nobody wants to see the old one as an image of its own.
-        """
-        if all(_name(entry) is not None or is_list(entry) for entry in entries):
-            return entries
-        known = self._facts.load()
-        ids = [None if is_list(it) else self._id_of(it["digest"], known) for it in entries]
-        kept_ids = {
-            image_id
-            for entry, image_id in zip(entries, ids, strict=True)
-            if _name(entry) is not None
-        }
-        kept = []
-        for entry, image_id in zip(entries, ids, strict=True):
-            if _name(entry) is None and image_id is not None:
-                if image_id in kept_ids:
-                    continue
-                kept_ids.add(image_id)
-            kept.append(entry)
-        return kept
-
-    def _id_of(self, digest: str, known: dict[str, dict[str, Any]]) -> str | None:
-        """The id of the image that a manifest describes; None for a damaged one."""
-        try:
-            facts = known.get(digest) or self._facts.read(digest)
-        except PodError:
-            return None
-        return str(facts["id"])
-
-    def write(self, entries: Descriptors) -> None:
-        """Replace the index, under the store's lock."""
-        entries = self._without_superseded(entries)
-        make_private(f"{self.directory}/blobs")
-        layout = f"{self.directory}/oci-layout"
-        if not os.path.exists(layout):
-            files.write_atomic(layout, _LAYOUT, mode=0o644)
-        index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": entries}
-        faults.step("image: ready")
-        path = f"{self.directory}/index.json"
-        try:
-            files.write_json(path, index, mode=0o644)
-        except OSError as error:
-            # Without space, no image could be removed to make space. The facts can be read again, and take more.
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT} or not self._facts.forget():
-                raise
-            files.write_json(path, index, mode=0o644)
-        faults.step("image: index")
-
-    def _require_complete(self, descriptor: Descriptor) -> str:
-        """That nobody has removed a part since it was found or fetched; the id of the image."""
-        digest = descriptor["digest"]
-        if not self.blobs.has(digest):
-            raise ImageIncomplete(digest, [f"blob {digest}"])
-        try:
-            facts = self._facts.read(digest)
-        except BlobNotFound as error:
-            raise ImageIncomplete(digest, [f"blob {error.digest}"]) from error
-        missing = [f"blob {layer[0]}" for layer in facts["layers"] if not self.blobs.has(layer[0])]
-        missing += [f"layer {diff}" for diff in facts["diff_ids"] if not self._layers.has(diff)]
-        if missing:
-            raise ImageIncomplete(digest, missing)
-        return str(facts["id"])
-
     def _grouped(self, entries: Descriptors | None = None) -> dict[str, _Group]:
         groups: dict[str, _Group] = {}
         for entry in self.entries() if entries is None else entries:
@@ -472,24 +394,24 @@ class ImageStore:
         return groups
 
     def _image(self, group: _Group) -> ImageRecord:
-        known = self._facts.load()
+        known = self.facts.load()
         facts = known.get(group.digest)
         if facts is None:
-            facts = self._facts.read(group.digest)
+            facts = self.facts.read(group.digest)
             if facts["complete"]:
-                self._facts.keep({**known, group.digest: facts})
+                self.facts.keep({**known, group.digest: facts})
         return _image_record(group, facts, self.blobs)
 
     def _images(self, grouped: dict[str, _Group]) -> Images:
         """In order; None for those that cannot be read. Facts that were not known are kept for the next time."""
-        known = self._facts.load()
+        known = self.facts.load()
         images: list[ImageRecord | None] = []
         learnt = False
         for digest, group in grouped.items():
             facts = known.get(digest)
             if facts is None:
                 try:
-                    facts = self._facts.read(digest)
+                    facts = self.facts.read(digest)
                 except PodError:
                     images.append(None)
                     continue
@@ -497,7 +419,7 @@ class ImageStore:
                     known[digest], learnt = facts, True
             images.append(_image_record(group, facts, self.blobs))
         if learnt or len(known) > len(grouped) + 50:
-            self._facts.keep({digest: known[digest] for digest in grouped if digest in known})
+            self.facts.keep({digest: known[digest] for digest in grouped if digest in known})
         return images
 
 
@@ -544,28 +466,8 @@ def size_of(entry: Descriptor) -> int:
     return size if isinstance(size, int) and size > 0 else 0
 
 
-def release_name(entries: Descriptors, name: str) -> bool:
-    """Remove the entry of a name; an image or list that has no other entry gets a nameless one in its place."""
-    for position, entry in enumerate(entries):
-        if _name(entry) != name:
-            continue
-        del entries[position]
-        if is_list(entry):
-            from storage.lists import nameless
-
-            entries[position:position] = nameless(entry, entries)
-        elif all(is_list(other) or other["digest"] != entry["digest"] for other in entries):
-            entries.insert(position, _bare(entry))
-        return True
-    return False
-
-
-def _bare(descriptor: Descriptor) -> Descriptor:
-    """A descriptor without what belongs to one name of it."""
-    return {key: value for key, value in descriptor.items() if key != "annotations"}
-
-
-def _name(entry: Descriptor) -> str | None:
+def name_of(entry: Descriptor) -> str | None:
+    """The name that an entry of the index gives."""
     annotations = entry.get("annotations")
     name = annotations.get(REF_NAME) if isinstance(annotations, dict) else None
     return name if isinstance(name, str) else None

@@ -23,10 +23,11 @@ from storage.images import (
     REF_NAME,
     ImageNotFound,
     is_list,
-    release_name,
+    name_of,
     repository_of,
     size_of,
 )
+from storage.index import release_name, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -165,7 +166,7 @@ class ListStore:
                     return record_of(entry, entries, self._blobs)
             release_name(entries, name)
             entry = {**self._store(data, media_type), "annotations": annotations}
-            self._images.write([*entries, entry])
+            write(self._images, [*entries, entry])
         return self.lookup(name)
 
     def change(
@@ -195,7 +196,7 @@ class ListStore:
                     annotations[SOURCES] = plainjson.dumps(sources)
                 entry.clear()
                 entry.update({**stored, "annotations": annotations})
-            self._images.write(entries)
+            write(self._images, entries)
             return record_of(mine[0], entries, self._blobs)
 
     def set_name(self, name: str, list_id: str) -> None:
@@ -208,7 +209,7 @@ class ListStore:
                 raise ImageNotFound(list_id)
             named = [entry for entry in entries if entry not in mine or name_of(entry) is not None]
             annotations = {**mine[0].get("annotations", {}), REF_NAME: name, LIST_ID: list_id}
-            self._images.write([*named, {**mine[0], "annotations": annotations}])
+            write(self._images, [*named, {**mine[0], "annotations": annotations}])
 
     def remove(self, list_id: str) -> None:
         """Forget a list with all its names; what only it needed is garbage then. Takes the store's lock."""
@@ -217,7 +218,7 @@ class ListStore:
             kept = [entry for entry in entries if not is_list(entry) or id_of(entry) != list_id]
             if len(kept) == len(entries):
                 raise ImageNotFound(list_id)
-            self._images.write(kept)
+            write(self._images, kept)
 
     def member(self, record: ListRecord, descriptor: Descriptor) -> ImageRecord:
         """An image of the list, by its entry; its layers may have to be unpacked.
@@ -333,13 +334,6 @@ def id_of(entry: Descriptor) -> str:
     annotations = entry.get("annotations")
     found = annotations.get(LIST_ID) if isinstance(annotations, dict) else None
     return found if isinstance(found, str) and is_digest(found) else str(entry["digest"])
-
-
-def name_of(entry: Descriptor) -> str | None:
-    """The name that an entry gives."""
-    annotations = entry.get("annotations")
-    name = annotations.get(REF_NAME) if isinstance(annotations, dict) else None
-    return name if isinstance(name, str) else None
 
 
 def _plain(descriptor: Descriptor) -> Descriptor:

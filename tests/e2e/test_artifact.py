@@ -173,7 +173,7 @@ def test_one_file(pod: Engine, two: tuple[str, str], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "title", ["../out.txt", "/etc/out.txt", "..", ".", "a/b", "a\x00b", "x" * 256, "\ud800"]
+    "title", ["../out.txt", "/etc/out.txt", "..", ".", "a/b", "a\x00b", "x" * 256]
 )
 def test_hostile_names_write_nothing(
     pod: Engine, registry: Registry, tmp_path: Path, title: str

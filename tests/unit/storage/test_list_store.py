@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from storage.images import ImageNotFound, ImageRecord, Layer
+from storage.index import write
 from storage.layers import LayerRecord
 from storage.lists import ListRecord, NameInUse
 from storage.store import Store
@@ -156,7 +157,8 @@ def test_odd_lists_of_others(store: Store, manifests: object) -> None:
     """Another tool may have put anything there; it has the digest as id."""
     data = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}).encode()
     digest = store.blobs.add(data)
-    store.images.write(
+    write(
+        store.images,
         [
             {
                 "mediaType": INDEX,
@@ -164,7 +166,7 @@ def test_odd_lists_of_others(store: Store, manifests: object) -> None:
                 "size": "many",
                 "annotations": {"io.pod.list.id": 7},
             }
-        ]
+        ],
     )
     assert [it.id for it in store.lists.list()] == [digest]
     assert store.lists.lookup(digest).members() == []
@@ -177,6 +179,6 @@ def test_list_with_itself_in_it(store: Store) -> None:
     for _ in range(20):
         entry = {"mediaType": INDEX, "digest": digest}
         digest = store.blobs.add(json.dumps({"manifests": [entry, entry, entry]}).encode())
-    store.images.write([{"mediaType": INDEX, "digest": digest, "size": 1}])
+    write(store.images, [{"mediaType": INDEX, "digest": digest, "size": 1}])
     assert list(store.lists.members_here()) == []
     assert digest not in store.garbage().blobs
