@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pod.base.errors import PodError
 from pod.engine import image_list, image_remove
 from pod.engine.image_filters import Candidate, Filters
 from storage.images import ImageNotFound
@@ -49,8 +50,7 @@ def prune(
     """
     images = unused(engine, filters, everything=everything)
     if space is not None:
-        last_use_ns = engine.store.images.last_use_ns
-        images.sort(key=lambda image: (bool(image.names), last_use_ns(image.id)))
+        images.sort(key=lambda image: (bool(image.names), _last_use_ns(engine, image)))
     removed: list[str] = []
     for image in images:
         if image.id in removed:
@@ -65,3 +65,23 @@ def prune(
         if space is not None:
             space.collect()
     return removed
+
+
+def _last_use_ns(engine: Engine, image: ImageRecord | ListRecord) -> int:
+    """When an image, or any image of a list, was last in use."""
+    from storage.lists import ListRecord
+
+    store = engine.store
+    found = [store.images.last_use_ns(image.id)]
+    if isinstance(image, ListRecord):
+        try:
+            descriptors = image.members()
+        except PodError:
+            return max(found)  # it is damaged, which is not a matter of prune
+        for descriptor in descriptors:
+            try:
+                member = store.lists.member(image, descriptor)
+            except PodError:
+                continue  # it is not here, or no image
+            found.append(store.images.last_use_ns(member.id))
+    return max(found)

@@ -76,6 +76,21 @@ def test_prune(pod: Engine, server: FaultyRegistry) -> None:
     nothing_wrong(pod)
 
 
+@pytest.mark.not_podman("it has no such option")
+def test_least_recently_used(fresh_pod: Engine, server: FaultyRegistry) -> None:
+    """In the order of the last use; a list of images is in use as long as one of its images is."""
+    pod = fresh_pod
+    one, two = bring(pod, server, "one"), bring(pod, server, "two")
+    pod("manifest", "create", "localhost/list", one)
+    ids = [pod("inspect", "--format", "{{.Id}}", name).out for name in (one, two)]
+    for name in (two, one):
+        pod("rm", pod("create", name, "x").out)
+    pruned = pod("image", "prune", "-f", "--until-free", "1000t", status=125).lines
+    assert len(pruned) == 3
+    assert pruned[0] == ids[1]
+    nothing_wrong(pod)
+
+
 def test_prune_asks(pod: Engine) -> None:
     pod("create", "--name", "ended", "busybox")
     asked = pod("system", "prune", stdin="n\n")
