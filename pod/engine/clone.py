@@ -7,6 +7,7 @@ from pod.base.records import Record
 from pod.engine import create, finish, images, lookup, remove, start
 from pod.engine.namefiles import hostname_of
 from pod.spec.ports import PortMapping
+from pod.spec.userns import UserNamespace
 from pod.state import containers
 
 TYPE_CHECKING = False
@@ -33,6 +34,7 @@ class CloneOptions(Record):
     destroy: bool = False  # remove the other afterwards
     force: bool = False  # also when it runs
     run: bool = False
+    pod: str = ""  # name or id of the pod to make it in; "" for that of the other, if it is in one
 
 
 def clone(engine: Engine, other: Container, options: CloneOptions, pull: PullOptions) -> Container:
@@ -53,6 +55,8 @@ def clone(engine: Engine, other: Container, options: CloneOptions, pull: PullOpt
         config = config.replace(image=images.name_of(image, options.image), rootfs="")
     if options.resources is not None:
         config = config.replace(resources=options.resources)
+    if options.pod:
+        config = _in_pod(engine, config, options.pod)
     name = options.name or free_name(engine, other.name)
     made, lock = create.create(engine, config, image, name=name)
     lock.release()
@@ -63,6 +67,22 @@ def clone(engine: Engine, other: Container, options: CloneOptions, pull: PullOpt
         if channel is not None:
             channel.close()
     return made
+
+
+def _in_pod(engine: Engine, config: ContainerConfig, text: str) -> ContainerConfig:
+    """The configuration as that of a container in the pod `text`, which decides of what is shared in it."""
+    from pod.engine import pod_join
+    from pod.state import pods
+
+    pod = pods.find(engine.database, text)
+    changes: dict[str, Any] = {"requires": (), "hostname": "", "userns": UserNamespace()}
+    networking = config.networking
+    if pod_join.shares_network(pod, set()) and (networking.ports or networking.hosts):
+        raise PodError(
+            f"a container that publishes ports or adds hosts cannot be in the network of pod '{pod.name}'",
+            hint="both are said when the pod is made: pod pod create --publish ...",
+        )
+    return pod_join.join(engine, config.replace(**changes), pod, {"restart"})
 
 
 def as_typed(container: Container, image: ExecutionConfig) -> ContainerConfig:

@@ -226,3 +226,21 @@ def test_events(pod: Engine) -> None:
     seen = pod(*words, "--format", "{{.Status}} {{.Name}}").lines
     wanted = ["create shop", "stop shop", "start shop", "remove shop"]
     assert [line for line in seen if line in wanted][-4:] == wanted
+
+
+def test_clone_of_a_container_in_a_pod(pod: Engine) -> None:
+    make(pod, "shop")
+    pod("create", "--name", "ports", "-p", "127.0.0.1:18099:80", *SLEEP)
+    assert "port" in pod("container", "clone", "--pod", "shop", "ports", status=125).stderr
+    pod("create", "--name", "one", *SLEEP)
+    pod("container", "clone", "--pod", "shop", "--run", "one", "two")
+    assert pod("exec", "two", "hostname").out == "shop"
+
+
+def test_an_image_for_the_infra_container(pod: Engine) -> None:
+    pod.have("busybox")
+    words = ("--infra-image", "busybox", "--infra-command", "sleep 1000", "--infra-name", "holder")
+    make(pod, "shop", *words)
+    pod("run", "-d", "--pod", "shop", "--name", "one", *SLEEP)
+    assert "sleep 1000" in pod("top", "holder", "args").stdout
+    assert pod("exec", "one", "hostname").out == "shop"

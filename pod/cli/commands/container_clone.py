@@ -36,6 +36,7 @@ def clone_container(arguments: Arguments, engine: Engine) -> None:
         destroy=arguments.flag("destroy"),
         force=arguments.flag("force"),
         run=arguments.flag("run"),
+        pod=arguments.text("pod") or "",
     )
     pull = PullOptions(policy=engine.settings.engine.pull_policy, progress=image.loud_progress)
     print(clone(engine, other, options, pull).id)
@@ -59,7 +60,7 @@ COMMAND = Command(
         Option(
             ("--name",), "text", "Name of the clone, instead of CONTAINER-clone", metavar="NAME"
         ),
-        Option(("--pod",), "text", refused="pods come with a later version of pod"),
+        Option(("--pod",), "text", "Make the clone in this pod", metavar="POD", completes="pod"),
         Option(("--run",), "flag", "Start the clone"),
     ),
     minimum=1,
