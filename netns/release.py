@@ -22,6 +22,10 @@ def release(plan: dict[str, Any]) -> None:
     for fd in plan["fds"]:
         os.close(fd)
     plan["fds"] = []
+    if plan.get("holder"):
+        from netns.holder import client  # containers on networks alone have it
+
+        client.detach(*plan["holder"])
     for path in plan["files"]:
         try:
             os.unlink(path)

@@ -14,6 +14,7 @@ the container; `namespace` and `map_ids` are for the making of the container.
 
 from __future__ import annotations
 
+import os
 import socket
 
 from netns.errors import NetworkError
@@ -28,14 +29,14 @@ if TYPE_CHECKING:
 
 
 def begin(settings: dict[str, Any], pid: int) -> Places:
-    """Connect the container whose network namespace `pid` has."""
+    """Connect the container whose network namespace `pid` has, until the process "lives" of the settings ends."""
     places: Places = settings.get("opened") or Places(settings)
-    places.connect(pid)
+    places.connect(pid, settings.get("lives") or pid)
     return places
 
 
 class Places:
-    """A container's places on networks, which it keeps as long as the connection to the holder is open."""
+    """A connection to the holder, by which a container gets its places on networks."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         self._settings = settings
@@ -55,8 +56,15 @@ class Places:
         ]
         client.ask(self._channel, protocol.MAP, pid, *nested)
 
-    def connect(self, pid: int) -> None:
-        """Ask for cables and ports. Raises NetworkError."""
+    def connect(self, pid: int, lives: int) -> None:
+        """Ask for cables and ports, until the process `lives` ends. Raises NetworkError."""
+        process_fd = os.pidfd_open(lives)
+        try:
+            self._connect(pid, process_fd)
+        finally:
+            os.close(process_fd)
+
+    def _connect(self, pid: int, process_fd: int) -> None:
         ports, listeners = _listen(self._settings["ports"])
         try:
             client.ask(
@@ -69,25 +77,35 @@ class Places:
                 self._settings["networks"],
                 self._settings["places"],
                 ports,
-                fds=tuple(listener.fileno() for listener in listeners),
+                fds=(process_fd, *(listener.fileno() for listener in listeners)),
             )
         finally:
             for listener in listeners:
                 listener.close()
 
+    def release(self) -> None:
+        """Give up what the container has, before it is connected anew."""
+        client.ask(self._channel, protocol.DETACH, self._settings["id"])
+
+    def close(self) -> None:
+        """End the connection; what the container has stays."""
+        self._channel.close()
+
     def wait(self) -> None:
         """It is in place since `connect` returned."""
 
     def plan(self) -> dict[str, Any]:
+        self._channel.close()
         return {
             "processes": [],
-            "fds": [self._channel.detach()],
+            "fds": [],
             "files": [],
-            "has_ports": bool(self._settings["ports"]),
+            "holder": (self._settings["holder"]["directory"], self._settings["id"]),
         }
 
     def detach(self) -> None:
         self._channel.close()
+        client.detach(self._settings["holder"]["directory"], self._settings["id"])
 
 
 def _listen(

@@ -19,6 +19,7 @@ A *place* is how one container is on it:
     mac         "" for any
     aliases     names besides the container's own
     default     whether the way out goes through it
+    again       whether it may be there already
 
 See ip-link(8), ip-batch, nft(8).
 """
@@ -83,6 +84,9 @@ def connect(cable: str, namespace_fd: int, network: Network, place: Place) -> No
     inside = place["interface"]
     mac = f" address {place['mac']}" if place["mac"] else ""
     mtu = f" mtu {network['mtu']}" if network["mtu"] else ""
+    if place["again"]:
+        # A holder that was killed may have left its end until the kernel has cleared up.
+        programs.ip([f"link del dev {inside}"], namespace_fd, may_fail=True)
     there = f"/proc/{os.getpid()}/fd/{namespace_fd}"
     programs.ip(
         [

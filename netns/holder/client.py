@@ -6,9 +6,10 @@ looks whether anybody is left and leaves.
 
 from __future__ import annotations
 
+import fcntl
 import os
 
-from netns import helper
+from netns import helper, release
 from netns.backends import pasta
 from netns.errors import NetworkError
 from netns.holder import protocol
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     Reply = tuple[Any, ...]
 
-_ADDRESSES = ("--address", "--netmask", "--gateway", "--dns-forward")
+_NS_GET_PARENT = 0xB702
 
 
 def ask(channel: sockets.Channel, *request: Any, fds: tuple[int, ...] = ()) -> Reply:
@@ -59,18 +60,56 @@ def connect(directory: str) -> sockets.Channel | None:
 def ensure(settings: dict[str, Any]) -> sockets.Channel:
     """A connection to the holder, which is started if need be. The caller closes it.
 
-    `settings`: the holder's directory, its id maps, the outside helper's program and options. Raises NetworkError,
-    IdMapError.
+    `settings`: the holder's directory, its id maps, the outside helper's program and options; "container_pid" of one
+    that runs though its holder was killed. Raises NetworkError, IdMapError.
     """
     directory = settings["directory"]
     with locks.FileLock(f"{directory}/{protocol.LOCK}"):
         channel = connect(directory)
         if channel is None:
+            release.release_lost(directory)  # of one that was killed
             _start(settings)
             channel = connect(directory)
     if channel is None:
         raise lost()
     return channel
+
+
+def detach(directory: str, container_id: str) -> None:
+    """Disconnect a container; fine when nobody holds networks any more."""
+    channel = connect(directory)
+    if channel is None:
+        return
+    try:
+        ask(channel, protocol.DETACH, container_id)
+    except NetworkError:
+        pass  # it has ended meanwhile
+    finally:
+        channel.close()
+
+
+def clear_up(directory: str) -> bool:
+    """End what a killed holder has left; whether there was one. Somebody who starts another one now does it himself."""
+    lock = locks.FileLock(f"{directory}/{protocol.LOCK}")
+    try:
+        lock.acquire(wait=False)
+    except locks.Busy:
+        return False
+    try:
+        channel = connect(directory)
+        if channel is not None:
+            channel.close()
+            return False
+        release.release_lost(directory)
+        for name in (protocol.OUTSIDE_PID, protocol.SOCKET):
+            try:
+                os.unlink(f"{directory}/{name}")
+            except FileNotFoundError:
+                continue
+        lock.remove()
+        return True
+    finally:
+        lock.release()
 
 
 def _start(settings: dict[str, Any]) -> None:
@@ -79,22 +118,27 @@ def _start(settings: dict[str, Any]) -> None:
     maps: tuple[IdMap, IdMap] = settings["maps"]
     ours, theirs = sockets.pair()
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    earlier = _earlier_namespace(settings.get("container_pid", 0))
+    kept = (theirs.fileno(), *(() if earlier is None else (earlier,)))
     try:
         pid = processes.spawn(
-            fresh.command("netns.holder.main", "begin", theirs.fileno()),
+            fresh.command("netns.holder.main", "begin", *kept),
             streams=(null, null, null),
-            keep=(theirs.fileno(),),
+            keep=kept,
             directory="/",
             new_session=True,
         )
     finally:
         os.close(null)
         theirs.close()
+        if earlier is not None:
+            os.close(earlier)
     outside: helper.Helper | None = None
     try:
         ask_back(ours, protocol.UNSHARED)
-        idmap.map_ids(pid, *maps)
-        ours.send(protocol.MAPPED)
+        if earlier is None:
+            idmap.map_ids(pid, *maps)
+            ours.send(protocol.MAPPED)
         ask_back(ours, protocol.NAMED)
         outside = helper.Helper(_pasta(settings, pid), directory=directory)
         text = outside.complaint()
@@ -111,6 +155,17 @@ def _start(settings: dict[str, Any]) -> None:
         raise
     finally:
         ours.close()
+
+
+def _earlier_namespace(pid: int) -> int | None:
+    """The user namespace that a running container's is nested in, ioctl_ns(2); None without such a container."""
+    if not pid:
+        return None
+    fd = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return fcntl.ioctl(fd, _NS_GET_PARENT)
+    finally:
+        os.close(fd)
 
 
 def _raise_reported(channel: sockets.Channel, error: BaseException) -> None:

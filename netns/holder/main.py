@@ -2,8 +2,7 @@
 
 It is root of a user namespace with the caller's usual id maps, in which the user namespaces of the connected containers
 are nested, and it has the network namespace with the bridges. What it knows is in its memory alone: each container
-is connected by its monitor, over a connection that stays open as long as the container runs; when that closes, whatever
-the reason, what belongs to the container goes.
+is connected by its monitor, and when its process 1 ends, whatever the reason, what belongs to it goes.
 """
 
 from __future__ import annotations
@@ -26,11 +25,14 @@ if TYPE_CHECKING:
 _LINGER_SECONDS = faults.seconds("LINGER", 1.0)  # restarts should not have to wait for a new one
 
 
-def begin(channel_fd: int) -> NoReturn:
-    """Be the holder whose starter has the other end of the channel; never returns."""
+def begin(channel_fd: int, earlier_fd: int = -1) -> NoReturn:
+    """Be the holder whose starter has the other end of the channel; never returns.
+
+    `earlier_fd` is the user namespace of a holder that was killed, in which containers go on.
+    """
     channel = sockets.from_fd(channel_fd)
     try:
-        holder = _prepare(channel)
+        holder = _prepare(channel, earlier_fd)
     except BaseException as error:  # noqa: BLE001  told to the starter; the process ends here
         try:
             channel.send(protocol.ERROR, *processes.describe_error(error))
@@ -44,13 +46,18 @@ def begin(channel_fd: int) -> NoReturn:
         processes.leave(0)
 
 
-def _prepare(channel: sockets.Channel) -> Holder:
-    processes.close_descriptors({0, 1, 2, channel.fileno()})
+def _prepare(channel: sockets.Channel, earlier_fd: int) -> Holder:
+    processes.close_descriptors({0, 1, 2, channel.fileno(), max(earlier_fd, 0)})
     syscalls.set_command_line("pod networks")
     signals.ignore([signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT])
-    syscalls.unshare(namespaces.CLONE_NEWUSER)
-    channel.send(protocol.UNSHARED)
-    _expect(channel, protocol.MAPPED)
+    if earlier_fd >= 0:
+        syscalls.setns(earlier_fd, namespaces.CLONE_NEWUSER)
+        os.close(earlier_fd)
+        channel.send(protocol.UNSHARED)
+    else:
+        syscalls.unshare(namespaces.CLONE_NEWUSER)
+        channel.send(protocol.UNSHARED)
+        _expect(channel, protocol.MAPPED)
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # pasta and containers come by our /proc files
@@ -73,7 +80,10 @@ def _expect(channel: sockets.Channel, name: str) -> list[Any]:
 class Container:
     """A connected container: its cables by network, its published ports, the name servers it asked for."""
 
-    def __init__(self, pid: int, container_id: str, names: list[str], servers: list[str]) -> None:
+    def __init__(
+        self, pid: int, container_id: str, names: list[str], servers: list[str], process_fd: int
+    ) -> None:
+        self.process_fd = process_fd
         self.network_fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         self.id = container_id
         self.names = names
@@ -94,7 +104,6 @@ class Holder:
         self._names: dict[str, list[dns.Server]] = {}  # by network
         self._containers: dict[str, Container] = {}
         self._clients: dict[int, sockets.Channel] = {}
-        self._owners: dict[int, str] = {}  # connection -> the container that lives by it
         self._cables = 0
         self._remove_socket()
         self._listener = sockets.Listener(directory, protocol.SOCKET)
@@ -103,10 +112,7 @@ class Holder:
 
     def run(self) -> None:
         """Serve until nobody needs it; then nothing of it is left."""
-        try:
-            self._loop.run()
-        finally:
-            processes.send_signal(*self._outside, signals.SIGKILL)
+        self._loop.run()
 
     # Connections
 
@@ -141,12 +147,8 @@ class Holder:
         number = client.fileno()
         self._loop.forget(number)
         self._clients.pop(number, None)
-        owned = self._owners.pop(number, None)
         client.close()
-        if owned is not None:
-            self._detach(owned)
-        if not self._clients:
-            self._loop.set_timer("leave", _LINGER_SECONDS, self._leave_if_idle)
+        self._loop.set_timer("leave", _LINGER_SECONDS, self._leave_if_idle)
 
     def _answer(
         self, client: sockets.Channel, message: tuple[Any, ...], fds: list[int]
@@ -156,7 +158,8 @@ class Holder:
             _write_maps(*values)
         elif name == protocol.ATTACH:
             self._attach(fds, *values)
-            self._owners[client.fileno()] = values[1]
+        elif name == protocol.DETACH:
+            self._detach(values[0])
         elif name == protocol.JOIN:
             self._join(self._containers[values[0]], *values[1:])
             bridges.write_rules(self._networks.values())
@@ -183,15 +186,16 @@ class Holder:
     ) -> None:
         if container_id in self._containers:
             self._detach(container_id)
-        container = Container(pid, container_id, names, servers)
+        container = Container(pid, container_id, names, servers, os.dup(fds[0]))
         self._containers[container_id] = container
+        self._loop.watch(container.process_fd, lambda _: self._detach(container_id))
         known = len(self._networks)
         try:
             for network, place in zip(networks, places, strict=True):
                 self._join(container, network, place)
             if len(self._networks) != known:
                 bridges.write_rules(self._networks.values())
-            self._publish(container, ports, fds)
+            self._publish(container, ports, fds[1:])
         except BaseException:
             self._detach(container_id)
             raise
@@ -275,6 +279,8 @@ class Holder:
         container = self._containers.pop(container_id, None)
         if container is None:
             return
+        self._loop.forget(container.process_fd)
+        os.close(container.process_fd)
         os.close(container.network_fd)
         for port in container.ports:
             port.close()
@@ -284,6 +290,7 @@ class Holder:
             except PodError:
                 continue  # it went with the container's network namespace
         self._remove_unused()
+        self._loop.set_timer("leave", _LINGER_SECONDS, self._leave_if_idle)
 
     def _remove_unused(self) -> None:
         used = {name for container in self._containers.values() for name in container.cables}
@@ -307,7 +314,7 @@ class Holder:
 
     def _leave_if_idle(self) -> None:
         """Leave when nobody is connected, unless a starter is at work, who would then find nobody."""
-        if self._clients:
+        if self._clients or self._containers:
             return
         lock = locks.FileLock(f"{self._directory}/{protocol.LOCK}")
         try:
@@ -316,18 +323,26 @@ class Holder:
             self._loop.set_timer("leave", _LINGER_SECONDS, self._leave_if_idle)
             return
         self._loop.turn(0)  # somebody may have connected just before
-        if self._clients:
+        if self._clients or self._containers:
             lock.release()
             return
         self._remove_socket()
         self._listener.close()
+        processes.send_signal(*self._outside, signals.SIGKILL)
+        processes.wait_until_gone(*self._outside)
+        _unlink(f"{self._directory}/{protocol.OUTSIDE_PID}")
+        lock.remove()
         self._loop.stop()
 
     def _remove_socket(self) -> None:
-        try:
-            os.unlink(f"{self._directory}/{protocol.SOCKET}")
-        except FileNotFoundError:
-            pass
+        _unlink(f"{self._directory}/{protocol.SOCKET}")
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
 
 
 def _addresses(place: Place) -> list[str]:

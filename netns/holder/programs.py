@@ -17,13 +17,19 @@ _MAX_TEXT = 4096
 _PACKAGES = {"ip": "iproute2 (Debian, Ubuntu) or iproute (Fedora)", "nft": "nftables"}
 
 
-def ip(lines: list[str], namespace_fd: int = -1, *, family: str = "") -> None:
+def ip(
+    lines: list[str], namespace_fd: int = -1, *, family: str = "", may_fail: bool = False
+) -> None:
     """Execute commands of ip-batch, in another network namespace if its descriptor is given. Raises NetworkError.
 
     `family` is "-6" for commands that cannot tell by their addresses.
     """
     options = [family] if family else []
-    _run(["ip", *options, "-batch", "-"], "\n".join(lines) + "\n", namespace_fd)
+    try:
+        _run(["ip", *options, "-batch", "-"], "\n".join(lines) + "\n", namespace_fd)
+    except NetworkError:
+        if not may_fail:
+            raise
 
 
 def nft(rules: str) -> None:

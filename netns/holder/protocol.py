@@ -12,9 +12,10 @@ While it starts, in this order:
 Afterwards, each request has one answer, DONE with values or ERROR with what processes.describe_error gives:
 
     MAP         (pid, uid map, gid map as text)         write the id maps of a user namespace nested in ours
-    ATTACH      (pid, id, names, name servers, networks, places, ports) + listening sockets
-                                                        connect a container, for as long as the connection that this
-                                                        came by stays open
+    ATTACH      (pid, id, names, name servers, networks, places, ports) + pidfd, listening sockets
+                                                        connect a container until the process of the pidfd ends; `pid`
+                                                        has its network namespace
+    DETACH      (id)                                    disconnect it now
     JOIN        (id, network, place)                    one more network for a container
     LEAVE       (id, network name)
     STATUS      ()                                      -> what is connected
@@ -27,7 +28,7 @@ UNSHARED, MAPPED, NAMED, OUTSIDE, LISTENING = (
     "outside",
     "listening",
 )
-MAP, ATTACH, JOIN, LEAVE, STATUS = "map", "attach", "join", "leave", "status"
+MAP, ATTACH, DETACH, JOIN, LEAVE, STATUS = "map", "attach", "detach", "join", "leave", "status"
 DONE, ERROR = "done", "error"
 
 SOCKET = "holder.sock"

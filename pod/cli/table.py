@@ -161,6 +161,12 @@ COMMANDS: dict[str, Row] = {
     "network inspect": ("network_inspect", "network", "Show everything about networks", False),
     "network ls": ("network_ls", "network", "List networks", False),
     "network prune": ("network_prune", "network", "Remove unused networks", False),
+    "network reload": (
+        "network_reload",
+        "network",
+        "Connect containers to their networks anew",
+        False,
+    ),
     "network rm": ("network_rm", "network", "Remove networks", False),
     "pod clone": (
         "pod_clone",

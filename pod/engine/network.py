@@ -38,8 +38,11 @@ class PortTaken(PodError):
     """A port of the host that is to be published is in use."""
 
 
-def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
-    """What netns.attach gets. Raises NoNetworkHelper, PortTaken, PortNotAllowed before anything is started."""
+def settings_for(engine: Engine, container: Container, *, again: bool = False) -> dict[str, Any]:
+    """What netns.attach gets. Raises NoNetworkHelper, PortTaken, PortNotAllowed before anything is started.
+
+    With `again` the ports may be the container's own already.
+    """
     networking = container.config.networking
     mode = networking.network.mode
     settings: dict[str, Any] = {
@@ -57,7 +60,7 @@ def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
     if mode == "network":
         from pod.engine import networks  # few containers are on one
 
-        for port in networking.ports:
+        for port in () if again else networking.ports:
             _check_port(engine, container, port)
         return settings | networks.settings_for(engine, container) | {"ports": _plain(networking)}
     name, program = choose_backend(engine, mode)

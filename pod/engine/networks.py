@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from netns.backends import addresses
 from netns.holder import protocol
-from pod.base import ids, locks, paths
+from pod.base import ids, locks, log, paths
 from pod.base.errors import InvalidValue, PodError, Unsupported
 from pod.engine import lookup
 from pod.linux import idmap
@@ -253,11 +253,61 @@ def _event(
     )
 
 
+def clear_up(engine: Engine) -> None:
+    """End what a holder that was killed has left, and tell whose networks it held."""
+    from netns.holder import client
+
+    if not client.clear_up(_directory(engine)):
+        return
+    left = [container.name for container in connected(engine)]
+    if left:
+        log.warning(
+            f"the process that held the networks of {', '.join(left)} was killed; "
+            "connect them again with: pod network reload -a"
+        )
+
+
+def connected(engine: Engine) -> list[Container]:
+    """The containers that run and are on networks."""
+    return [
+        container
+        for container in containers.all_of(engine.database)
+        if container.status == "active" and container.config.networking.user_defined
+    ]
+
+
+def reload(engine: Engine, name: str) -> str:
+    """Connect a running container to its networks anew, with its ports; its id."""
+    from netns.backends.networks import Places
+
+    with locked(engine, name) as container:
+        _, run = lookup.running(engine, container.id, paused=True)
+        if not container.config.networking.user_defined:
+            raise PodError(f"container '{container.name}' is on no network that could be reloaded")
+        from pod.engine import network
+
+        settings = network.settings_for(engine, container, again=True)
+        settings["holder"]["container_pid"] = run.pid
+        for place in settings["places"]:
+            place["again"] = True
+        places = Places(settings)
+        try:
+            places.release()
+            places.connect(run.pid, run.pid)
+        finally:
+            places.close()
+    return container.id
+
+
+def _directory(engine: Engine) -> str:
+    return f"{engine.paths.runroot}/networks"
+
+
 def _ask(engine: Engine, *request: Any) -> None:
     """One request to the holder that runs. Raises NetworkError when there is none."""
     from netns.holder import client
 
-    channel = client.connect(f"{engine.paths.runroot}/networks")
+    channel = client.connect(_directory(engine))
     if channel is None:
         raise client.lost()
     try:
@@ -292,7 +342,7 @@ def holder_settings(engine: Engine) -> dict[str, Any]:
     """What netns/holder/client.py needs to find the holder or start one."""
     from pod.engine import network
 
-    directory = f"{engine.paths.runroot}/networks"
+    directory = _directory(engine)
     paths.make_private(engine.paths.runroot)
     paths.make_private(directory)
     _, program = network.choose_backend(engine, "pasta")
@@ -330,6 +380,7 @@ def places_of(
                 "mac": next(iter(joined.values("mac")), "") or _mac_of(container, network),
                 "aliases": joined.values("alias"),
                 "default": is_default,
+                "again": False,
             }
         )
     return known, places

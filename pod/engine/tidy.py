@@ -66,6 +66,10 @@ def _tidy(engine: Engine) -> None:
     if locked:
         for name in locked - volumes.names(engine.database):
             _remove_volume(engine, name)
+    if os.path.exists(f"{paths.runroot}/networks/pasta.pid"):
+        from pod.engine import networks
+
+        networks.clear_up(engine)
     was_killed = any(name.startswith(_HOLD_PREFIX) for name in lock_names)
     if was_killed or _names(f"{paths.root}/staging") or _names(f"{paths.root}/trash"):
         engine.store.tidy()

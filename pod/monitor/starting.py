@@ -158,10 +158,10 @@ class _Connection:
             self.places = Places(self._settings)
             self._settings = {**self._settings, "opened": self.places}
 
-    def begin(self, pid: int) -> None:
-        """Connect the namespaces of `pid`, which stays until `wait` has returned."""
+    def begin(self, pid: int, lives: int = 0) -> None:
+        """Connect the namespaces of `pid`, which stays until `wait` has returned; `lives` is process 1, if known."""
         if self._attachment is None:
-            self._attachment = network.begin(self._settings, pid)
+            self._attachment = network.begin({**self._settings, "lives": lives}, pid)
 
     def wait(self) -> dict[str, Any]:
         """Wait until the network is up; what netns.release needs. Raises NetworkError."""
@@ -265,7 +265,7 @@ def _connect(
 ) -> tuple[create.Container, Started]:
     """The steps from the namespaces to a container that waits; the network helper works while init mounts."""
     faults.step("monitor: container placed")
-    connection.begin(container.holder_pid or container.pid)
+    connection.begin(container.holder_pid or container.pid, container.pid)
     started = Started(
         container.pid,
         container.started,
