@@ -8,7 +8,7 @@ from pod.base import files
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.spec.digest import algorithm_of, hex_of
-from storage.blobs import READ_BYTES
+from storage.blobs import READ_BYTES, BlobNotFound
 from storage.directories import names
 from storage.layers import NAME_LENGTH
 from storage.lists import blobs_below
@@ -217,9 +217,7 @@ def _image_problems(
         checked.add(digest)
         if not store.blobs.has(digest):
             yield Problem(BLOB, digest, f"blob '{digest}' of image '{shown}' is missing")
-        elif not _has_size(store, image, digest) or (
-            not quick and _digest_on_disk(store, digest) != digest
-        ):
+        elif not _has_size(store, image, digest) or (not quick and not _has_content(store, digest)):
             yield Problem(BLOB, digest, f"blob '{digest}' of image '{shown}' has other content")
     for diff_id in image.diff_ids:
         if f"layer {diff_id}" in checked:  # that of a plain layer is also the digest of its blob
@@ -248,14 +246,17 @@ def _part_problems(
         if not store.blobs.has(digest):
             if digest == top or name.startswith("artifact"):
                 yield Problem(BLOB, digest, f"blob '{digest}' of {name} is missing")
-        elif not quick and _digest_on_disk(store, digest) != digest:
+        elif not quick and not _has_content(store, digest):
             yield Problem(BLOB, digest, f"blob '{digest}' of {name} has other content")
 
 
 def _has_size(store: Store, image: ImageRecord, digest: str) -> bool:
     """Whether a layer's blob is as long as the manifest says, which costs nothing to see."""
     sizes = {layer.digest: layer.size for layer in image.layers}
-    return digest not in sizes or store.blobs.size(digest) == sizes[digest]
+    try:
+        return digest not in sizes or store.blobs.size(digest) == sizes[digest]
+    except BlobNotFound:
+        return True  # another command has just removed it, with its image
 
 
 def _changed_layers(
@@ -268,7 +269,7 @@ def _changed_layers(
         for layer, diff_id in zip(image.layers, image.diff_ids, strict=True)
         if diff_id not in bad and store.layers.has(diff_id)
     }
-    records = [store.layers.record(diff_id) for diff_id in layers]
+    records = [record for record in store.layers.list() if record.diff_id in layers]
     now = store.layers.fingerprints(records)
     for record in records:
         image, digest = layers[record.diff_id]
@@ -277,7 +278,7 @@ def _changed_layers(
         if full and digest not in bad:
             if difference := _difference(store, record.diff_id, digest):
                 yield Problem(CHANGED, record.diff_id, f"{what} was changed: {difference}")
-        elif record.fingerprint and record.fingerprint != now[record.diff_id]:
+        elif record.fingerprint and now[record.diff_id] not in ("", record.fingerprint):
             yield Problem(CHANGED, record.diff_id, f"files of {what} are missing or were changed")
 
 
@@ -350,6 +351,14 @@ def _leftovers(store: Store) -> Iterator[Problem]:
         yield Problem(LEFTOVER, path, f"'{path}' is what a killed command has left")
     for path in (*store.staging.abandoned(), *store.staging.trash()):
         yield Problem(LEFTOVER, path, f"'{path}' was to be deleted")
+
+
+def _has_content(store: Store, digest: str) -> bool:
+    """Whether a blob has the content of its digest; also when another command has just removed it."""
+    try:
+        return _digest_on_disk(store, digest) == digest
+    except BlobNotFound:
+        return True
 
 
 def _digest_on_disk(store: Store, digest: str) -> str:

@@ -53,7 +53,7 @@ def find_problems(
     return [
         problem
         for problem in first
-        if (problem.kind in (BLOB, INDEX, CHANGED) or (problem.kind, problem.subject) in again)
+        if (_is_seen_by_reading(engine, problem) or (problem.kind, problem.subject) in again)
         and not _is_young(engine, problem, max_age_ns)
     ]
 
@@ -85,6 +85,14 @@ def repair(engine: Engine, problems: list[Problem], *, force: bool = False) -> l
     engine.close()
     engine.store.staging.empty_trash()
     return left
+
+
+def _is_seen_by_reading(engine: Engine, problem: Problem) -> bool:
+    """Whether a second look, which is quick, cannot see it: wrong content of something that is still there."""
+    store = engine.store
+    if problem.kind == BLOB:
+        return store.blobs.has(problem.subject)
+    return problem.kind == INDEX or (problem.kind == CHANGED and store.layers.has(problem.subject))
 
 
 def _fetcher(engine: Engine) -> Fetch:
