@@ -75,6 +75,32 @@ def test_a_container_that_takes_too_much_memory_is_killed(pod: Engine) -> None:
     assert told.index("oom") < told.index("died")
 
 
+@pytest.mark.needs_kernel("memory controller")
+@pytest.mark.needs_kernel("swap")
+@pytest.mark.parametrize(("megabytes", "fits"), [(15, True), (60, False)])
+def test_swap_counts_and_has_a_limit(pod: Engine, megabytes: int, fits: bool) -> None:
+    """What is in a tmpfs is memory, and may go to the swap space: 10 MB and 10 MB here."""
+    script = f"head -c {megabytes}000000 /dev/zero >/t/a; echo wrote $?"
+    options = "--network none --memory 10m --memory-swap 20m --tmpfs /t:size=1g".split()
+    result = pod("run", "--name", "c", *options, "busybox", "sh", "-c", script, status=None)
+    assert ("wrote 0" in result.stdout) == fits
+    assert pod("inspect", "--format", "{{.State.OOMKilled}}", "c").out == str(not fits).lower()
+
+
+@pytest.mark.needs_kernel("io controller")
+def test_io_weight(pod: Engine) -> None:
+    """A kernel built without the cost model (CONFIG_BLK_CGROUP_IOCOST) has no such file, and that is said."""
+    script = "cat /sys/fs/cgroup/io.weight"
+    command = ("--rm", "--network", "none", "--blkio-weight", "505", "busybox", "sh", "-c", script)
+    result = pod("run", *command, status=None)
+    if result.status == 0:
+        assert result.lines[0] == "default 5000"
+        assert "io.weight" not in result.stderr
+    else:
+        assert "limit io.weight of container" in result.stderr
+        assert "this kernel has no io.weight" in result.stderr
+
+
 @pytest.mark.needs_kernel("pids controller")
 def test_a_fork_bomb_stays_within_its_limit(pod: Engine) -> None:
     script = "for i in $(seq 60); do sleep 1d & done; echo made all"

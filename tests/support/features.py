@@ -47,6 +47,13 @@ def _apparmor() -> bool:
         return False
 
 
+def _swap() -> bool:
+    with open("/proc/swaps") as file:
+        return len(file.readlines()) > 1
+
+
+CLOCK = "/run/pod-test-clock"  # tests/vm/machine.py sets the clock to what is written there
+
 _PROBES: dict[str, Callable[[], bool]] = {
     "memory controller": _controller("memory"),
     "cpu controller": _controller("cpu"),
@@ -54,5 +61,7 @@ _PROBES: dict[str, Callable[[], bool]] = {
     "io controller": _controller("io"),
     "pids controller": _controller("pids"),
     "apparmor": _apparmor,
+    "swap": _swap,
+    "settable clock": lambda: os.path.exists(CLOCK),
     "systemd user session": lambda: os.path.exists(f"/run/user/{os.getuid()}/systemd/private"),
 }
