@@ -38,15 +38,15 @@ def test_made_from_images_that_are_here(pod: Engine, tmp_path: Path) -> None:
 
 def test_annotated(pod: Engine, tmp_path: Path) -> None:
     import_two(pod, tmp_path)
-    pod("manifest", "create", "app")
-    pod("manifest", "add", "app", local(pod, "mine"))
-    digest = entries(pod, "app")[0]["digest"]
+    pod("manifest", "create", "noted")
+    pod("manifest", "add", "noted", local(pod, "mine"))
+    digest = entries(pod, "noted")[0]["digest"]
     pod("manifest", "annotate", "--arch", "arm64", "--variant", "v8", "--os-version", "7", "--os-features", "x,y",
-        "--annotation", "a=b", "--annotation", "c=", "app", digest)  # fmt: skip
-    (entry,) = entries(pod, "app")
+        "--annotation", "a=b", "--annotation", "c=", "noted", digest)  # fmt: skip
+    (entry,) = entries(pod, "noted")
     assert entry["platform"] == {**ARM, "os.version": "7", "os.features": ["x", "y"]}
     assert entry["annotations"] == {"a": "b", "c": ""}
-    pod("manifest", "annotate", "app", "sha256:" + "0" * 64, status=125)
+    pod("manifest", "annotate", "noted", "sha256:" + "0" * 64, status=125)
     pod("manifest", "annotate", "nothing", digest, status=125)
 
 
@@ -179,7 +179,8 @@ def test_all_tags(pod: Engine, registry: Registry) -> None:
     name = f"{registry.host}/me/tags"
     pod("pull", "-q", "-a", INSECURE, name)
     assert set(pod("images", "--format", "{{.Tag}}", name).lines) >= {"1", "2", "three"}
-    pod("pull", "-q", "-a", INSECURE, f"{name}:1", status=125)
+    if pod.kind == "pod":  # podman leaves out the tag
+        pod("pull", "-q", "-a", INSECURE, f"{name}:1", status=125)
     pod("pull", "-q", "-a", INSECURE, f"{registry.host}/me/none", status=125)
 
 

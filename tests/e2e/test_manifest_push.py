@@ -137,10 +137,10 @@ def test_layouts(pod: Engine, registry: Registry, tmp_path: Path, transport: str
 
 def test_directory(pod: Engine, registry: Registry, tmp_path: Path) -> None:
     import_two(pod, tmp_path)
-    pod("manifest", "create", "app")
-    pod("manifest", "add", "app", local(pod, "mine"))
-    digest = entries(pod, "app")[0]["digest"]
-    pod("manifest", "push", "--all", "app", f"dir:{tmp_path}/there")
+    pod("manifest", "create", "filed")
+    pod("manifest", "add", "filed", local(pod, "mine"))
+    digest = entries(pod, "filed")[0]["digest"]
+    pod("manifest", "push", "--all", "filed", f"dir:{tmp_path}/there")
     names = set(os.listdir(tmp_path / "there"))
     assert {"version", "manifest.json", f"{digest[7:]}.manifest.json"} <= names
     document = json.loads((tmp_path / "there" / "manifest.json").read_text())
