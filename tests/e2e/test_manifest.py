@@ -44,7 +44,8 @@ def test_annotated(pod: Engine, tmp_path: Path) -> None:
     pod("manifest", "annotate", "--arch", "arm64", "--variant", "v8", "--os-version", "7", "--os-features", "x,y",
         "--annotation", "a=b", "--annotation", "c=", "noted", digest)  # fmt: skip
     (entry,) = entries(pod, "noted")
-    assert entry["platform"] == {**ARM, "os.version": "7", "os.features": ["x", "y"]}
+    features = {"os.features": ["x", "y"]} if pod.kind == "pod" else {}  # podman 4.3 loses them
+    assert entry["platform"] == {**ARM, "os.version": "7", **features}
     assert entry["annotations"] == {"a": "b", "c": ""}
     pod("manifest", "annotate", "noted", "sha256:" + "0" * 64, status=125)
     pod("manifest", "annotate", "nothing", digest, status=125)
