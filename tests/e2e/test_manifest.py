@@ -47,7 +47,8 @@ def test_annotated(pod: Engine, tmp_path: Path) -> None:
     features = {"os.features": ["x", "y"]} if pod.kind == "pod" else {}  # podman 4.3 loses them
     assert entry["platform"] == {**ARM, "os.version": "7", **features}
     assert entry["annotations"] == {"a": "b", "c": ""}
-    pod("manifest", "annotate", "noted", "sha256:" + "0" * 64, status=125)
+    if pod.kind == "pod":  # podman 4.3 takes a change of nothing for done
+        pod("manifest", "annotate", "noted", "sha256:" + "0" * 64, status=125)
     pod("manifest", "annotate", "nothing", digest, status=125)
 
 
