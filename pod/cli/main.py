@@ -214,10 +214,11 @@ def _reserve_standard_descriptors() -> None:
             reconfigure(encoding="utf-8", errors=ANY_TEXT)
 
 
-def _spell_out(error: UnicodeError) -> tuple[bytes, int]:
+def _spell_out(error: UnicodeError) -> tuple[str | bytes, int]:
     """What UTF-8 cannot say: bytes of names become those bytes again; other halves of pairs, which somebody's JSON may
     have, are spelled as JSON spells them."""
-    assert isinstance(error, UnicodeEncodeError)
+    if not isinstance(error, UnicodeEncodeError):  # whoever reads from the same stream
+        return codecs.lookup_error("surrogateescape")(error)
     out = b""
     for letter in error.object[error.start : error.end]:
         number = ord(letter)
