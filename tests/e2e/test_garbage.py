@@ -54,7 +54,7 @@ FREE = set(
     """
     annotation author authfile cert-dir cgroup-parent cidfile conmon-pidfile creds digestfile dns-option entrypoint env
     env-merge file format health-cmd health-startup-cmd hosts-file iidfile init-path input label message name output
-    passwd-entry pidfile requires sysctl tz unsetenv
+    passwd-entry pidfile pod pod-id-file network-alias requires sysctl tz unsetenv
     """.split()
 )
 
