@@ -35,6 +35,7 @@ _MAX_ASKED = 512  # questions on their way at a time; more are not answered, and
 _MAX_CONNECTIONS = 64
 _IDLE_SECONDS = 10.0
 _QUESTIONS_AT_ONCE = 32
+_ANY_CLASS = 255  # RFC 1035 3.2.5
 
 
 def load() -> None:
@@ -169,36 +170,44 @@ def answer_to(data: bytes, known: Known, limit: int = 0) -> bytes | None:
 def _failure(dnslib: Any, question: Any, code: int) -> bytes:
     reply = question.reply(aa=0, ra=1)
     reply.header.rcode = code
+    _add_edns(dnslib, question, reply)
     packed: bytes = reply.pack()
     return packed
+
+
+def _add_edns(dnslib: Any, question: Any, reply: Any) -> int:
+    """Answer EDNS with EDNS (RFC 6891, 6.1.1); how many bytes the answer may have."""
+    for record in question.ar:
+        if record.rtype == dnslib.QTYPE.OPT:
+            reply.add_ar(dnslib.EDNS0(udp_len=_LARGEST_BYTES))
+            asked: int = record.edns_len
+            return max(_PLAIN_BYTES, min(asked, _LARGEST_BYTES))
+    return _PLAIN_BYTES
 
 
 def _answer(dnslib: Any, question: Any, known: Known, limit: int) -> bytes | None:
     kind = question.q.qtype
     name = str(question.q.qname).rstrip(".").lower()
-    if kind == dnslib.QTYPE.PTR:
-        values, is_ours = _names_of(name, known), False
-        records = [(kind, dnslib.PTR(f"{value}.{DOMAIN}")) for value in values]
+    records, is_ours = [], False
+    if question.q.qclass not in (dnslib.CLASS.IN, _ANY_CLASS):
+        pass  # such as CHAOS, for the servers themselves
+    elif kind == dnslib.QTYPE.PTR:
+        records = [(kind, dnslib.PTR(f"{it}.{DOMAIN}")) for it in _names_of(name, known)]
     else:
         found, is_ours = _addresses_of(name, known)
-        records = []
         for address in found:
             if ":" in address and kind in (dnslib.QTYPE.AAAA, dnslib.QTYPE.ANY):
                 records.append((dnslib.QTYPE.AAAA, dnslib.AAAA(address)))
             elif ":" not in address and kind in (dnslib.QTYPE.A, dnslib.QTYPE.ANY):
                 records.append((dnslib.QTYPE.A, dnslib.A(address)))
     if not records and not is_ours:
-        if not known.internal and not name.endswith(f".{DOMAIN}"):
+        if not known.internal and not f".{name}".endswith(f".{DOMAIN}"):
             return None
         return _failure(dnslib, question, dnslib.RCODE.NXDOMAIN)
     reply = question.reply(aa=1, ra=1)
     for found_kind, value in records:
         reply.add_answer(dnslib.RR(question.q.qname, found_kind, rdata=value, ttl=0))
-    allowed = limit or _PLAIN_BYTES
-    for record in question.ar:
-        if record.rtype == dnslib.QTYPE.OPT:
-            reply.add_ar(dnslib.EDNS0(udp_len=_LARGEST_BYTES))
-            allowed = limit or max(_PLAIN_BYTES, min(record.edns_len, _LARGEST_BYTES))
+    allowed = max(limit, _add_edns(dnslib, question, reply))
     packed: bytes = reply.pack()
     return packed if len(packed) <= allowed else reply.truncate().pack()
 
@@ -228,14 +237,15 @@ def _short_names(name: str, networks: list[str]) -> list[str]:
 
 def _names_of(name: str, known: Known) -> list[str]:
     """The container whose address a question of type PTR is about, RFC 1035 3.5, RFC 3596 2.5."""
-    from ipaddress import ip_address
+    from ipaddress import IPv4Address, IPv6Address
 
-    labels = name.split(".")
+    labels = name.split(".")[-3::-1]  # the last two are the domain of all addresses
+    wanted: object
     try:
         if name.endswith(".in-addr.arpa"):
-            wanted = ip_address(".".join(reversed(labels[:-2])))
-        elif name.endswith(".ip6.arpa"):
-            wanted = ip_address(bytes.fromhex("".join(reversed(labels[:-2]))))
+            wanted = IPv4Address(".".join(labels))
+        elif name.endswith(".ip6.arpa") and all(len(label) == 1 for label in labels):
+            wanted = IPv6Address(bytes.fromhex("".join(labels)))
         else:
             return []
     except ValueError:

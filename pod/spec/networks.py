@@ -75,24 +75,51 @@ def parse_subnet(option: str, text: str, gateway: str = "", ip_range: str = "") 
     from ipaddress import ip_address, ip_network
 
     try:
-        network = ip_network(text, strict=False)
+        network = ip_network(_unscoped(text), strict=False)
     except ValueError:
         raise InvalidValue(option, text, "a subnet is written 10.89.0.0/24 or fd00::/64") from None
     if network.num_addresses < 4:
         raise InvalidValue(option, text, "it has no room for a gateway and a container")
-    if network.is_loopback or network.is_multicast or network.is_link_local or not int(network[0]):
+    if _has_a_meaning(network):
         raise InvalidValue(option, text, "these addresses have a meaning of their own")
     if gateway:
         try:
-            address = ip_address(gateway)
+            address = ip_address(_unscoped(gateway))
         except ValueError:
             raise InvalidValue("--gateway", gateway, "it is not an address") from None
         if address not in network:
             raise InvalidValue("--gateway", gateway, f"it is not in subnet {network}")
+        if address in _ends(network):
+            raise InvalidValue("--gateway", gateway, f"it stands for all of subnet {network}")
     else:
         address = network[1]
     first, last = _range(network, ip_range) if ip_range else ("", "")
     return Subnet(str(network), str(address), first, last)
+
+
+def _unscoped(text: str) -> str:
+    """The text, unless it is one of an interface: fe80::1%eth0. Raises ValueError."""
+    if "%" in text:
+        raise ValueError(text)
+    return text
+
+
+def _has_a_meaning(network: IPNetwork) -> bool:
+    """Whether addresses of it are no usual ones of one interface each (RFC 6890)."""
+    if network.version == 6 and network[0].ipv4_mapped is not None:
+        return True
+    return (
+        network.is_loopback
+        or network.is_multicast
+        or network.is_link_local
+        or network.is_reserved
+        or not int(network[0]) >> (network.max_prefixlen - 8)  # "this host" and the like
+    )
+
+
+def _ends(network: IPNetwork) -> frozenset[object]:
+    """The addresses that stand for all of a network: the first one, and with IPv4 the last one."""
+    return frozenset((network[0], network[-1]) if network.version == 4 else (network[0],))
 
 
 def _range(network: IPNetwork, text: str) -> tuple[str, str]:
@@ -100,7 +127,7 @@ def _range(network: IPNetwork, text: str) -> tuple[str, str]:
 
     try:
         if "-" in text:
-            first, last = (ip_address(part.strip()) for part in text.split("-", 1))
+            first, last = (ip_address(part.strip()) for part in _unscoped(text).split("-", 1))
         else:
             block = ip_network(text, strict=False)
             first, last = block[0], block[-1]
@@ -158,9 +185,7 @@ def choose_address(subnet: Subnet, taken: frozenset[str], network: str) -> str:
     whole = ip_network(subnet.subnet)
     first = int(ip_address(subnet.first)) if subnet.first else int(whole[1])
     last = int(ip_address(subnet.last)) if subnet.last else int(whole[-1])
-    last = min(
-        last, int(whole[-1]) - (whole.version == 4)
-    )  # the last one of IPv4 is for broadcasts
+    last = min(last, int(whole[-1]) - (whole.version == 4))  # the last one is for broadcasts
     for number in range(max(first, int(whole[1])), last + 1):
         address = str(ip_address(number) if whole.version == 4 else whole[number - int(whole[0])])
         if address != subnet.gateway and address not in taken:
@@ -180,8 +205,7 @@ def check_address(address: str, config: NetworkConfig) -> str:
         network = ip_network(subnet.subnet)
         if wanted not in network:
             continue
-        ends = {network[0], network[-1]} if network.version == 4 else {network[0]}
-        if str(wanted) == subnet.gateway or wanted in ends:
+        if str(wanted) == subnet.gateway or wanted in _ends(network):
             raise AddressUnusable(
                 f"address {wanted} of network '{config.name}' is not for containers",
                 hint=f"choose another one of {network}",

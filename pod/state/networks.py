@@ -116,16 +116,18 @@ class User(Record):
 
 
 def users(database: Database, name: str) -> list[User]:
-    """The containers that are on a network, running or not, by name."""
+    """The containers that are on a network, running or not, by name; none for one that has gone meanwhile."""
     rows = database.query(
-        "SELECT containers.id, containers.name, leases.address FROM leases "
-        "JOIN containers ON containers.id = leases.container "
-        "WHERE leases.network = ? ORDER BY containers.name, leases.address",
+        "SELECT containers.id, containers.name, leases.address, networks.document FROM leases "
+        "JOIN containers ON containers.id = leases.container JOIN networks ON networks.name = leases.network "
+        "WHERE leases.network = ? ORDER BY containers.name, leases.address LIKE '%:%', leases.address",
         name,
     )
-    config = find(database, name)
+    if not rows:
+        return []
+    config = _from_row((rows[0][3],))
     found: dict[tuple[str, str], list[str]] = {}
-    for container_id, container, address in rows:
+    for container_id, container, address, _ in rows:
         places = found.setdefault((container_id, container), [])
         places.append(networks.with_prefix(address, config))
     return [User(*key, tuple(places)) for key, places in found.items()]

@@ -86,3 +86,32 @@ def test_the_caller_is_root_and_its_ranges_follow() -> None:
 
 def test_without_ranges_there_is_one_id() -> None:
     assert idmap.stacked(1000, []) == ((0, 1000, 1),)
+
+
+OUTER = ((0, 1000, 1), (1, 100000, 65536), (65537, 300000, 10))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "nested"),
+    [
+        pytest.param(OUTER, ((0, 0, 1), (1, 1, 65536), (65537, 65537, 10)), id="the-same"),
+        pytest.param(((0, 100000, 10),), ((0, 1, 10),), id="a-part"),
+        pytest.param(((0, 100005, 1), (7, 1000, 1)), ((0, 6, 1), (7, 0, 1)), id="another-order"),
+        pytest.param((), (), id="none"),
+    ],
+)
+def test_maps_inside_of_others(wanted: idmap.IdMap, nested: idmap.IdMap) -> None:
+    assert idmap.inside(wanted, OUTER) == nested
+
+
+def test_an_extent_is_split_where_one_of_the_outer_map_ends() -> None:
+    outer = ((0, 100, 10), (50, 110, 5), (90, 115, 100))
+    assert idmap.inside(((3, 108, 10),), outer) == ((3, 8, 2), (5, 50, 5), (10, 90, 3))
+
+
+@pytest.mark.parametrize(
+    ("extent", "missing"), [((0, 5, 1), 5), ((0, 300005, 6), 300010), ((0, 999, 2), 999)]
+)
+def test_ids_that_the_outer_map_has_not(extent: idmap.Extent, missing: int) -> None:
+    with pytest.raises(idmap.IdMapError, match=f"id {missing} of the host"):
+        idmap.inside((extent,), OUTER)
