@@ -88,6 +88,39 @@ def detach(directory: str, container_id: str) -> None:
         channel.close()
 
 
+def update(directory: str, network: str, servers: list[str]) -> None:
+    """Tell the name servers of a network that may be connected."""
+    channel = connect(directory)
+    if channel is None:
+        return
+    try:
+        ask(channel, protocol.UPDATE, network, servers)
+    finally:
+        channel.close()
+
+
+def end(directory: str) -> None:
+    """End the holder that runs, whoever is connected, and wait for its end."""
+    lock = locks.FileLock(f"{directory}/{protocol.LOCK}")
+    try:
+        lock.acquire()
+    except FileNotFoundError:
+        return  # there was never one
+    try:
+        channel = connect(directory)
+        if channel is not None:
+            try:
+                ask(channel, protocol.END)
+                channel.receive()
+            finally:
+                channel.close()
+        else:
+            release.release_lost(directory)  # of one that was killed
+        lock.remove()
+    finally:
+        lock.release()
+
+
 def clear_up(directory: str) -> bool:
     """End what a killed holder has left; whether there was one. Somebody who starts another one now does it himself."""
     lock = locks.FileLock(f"{directory}/{protocol.LOCK}")

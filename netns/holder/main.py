@@ -165,6 +165,13 @@ class Holder:
             bridges.write_rules(self._networks.values())
         elif name == protocol.LEAVE:
             self._leave_network(self._containers[values[0]], values[1])
+        elif name == protocol.UPDATE:
+            if values[0] in self._networks:
+                self._networks[values[0]]["dns_servers"] = list(values[1])
+        elif name == protocol.END:
+            for container_id in list(self._containers):
+                self._detach(container_id)
+            self._end()
         elif name == protocol.STATUS:
             return (self._status(),)
         else:
@@ -326,12 +333,17 @@ class Holder:
         if self._clients or self._containers:
             lock.release()
             return
+        self._end()
+        lock.remove()
+
+    def _end(self) -> None:
+        """End the outside helper, and serve nobody any more; somebody has the lock."""
         self._remove_socket()
+        self._loop.forget(self._listener.fileno())
         self._listener.close()
         processes.send_signal(*self._outside, signals.SIGKILL)
         processes.wait_until_gone(*self._outside)
         _unlink(f"{self._directory}/{protocol.OUTSIDE_PID}")
-        lock.remove()
         self._loop.stop()
 
     def _remove_socket(self) -> None:

@@ -18,6 +18,9 @@ Afterwards, each request has one answer, DONE with values or ERROR with what pro
     DETACH      (id)                                    disconnect it now
     JOIN        (id, network, place)                    one more network for a container
     LEAVE       (id, network name)
+    UPDATE      (network name, name servers)            other name servers for a network
+    END         ()                                      disconnect all, end the helper and the holder; whoever asks has
+                                                        the lock, and waits for the end of the connection
     STATUS      ()                                      -> what is connected
 """
 
@@ -28,7 +31,8 @@ UNSHARED, MAPPED, NAMED, OUTSIDE, LISTENING = (
     "outside",
     "listening",
 )
-MAP, ATTACH, DETACH, JOIN, LEAVE, STATUS = "map", "attach", "detach", "join", "leave", "status"
+MAP, ATTACH, DETACH, JOIN, LEAVE = "map", "attach", "detach", "join", "leave"
+UPDATE, END, STATUS = "update", "end", "status"
 DONE, ERROR = "done", "error"
 
 SOCKET = "holder.sock"

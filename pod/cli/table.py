@@ -168,6 +168,12 @@ COMMANDS: dict[str, Row] = {
         False,
     ),
     "network rm": ("network_rm", "network", "Remove networks", False),
+    "network update": (
+        "network_update",
+        "network",
+        "Change the name servers of a network",
+        False,
+    ),
     "pod clone": (
         "pod_clone",
         "pod",
@@ -219,7 +225,7 @@ COMMANDS: dict[str, Row] = {
     "system reset": (
         "system_reset",
         "system",
-        "Remove all containers, images and volumes",
+        "Remove all containers, images, volumes and networks",
         False,
     ),
     "volume create": ("volume_create", "volume", "Create a volume", False),

@@ -176,6 +176,33 @@ def prune(engine: Engine, filters: Filters | None = None) -> list[str]:
     return removed
 
 
+def update(
+    engine: Engine, name: str, *, add: Sequence[str] = (), drop: Sequence[str] = ()
+) -> NetworkConfig:
+    """Add name servers to a network and take others off, at once for the containers that run on it.
+
+    Raises NoSuchNetwork, PodError for a network without names.
+    """
+    from netns.holder import client
+
+    def make(network: NetworkConfig) -> NetworkConfig:
+        if not network.dns:
+            raise PodError(
+                f"network '{network.name}' asks no name servers: it was made with --disable-dns"
+            )
+        left = [server for server in network.dns_servers if server not in drop]
+        return network.replace(dns_servers=tuple(dict.fromkeys([*left, *add])))
+
+    network = rows.change(engine.database, rows.find(engine.database, name).name, make)
+    while True:
+        client.update(_directory(engine), network.name, list(network.dns_servers))
+        # Two commands at once may tell it in another order than they wrote.
+        latest = rows.find(engine.database, network.name)
+        if latest.dns_servers == network.dns_servers:
+            return network
+        network = latest
+
+
 def connect(engine: Engine, name: str, network: NetworkConfig, place: Network) -> None:
     """Give a container a place on one more network, at once if it runs. `place` has the options alone."""
     with locked(engine, name) as container:
@@ -251,6 +278,13 @@ def _event(
         network=network.name,
         attributes=network.labels,
     )
+
+
+def end_holder(engine: Engine) -> None:
+    """End the process that holds the networks, whoever is on them."""
+    from netns.holder import client
+
+    client.end(_directory(engine))
 
 
 def clear_up(engine: Engine) -> None:

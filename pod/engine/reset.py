@@ -1,4 +1,4 @@
-"""`pod system reset`: everything back to the beginning: no containers, images, volumes, and no database."""
+"""`pod system reset`: everything back to the beginning: no containers, images, volumes, networks, and no database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pod.base import log
 from pod.base.errors import PodError
 from pod.base.paths import ROOT_NAMES
-from pod.engine import remove
+from pod.engine import networks, remove
 from pod.state import containers
 from storage import removal
 
@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.engine.context import Engine
 
-_OURS_IN_RUNROOT = ("configuration", "containers")
+_OURS_IN_RUNROOT = ("configuration", "containers", "networks")
 
 
 def reset(engine: Engine) -> list[str]:
@@ -24,6 +24,10 @@ def reset(engine: Engine) -> list[str]:
     Call with a single thread. The directories themselves go when they are empty then.
     """
     problems = _remove_containers(engine) if os.path.exists(engine.paths.database) else []
+    try:
+        networks.end_holder(engine)
+    except (PodError, OSError) as error:
+        problems.append(f"the process that holds the networks cannot be ended: {error}")
     engine.close()
     paths = [f"{engine.paths.root}/{name}" for name in ROOT_NAMES]
     paths += [f"{engine.paths.runroot}/{name}" for name in _OURS_IN_RUNROOT]

@@ -23,6 +23,7 @@ class Pruned(Record):
     containers: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
     leftovers: tuple[str, ...] = ()
     reclaimed_bytes: int = 0
 
@@ -39,7 +40,7 @@ class Choice(Record):
 
 
 def system_prune(engine: Engine, choice: Choice) -> Pruned:
-    """Remove leftovers, stopped containers, images without name or user, and volumes if chosen, in this order.
+    """Remove leftovers, stopped containers, images without name or user, volumes if chosen, networks, in this order.
 
     Trees are deleted before it returns, so that the space is free then. Call with a single thread. Raises UsageError
     for wrong filters, before anything is removed.
@@ -61,6 +62,7 @@ def system_prune(engine: Engine, choice: Choice) -> Pruned:
     removed_containers: list[str] = []
     removed_volumes: list[str] = []
     removed_images: list[str] = []
+    removed_networks: list[str] = []
     if not choice.only_leftovers:
         if not choice.filters and space is None:
             removed_pods = _remove_pods(engine)
@@ -69,12 +71,15 @@ def system_prune(engine: Engine, choice: Choice) -> Pruned:
         removed_images = image_prune.prune(engine, images, everything=everything, space=space)
         if choice.with_volumes and not (space is not None and space.is_enough()):
             removed_volumes = [name for name, _ in volume_remove.prune(engine, volumes)]
+        if space is None:
+            removed_networks = _remove_networks(engine, choice)
         _remove_leftovers(engine, choice)
     return Pruned(
         pods=tuple(removed_pods),
         containers=tuple(removed_containers),
         volumes=tuple(removed_volumes),
         images=tuple(removed_images),
+        networks=tuple(removed_networks),
         leftovers=tuple(left),
         reclaimed_bytes=max(before - _total(engine), 0),
     )
@@ -102,6 +107,13 @@ def _remove_containers(engine: Engine, chosen: Filters, space: FreeSpace | None)
             if space is not None:
                 space.collect()
     return removed
+
+
+def _remove_networks(engine: Engine, choice: Choice) -> list[str]:
+    """Those that no container is on."""
+    from pod.engine import network_list, networks
+
+    return networks.prune(engine, network_list.Filters(engine, choice.filters))
 
 
 def _remove_leftovers(engine: Engine, choice: Choice) -> list[str]:

@@ -49,6 +49,11 @@ def parse_dns(text: str) -> str:
     return text if text == "none" else _address("--dns", text, text)
 
 
+def parse_server(option: str, text: str) -> str:
+    """The address of a name server, for options that know no "none"."""
+    return _address(option, text, text)
+
+
 def parse_dns_search(text: str) -> str:
     """`--dns-search`: a domain; "." alone for none at all."""
     if text == "." or _is_name(text.removesuffix("."), _LONGEST_DOMAIN):

@@ -84,14 +84,18 @@ def find(database: Database, text: str) -> NetworkConfig:
     return _from_row(rows[0])
 
 
-def replace(database: Database, config: NetworkConfig) -> None:
-    """Change what is known of a network, but for its name, id and interface."""
+def change(
+    database: Database, name: str, make: Callable[[NetworkConfig], NetworkConfig]
+) -> NetworkConfig:
+    """Change what is known of a network, but for its name, id and interface. Raises NoSuchNetwork."""
     with database.transaction() as transaction:
+        config = make(find(database, name))
         transaction.execute(
             "UPDATE networks SET document = ? WHERE name = ?",
             plainjson.dumps(config.to_json()),
             config.name,
         )
+    return config
 
 
 def remove(database: Database, name: str) -> bool:

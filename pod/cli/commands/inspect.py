@@ -1,8 +1,8 @@
-"""`pod inspect`: show everything about containers, images, volumes and pods."""
+"""`pod inspect`: show everything about containers, images, volumes, pods, networks and artifacts."""
 
 from __future__ import annotations
 
-from pod.base.errors import Unsupported, UsageError
+from pod.base.errors import UsageError
 from pod.cli.declare import Command, Option
 from pod.cli.options import select
 
@@ -13,15 +13,10 @@ if TYPE_CHECKING:
 
 FORMAT = Option(("-f", "--format"), "text", "Show by a Go template", metavar="FORMAT")
 SIZE = Option(("-s", "--size"), "flag", "Show how much containers have written, too")
-_LATER = {
-    "network": "networks made by 'pod network create' come with a later version of pod",
-}
 
 
 def inspect_objects(arguments: Arguments, engine: Engine) -> int:
     kind = arguments.text("type") or "all"
-    if kind in _LATER:
-        raise Unsupported(f"--type={kind}", _LATER[kind])
     if arguments.flag("size") and kind not in {"all", "container"}:
         raise UsageError(f"--size and --type={kind} exclude each other")
     return show(arguments, engine, kind)
@@ -59,7 +54,7 @@ COMMAND = Command(
     "[OPTIONS] NAME [NAME...]",
     description=(
         "Shows all that is known about objects as JSON. A name is looked for among containers, then images, then "
-        "volumes, then pods."
+        "volumes, then pods, then networks, then artifacts."
     ),
     options=(
         FORMAT,

@@ -76,7 +76,10 @@ def _subnets(arguments: Arguments) -> list[Subnet]:
 def _servers(arguments: Arguments) -> list[str]:
     from pod.spec import hosts
 
-    return [hosts.parse_dns(text) for text in arguments.texts("dns")]
+    servers = [hosts.parse_server("--dns", text) for text in arguments.texts("dns")]
+    if servers and arguments.flag("disable_dns"):
+        raise UsageError("--dns and --disable-dns exclude each other")
+    return servers
 
 
 def _interface(arguments: Arguments) -> str:

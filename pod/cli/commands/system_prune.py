@@ -40,6 +40,7 @@ def prune_system(arguments: Arguments, engine: Engine) -> None:
         ("Deleted Containers", pruned.containers),
         ("Deleted Volumes", pruned.volumes),
         ("Deleted Images", [image_id.partition(":")[2] for image_id in pruned.images]),
+        ("Deleted Networks", pruned.networks),
         ("Deleted Leftovers", pruned.leftovers),
     ):
         if names:
@@ -54,7 +55,12 @@ def _warning(choice: Choice) -> str:
     what = ["what killed commands have left, and interrupted downloads"]
     if not choice.only_leftovers:
         images = "all images" if choice.all_images else "all images without a name"
-        what = ["all stopped pods and containers", f"{images} that no container uses", *what]
+        what = [
+            "all stopped pods and containers",
+            "all networks that no container is on",
+            f"{images} that no container uses",
+            *what,
+        ]
         if choice.with_volumes:
             what.insert(1, "all volumes that no container uses")
     if choice.until_free_bytes is not None:
@@ -73,8 +79,9 @@ COMMAND = Command(
     prune_system,
     "[OPTIONS]",
     description=(
-        "Removes stopped containers, images without a name that no container uses, what killed commands have left, "
-        "and interrupted downloads, and tells how much space that gave back. Asks before."
+        "Removes stopped containers, images without a name that no container uses, networks that no container is on, "
+        "what killed commands have left, and interrupted downloads, and tells how much space that gave back. Asks "
+        "before."
     ),
     options=(
         Option(

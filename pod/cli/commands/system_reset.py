@@ -1,4 +1,4 @@
-"""`pod system reset`: remove all containers, images and volumes."""
+"""`pod system reset`: remove all containers, images, volumes and networks."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def reset_system(arguments: Arguments, engine: Engine) -> int:
             "This removes:\n"
             "  - all containers, running ones too\n"
             "  - all images\n"
+            "  - all networks\n"
             f"  - all volumes, with all their files, in {paths.volumes}\n"
             f"  - everything else of pod in {paths.root} and {paths.runroot}\n"
         )
@@ -39,9 +40,9 @@ COMMAND = Command(
     reset_system,
     "[OPTIONS]",
     description=(
-        "Stops and removes all containers, and removes all images, all volumes with their files, and everything "
-        "else that pod keeps below its root directory and run directory. Asks before. Settings and credentials "
-        "stay."
+        "Stops and removes all containers, and removes all images, all networks, all volumes with their files, and "
+        "everything else that pod keeps below its root directory and run directory. Asks before. Settings and "
+        "credentials stay."
     ),
     options=(Option(("-f", "--force"), "flag", "Do not ask"),),
     examples=("pod system reset",),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pod.cli.declare import Option
 
-_NETWORKS = "networks made by 'pod network create' come with a later version of pod"
 _LATER = "this version of pod does not have it yet"
 _VERSION_1 = "it belongs to version 1 of control groups"
 _WINDOWS = "it belongs to Windows"
@@ -29,7 +28,7 @@ _TEXTS = {
         "docker has given links up; --network container:NAME shares the network of the other container, which is "
         "then at localhost"
     ),
-    "--link-local-ip": _NETWORKS,
+    "--link-local-ip": "such addresses come by themselves",
     "--memory-swappiness": _VERSION_1,
     "--rdt-class": "only root can assign cache and memory bandwidth",
     "--sdnotify": _LATER,

@@ -29,9 +29,16 @@ def add(database: Database, name: str, *subnets: Subnet, **more: str) -> Network
 def test_a_network_comes_back_as_it_was(database: Database) -> None:
     config = add(database, "back", FOUR, SIX)
     assert networks.find(database, "back") == config
-    changed = config.replace(dns_servers=("192.0.2.1",))
-    networks.replace(database, changed)
+
+
+def test_a_change_is_kept(database: Database) -> None:
+    config = add(database, "back")
+    servers = ("192.0.2.1",)
+    changed = networks.change(database, "back", lambda it: it.replace(dns_servers=servers))
+    assert changed == config.replace(dns_servers=servers)
     assert networks.all_of(database) == [changed]
+    with pytest.raises(NoSuchNetwork):
+        networks.change(database, "front", lambda it: it)
 
 
 def test_a_name_is_taken_once(database: Database) -> None:
