@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from pod.base.paths import ROOT_NAMES
 from tests.integration.image.faulty import FaultyRegistry, digest_of
 from tests.support import images
 from tests.support.checks import nothing_wrong, one_error
@@ -26,9 +27,7 @@ OUTSIDE = (
     f"/tmp/pod-outside-{os.getpid()}"  # absolute and known, so that the tables below can have it
 )
 SECRET = "the content of a file outside"
-OURS = {"images", "layers", "locks", "containers", "volumes", "staging", "trash", "storage.json", "cache",
-        "events", "secrets",
-        "pod.db", "pod.db-wal", "pod.db-shm", "pod.db.reserve"}  # fmt: skip
+OURS = {*ROOT_NAMES, "volumes"}
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,34 +11,16 @@ from hypothesis import strategies as st
 from pod.base.errors import PodError
 from pod.engine import configuration_cache
 from pod.engine.configuration import ConfigurationError
-from pod.engine.configuration_places import Places, shipped_directory
 from pod.engine.configuration_registries import load_default_mounts, load_policy, load_registries
 from pod.image.names import Mirror, RegistriesConfig, Rule
 from pod.image.policy import ACCEPT, REJECT, Policy
+from tests.support import configured
 
 
-class Machine:
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.options: dict[str, Any] = {}
+class Machine(configured.Machine):
+    """The same, read for its registries."""
 
-    def write(self, name: str, text: str) -> str:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return str(path)
-
-    @property
-    def places(self) -> Places:
-        root = str(self.root)
-        fields = {
-            "shipped": shipped_directory(),
-            "user": f"{root}/user",
-            "vendor": f"{root}/vendor",
-        }
-        return Places(**{**fields, "admin": f"{root}/etc", **self.options})
-
-    def load(self) -> RegistriesConfig:
+    def load(self) -> RegistriesConfig:  # type: ignore[override]
         return load_registries(self.places)
 
 
