@@ -88,13 +88,13 @@ def detach(directory: str, container_id: str) -> None:
         channel.close()
 
 
-def update(directory: str, network: str, servers: list[str]) -> None:
-    """Tell the name servers of a network that may be connected."""
+def tell(directory: str, *request: Any) -> None:
+    """Tell of a change; when there is no holder, nobody has to know."""
     channel = connect(directory)
     if channel is None:
         return
     try:
-        ask(channel, protocol.UPDATE, network, servers)
+        ask(channel, *request)
     finally:
         channel.close()
 

@@ -165,6 +165,9 @@ class Holder:
             bridges.write_rules(self._networks.values())
         elif name == protocol.LEAVE:
             self._leave_network(self._containers[values[0]], values[1])
+        elif name == protocol.RENAME:
+            if values[0] in self._containers:
+                self._containers[values[0]].names = list(values[1])
         elif name == protocol.UPDATE:
             if values[0] in self._networks:
                 self._networks[values[0]]["dns_servers"] = list(values[1])

@@ -18,6 +18,7 @@ Afterwards, each request has one answer, DONE with values or ERROR with what pro
     DETACH      (id)                                    disconnect it now
     JOIN        (id, network, place)                    one more network for a container
     LEAVE       (id, network name)
+    RENAME      (id, names)                             other names for a container, if it is connected
     UPDATE      (network name, name servers)            other name servers for a network
     END         ()                                      disconnect all, end the helper and the holder; whoever asks has
                                                         the lock, and waits for the end of the connection
@@ -32,7 +33,7 @@ UNSHARED, MAPPED, NAMED, OUTSIDE, LISTENING = (
     "listening",
 )
 MAP, ATTACH, DETACH, JOIN, LEAVE = "map", "attach", "detach", "join", "leave"
-UPDATE, END, STATUS = "update", "end", "status"
+RENAME, UPDATE, END, STATUS = "rename", "update", "end", "status"
 DONE, ERROR = "done", "error"
 
 SOCKET = "holder.sock"

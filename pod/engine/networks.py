@@ -195,7 +195,8 @@ def update(
 
     network = rows.change(engine.database, rows.find(engine.database, name).name, make)
     while True:
-        client.update(_directory(engine), network.name, list(network.dns_servers))
+        servers = list(network.dns_servers)
+        client.tell(_directory(engine), protocol.UPDATE, network.name, servers)
         # Two commands at once may tell it in another order than they wrote.
         latest = rows.find(engine.database, network.name)
         if latest.dns_servers == network.dns_servers:
@@ -360,11 +361,10 @@ def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
             "only pod's own runtime makes such containers",
         )
     known, places = places_of(engine, container)
-    names = [container.name, container.id[:12], *_hostnames(container)]
     return {
         "backend": "networks",
         "id": container.id,
-        "names": list(dict.fromkeys(names)),
+        "names": _names(container),
         "servers": [it for it in container.config.networking.dns if it != "none"],
         "networks": [_plain(network) for network in known],
         "places": places,
@@ -439,8 +439,17 @@ def address_and_resolver(engine: Engine, container: Container) -> tuple[str, str
     return address, addresses.RESOLVER
 
 
-def _hostnames(container: Container) -> list[str]:
-    return [container.config.hostname] if container.config.hostname else []
+def tell_name(engine: Engine, container: Container) -> None:
+    """Have a container that runs on networks be found by its name, a new one."""
+    from netns.holder import client
+
+    client.tell(_directory(engine), protocol.RENAME, container.id, _names(container))
+
+
+def _names(container: Container) -> list[str]:
+    """The names by which a container is found on every network."""
+    names = (container.name, container.id[:12], container.config.hostname)
+    return list(dict.fromkeys(filter(None, names)))
 
 
 def _plain(network: NetworkConfig) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def rename(engine: Engine, container: Container, name: str) -> None:
 
 
 def _tell_monitor(engine: Engine, container: Container) -> None:
-    """Have the events that the monitor emits say the new name; the last one, when several commands give names."""
+    """Have the monitor's events and the networks use the new name; the last one, when several commands give names."""
     from pod.engine.client import Client
 
     rows, told = [container], ""
@@ -44,4 +44,8 @@ def _tell_monitor(engine: Engine, container: Container) -> None:
             client.rename(told, _NOTE_SECONDS)
         finally:
             client.close()
+        if container.config.networking.user_defined:
+            from pod.engine import networks
+
+            networks.tell_name(engine, rows[0])
         rows = containers.by_ids(engine.database, [container.id])

@@ -83,6 +83,14 @@ def test_a_name_is_known_as_soon_as_its_container_runs(pod: Engine, back: str) -
 
 
 @OWN_NAMES
+def test_a_new_name_is_known_at_once(pod: Engine, back: str) -> None:
+    pod("run", "-d", "--name", "one", "--network", back, "busybox", "sleep", "1000")
+    pod("rename", "one", "two")
+    assert look_up(pod, "two", "--network", back)
+    assert look_up(pod, "one", "--network", back) == []
+
+
+@OWN_NAMES
 def test_other_networks_are_not_seen(pod: Engine, back: str) -> None:
     other = network(pod, "other")
     web(pod, "shop", "--network", back)
