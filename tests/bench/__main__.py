@@ -15,7 +15,8 @@ import statistics
 import sys
 from collections.abc import Iterator
 
-from tests.bench.cases import CASES, Case, CommandFailed, Measure, settle
+from tests.bench.cases import CASES
+from tests.bench.measuring import Case, CommandFailed, Measure, settle
 from tests.support import keeper
 from tests.support.engine import Engine, engine_in, program
 from tests.support.fixtures import end_pause_process

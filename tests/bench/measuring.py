@@ -1,0 +1,86 @@
+"""How it is measured: cases, their lines of the table, and the clock around a command."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.support import keeper
+from tests.support.engine import Engine
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A line of the table. `goal` is the ratio to podman, unless `unit` makes it a number: "MB", "ms", or "times"."""
+
+    text: str
+    goal: float
+    unit: str = "s"
+
+
+@dataclass(frozen=True)
+class Case:
+    """`run` is called once in a round for each engine; `prepare` once before all, `finish` once after all."""
+
+    measures: dict[str, Measure]
+    run: Callable[[Engine], dict[str, float]]
+    prepare: Callable[[Engine], None] = lambda engine: None
+    finish: Callable[[Engine], None] = lambda engine: engine.clean()
+    warm: bool = True  # one round first that does not count
+    slow: bool = False  # takes more than 5 s a round
+    asked_for: bool = False  # measured only when it is named: it takes gigabytes, and minutes
+    alone: bool = (
+        False  # one round without the peer, which would take minutes; the goal is a number
+    )
+
+
+class CommandFailed(Exception):
+    """A timed command did not exit with 0."""
+
+
+def timed(engine: Engine, *arguments: str) -> float:
+    """Seconds from just before the program starts until it has ended; its output goes to /dev/null."""
+    return seconds_until_end(start(engine, *arguments))
+
+
+def start(engine: Engine, *arguments: str) -> tuple[int, float, list[str]]:
+    """posix_spawn(3), which costs less than subprocess and the same for both programs."""
+    command = engine.full_command(*arguments)
+    actions = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1)]
+    begun = time.perf_counter()
+    return (
+        os.posix_spawn(command[0], command, engine.environment, file_actions=actions),
+        begun,
+        command,
+    )
+
+
+def seconds_until_end(started: tuple[int, float, list[str]]) -> float:
+    pid, begun, command = started
+    _, status = os.waitpid(pid, 0)
+    ended = time.perf_counter()
+    if status != 0:
+        raise CommandFailed(f"{' '.join(command)} ended with wait status {status}")
+    return ended - begun
+
+
+def settle(engine: Engine, allowed: set[keeper.Process]) -> None:
+    """Wait until what works behind a command's back has ended, so that it does not disturb the next measure."""
+    keeper.wait_for_end(
+        [process for process in keeper.descendants() if process not in allowed], 120
+    )
+
+
+def tree_beside(engine: Engine) -> str:
+    return os.path.join(os.path.dirname(engine.root), f"tree-{os.path.basename(engine.root)}")
+
+
+def pss_bytes(pid: int) -> int:
+    """The proportional set size, smaps_rollup of proc(5)."""
+    with open(f"/proc/{pid}/smaps_rollup") as file:
+        for line in file:
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    raise RuntimeError(f"process {pid} has no PSS")
