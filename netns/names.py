@@ -34,20 +34,22 @@ def resolv_conf(
     search: Iterable[str],
     options: Iterable[str],
     forwarder: str,
+    domain: str = "",
 ) -> str:
     """The contents of /etc/resolv.conf.
 
     `servers`, `search` and `options` are the user's and replace those of `host`, the host's own file; "." as the only
     search domain means none. Without servers of the user, `forwarder`, an address in the container's network that
     leads to the host's resolver, stands for all of the host's; without either, the host's are kept, as far as they can
-    be reached from another network namespace.
+    be reached from another network namespace. `domain`, in which the network has its names, comes before the host's
+    search domains.
     """
     parsed = _parse(host)
     servers, search, options = list(servers), list(search), list(options)
     if not servers:
         servers = [forwarder] if forwarder else parsed["nameserver"]
     if not search:
-        search = parsed["search"]
+        search = [domain, *parsed["search"]] if domain else parsed["search"]
     elif search == ["."]:
         search = []
     lines = [f"search {' '.join(search)}"] if search else []

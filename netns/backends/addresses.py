@@ -9,6 +9,8 @@ PREFIX_LENGTH = 24
 CONTAINER = "10.0.2.100"
 GATEWAY = "10.0.2.2"
 RESOLVER = "10.0.2.3"
+DOMAIN = "dns.podman"
+"""The domain that containers on networks with names are in, as in podman."""
 
 
 def in_network(cidr: str) -> tuple[str, str]:

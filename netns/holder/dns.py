@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from pod.linux.loop import Loop
 
-DOMAIN = "dns.podman"
-"""The domain that containers are in, as in podman."""
 PORT = 53
 _PLAIN_BYTES = 512  # what an answer by UDP may have without EDNS, RFC 1035 4.2.1
 _LARGEST_BYTES = 1232  # and with it, so that nothing is fragmented (dnsflagday.net/2020)
@@ -192,7 +190,7 @@ def _answer(dnslib: Any, question: Any, known: Known, limit: int) -> bytes | Non
     if question.q.qclass not in (dnslib.CLASS.IN, _ANY_CLASS):
         pass  # such as CHAOS, for the servers themselves
     elif kind == dnslib.QTYPE.PTR:
-        records = [(kind, dnslib.PTR(f"{it}.{DOMAIN}")) for it in _names_of(name, known)]
+        records = [(kind, dnslib.PTR(f"{it}.{addresses.DOMAIN}")) for it in _names_of(name, known)]
     else:
         found, is_ours = _addresses_of(name, known)
         for address in found:
@@ -201,7 +199,7 @@ def _answer(dnslib: Any, question: Any, known: Known, limit: int) -> bytes | Non
             elif ":" not in address and kind in (dnslib.QTYPE.A, dnslib.QTYPE.ANY):
                 records.append((dnslib.QTYPE.A, dnslib.A(address)))
     if not records and not is_ours:
-        if not known.internal and not f".{name}".endswith(f".{DOMAIN}"):
+        if not known.internal and not f".{name}".endswith(f".{addresses.DOMAIN}"):
             return None
         return _failure(dnslib, question, dnslib.RCODE.NXDOMAIN)
     reply = question.reply(aa=1, ra=1)
@@ -229,7 +227,7 @@ def _addresses_of(name: str, known: Known) -> tuple[list[str], bool]:
 def _short_names(name: str, networks: list[str]) -> list[str]:
     """A name as containers have it: whole, and without the domain or a network's name."""
     names = [name]
-    for ending in (DOMAIN, *networks):
+    for ending in (addresses.DOMAIN, *networks):
         if name.endswith(f".{ending.lower()}"):
             names.append(name[: -len(ending) - 1])
     return names

@@ -159,8 +159,10 @@ def _resolv_conf(engine: Engine, container: Container) -> str:
     networking, settings = container.config.networking, engine.settings.containers
     servers = networking.dns or settings.dns_servers
     forwarder = _addresses(engine, container)[1] if networking.network.mode in _USER_MODE else ""
+    domain = ""
     if networking.network.mode == "network" and forwarder != addresses.RESOLVER:
         servers = ()  # the network answers, and asks those about what it does not know
+        domain = addresses.DOMAIN
     try:
         host = files.read_text("/etc/resolv.conf")
     except FileNotFoundError:
@@ -171,6 +173,7 @@ def _resolv_conf(engine: Engine, container: Container) -> str:
         search=networking.dns_search or settings.dns_searches,
         options=networking.dns_options or settings.dns_options,
         forwarder=forwarder,
+        domain=domain,
     )
 
 

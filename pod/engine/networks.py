@@ -361,11 +361,12 @@ def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
             "only pod's own runtime makes such containers",
         )
     known, places = places_of(engine, container)
+    servers = container.config.networking.dns or engine.settings.containers.dns_servers
     return {
         "backend": "networks",
         "id": container.id,
         "names": _names(container),
-        "servers": [it for it in container.config.networking.dns if it != "none"],
+        "servers": [it for it in servers if it != "none"],
         "networks": [_plain(network) for network in known],
         "places": places,
         "holder": holder_settings(engine),

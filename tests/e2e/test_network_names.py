@@ -83,6 +83,17 @@ def test_a_name_is_known_as_soon_as_its_container_runs(pod: Engine, back: str) -
 
 
 @OWN_NAMES
+def test_names_are_looked_for_in_the_domain_first(pod: Engine, back: str) -> None:
+    """Otherwise the host's domains would be asked before, and a name there could hide that of a container."""
+    show = ("busybox", "cat", "/etc/resolv.conf")
+    first, second = pod("run", "--rm", "--network", back, *show).lines[:2]
+    assert first.split()[:2] == ["search", "dns.podman"]
+    assert second == f"nameserver {gateway(pod, back)}"
+    chosen = pod("run", "--rm", "--network", back, "--dns-search", "a.test", *show).lines
+    assert chosen[0] == "search a.test"
+
+
+@OWN_NAMES
 def test_a_new_name_is_known_at_once(pod: Engine, back: str) -> None:
     pod("run", "-d", "--name", "one", "--network", back, "busybox", "sleep", "1000")
     pod("rename", "one", "two")

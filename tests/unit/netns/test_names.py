@@ -54,6 +54,16 @@ sortlist 192.0.2.0
             id="forwarded",
         ),
         pytest.param(
+            {"forwarder": "10.89.0.1", "domain": "dns.podman"},
+            ["search dns.podman a.test b.test", "nameserver 10.89.0.1", "options edns0 trust-ad"],
+            id="a domain of the network",
+        ),
+        pytest.param(
+            {"search": ["c.test"], "forwarder": "10.89.0.1", "domain": "dns.podman"},
+            ["search c.test", "nameserver 10.89.0.1", "options edns0 trust-ad"],
+            id="a domain that is not wanted",
+        ),
+        pytest.param(
             {},
             ["search a.test b.test", "nameserver 127.0.0.53", "nameserver 192.0.2.53",
              "options edns0 trust-ad"],
