@@ -280,15 +280,30 @@ while True:
 """
 
 
-@pytest.mark.not_podman("4.3.1 has no network update")
-def test_update(pod: Engine) -> None:
+@pytest.fixture
+def name_server(pod: Engine) -> str:
+    """The address of a server on the network 'back', which the network does not ask."""
     create(pod, "--subnet", "10.77.1.0/24", "--dns", "192.0.2.53", "back")
     pod(
         "run", "-d", "--network", "back", "--ip", "10.77.1.53", *PYTHON,
         "busybox", "/usr/bin/python3", "-c", ONE_ADDRESS,
     )  # fmt: skip
+    return "10.77.1.53"
+
+
+@pytest.mark.not_podman("Debian's podman has no server for names")
+def test_name_servers_of_the_configuration(pod: Engine, name_server: str, tmp_path: Path) -> None:
+    file = tmp_path / "containers.conf"
+    file.write_text(f'[containers]\ndns_servers = ["{name_server}"]\n')
+    script = "until nslookup elsewhere.test; do sleep 0.1; done"
+    words = ("run", "--rm", "--network", "back", "busybox", "timeout", "50", "sh", "-c", script)
+    assert "192.0.2.77" in pod(*words, env={"CONTAINERS_CONF": str(file)}).out
+
+
+@pytest.mark.not_podman("4.3.1 has no network update")
+def test_update(pod: Engine, name_server: str) -> None:
     pod("run", "-d", "--name", "asker", "--network", "back", "busybox", "sleep", "1000")
-    changes = ("--dns-add", "10.77.1.53", "--dns-drop", "192.0.2.53,192.0.2.54")
+    changes = ("--dns-add", name_server, "--dns-drop", "192.0.2.53,192.0.2.54")
     assert pod("network", "update", *changes, "back").out == "back"
     assert inspect(pod, "back")["network_dns_servers"] == ["10.77.1.53"]
 
