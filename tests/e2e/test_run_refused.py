@@ -75,7 +75,7 @@ def test_conflict_names_both_options(pod: Engine, words: list[str], one: str, ot
 @pytest.mark.parametrize(
     "option",
     [
-        "--ip=10.1.1.1",
+        "--rdt-class=gold",
         "--oom-kill-disable",
     ],
 )
