@@ -79,7 +79,7 @@ def test_skopeo_writes_into_the_store(pod: Engine, tmp_path: Path) -> None:
     made = layout.add_image([*base.layers(), extra], {"Cmd": ["cat", "/hello"]})
     skopeo("copy", f"oci:{layout.path}:latest", f"oci:{pod.root}/images:localhost/copied:1")
     names = pod("images", "--format", "{{.Repository}}:{{.Tag}}").lines
-    assert sorted(names) == [BUSYBOX, "localhost/copied:1"]
+    assert {BUSYBOX, "localhost/copied:1"} <= set(names)
     assert about(pod, "localhost/copied:1")[0] == made.id
     assert pod("run", "--rm", "--network", "none", "localhost/copied:1").out == "from skopeo"
     nothing_wrong(pod)
@@ -359,7 +359,10 @@ def test_podman_reads_the_tables_that_pod_writes(
     """It has a reader of its own, which takes files of the first version for the second."""
     for version in "12":
         layout = Layout(str(tmp_path / version))
-        entries = [Entry(f"f/{n}", noise(f"{n}{version if n == 7 else ''}")) for n in range(20)]
+        # Files that no other image has, from which podman could take them.
+        entries = [
+            Entry(f"f/{n}", noise(f"podman {n}{version if n == 7 else ''}")) for n in range(20)
+        ]
         extra, diff_id = add_chunked(layout, entries, "zstd:chunked")
         # Version 4.3 knows the annotations by their first names.
         found = extra["annotations"].items()
@@ -380,7 +383,7 @@ def test_podman_reads_the_tables_that_pod_writes(
     for version in "12":
         other("pull", "-q", INSECURE, f"{name}:{version}", env=partly)
     run = ["run", "--rm", "--network", "none", "--cgroups=disabled", f"{name}:2"]
-    wanted = hashlib.sha256(noise("72") + noise("8")).hexdigest()
+    wanted = hashlib.sha256(noise("podman 72") + noise("podman 8")).hexdigest()
     assert other(*run, env=partly).out.split()[0] == wanted
     path = f"/v2/chunked/for-podman/blobs/{extra['digest']} "
 

@@ -110,12 +110,14 @@ def test_names_stand_for_one_thing(pod: Engine, tmp_path: Path) -> None:
 @pytest.mark.not_podman("4.3 loses the layers of an image with its last name")
 def test_what_a_list_has_stays_with_it(pod: Engine) -> None:
     """The image's own name is gone, and the list still runs it, and goes with its containers only by force."""
+    others = set(pod("images", "--format", "{{.Repository}}").lines) - {"docker.io/library/busybox"}
     pod("tag", "busybox", "base")
     pod("manifest", "create", "app", "base")
     pod("untag", "base")
     number = pod("image", "inspect", "--format", "{{.Id}}", "app").out
     pod("rmi", number)
-    assert pod("images", "--format", "{{.Repository}}").lines == ["localhost/app"]
+    left = set(pod("images", "--format", "{{.Repository}}").lines)
+    assert left - others == {"localhost/app"}
     assert pod("run", "--network", "none", "--name", "one", "app", "echo", "in").out == "in"
     assert (
         pod("inspect", "--format", "{{.ImageName}} {{.Image}}", "one").out
@@ -125,7 +127,7 @@ def test_what_a_list_has_stays_with_it(pod: Engine) -> None:
     pod("manifest", "rm", "app", status=2)
     pod("rmi", "-f", "app")
     assert pod.containers() == []
-    assert pod("images", "-q").lines == []
+    assert set(pod("images", "--format", "{{.Repository}}").lines) == others
 
 
 def test_added_from_a_registry(pod: Engine, registry: Registry, tmp_path: Path) -> None:

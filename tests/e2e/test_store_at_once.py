@@ -114,8 +114,10 @@ def test_pruned_by_all(pod: Engine, server: FaultyRegistry) -> None:
     for number in range(4):
         server.add_image(f"me/p{number}:latest", layers(number))
         pod("pull", "-q", f"{server.host}/me/p{number}")
+    names = pod("images", "--format", "{{.Repository}}").lines
+    unused = {name for name in names if not name.endswith("/busybox")}
     results = at_once(pod, [("image", "prune", "-a", "-f")] * AT_ONCE)
     removed = [line for result in results for line in result.lines]
-    assert len(set(removed)) == 4, results
+    assert len(set(removed)) == len(unused), results
     quiet(pod)
     nothing_wrong(pod)
