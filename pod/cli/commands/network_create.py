@@ -32,6 +32,10 @@ def create_network(arguments: Arguments, engine: Engine) -> None:
             f"the network driver '{driver}'",
             _OTHER_DRIVERS.get(driver, "pod has the driver 'bridge'"),
         )
+    if arguments.given("ipv4") and not arguments.flag("ipv4"):
+        raise Unsupported(
+            "--ipv4=false", "a network has IPv4 unless told otherwise", hint="--subnet fd00::/64"
+        )
     options = _driver_options(arguments)
     created = networks.create(
         engine,
