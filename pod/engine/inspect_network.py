@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.base.times import rfc3339
-from pod.engine import networks as verbs
+from pod.engine import network_places
 from pod.state import networks
 
 TYPE_CHECKING = False
@@ -63,7 +63,7 @@ def _subnet(subnet: Subnet) -> dict[str, Any]:
 
 def places(engine: Engine, container: Container, *, is_running: bool) -> dict[str, Any]:
     """A container's places on networks, by the networks' names, as `inspect` of a container shows them."""
-    known, found = verbs.places_of(engine, container)
+    known, found = network_places.places_of(engine, container)
     shown: dict[str, Any] = {}
     for network, place in zip(known, found, strict=True):
         document: dict[str, Any] = {

@@ -132,9 +132,9 @@ def _addresses(engine: Engine, container: Container) -> tuple[str, str]:
     """The container's first address on its networks, and its resolver."""
     network = container.config.networking.network
     if network.mode == "network":
-        from pod.engine import networks  # few containers are on one
+        from pod.engine import network_places  # few containers are on one
 
-        return networks.address_and_resolver(engine, container)
+        return network_places.address_and_resolver(engine, container)
     cidrs = network.values("cidr") if network.mode == "slirp4netns" else []
     return addresses.in_network(cidrs[-1]) if cidrs else (addresses.CONTAINER, addresses.RESOLVER)
 

@@ -58,11 +58,15 @@ def settings_for(engine: Engine, container: Container, *, again: bool = False) -
             "backend": {"host": "host", "container": "joined", "ns": "joined"}.get(mode, "none")
         }
     if mode == "network":
-        from pod.engine import networks  # few containers are on one
+        from pod.engine import network_places  # few containers are on one
 
         for port in () if again else networking.ports:
             _check_port(engine, container, port)
-        return settings | networks.settings_for(engine, container) | {"ports": _plain(networking)}
+        return (
+            settings
+            | network_places.settings_for(engine, container)
+            | {"ports": _plain(networking)}
+        )
     name, program = choose_backend(engine, mode)
     for port in networking.ports:
         if name == "slirp4netns" and ":" in port.host_ip:

@@ -45,7 +45,7 @@ def _tell_monitor(engine: Engine, container: Container) -> None:
         finally:
             client.close()
         if container.config.networking.user_defined:
-            from pod.engine import networks
+            from pod.engine import network_connect
 
-            networks.tell_name(engine, rows[0])
+            network_connect.tell_name(engine, rows[0])
         rows = containers.by_ids(engine.database, [container.id])

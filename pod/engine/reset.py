@@ -7,7 +7,7 @@ import os
 from pod.base import log
 from pod.base.errors import PodError
 from pod.base.paths import ROOT_NAMES
-from pod.engine import networks, remove
+from pod.engine import network_connect, remove
 from pod.state import containers
 from storage import removal
 
@@ -25,7 +25,7 @@ def reset(engine: Engine) -> list[str]:
     """
     problems = _remove_containers(engine) if os.path.exists(engine.paths.database) else []
     try:
-        networks.end_holder(engine)
+        network_connect.end_holder(engine)
     except (PodError, OSError) as error:
         problems.append(f"the process that holds the networks cannot be ended: {error}")
     engine.close()

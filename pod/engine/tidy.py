@@ -67,9 +67,9 @@ def _tidy(engine: Engine) -> None:
         for name in locked - volumes.names(engine.database):
             _remove_volume(engine, name)
     if os.path.exists(f"{paths.runroot}/networks/pasta.pid"):
-        from pod.engine import networks
+        from pod.engine import network_connect
 
-        networks.clear_up(engine)
+        network_connect.clear_up(engine)
     was_killed = any(name.startswith(_HOLD_PREFIX) for name in lock_names)
     if was_killed or _names(f"{paths.root}/staging") or _names(f"{paths.root}/trash"):
         engine.store.tidy()

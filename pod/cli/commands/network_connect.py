@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 def connect_container(arguments: Arguments, engine: Engine) -> None:
-    from pod.engine import networks
+    from pod.engine import network_connect
     from pod.state import networks as rows
 
     name, container = arguments.words
     network = rows.find(engine.database, name)
-    networks.connect(engine, container, network, place_of(arguments, network.name))
+    network_connect.connect(engine, container, network, place_of(arguments, network.name))
 
 
 def place_of(arguments: Arguments, name: str) -> Network:

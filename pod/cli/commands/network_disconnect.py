@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 def disconnect_container(arguments: Arguments, engine: Engine) -> None:
-    from pod.engine import networks
+    from pod.engine import network_connect
     from pod.state import containers
     from pod.state import networks as rows
 
     name, container = arguments.words
     network = rows.find(engine.database, name)
     try:
-        networks.disconnect(engine, container, network)
+        network_connect.disconnect(engine, container, network)
     except containers.NoSuchContainer:
         if not arguments.flag("force"):
             raise

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def reload_networks(arguments: Arguments, engine: Engine) -> int:
     from pod.cli.options import select
     from pod.cli.several import for_each
-    from pod.engine import networks
+    from pod.engine import network_connect
 
     ways = [bool(arguments.words), arguments.flag("all"), arguments.flag("latest")]
     if sum(ways) != 1:
@@ -23,10 +23,10 @@ def reload_networks(arguments: Arguments, engine: Engine) -> int:
         )
     names = arguments.words
     if arguments.flag("all"):
-        names = [container.id for container in networks.connected(engine)]
+        names = [container.id for container in network_connect.connected(engine)]
     elif arguments.flag("latest"):
         names = [select.latest(engine)]
-    return for_each(names, lambda name: networks.reload(engine, name))
+    return for_each(names, lambda name: network_connect.reload(engine, name))
 
 
 COMMAND = Command(

@@ -1,0 +1,153 @@
+"""What the holder does while it lives: it serves the requests of protocol.py, and leaves when nobody needs it."""
+
+from __future__ import annotations
+
+import os
+
+from netns.holder import protocol
+from netns.holder.members import Members
+from pod.base import faults, locks
+from pod.base.errors import PodError
+from pod.linux import processes, signals, sockets
+from pod.linux.loop import Loop
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_LINGER_SECONDS = faults.seconds("LINGER", 1.0)  # restarts should not have to wait for a new one
+
+
+class Holder:
+    """Serves requests until nothing is connected."""
+
+    def __init__(self, directory: str, outside: tuple[int, int]) -> None:
+        self._directory = directory
+        self._outside = outside
+        self._loop = Loop()
+        self._members = Members(self._loop, self._linger)
+        self._clients: dict[int, sockets.Channel] = {}
+        self._remove_socket()
+        self._listener = sockets.Listener(directory, protocol.SOCKET)
+        self._loop.watch(self._listener.fileno(), self._accept)
+        self._loop.set_timer("leave", _LINGER_SECONDS * 10, self._leave_if_idle)
+
+    def run(self) -> None:
+        """Serve until nobody needs it; then nothing of it is left."""
+        self._loop.run()
+
+    # Connections
+
+    def _accept(self, _: int) -> None:
+        try:
+            client = self._listener.accept()
+        except OSError:
+            return
+        self._clients[client.fileno()] = client
+        self._loop.watch(client.fileno(), lambda _, it=client: self._serve(it))  # type: ignore[misc]
+
+    def _serve(self, client: sockets.Channel) -> None:
+        kind, message, fds = client.receive()
+        if not kind:
+            self._forget(client)
+            return
+        try:
+            answer = self._answer(client, message, fds)
+        except (PodError, OSError, ValueError, KeyError) as error:
+            reply: tuple[Any, ...] = (protocol.ERROR, *processes.describe_error(error))
+        else:
+            reply = (protocol.DONE, *answer)
+        finally:
+            for fd in fds:
+                os.close(fd)
+        try:
+            client.send(*reply)
+        except OSError:
+            self._forget(client)
+
+    def _forget(self, client: sockets.Channel) -> None:
+        number = client.fileno()
+        self._loop.forget(number)
+        self._clients.pop(number, None)
+        client.close()
+        self._linger()
+
+    def _answer(
+        self, client: sockets.Channel, message: tuple[Any, ...], fds: list[int]
+    ) -> tuple[Any, ...]:
+        name, *values = message
+        if name == protocol.MAP:
+            _write_maps(*values)
+        elif name == protocol.ATTACH:
+            self._members.attach(fds, *values)
+        elif name == protocol.DETACH:
+            self._members.detach(values[0])
+        elif name == protocol.JOIN:
+            self._members.join(*values)
+        elif name == protocol.LEAVE:
+            self._members.leave(*values)
+        elif name == protocol.RENAME:
+            self._members.rename(*values)
+        elif name == protocol.UPDATE:
+            self._members.set_servers(*values)
+        elif name == protocol.END:
+            self._members.detach_all()
+            self._end()
+        elif name == protocol.STATUS:
+            return (self._members.status(),)
+        else:
+            raise ValueError(f"unknown request '{name}'")
+        return ()
+
+    # The end
+
+    def _linger(self) -> None:
+        """Leave soon, unless somebody comes."""
+        self._loop.set_timer("leave", _LINGER_SECONDS, self._leave_if_idle)
+
+    def _leave_if_idle(self) -> None:
+        """Leave when nobody is connected, unless a starter is at work, who would then find nobody."""
+        if self._clients or self._members:
+            return
+        lock = locks.FileLock(f"{self._directory}/{protocol.LOCK}")
+        try:
+            lock.acquire(wait=False)
+        except locks.Busy:
+            self._linger()
+            return
+        self._loop.turn(0)  # somebody may have connected just before
+        if self._clients or self._members:
+            lock.release()
+            return
+        self._end()
+        lock.remove()
+
+    def _end(self) -> None:
+        """End the outside helper, and serve nobody any more; somebody has the lock."""
+        self._remove_socket()
+        self._loop.forget(self._listener.fileno())
+        self._listener.close()
+        processes.send_signal(*self._outside, signals.SIGKILL)
+        processes.wait_until_gone(*self._outside)
+        _unlink(f"{self._directory}/{protocol.OUTSIDE_PID}")
+        self._loop.stop()
+
+    def _remove_socket(self) -> None:
+        _unlink(f"{self._directory}/{protocol.SOCKET}")
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def _write_maps(pid: int, uids: str, gids: str) -> None:
+    """The id maps of a user namespace inside ours; we are the root of the one above it (user_namespaces(7))."""
+    for kind, text in (("uid", uids), ("gid", gids)):
+        fd = os.open(f"/proc/{pid}/{kind}_map", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.write(fd, text.encode())
+        finally:
+            os.close(fd)

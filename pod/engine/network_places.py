@@ -1,0 +1,147 @@
+"""What the holder of the networks (netns/holder) is told about a container: its networks, addresses and names."""
+
+from __future__ import annotations
+
+import os
+
+from netns.backends import addresses
+from pod.base import paths
+from pod.base.errors import Unsupported
+from pod.linux import idmap
+from pod.spec import networks
+from pod.state import networks as rows
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.engine.context import Engine
+    from pod.spec.networks import NetworkConfig
+    from pod.state.containers import Container
+
+
+def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
+    """What netns.attach needs besides the usual for a container on networks; see netns/backends/networks.py."""
+    if os.geteuid() == 0:
+        raise Unsupported("a user-defined network", "pod has them for ordinary users only")
+    if container.config.runtime not in {"", "pod"}:
+        raise Unsupported(
+            f"--runtime {container.config.runtime} with a user-defined network",
+            "only pod's own runtime makes such containers",
+        )
+    known, places = places_of(engine, container)
+    servers = container.config.networking.dns or engine.settings.containers.dns_servers
+    return {
+        "backend": "networks",
+        "id": container.id,
+        "names": names_of(container),
+        "servers": [it for it in servers if it != "none"],
+        "networks": [plain(network) for network in known],
+        "places": places,
+        "holder": holder_settings(engine),
+    }
+
+
+def holder_settings(engine: Engine) -> dict[str, Any]:
+    """What netns/holder/client.py needs to find the holder or start one."""
+    from pod.engine import network
+
+    path = directory(engine)
+    paths.make_private(engine.paths.runroot)
+    paths.make_private(path)
+    _, program = network.choose_backend(engine, "pasta")
+    return {
+        "directory": path,
+        "maps": idmap.default_maps(),
+        "program": program,
+        "options": list(engine.settings.network.pasta_options),
+    }
+
+
+def places_of(
+    engine: Engine, container: Container
+) -> tuple[list[NetworkConfig], list[dict[str, Any]]]:
+    """The networks a container is on, and its place on each."""
+    known, places = [], []
+    leases = rows.leases_of(engine.database, container.id)
+    has_way_out = False
+    for number, joined in enumerate(container.config.networking.user_defined):
+        network = rows.find(engine.database, joined.joined)
+        leased = leases.get(network.name) or rows.lease(
+            engine.database,
+            container.id,
+            network.name,
+            [*joined.values("ip"), *joined.values("ip6")],
+        )
+        is_default = not network.internal and not has_way_out
+        has_way_out = has_way_out or is_default
+        known.append(network)
+        places.append(
+            {
+                "network": network.name,
+                "interface": next(iter(joined.values("interface_name")), f"eth{number}"),
+                "addresses": [networks.with_prefix(it, network) for it in leased],
+                "mac": next(iter(joined.values("mac")), "") or _mac_of(container, network),
+                "aliases": joined.values("alias"),
+                "default": is_default,
+                "again": False,
+            }
+        )
+    return known, places
+
+
+def _mac_of(container: Container, network: NetworkConfig) -> str:
+    """A hardware address that stays the same, locally administered (IEEE 802, bits of the first byte)."""
+    mixed = int(container.id[:10], 16) ^ int(network.id[:10], 16)
+    return ":".join(["92", *(f"{byte:02x}" for byte in mixed.to_bytes(5, "big"))])
+
+
+def address_and_resolver(engine: Engine, container: Container) -> tuple[str, str]:
+    """A container's first address, and who answers its questions about names: the first gateway that does.
+
+    On networks without names it is the outside helper, which asks the host's resolver.
+    """
+    known, places = places_of(engine, container)
+    address: str = places[0]["addresses"][0].partition("/")[0]
+    for network in known:
+        if network.dns:
+            return address, network.subnets[0].gateway
+    return address, addresses.RESOLVER
+
+
+def names_of(container: Container) -> list[str]:
+    """The names by which a container is found on every network."""
+    names = (container.name, container.id[:12], container.config.hostname)
+    return list(dict.fromkeys(filter(None, names)))
+
+
+def plain(network: NetworkConfig) -> dict[str, Any]:
+    """A network as netns/holder/bridges.py wants it."""
+    return {
+        "name": network.name,
+        "bridge": network.interface,
+        "gateways": [networks.with_prefix(subnet.gateway, network) for subnet in network.subnets],
+        "subnets": [subnet.subnet for subnet in network.subnets],
+        "mtu": network.mtu,
+        "internal": network.internal,
+        "isolate": network.isolate,
+        "dns": network.dns,
+        "dns_servers": list(network.dns_servers),
+    }
+
+
+def directory(engine: Engine) -> str:
+    return f"{engine.paths.runroot}/networks"
+
+
+def ask(engine: Engine, *request: Any) -> None:
+    """One request to the holder that runs. Raises NetworkError when there is none."""
+    from netns.holder import client
+
+    channel = client.connect(directory(engine))
+    if channel is None:
+        raise client.lost()
+    try:
+        client.ask(channel, *request)
+    finally:
+        channel.close()
