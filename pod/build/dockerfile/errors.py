@@ -1,0 +1,47 @@
+"""What is said when a build file cannot be understood, with the lines that it is about."""
+
+from __future__ import annotations
+
+from pod.base.errors import PodError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pod.build.dockerfile.instructions import Place
+
+_SHOWN_LINES = 12
+
+
+class DockerfileError(PodError):
+    """An error in a build file: where, what was expected, and the lines themselves below that.
+
+    `place` is None for errors about the file as a whole; `problem` is the sentence alone.
+    """
+
+    def __init__(self, place: Place | None, problem: str, *, hint: str | None = None) -> None:
+        self.place = place
+        self.problem = problem
+        message = f"{place.where}: {problem}{quoted(place)}" if place is not None else problem
+        super().__init__(message, hint=hint)
+
+
+def quoted(place: Place) -> str:
+    """The lines of `place` with their numbers, each on a line of its own, after a line break."""
+    width = len(str(place.last))
+    shown = [
+        f"\n  {place.first + index:>{width}} | {line}"
+        for index, line in enumerate(place.lines[:_SHOWN_LINES])
+    ]
+    if len(place.lines) > _SHOWN_LINES:
+        shown.append(f"\n  {'':>{width}} | ... ({len(place.lines) - _SHOWN_LINES} more lines)")
+    return "".join(shown)
+
+
+def did_you_mean(typed: str, known: Iterable[str]) -> str:
+    """The end of a sentence that complains about `typed`: ", did you mean 'RUN'?", or nothing."""
+    from difflib import get_close_matches  # heavy
+
+    by_lower = {word.lower(): word for word in known}
+    matches = get_close_matches(typed.lower(), by_lower, n=1, cutoff=0.6)
+    return f", did you mean '{by_lower[matches[0]]}'?" if matches else ""
