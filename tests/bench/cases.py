@@ -25,6 +25,7 @@ from tests.bench.measuring import (
     timed,
     tree_beside,
 )
+from tests.bench.networks import NETWORK_CASES
 from tests.support import images, keeper
 from tests.support.engine import Engine
 from tests.support.waiting import free_port
@@ -342,6 +343,7 @@ CASES = (
         prepare=prepare_lists,
     ),
     *IMAGE_CASES,
+    *NETWORK_CASES,
     Case(
         {
             "start-30": Measure(
