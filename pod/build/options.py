@@ -78,6 +78,8 @@ class BuildOptions(Record):
     """As typed: a directory, an address (git, http), "-" for standard input, or "" for none (only -f)."""
     files: tuple[str, ...] = ()
     """-f: paths or addresses of Dockerfiles, "-" for standard input; several are read as one after another."""
+    cpp_flags: tuple[str, ...] = ()
+    """--cpp-flag: for Dockerfiles whose name ends in ".in"."""
     ignore_file: str = ""
     """--ignorefile; "" for the one of the Dockerfile or of the context."""
     contexts: tuple[NamedContext, ...] = ()

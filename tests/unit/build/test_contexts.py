@@ -1,0 +1,382 @@
+"""Contexts of builds: where they come from, and that nothing in them reaches outside."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import io
+import os
+import subprocess
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pod.base.errors import InvalidValue, PodError, UsageError
+from pod.build import git
+from pod.build.context_archives import CannotReadContext
+from pod.build.contexts import BuildContext, Contexts
+from pod.build.options import BuildOptions
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """Where temporary files go, which must be empty again afterwards."""
+    path = tmp_path / "work"
+    path.mkdir()
+    return path
+
+
+def opened(work: Path, **options: object) -> BuildContext:
+    contexts = Contexts(BuildOptions(**options), str(work))  # type: ignore[arg-type]
+    return contexts.main()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """(address, directory) of a web server."""
+    root = tmp_path / "site"
+    root.mkdir()
+    handler = functools.partial(Quiet, directory=str(root))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}", root
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def repository(site: tuple[str, Path], tmp_path: Path) -> tuple[str, Path]:
+    """(address, worktree) of a git repository with a branch `side` whose `app/` has another Dockerfile."""
+    source = tmp_path / "source"
+    source.mkdir()
+    _git(source, "init", "-q", "-b", "main", ".")
+    (source / "Dockerfile").write_text("FROM scratch\n")
+    (source / "app").mkdir()
+    (source / "out").symlink_to("/etc")
+    (source / "app" / "Dockerfile").write_text("FROM one\n")
+    _git(source, "add", ".")
+    _git(source, "commit", "-q", "-m", "one")
+    _git(source, "checkout", "-q", "-b", "side")
+    (source / "app" / "Dockerfile").write_text("FROM side\n")
+    _git(source, "commit", "-q", "-a", "-m", "two")
+    _git(source, "checkout", "-q", "main")
+    address, root = site
+    _git(tmp_path, "clone", "-q", "--bare", str(source), str(root / "it.git"))
+    _git(root / "it.git", "update-server-info")
+    return f"{address}/it.git", source
+
+
+def _git(directory: Path, *words: str) -> str:
+    identity = ("-c", "user.name=x", "-c", "user.email=x@example.com")
+    done = subprocess.run(
+        ["git", *identity, "-C", str(directory), *words], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def archive(*members: tuple[str, bytes | None, dict[str, object]], mode: str = "w") -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode=mode) as tar:  # type: ignore[call-overload]
+        for name, content, attributes in members:
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content or b"")
+            for key, value in attributes.items():
+                setattr(entry, key, value)
+            tar.addfile(entry, io.BytesIO(content or b""))
+    return out.getvalue()
+
+
+@pytest.fixture
+def standard_input(tmp_path: Path) -> Iterator[object]:
+    """A function that makes bytes our standard input."""
+    before = os.dup(0)
+
+    def put(content: bytes) -> None:
+        path = tmp_path / "stdin"
+        path.write_bytes(content)
+        fd = os.open(path, os.O_RDONLY)
+        os.dup2(fd, 0)
+        os.close(fd)
+
+    yield put
+    os.dup2(before, 0)
+    os.close(before)
+
+
+# Directories
+
+
+def test_containerfile_comes_before_dockerfile(tmp_path: Path, work: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM two\n")
+    assert opened(work, context=str(tmp_path)).dockerfile == b"FROM two\n"
+    (tmp_path / "Containerfile").write_text("FROM one\n")
+    assert opened(work, context=str(tmp_path)).dockerfile_name == "Containerfile"
+
+
+def test_file_is_looked_for_where_we_are_and_then_in_the_context(
+    tmp_path: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, context = tmp_path / "here", tmp_path / "context"
+    here.mkdir()
+    context.mkdir()
+    monkeypatch.chdir(here)
+    (context / "Other").write_text("FROM context\n")
+    assert opened(work, context="../context", files=("Other",)).dockerfile == b"FROM context\n"
+    (here / "Other").write_text("FROM here\n")
+    assert opened(work, context="../context", files=("Other",)).dockerfile == b"FROM here\n"
+    assert opened(work, files=("Other",)).directory == str(here)
+
+
+def test_several_files_are_one_dockerfile(tmp_path: Path, work: Path) -> None:
+    (tmp_path / "a").write_text("FROM a\n")
+    (tmp_path / "b").write_text("RUN b")
+    found = opened(work, context=str(tmp_path), files=("a", "b"))
+    assert found.dockerfile == b"FROM a\nRUN b\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        pytest.param([".dockerignore"], ".dockerignore", id="docker"),
+        pytest.param([".dockerignore", ".containerignore"], ".containerignore", id="container"),
+        pytest.param(
+            [".dockerignore", "Dockerfile.dockerignore"], "Dockerfile.dockerignore", id="own"
+        ),
+    ],
+)
+def test_ignore_files_by_precedence(
+    tmp_path: Path, work: Path, names: list[str], expected: str
+) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    for name in names:
+        (tmp_path / name).write_text(f"{name}\n")
+    found = opened(work, context=str(tmp_path))
+    assert (found.ignore_name, found.ignored[0]) == (expected, expected)
+
+
+def test_missing_things_are_named(tmp_path: Path, work: Path) -> None:
+    with pytest.raises(CannotReadContext, match="context '/none' is not there"):
+        opened(work, context="/none")
+    with pytest.raises(CannotReadContext, match="has no file Containerfile or Dockerfile"):
+        opened(work, context=str(tmp_path))
+    with pytest.raises(CannotReadContext, match="Dockerfile 'x' is not there"):
+        opened(work, context=str(tmp_path), files=("x",))
+    with pytest.raises(UsageError, match="missing context"):
+        opened(work)
+
+
+# Standard input
+
+
+def test_standard_input_is_a_dockerfile_or_an_archive(work: Path, standard_input: object) -> None:
+    put = standard_input
+    put(b"FROM scratch\n")  # type: ignore[operator]
+    found = opened(work, context="-")
+    assert found.dockerfile == b"FROM scratch\n" and os.listdir(found.directory) == []
+    for mode in ("w", "w:gz", "w:xz", "w:bz2"):
+        put(archive(("Dockerfile", b"FROM it\n", {}), ("d/f", b"f", {}), mode=mode))  # type: ignore[operator]
+        found = opened(work, context="-")
+        assert found.dockerfile == b"FROM it\n"
+        assert Path(found.directory, "d/f").read_text() == "f"
+
+
+def test_dockerfile_from_standard_input(tmp_path: Path, work: Path, standard_input: object) -> None:
+    standard_input(b"FROM stdin\n")  # type: ignore[operator]
+    found = opened(work, context=str(tmp_path), files=("-",))
+    assert (found.dockerfile, found.dockerfile_name) == (b"FROM stdin\n", "standard input")
+    with pytest.raises(UsageError, match="cannot be both"):
+        opened(work, context="-", files=("-",))
+
+
+# Hostile archives
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        pytest.param([("../../escaped", b"x", {})], id="dots"),
+        pytest.param([("{out}/escaped", b"x", {})], id="absolute"),
+        pytest.param(
+            [
+                ("link", None, {"type": tarfile.SYMTYPE, "linkname": "{out}"}),
+                ("link/escaped", b"x", {}),
+            ],
+            id="through a symbolic link",
+        ),
+        pytest.param(
+            [
+                ("escaped", None, {"type": tarfile.LNKTYPE, "linkname": "../../victim"}),
+                ("escaped", b"x", {}),
+            ],
+            id="through a hard link",
+        ),
+        pytest.param(
+            [
+                ("victim", None, {"type": tarfile.SYMTYPE, "linkname": "{out}/victim"}),
+                ("victim", b"x", {}),
+            ],
+            id="file over a symbolic link",
+        ),
+    ],
+)
+def test_archives_stay_in_their_directory(
+    tmp_path: Path,
+    work: Path,
+    standard_input: object,
+    members: list[tuple[str, bytes | None, dict[str, object]]],
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "victim").write_text("mine")
+    (tmp_path / "victim").write_text("mine")
+    filled = [
+        (
+            name.format(out=out),
+            content,
+            {k: v.format(out=out) if isinstance(v, str) else v for k, v in more.items()},
+        )
+        for name, content, more in members
+    ]
+    standard_input(archive(("Dockerfile", b"FROM scratch\n", {}), *filled))  # type: ignore[operator]
+    try:
+        opened(work, context="-")
+    except CannotReadContext:
+        pass  # refused, which is as good
+    assert os.listdir(out) == ["victim"]
+    assert (out / "victim").read_text() == (tmp_path / "victim").read_text() == "mine"
+    assert sorted(os.listdir(tmp_path)) == ["out", "stdin", "victim", "work"]
+
+
+def test_links_in_an_archive_show_nothing_of_the_host(
+    tmp_path: Path, work: Path, standard_input: object
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("FROM secret\n")
+    link = ("Dockerfile", None, {"type": tarfile.SYMTYPE, "linkname": str(secret)})
+    standard_input(archive(link))  # type: ignore[operator]
+    with pytest.raises(CannotReadContext, match="has no file"):
+        opened(work, context="-")
+
+
+def test_device_files_are_left_out(work: Path, standard_input: object) -> None:
+    device = {"type": tarfile.CHRTYPE, "devmajor": 1, "devminor": 3}
+    put = standard_input
+    put(archive(("Dockerfile", b"FROM scratch\n", {}), ("null", None, device)))  # type: ignore[operator]
+    assert os.listdir(opened(work, context="-").directory) == ["Dockerfile"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(archive(("Dockerfile", b"x" * 4096, {}))[:2048], id="cut"),
+        pytest.param(archive(("a", b"a", {}), mode="w:gz")[:-20], id="cut while compressed"),
+    ],
+)
+def test_broken_archives_are_refused(work: Path, standard_input: object, content: bytes) -> None:
+    standard_input(content)  # type: ignore[operator]
+    with pytest.raises(CannotReadContext, match="the context from standard input"):
+        opened(work, context="-")
+
+
+def test_nothing_is_left_behind(work: Path, standard_input: object) -> None:
+    locked = ("locked", None, {"type": tarfile.DIRTYPE, "mode": 0o000})
+    standard_input(archive(("Dockerfile", b"FROM x\n", {}), locked, ("locked/f", b"f", {})))  # type: ignore[operator]
+    with Contexts(BuildOptions(context="-"), str(work)) as contexts:
+        contexts.main()
+    assert os.listdir(work) == []
+
+
+# Addresses
+
+
+def test_archive_and_dockerfile_from_an_address(work: Path, site: tuple[str, Path]) -> None:
+    address, root = site
+    (root / "it.tar.gz").write_bytes(archive(("Dockerfile", b"FROM tar\n", {}), mode="w:gz"))
+    (root / "Plain").write_text("FROM plain\n")
+    assert opened(work, context=f"{address}/it.tar.gz").dockerfile == b"FROM tar\n"
+    assert opened(work, context=f"{address}/Plain").dockerfile == b"FROM plain\n"
+    assert opened(work, files=(f"{address}/Plain",)).dockerfile == b"FROM plain\n"
+    with pytest.raises(CannotReadContext, match="there is nothing at"):
+        opened(work, context=f"{address}/none.tar")
+
+
+def test_git_repository_by_branch_tag_commit_and_directory(
+    work: Path, repository: tuple[str, Path]
+) -> None:
+    address, source = repository
+    found = opened(work, context=address)
+    assert found.dockerfile == b"FROM scratch\n"
+    assert not os.path.exists(os.path.join(found.directory, ".git"))
+    assert opened(work, context=f"{address}#side:app").dockerfile == b"FROM side\n"
+    assert opened(work, context=f"{address}?ref=side&subdir=app").dockerfile == b"FROM side\n"
+    commit = _git(source, "rev-parse", "HEAD")
+    assert opened(work, context=f"{address}#{commit}:app").dockerfile == b"FROM one\n"
+    assert commit in opened(work, context=f"{address}#{commit[:10]}").origin
+
+
+@pytest.mark.parametrize(
+    "fragment",
+    ["#:out", "#:out/ssl", "#:none", "#:Dockerfile", "#nosuchbranch"],
+)
+def test_git_directories_stay_in_the_repository(
+    work: Path, repository: tuple[str, Path], fragment: str
+) -> None:
+    with pytest.raises(git.CannotFetch):
+        opened(work, context=repository[0] + fragment)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://--upload-pack=touch/x.git",
+        "ssh://-oProxyCommand=touch/x.git",
+        "git@-oProxyCommand=touch:x.git",
+        "git://host",
+        "https://host/x.git#--upload-pack=touch",
+        "https://host/x.git#main:../..",
+        "https://host/x.git?subdir=../..",
+        "https://host/x.git?upload-pack=touch",
+        "https://host/x y.git",
+    ],
+)
+def test_git_addresses_are_no_options(text: str) -> None:
+    assert git.is_git(text)
+    with pytest.raises(InvalidValue):
+        git.parse_git(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["ext::sh -c touch% x.git", "file:///x.git", "fd::3", "--upload-pack=x", "/x/y.git", "."],
+)
+def test_other_transports_are_no_repositories(text: str, work: Path) -> None:
+    assert not git.is_git(text)
+    with pytest.raises(PodError):
+        opened(work, context=text)
+
+
+def test_submodules_may_not_come_from_this_machine(
+    work: Path, tmp_path: Path, repository: tuple[str, Path], site: tuple[str, Path]
+) -> None:
+    _, source = repository
+    (source / ".gitmodules").write_text(
+        f'[submodule "s"]\n\tpath = s\n\turl = file://{tmp_path}/site/it.git\n'
+    )
+    commit = _git(source, "rev-parse", "HEAD")
+    _git(source, "update-index", "--add", "--cacheinfo", f"160000,{commit},s")
+    _git(source, "add", ".gitmodules")
+    _git(source, "commit", "-q", "-m", "three")
+    _git(tmp_path, "clone", "-q", "--bare", str(source), str(site[1] / "evil.git"))
+    _git(site[1] / "evil.git", "update-server-info")
+    with pytest.raises(git.CannotFetch, match="transport 'file' not allowed"):
+        opened(work, context=f"{site[0]}/evil.git")
