@@ -74,8 +74,8 @@ class From(Instruction):
 class Run(Instruction):
     """`mounts` are texts of --mount (`run_options.parse_mounts`), in order.
 
-    With heredocs, `command.words` is the line without them; `script` is what the shell gets. `is_heredoc`: the command is
-    one heredoc and nothing else.
+    With heredocs, `command.words` is the line without them; `script` is what the shell gets. `is_heredoc`: it is one
+    heredoc and nothing else.
     """
 
     command: Command
