@@ -23,9 +23,10 @@ ABSENT = {
     "volume update": "only cluster volumes can be updated",
     "trust": "it is docker's older way of signing; `pod image trust` and `pod push --sign-by` are podman's",
     "builder": _LATER,
+    "generate kube": _LATER,
     "buildx": _LATER,
     **dict.fromkeys(
-        ("auto-update build compose generate kube play quadlet service stack").split(),
+        ("auto-update build compose kube play quadlet service stack").split(),
         _LATER,
     ),
     **dict.fromkeys(

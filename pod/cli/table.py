@@ -92,6 +92,12 @@ COMMANDS: dict[str, Row] = {
         False,
     ),
     "container prune": ("container_prune", "container", "Remove all stopped containers", False),
+    "generate systemd": (
+        "generate_systemd",
+        "system",
+        "Print unit files of systemd for a container or pod",
+        False,
+    ),
     "healthcheck run": (
         "healthcheck_run",
         "container",
@@ -242,6 +248,7 @@ COMMANDS: dict[str, Row] = {
 
 GROUPS = {
     "container": "Manage containers",
+    "generate": "Make files of other formats of containers and pods",
     "healthcheck": "Check the health of containers",
     "image": "Manage images",
     "artifact": "Manage files that are kept in registries",

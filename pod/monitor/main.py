@@ -149,7 +149,12 @@ class Watch:
         self.listener.close()
         self.finish(*end)
         self.flush_clients(None)
-        processes.leave(0)
+        processes.leave(self.own_status(end[0]))
+
+    def own_status(self, status: int) -> int:
+        """What systemd sees where this is the main process of a unit: the container's, unless its end was wanted."""
+        is_wanted = not (self.may_restart or self.timed_out or self.ended_by_health)
+        return 0 if is_wanted else status
 
     def watch_to_the_end(self) -> tuple[int, bool, str]:
         """Watch and restart; the last exit status, whether memory ran out, and why a restart failed."""

@@ -1,0 +1,104 @@
+"""`generate systemd`: the units, and what a real systemd of the user makes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Generator
+
+import pytest
+
+from tests.support.engine import Engine
+from tests.support.systemd import UserManager, user_manager
+from tests.support.waiting import until
+
+only_here = pytest.mark.not_podman(
+    "its containers are in other cgroups, and systemd has no D-Bus here"
+)
+
+
+@pytest.fixture
+def systemd(pod: Engine, runtime_directory: str) -> Generator[UserManager]:
+    with user_manager(pod, os.path.join(runtime_directory, "sd")) as manager:
+        yield manager
+
+
+def generate(pod: Engine, systemd: UserManager, *words: str) -> dict[str, str]:
+    """Write the units and have systemd read them; their texts."""
+    units = pod("generate", "systemd", "--format", "json", *words).json()
+    paths = [systemd.write(f"{name}.service", text) for name, text in units.items()]
+    done = subprocess.run(
+        ["systemd-analyze", "--user", "--man=no", "verify", *paths],
+        env=systemd.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    systemd.reload()
+    return dict(units)
+
+
+def state(pod: Engine, name: str) -> str:
+    return pod("inspect", "-f", "{{.State.Status}}", name, status=None).out
+
+
+@only_here
+def test_a_unit_starts_and_stops_the_container(pod: Engine, systemd: UserManager) -> None:
+    pod(
+        "create",
+        "--name",
+        "c",
+        "--network",
+        "none",
+        "--stop-signal",
+        "KILL",
+        "busybox",
+        "sleep",
+        "1d",
+    )
+    generate(pod, systemd, "--name", "c")
+    systemd("start", "container-c")
+    assert state(pod, "c") == "running"
+    monitor = pod("inspect", "-f", "{{.State.ConmonPid}}", "c").out
+    assert systemd.show("container-c", "MainPID") == monitor
+    systemd("restart", "container-c")
+    assert state(pod, "c") == "running"
+    assert systemd.show("container-c", "MainPID") not in {monitor, "0"}
+    systemd("stop", "container-c")
+    assert state(pod, "c") == "exited"
+    assert systemd("is-active", "container-c", status=3) == "inactive"
+
+
+@only_here
+def test_a_new_container_for_each_start(pod: Engine, systemd: UserManager) -> None:
+    words = [
+        "-e",
+        "A=b c%d$e",
+        "--network=none",
+        "--stop-signal=KILL",
+        "busybox",
+        "sh",
+        "-c",
+        'echo "$A"; sleep 1d',
+    ]
+    pod("create", "--name", "c", "-e", "FROM", *words, env={"FROM": "out side"})
+    generate(pod, systemd, "--new", "--name", "c")
+    before = pod("inspect", "-f", "{{.Id}}", "c").out
+    systemd("start", "container-c")
+    assert pod("inspect", "-f", "{{.Id}}", "c").out != before
+    until(lambda: pod("logs", "c").out == "b c%d$e", "the output")
+    variables = json.loads(pod("inspect", "-f", "{{json .Config.Env}}", "c").out)
+    assert "FROM=out side" in variables
+    systemd("stop", "container-c")
+    assert pod.containers() == []
+    assert systemd("is-active", "container-c", status=3) == "inactive"
+
+
+@only_here
+def test_how_it_ended_is_the_state_of_the_unit(pod: Engine, systemd: UserManager) -> None:
+    pod("create", "--name", "c", "--network", "none", "busybox", "sh", "-c", "exit 7")
+    generate(pod, systemd, "--name", "--restart-policy", "no", "c")
+    systemd("start", "container-c", status=None)
+    until(lambda: systemd.show("container-c", "ActiveState") == "failed", "failed")
+    assert systemd.show("container-c", "ExecMainStatus") == "7"
