@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from pod.engine.context import Engine
     from pod.engine.images import PullOptions
-    from pod.spec.container import ContainerConfig
+    from pod.spec.container import ContainerConfig, Networking
+    from pod.spec.namespaces import Network
     from pod.spec.oci import ExecutionConfig
     from pod.spec.resources import Resources
     from pod.state.containers import Container
@@ -122,8 +123,8 @@ def as_typed(container: Container, image: ExecutionConfig) -> ContainerConfig:
             changes[field] = ""
     if config.userns.mode == "auto":
         changes["userns"] = config.userns.replace(start=0)
-    if config.networking.publish_all:
-        changes["networking"] = _without_free_ports(config)
+    networking = _without_free_ports(config) if config.networking.publish_all else config.networking
+    changes["networking"] = _without_own_addresses(networking)
     return config.replace(**changes)
 
 
@@ -137,7 +138,7 @@ def _without(labels: Any, defaults: Any) -> dict[str, str]:
     return {name: value for name, value in labels.items() if defaults.get(name) != value}
 
 
-def _without_free_ports(config: ContainerConfig) -> Any:
+def _without_free_ports(config: ContainerConfig) -> Networking:
     """--publish-all chooses ports again."""
     exposed = {
         (port, it.protocol)
@@ -150,6 +151,21 @@ def _without_free_ports(config: ContainerConfig) -> Any:
 
     ports = tuple(port for port in config.networking.ports if not is_chosen(port))
     return config.networking.replace(ports=ports)
+
+
+def _without_own_addresses(networking: Networking) -> Networking:
+    """The other keeps its addresses on networks; the clone gets some of its own."""
+
+    def cleared(network: Network) -> Network:
+        own = ("ip=", "ip6=", "mac=")
+        return network.replace(
+            options=tuple(it for it in network.options if not it.startswith(own))
+        )
+
+    if not networking.user_defined:
+        return networking
+    first, *more = map(cleared, networking.user_defined)
+    return networking.replace(network=first, more_networks=tuple(more))
 
 
 def execution_of(engine: Engine, container: Container) -> ExecutionConfig:

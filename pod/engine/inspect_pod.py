@@ -77,8 +77,8 @@ def _infra_config(config: ContainerConfig) -> dict[str, Any]:
     return {
         "PortBindings": port_bindings(networking.ports),
         "HostNetwork": mode == "host",
-        "StaticIP": "",
-        "StaticMAC": "",
+        "StaticIP": next(iter(networking.network.values("ip")), ""),
+        "StaticMAC": next(iter(networking.network.values("mac")), ""),
         "NoManageResolvConf": networking.dns == ("none",),
         "DNSServer": list(networking.dns) or None,
         "DNSSearch": list(networking.dns_search) or None,
@@ -87,10 +87,13 @@ def _infra_config(config: ContainerConfig) -> dict[str, Any]:
         "NoManageHosts": not networking.manage_hosts,
         "HostAdd": list(networking.hosts) or None,
         "HostsFile": networking.hosts_file,
-        "Networks": None,
-        "NetworkOptions": {mode: list(networking.network.options)}
-        if networking.network.options
-        else None,
+        "Networks": [it.joined for it in networking.user_defined] or None,
+        "NetworkOptions": {
+            it.joined or it.mode: list(it.options)
+            for it in (networking.network, *networking.more_networks)
+            if it.options
+        }
+        or None,
         "pid_ns": str(config.pid) or "private",
         "userns": config.userns.mode or "host",
         "uts_ns": str(config.uts) or "private",

@@ -65,6 +65,7 @@ def write(
             from pod.engine import pod_names
 
             pod_names.add(written["/etc/hosts"], container.name)
+            pod_names.tell_networks(engine, container)
     if config.timezone:
         written["/etc/localtime"] = zone_file(config.timezone)
     return written

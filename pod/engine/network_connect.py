@@ -92,7 +92,7 @@ def tell_name(engine: Engine, container: Container) -> None:
     """Have a container that runs on networks be found by its name, a new one."""
     from netns.holder import client
 
-    client.tell(directory(engine), protocol.RENAME, container.id, names_of(container))
+    client.tell(directory(engine), protocol.RENAME, container.id, names_of(engine, container))
 
 
 def reload(engine: Engine, name: str) -> str:

@@ -6,7 +6,8 @@ import os
 
 from netns.backends import addresses
 from pod.base import paths
-from pod.base.errors import Unsupported
+from pod.base.errors import PodError, Unsupported
+from pod.engine import lookup
 from pod.linux import idmap
 from pod.spec import networks
 from pod.state import networks as rows
@@ -29,17 +30,36 @@ def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
             f"--runtime {container.config.runtime} with a user-defined network",
             "only pod's own runtime makes such containers",
         )
+    _check_shared(engine, container)
     known, places = places_of(engine, container)
     servers = container.config.networking.dns or engine.settings.containers.dns_servers
     return {
         "backend": "networks",
         "id": container.id,
-        "names": names_of(container),
+        "names": names_of(engine, container),
         "servers": [it for it in servers if it != "none"],
         "networks": [plain(network) for network in known],
         "places": places,
         "holder": holder_settings(engine),
     }
+
+
+def _check_shared(engine: Engine, container: Container) -> None:
+    """Raise PodError where the container shares a user namespace that is not nested in the holder's."""
+    config = container.config
+    for namespace in (config.userns, config.ipc, config.pid, config.uts, config.cgroupns):
+        owner = namespace.joined if namespace.mode == "container" else ""
+        while owner:
+            other = lookup.container(engine, owner)
+            network = other.config.networking.network
+            owner = network.joined if network.mode == "container" else ""
+            if not owner and network.mode != "network":
+                wanted = config.networking.network.joined
+                raise PodError(
+                    f"container '{container.name}' cannot be on network '{wanted}': it shares "
+                    f"namespaces with '{other.name}', which is on no network made by 'pod network create'",
+                    hint="connect both, or share no namespaces",
+                )
 
 
 def holder_settings(engine: Engine) -> dict[str, Any]:
@@ -109,9 +129,13 @@ def address_and_resolver(engine: Engine, container: Container) -> tuple[str, str
     return address, addresses.RESOLVER
 
 
-def names_of(container: Container) -> list[str]:
-    """The names by which a container is found on every network."""
-    names = (container.name, container.id[:12], container.config.hostname)
+def names_of(engine: Engine, container: Container) -> list[str]:
+    """The names by which a container is found on every network; an infra container by those of its pod as well."""
+    names = [container.name, container.id[:12], container.config.hostname]
+    if container.config.is_infra:
+        from pod.engine import pod_names
+
+        names = [*pod_names.on_networks(engine, container), *names]
     return list(dict.fromkeys(filter(None, names)))
 
 

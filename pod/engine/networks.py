@@ -146,10 +146,16 @@ def remove(
     """
     network = rows.find(engine.database, name)
     if force:
+        from pod.engine import pod_remove
         from pod.engine import remove as removal
+        from pod.state import pods
 
         users = [user.id for user in rows.users(engine.database, network.name)]
         for user in containers.by_ids(engine.database, users):
+            pod = pods.by_id(engine.database, user.config.pod) if user.config.is_infra else None
+            if pod is not None:
+                pod_remove.remove(engine, pod, force=True, timeout_seconds=timeout_seconds)
+                continue
             removal.remove(
                 engine, user, force=True, with_volumes=True, timeout_seconds=timeout_seconds
             )

@@ -32,6 +32,19 @@ class ListedPod:
         return spec.state_of(it.state for it in self.containers)
 
     @property
+    def networks(self) -> list[str]:
+        """The networks made by `pod network create` that the pod is on."""
+        for it in self.containers:
+            networking = it.config.get("networking", {})
+            network = networking.get("network", {})
+            if it.summary.id == self.pod.config.infra and network.get("mode") == "network":
+                return [
+                    network["joined"],
+                    *(one["joined"] for one in networking.get("more_networks", ())),
+                ]
+        return []
+
+    @property
     def restarts(self) -> int:
         return sum(it.restarts for it in self.containers)
 
@@ -135,7 +148,7 @@ def _container_number(value: str) -> Callable[[Engine, ListedPod], bool]:
 
 def _network(value: str) -> Callable[[Engine, ListedPod], bool]:
     def test(engine: Engine, it: ListedPod) -> bool:
-        return any(
+        return value in it.networks or any(
             one.config.get("networking", {}).get("network", {}).get("mode", "private") == value
             for one in it.containers
             if one.summary.id == it.pod.config.infra

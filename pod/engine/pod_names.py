@@ -1,10 +1,10 @@
-"""The names of a pod's containers in the /etc/hosts that they share: all of them are at 127.0.0.1."""
+"""The names of a pod's containers: in the /etc/hosts that they share, at 127.0.0.1, and on the pod's networks."""
 
 from __future__ import annotations
 
 import os
 
-from pod.base import files
+from pod.base import files, ids
 from pod.state import containers, pods
 
 TYPE_CHECKING = False
@@ -13,15 +13,40 @@ if TYPE_CHECKING:
     from pod.state.containers import Container
 
 
+def on_networks(engine: Engine, infra: Container) -> list[str]:
+    """The names besides its own by which a pod's infra container is found: of the pod and of who shares its network."""
+    pod = pods.by_id(engine.database, infra.config.pod)
+    found = [] if pod is None else [pod.name]
+    for member in _sharing(engine, infra):
+        found += [member.name, ids.short(member.id)]
+    return found
+
+
+def tell_networks(engine: Engine, member: Container) -> None:
+    """Have a running pod be found on its networks by the names its containers have now: one came, went, was renamed."""
+    joined = member.config.networking.network
+    if joined.mode != "container":
+        return
+    for infra in containers.by_ids(engine.database, [joined.joined]):
+        if infra.status == "active" and infra.config.networking.user_defined:
+            from pod.engine import network_connect
+
+            network_connect.tell_name(engine, infra)
+
+
 def in_network_of(engine: Engine, infra: Container) -> list[str]:
     """The names of the containers that share the network of an infra container, the oldest first."""
+    return [it.name for it in _sharing(engine, infra)]
+
+
+def _sharing(engine: Engine, infra: Container) -> list[Container]:
     members = pods.members(engine.database, infra.config.pod)
     found = [
         it
         for it in containers.by_ids(engine.database, members)
         if it.config.networking.network.joined == infra.id
     ]
-    return [it.name for it in sorted(found, key=lambda it: (it.created_ns, it.id))]
+    return sorted(found, key=lambda it: (it.created_ns, it.id))
 
 
 def add(path: str, name: str) -> None:

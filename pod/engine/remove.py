@@ -102,6 +102,7 @@ def remove_settled(
         from pod.engine import pod_names
 
         pod_names.forget(engine, container)
+        pod_names.tell_networks(engine, container)
     small.remove_container(engine.store.staging, engine.paths.container(container.id))
     faults.step("remove: files")
     if with_volumes:

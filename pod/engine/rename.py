@@ -48,4 +48,8 @@ def _tell_monitor(engine: Engine, container: Container) -> None:
             from pod.engine import network_connect
 
             network_connect.tell_name(engine, rows[0])
+        if container.config.pod:
+            from pod.engine import pod_names
+
+            pod_names.tell_networks(engine, rows[0])
         rows = containers.by_ids(engine.database, [container.id])

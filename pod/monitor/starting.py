@@ -244,7 +244,7 @@ def _right_nest(
         if not places and nest.maps == maps is not None and nest.has_network == new_network:
             return nest
         nest.abandon()
-    if places is not None:
+    if places is not None and not path:  # that of others is nested already
 
         def map_ids(pid: int) -> None:
             places.map_ids(pid, *maps)

@@ -26,9 +26,9 @@ PLACES = (
 ).split()
 PROCESS = "hostname label label-file".split()
 _NETWORK = (
-    "add-host dns dns-option dns-search hosts-file network no-hostname no-hosts publish".split()
-)
-_USER_DEFINED = "networks made by 'pod network create' come with a later version of pod"
+    "add-host dns dns-option dns-search hosts-file ip ip6 mac-address network network-alias no-hostname "
+    "no-hosts publish"
+).split()
 
 
 def create_pod(arguments: Arguments, engine: Engine) -> None:
@@ -182,10 +182,6 @@ COMMAND = Command(
             completes="image",
         ),
         Option(("--infra-name",), "text", "Name of the infra container", metavar="NAME"),
-        *(
-            Option((flag,), "text", refused=_USER_DEFINED)
-            for flag in ("--ip", "--ip6", "--mac-address", "--network-alias")
-        ),
         Option(("-n", "--name"), "text", "Name of the pod", metavar="NAME"),
         Option(
             ("--pod-id-file",),

@@ -97,7 +97,7 @@ def _row(it: ListedPod, now: int, *, whole: bool) -> dict[str, Any]:
         "Labels": dict(pod.config.labels),
         "Name": pod.name,
         "Namespace": "",
-        "Networks": "",
+        "Networks": ",".join(it.networks),
         "NumberOfContainers": len(it.containers),
         "Restarts": it.restarts,
         "Status": it.state,
@@ -124,7 +124,7 @@ def _document(it: ListedPod) -> dict[str, Any]:
         "InfraId": it.pod.config.infra,
         "Name": it.pod.name,
         "Namespace": "",
-        "Networks": [],
+        "Networks": it.networks,
         "Status": it.state,
         "Labels": dict(it.pod.config.labels),
     }
