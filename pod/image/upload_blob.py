@@ -131,7 +131,7 @@ class Upload:
             attempt += 1
             if attempt <= http.settings.retries:
                 http.pause(attempt, failure, failure.wait_seconds)
-            if self._session is not None and not self._session.ask(self._content.size):
+            if self._session is not None and not self._can_go_on(self._session, failure):
                 self._session = None
                 if self._uploader.has(digest):
                     self._remember("")
@@ -150,6 +150,17 @@ class Upload:
                 self._piece_bytes = max(
                     min(self._piece_bytes, self._content.size) // 4, _SMALLEST_PIECE
                 )
+
+    def _can_go_on(self, session: Session, failure: failures.RegistryError) -> bool:
+        """Whether the registry still has what came of the upload, which is then where `session` says."""
+        if not session.ask(self._content.size):
+            return False
+        if session.offset or not isinstance(failure, failures.ConnectionLost):
+            return True
+        # docker's registry may not yet have seen the end of that connection, writes what came of the piece by and by,
+        # and then drops the whole upload, with what came since. A new one costs one request.
+        session.cancel()
+        return False
 
     def _remember(self, location: str) -> None:
         if self._note is not None:

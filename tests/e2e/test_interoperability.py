@@ -359,8 +359,10 @@ def test_podman_reads_the_tables_that_pod_writes(
     """It has a reader of its own, which takes files of the first version for the second."""
     for version in "12":
         layout = Layout(str(tmp_path / version))
-        # Files that no other image has, from which podman could take them.
-        entries = [
+        # Files that no other image has, from which podman could take them; and their directory, which those of its
+        # threads that copy files do not wait for otherwise: then it sometimes takes the layer whole.
+        entries = [Entry("f", kind="directory")]
+        entries += [
             Entry(f"f/{n}", noise(f"podman {n}{version if n == 7 else ''}")) for n in range(20)
         ]
         extra, diff_id = add_chunked(layout, entries, "zstd:chunked")

@@ -76,6 +76,11 @@ def _drop_and_forget(server: TakingRegistry) -> None:
     server.drop_after, server.forgets = MEBIBYTE + 1000, True
 
 
+def _drop_and_forget_late(server: TakingRegistry) -> None:
+    """As docker's registry, when it is slow to see the end of a connection."""
+    server.drop_after, server.forgets_late = MEBIBYTE + 1000, True
+
+
 def _small_requests(server: TakingRegistry) -> None:
     server.most_bytes = MEBIBYTE
 
@@ -106,6 +111,7 @@ def _busy(server: TakingRegistry) -> None:
     [
         pytest.param(_drop, 0, id="drops"),
         pytest.param(_drop_and_forget, None, id="drops and forgets"),
+        pytest.param(_drop_and_forget_late, MEBIBYTE + 1000, id="drops and forgets late"),
         pytest.param(_small_requests, None, id="413"),
         pytest.param(_no_pieces, MEBIBYTE, id="no pieces"),
         pytest.param(_lost_answer, 0, id="lost answer"),

@@ -16,14 +16,16 @@ class TakingRegistry(FaultyRegistry):
     """`bodies` has how many bytes arrived with each request for a blob.
 
     Connections are dropped after `drop_after` bytes of a body. What had come until then belongs to the upload, unless
-    it `forgets`, and counts as sent. `lies` gives blobs the digest of something else.
+    it `forgets`, and counts as sent; one that `forgets_late` does so with the next request that brings more. `lies` gives
+    blobs the digest of something else.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.uploads: dict[str, bytearray] = {}
         self.bodies: list[int] = []
-        self.forgets = False
+        self.forgets = self.forgets_late = False
+        self._broken: set[str] = set()
         self.lies = False
         self.takes_pieces = True
         self.most_bytes: int | None = None
@@ -44,8 +46,11 @@ class TakingRegistry(FaultyRegistry):
     def broken_off(self, seen: Seen) -> None:
         found = _UPLOAD.match(urlsplit(seen.path).path)
         self.bodies.append(len(seen.body))
-        if found and found[2] in self.uploads and not self.forgets:
-            self.uploads[found[2]] += seen.body
+        if found and found[2] in self.uploads:
+            if self.forgets_late:
+                self._broken.add(found[2])
+            elif not self.forgets:
+                self.uploads[found[2]] += seen.body
 
     def _upload(self, seen: Seen, repository: str, name: str, query: dict[str, list[str]]) -> Reply:
         if seen.method == "POST":
@@ -62,6 +67,9 @@ class TakingRegistry(FaultyRegistry):
         if self.most_bytes is not None and len(seen.body) > self.most_bytes:
             return Reply(413)
         self.bodies.append(len(seen.body))
+        if name in self._broken:
+            del self.uploads[name]
+            return _error(404, "BLOB_UPLOAD_INVALID", "it was interrupted")
         data = self.uploads[name]
         if seen.method == "PATCH":
             if not self.takes_pieces and seen.headers.get("Content-Range"):
