@@ -67,7 +67,7 @@ def collect(
     settings = engine.settings.containers
     joined = _joined_namespaces(engine, config) if joins else {}
     uids, gids = maps_of(config) if "user" not in joined else ((), ())
-    placement = _placement(engine, container)
+    placement = _placement(engine, container, starts=starts)
     if placement.unapplied and starts:
         _tell_unapplied(container, placement.unapplied)
     facts = Facts(
@@ -194,13 +194,21 @@ def limits_of(engine: Engine, config: ContainerConfig) -> Resources:
     return limits
 
 
-def _placement(engine: Engine, container: Container) -> Placement:
+def _placement(engine: Engine, container: Container, *, starts: bool) -> Placement:
     config = container.config
     if config.cgroups == "disabled":
         return Placement("", {})
     limits = limits_of(engine, config)
     files = cgroup_files(limits, device_numbers(limits))
     asked = asked_files(config, files)
+    if config.cgroups == "split" or "PODMAN_SYSTEMD_UNIT" in os.environ:
+        from pod.engine import unit_cgroup
+
+        unit = unit_cgroup.directory(engine, config)
+        if unit is not None:
+            if starts:
+                unit_cgroup.make_room(unit)
+            return Placement(f"{unit}/pod-{container.id}", files, asked)
     root = cgroups.delegated_root()
     if config.pod:
         from pod.engine import pod_cgroup

@@ -51,6 +51,10 @@ _REPLACED_OF_POD = frozenset(
 _OWN = frozenset(("root", "runroot", "log-level", "debug", "noout", "out"))
 
 
+# The container is in the cgroup of the unit, which is pod's to divide. Signals are pod's to send, but at the very end.
+_FORKING = ("Type=forking", "Delegate=yes", "KillMode=mixed")
+
+
 class UnitOptions(Record):
     """What the units shall say. Seconds are None where nothing was asked for."""
 
@@ -261,7 +265,7 @@ class _Writer:
             f"ExecStop={stop}",
             f"ExecStopPost={stop}",
             f"PIDFile={fixed(self.engine.paths.run(container.id))}/{monitor.LOCK_FILE}",
-            "Type=forking",
+            *_FORKING,
         ]
 
     def _new_container(
@@ -279,6 +283,7 @@ class _Writer:
             ["--conmon-pidfile=%t/%n.pid"],
             ["--rm"],
             *([[f"--pod-id-file=%t/{self.pod_unit(pod)}.pod-id"]] if pod else []),
+            ["--cgroups=split"],
             ["-d"],
             ["--replace"],
             ["--name", name],
@@ -294,7 +299,7 @@ class _Writer:
             f"ExecStop={_folded(stop)}",
             f"ExecStopPost={_folded(remove)}",
             "PIDFile=%t/%n.pid",
-            "Type=forking",
+            *_FORKING,
         ], environment
 
     def _new_pod(self, pod: Pod, seconds: int) -> list[str]:
@@ -315,7 +320,7 @@ class _Writer:
             f"ExecStop={_folded(stop)}",
             f"ExecStopPost={_folded([_line([*program, 'pod', 'rm']), '--ignore -f', id_file])}",
             f"PIDFile=%t/{unit}.pid",
-            "Type=forking",
+            *_FORKING,
         ]
 
     # Parts

@@ -365,14 +365,10 @@ def check_sysctls(sysctls: Mapping[str, str], *, has_own_network: bool, has_own_
 
 
 def parse_cgroups(text: str) -> str:
-    """`--cgroups`: "enabled" or "disabled". No monitor of pod's gets a cgroup, so no-conmon is what is always done."""
-    if text == "split":
-        from pod.base.errors import Unsupported
-
-        raise Unsupported("--cgroups=split", "pod makes no cgroups in those of systemd")
-    if text not in {"enabled", "no-conmon", "disabled"}:
-        raise InvalidValue("--cgroups", text, "enabled, no-conmon or disabled")
-    return "disabled" if text == "disabled" else "enabled"
+    """`--cgroups`: "enabled", "split" or "disabled". No monitor gets a cgroup, so no-conmon is what is always done."""
+    if text not in {"enabled", "no-conmon", "split", "disabled"}:
+        raise InvalidValue("--cgroups", text, "enabled, no-conmon, split or disabled")
+    return "enabled" if text == "no-conmon" else text
 
 
 def parse_oom_score_adj(text: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Generator
 
@@ -11,7 +12,7 @@ import pytest
 
 from tests.support.engine import Engine
 from tests.support.systemd import UserManager, user_manager
-from tests.support.waiting import until
+from tests.support.waiting import is_there, until
 
 only_here = pytest.mark.not_podman(
     "its containers are in other cgroups, and systemd has no D-Bus here"
@@ -62,6 +63,8 @@ def test_a_unit_starts_and_stops_the_container(pod: Engine, systemd: UserManager
     assert state(pod, "c") == "running"
     monitor = pod("inspect", "-f", "{{.State.ConmonPid}}", "c").out
     assert systemd.show("container-c", "MainPID") == monitor
+    container = pod("inspect", "-f", "{{.State.Pid}}", "c").out
+    assert {int(monitor), int(container)} <= systemd.processes("container-c")
     systemd("restart", "container-c")
     assert state(pod, "c") == "running"
     assert systemd.show("container-c", "MainPID") not in {monitor, "0"}
@@ -88,6 +91,9 @@ def test_a_new_container_for_each_start(pod: Engine, systemd: UserManager) -> No
     systemd("start", "container-c")
     assert pod("inspect", "-f", "{{.Id}}", "c").out != before
     until(lambda: pod("logs", "c").out == "b c%d$e", "the output")
+    assert pod("inspect", "-f", "{{.Config.Labels.PODMAN_SYSTEMD_UNIT}}", "c").out == (
+        "container-c.service"
+    )
     variables = json.loads(pod("inspect", "-f", "{{json .Config.Env}}", "c").out)
     assert "FROM=out side" in variables
     systemd("stop", "container-c")
@@ -102,3 +108,43 @@ def test_how_it_ended_is_the_state_of_the_unit(pod: Engine, systemd: UserManager
     systemd("start", "container-c", status=None)
     until(lambda: systemd.show("container-c", "ActiveState") == "failed", "failed")
     assert systemd.show("container-c", "ExecMainStatus") == "7"
+
+
+@only_here
+def test_a_killed_monitor_leaves_nothing_and_is_a_failure(
+    pod: Engine, systemd: UserManager
+) -> None:
+    pod("create", "--name", "c", "--network=none", "busybox", "sleep", "1d")
+    generate(pod, systemd, "--new", "--name", "--restart-policy", "on-failure", "c")
+    systemd("start", "container-c")
+    first = int(systemd.show("container-c", "MainPID"))
+    inside = int(pod("inspect", "-f", "{{.State.Pid}}", "c").out)
+    os.kill(first, signal.SIGKILL)
+    until(lambda: systemd.show("container-c", "NRestarts") == "1", "restarted")
+    until(lambda: systemd("is-active", "container-c", status=None) == "active", "active")
+    assert not is_there(inside)
+    assert state(pod, "c") == "running"
+    pod("kill", "c")
+    until(lambda: systemd("is-active", "container-c", status=None) == "inactive", "inactive")
+    assert pod.containers() == []
+
+
+@only_here
+@pytest.mark.parametrize("new", [False, True])
+def test_the_units_of_a_pod(pod: Engine, systemd: UserManager, new: bool) -> None:
+    pod("pod", "create", "--name", "p", "--network=none")
+    words = ["--network=none", "--stop-signal=KILL", "busybox", "sleep", "1d"]
+    for name in ("a", "b"):
+        pod("create", "--pod", "p", "--name", name, *words[1:])
+    units = generate(pod, systemd, "--name", *(["--new"] if new else []), "p")
+    assert list(units) == ["container-a", "container-b", "pod-p"]
+    systemd("start", "pod-p")
+    for name in ("a", "b"):
+        until(lambda name=name: state(pod, name) == "running", "running")  # type: ignore[misc]
+    assert pod("ps", "--pod", "--format", "{{.PodName}}").lines.count("p") == 3
+    systemd("stop", "pod-p")
+    for name in ("container-a", "container-b", "pod-p"):
+        until(lambda name=name: systemd("is-active", name, status=None) == "inactive", "inactive")  # type: ignore[misc]
+    if new:
+        assert pod.containers() == []
+        assert pod("pod", "ps", "-q").out == ""

@@ -68,6 +68,8 @@ def read_container(arguments: Arguments, engine: Engine) -> ContainerConfig:
         create_command=("pod", *sys.argv[1:]),
         platform=image.read_platform(arguments),
     )
+    if unit := os.environ.get("PODMAN_SYSTEMD_UNIT"):
+        config = config.replace(labels={**config.labels, "PODMAN_SYSTEMD_UNIT": unit})
     places.check_namespaces(arguments, config)
     lifetime.check_lifetime(arguments, config)
     if any(arguments.given(option) for option in _IN_POD):

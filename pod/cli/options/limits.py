@@ -31,7 +31,7 @@ OPTIONS = (
     Option(
         ("--cgroups",),
         "text",
-        "Whether the container gets a cgroup of its own: enabled, no-conmon, disabled",
+        "Whether the container gets a cgroup of its own: enabled, no-conmon, split, disabled",
         metavar="MODE",
     ),
     Option(("--cgroup-parent",), "text", "Cgroup in which the container's is made", metavar="PATH"),

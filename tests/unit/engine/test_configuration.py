@@ -170,7 +170,7 @@ default_subnet_pools = [{"base" = "10.0.0.0/8", "size" = 20}]
         ("[containers]\nvolumes = ['/a:b']\n", 2, "absolute path"),
         ("[containers]\nlog_driver = 'files'\n", 2, "one of k8s-file"),
         ("[containers]\nnetns = 'ns:x'\n", 2, "absolute"),
-        ("[containers]\ncgroups = 'some'\n", 2, "enabled, no-conmon or disabled"),
+        ("[containers]\ncgroups = 'some'\n", 2, "enabled, no-conmon, split or disabled"),
         (
             "[containers]\nuserns = 'x'\n",
             2,
