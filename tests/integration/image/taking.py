@@ -16,8 +16,8 @@ class TakingRegistry(FaultyRegistry):
     """`bodies` has how many bytes arrived with each request for a blob.
 
     Connections are dropped after `drop_after` bytes of a body. What had come until then belongs to the upload, unless
-    it `forgets`, and counts as sent; one that `forgets_late` does so with the next request that brings more. `lies` gives
-    blobs the digest of something else.
+    it `forgets`, and counts as sent; one that `forgets_late` does so with the next request that brings more. `lies`
+    gives blobs the digest of something else.
     """
 
     def __init__(self) -> None:
