@@ -174,3 +174,13 @@ class BuildOptions(Record):
 
     # What is said
     quiet: bool = False
+
+
+class Built(Record):
+    """What a build has made."""
+
+    id: str
+    """Of the image, or of the list of images: 64 digits; "" where none was to be kept, as with --output type=local."""
+    digest: str = ""
+    """Of the manifest, or of the index."""
+    names: tuple[str, ...] = ()

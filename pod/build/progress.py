@@ -69,6 +69,9 @@ class Progress(Protocol):
     def transfer(self) -> PullProgress:
         """Whom the pull of an image tells how far it is; a new one for each image."""
 
+    def tick(self) -> None:
+        """Time has passed: to be called some times a second while commands run, so that their times are shown."""
+
     def exporting(self, what: str) -> None:
         """All steps are done; an image, archive or directory is made: "image localhost/web:latest"."""
 
@@ -110,6 +113,9 @@ class Silence:
         from pod.image.progress import Silence as SilentPull
 
         return SilentPull()
+
+    def tick(self) -> None:
+        pass
 
     def exporting(self, what: str) -> None:
         pass
