@@ -6,7 +6,7 @@ import os
 import time
 
 from pod.base import faults, ids, locks, log, paths
-from pod.base.errors import InvalidValue, PodError
+from pod.base.errors import InvalidValue, PodError, UsageError
 from pod.base.undo import Undo
 from pod.engine import facts as host_facts
 from pod.engine import finish, lookup, network, userns
@@ -148,6 +148,11 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
     if asked is not None and config.health is None:
         log.warning(
             "options --health-... have no effect: neither the image nor --health-cmd says what to check"
+        )
+    if config.notify == "healthy" and config.health is None:
+        raise UsageError(
+            "--sdnotify=healthy needs a health check, and neither the image nor --health-cmd says what to check",
+            hint="--health-cmd COMMAND",
         )
     config = _with_systemd(config, has_stop_signal=has_stop_signal)
     if config.userns.mode == "user":

@@ -318,7 +318,7 @@ def _config(container: Container) -> dict[str, Any]:
         "Passwd": config.passwd_entry is not None,
         "SystemdMode": config.systemd == "always",
         **({"ChrootDirs": list(config.roots)} if config.roots else {}),
-        "sdNotifyMode": "ignore",
+        "sdNotifyMode": config.notify,
         **({"ExposedPorts": _exposed_ports(config)} if _exposed_ports(config) else {}),
     }
 

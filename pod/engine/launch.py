@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pod.spec.oci import RuntimeConfig
     from pod.state.containers import Container
 
+_SERVICE_VARIABLES = {"NOTIFY_SOCKET", "LISTEN_FDS"}
 _ALL_NAMESPACES_BUT_USER = ("mount", "pid", "network", "ipc", "uts", "cgroup")
 
 
@@ -45,10 +46,12 @@ def launch(
     window: tuple[int, int] = (0, 0),
     keep_fds: tuple[int, ...] = (),
     held: bool = False,
+    as_service: bool = True,
 ) -> sockets.Channel:
     """Start the container; the caller holds its lock and owns the channel that is returned.
 
-    `keep_fds` are descriptors of ours that the command gets under their numbers.
+    `keep_fds` are descriptors of ours that the command gets under their numbers. With `as_service` a service manager
+    that has started us is told of this container, which gets the sockets that it has passed.
     With `attach` the channel carries the container's output from its beginning. With `held` the container waits before
     its command, which `let_go` starts. With the log driver "passthrough" our own streams become the container's. On
     failure the row is as before and the error is raised.
@@ -65,6 +68,10 @@ def launch(
         order = make_order(engine, container, attach=attach, window=window)
         order["held"] = held
         order["bundle"]["keep_fds"] = keep_fds
+        if as_service and not _SERVICE_VARIABLES.isdisjoint(os.environ):
+            from pod.engine import service  # where systemd or the like has started us
+
+            service.complete(order, container.config)
         # Until the monitor writes its own: what there is to clean up when it is killed before that.
         state = {"cgroup": order["bundle"]["cgroup"]}
         files.write_json(f"{run_directory}/{monitor.STATE_FILE}", state, sync=False)
@@ -112,6 +119,10 @@ def _start_monitor(engine: Engine, container: Container, order: dict[str, Any]) 
     channel = engine.take_monitor() or _spawn_monitor()
     has_failed = False
     try:
+        if order["notify"]:
+            from pod.engine import service
+
+            service.tell_main_process(order["notify"], channel.process)
         _send_order(channel, container, order)
         faults.step("launch: ordered")
         report = channel.receive()
@@ -123,6 +134,8 @@ def _start_monitor(engine: Engine, container: Container, order: dict[str, Any]) 
             count = 1 if order["held"] else 3 if order["attach"] else 2
             statuses = events.START_STATUSES[:count]
             engine.events.append(*[events.of_container(container, it) for it in statuses])
+        if order["notify"]:
+            service.tell_started(order["notify"], channel.process)
         faults.step("launch: reported")
     except BaseException:
         channel.close()
@@ -175,7 +188,7 @@ def _spawn_monitor() -> sockets.Channel:
     ours, theirs = sockets.pair()
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     try:
-        processes.spawn(
+        ours.process = processes.spawn(
             fresh.command("pod.monitor.prefork", "resume", theirs.fileno()),
             streams=(null, null, null),
             keep=(theirs.fileno(),),
@@ -266,6 +279,7 @@ def make_order(
         "pid_files": {"monitor": config.monitor_pid_file, "container": config.pid_file},
         "engine": engine.as_arguments(),
         "events": events.for_order(engine.events, container),
+        "notify": None,
         "health": _health_order(engine, container, facts, placement.path),
     }
 

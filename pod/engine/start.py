@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 
 def start(
-    engine: Engine, container: Container, *, attach: bool = False, window: tuple[int, int] = (0, 0)
+    engine: Engine,
+    container: Container,
+    *,
+    attach: bool = False,
+    window: tuple[int, int] = (0, 0),
+    as_service: bool = True,
 ) -> Channel | None:
     """Start the container; None when it runs already. Raises Paused. The caller closes the channel that it gets.
 
     What it needs is started first. One that `initialize` has left half started goes on. Takes the container's lock.
+    `as_service` is as in `launch`.
     """
     start_needed(engine, container.config)
     lock = locks.FileLock(engine.paths.container_lock(container.id))
@@ -46,7 +52,7 @@ def start(
         if current.config.pod:
             # Once more: until the row said so, an exit policy could end the infra container for want of others.
             start_needed(engine, current.config)
-        return launch.launch(engine, current, attach=attach, window=window)
+        return launch.launch(engine, current, attach=attach, window=window, as_service=as_service)
 
 
 def start_needed(engine: Engine, config: ContainerConfig) -> None:
@@ -65,6 +71,6 @@ def start_needed(engine: Engine, config: ContainerConfig) -> None:
     if not wanted:
         return
     for needed in containers.by_ids(engine.database, list(dict.fromkeys(wanted))):
-        channel = start(engine, needed)
+        channel = start(engine, needed, as_service=False)
         if channel is not None:
             channel.close()

@@ -36,6 +36,8 @@ STDERR = b"2"
 class Channel:
     """One end of a connection. The holder closes it."""
 
+    process = 0  # that has the other end, when it was made for a process of ours
+
     def __init__(self, sock: _socket.socket) -> None:
         self._socket = sock
 
@@ -215,6 +217,14 @@ class Datagrams:
             self._socket.bind(f"{short}/{name}")
         os.chmod(self._path, 0o666)
 
+    @classmethod
+    def from_fd(cls, fd: int, path: str) -> Datagrams:
+        """The socket that another program of this process has opened; it owns the descriptor."""
+        datagrams = cls.__new__(cls)
+        datagrams._path = path
+        datagrams._socket = _socket.socket(fileno=fd)
+        return datagrams
+
     def fileno(self) -> int:
         return self._socket.fileno()
 
@@ -226,9 +236,13 @@ class Datagrams:
         os.unlink(self._path)
 
 
-def send_datagram(path: str, data: bytes) -> None:
-    """Send to the datagram socket `path`; one that begins with "@" is in the abstract namespace, unix(7)."""
+def send_datagram(path: str, data: bytes, *, blocking: bool = True) -> None:
+    """Send to the datagram socket `path`; one that begins with "@" is in the abstract namespace, unix(7).
+
+    Raises BlockingIOError when its queue is full, unless this call may wait.
+    """
     sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+    sock.setblocking(blocking)
     try:
         sock.sendto(data, "\0" + path[1:] if path.startswith("@") else path)
     finally:

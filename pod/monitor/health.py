@@ -163,6 +163,8 @@ class Checks:
         if health["status"] == self.status:
             return
         self.status = health["status"]
+        if self._watch.notifier is not None:
+            self._watch.notifier.take_health(self.status)
         for client in tuple(self._watch.clients):
             if client.wants_health:
                 client.send(protocol.HEALTH, self.status)

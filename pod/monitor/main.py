@@ -27,6 +27,7 @@ What it is told to do, the *order*, is plain data:
     engine          what engine/finish.py needs to find the state
     events          what pod/state/events.py needs to record events of the container
     health          what monitor/health.py needs; None without health checks
+    notify          what monitor/notify.py needs; None where no service manager wants to know
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 
     from pod.linux.idmap import IdMap
     from pod.monitor.health import Checks
+    from pod.monitor.notify import Notifier
     from pod.monitor.streams import Streams
     from pod.runtime.create import Container, Nest
 
@@ -101,6 +103,7 @@ class Watch:
         self.wait_status: int | None = None
         self.may_restart = True
         self.health: Checks | None = None
+        self.notifier: Notifier | None = None
         self.must_restart = False  # whatever the policy says: its health asks for it
         self.ended_by_health = ""  # what was done to it then: "kill", "stop", "restart"
         self.restarts = 0
@@ -118,6 +121,10 @@ class Watch:
         self.files.claim()
         faults.step("monitor: claimed")
         self.listener = sockets.Listener(self.order["run_directory"], protocol.SOCKET)
+        if self.order["notify"]:
+            from pod.monitor import notify  # for services only
+
+            self.notifier = notify.new(self)
         self.start(nest)
         faults.step("monitor: started")
         if self.order["restart"]:
@@ -140,9 +147,12 @@ class Watch:
     def run(self) -> NoReturn:
         """Watch the running container to its end, as often as its restart policy starts it again; never returns."""
         signals.ignore([signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT])
-        wakeup = signals.Wakeup([signals.SIGCHLD])
+        is_service = self.notifier is not None
+        wakeup = signals.Wakeup([signals.SIGCHLD, *([signals.SIGTERM] if is_service else [])])
         self.loop.watch(wakeup.fileno(), lambda _: self.reap(wakeup))
         self.reap(wakeup)  # what ended before
+        if self.notifier is not None:
+            self.notifier.watch()
         self.listen()
         end = self.watch_to_the_end()
         self.loop.forget(self.listener.fileno())
@@ -466,6 +476,13 @@ class Watch:
         os.close(exit_fd)
         self.loop.stop()
 
+    def on_terminate(self) -> None:
+        """The service whose main process we are is stopped."""
+        self.may_restart = False
+        if self.is_waiting:
+            self.loop.stop()
+        processes.send_signal(self.started["pid"], self.started["pid_started"], signals.SIGTERM)
+
     def on_timeout(self) -> None:
         self.timed_out = True
         self.may_restart = False
@@ -473,7 +490,8 @@ class Watch:
 
     def reap(self, wakeup: signals.Wakeup) -> None:
         """Collect what ended: the container itself, and orphans that came to us."""
-        wakeup.take()
+        if signals.SIGTERM in wakeup.take():
+            self.on_terminate()
         for pid, status in processes.reap_all():
             if pid == self.started["pid"]:
                 self.wait_status = status

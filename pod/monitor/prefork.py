@@ -20,7 +20,8 @@ def prefork() -> sockets.Channel:
     from pod.linux import sockets
 
     ours, theirs = sockets.pair()
-    if os.fork() == 0:
+    ours.process = os.fork()
+    if ours.process == 0:
         ours.close()
         _become_monitor(theirs)
     theirs.close()

@@ -62,6 +62,8 @@ def change_order(watch: Watch, order: dict[str, Any]) -> None:
     """Start the container by another order the next time, in the same cgroup, which is the one that is cleared up."""
     order["bundle"]["cgroup"] = watch.order["bundle"]["cgroup"]
     order["bundle"]["scope"] = {}
+    if watch.notifier is not None:
+        watch.notifier.add_to(order)
     if order["health"]:
         order["health"]["check"]["cgroup"] = order["bundle"]["cgroup"]
     _set_name(order, _name(watch.order))  # whoever gave the order may have looked before a `rename`

@@ -41,6 +41,8 @@ def execute(watch: Watch) -> None:
         kept += watch.passed_streams
     if watch.health is not None:
         kept.append(watch.health.memory_fd)
+    if watch.notifier is not None:
+        kept += watch.notifier.descriptors()
     try:
         data = memoryview(marshal.dumps(state))
         while data:
@@ -66,6 +68,7 @@ def _state_of(watch: Watch) -> dict[str, Any]:
         "passed_streams": watch.passed_streams,
         "streams": watch.streams.save(),
         "health": None if watch.health is None else watch.health.save(),
+        "notifier": None if watch.notifier is None else watch.notifier.save(),
         "clients": [
             (client.wants_output, client.is_finishing, client.wants_health)
             for client in watch.clients
@@ -132,6 +135,10 @@ def resume(memory: int) -> NoReturn:
         from pod.monitor import health  # few containers have one
 
         watch.health = health.load(watch, state["health"])
+    if state["notifier"] is not None:
+        from pod.monitor import notify  # for services only
+
+        watch.notifier = notify.load(watch, state["notifier"])
     if state["seconds_to_timeout"] is not None:
         watch.loop.set_timer("timeout", state["seconds_to_timeout"], watch.on_timeout)
     faults.step("monitor: shrunk")

@@ -162,6 +162,7 @@ class ContainerConfig(Record):
     cid_file: str = ""
     runtime: str = ""  # "" for the built-in one
     requires: tuple[str, ...] = ()  # ids of containers to start first (--requires)
+    notify: str = "container"  # who tells a service manager that it is ready (--sdnotify)
     needs: tuple[str, ...] = ()  # ids of containers whose namespaces or volumes it uses
 
     # The pod that it is in

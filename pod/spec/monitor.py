@@ -46,4 +46,5 @@ STATE_FILE = (
 )
 PAUSED_FILE = "paused"  # JSON: pid, pid_started of the paused run; by: [pid, start time] of who will unpause it
 EXIT_FILE = "exit"  # JSON: status, out_of_memory, timed_out, started_ns, ended_ns, restarts, error
+NOTIFY = "notify"  # directory with the socket that a service tells us on that it is ready
 BUNDLE = "bundle"  # directory with config.json, for hooks and for external runtimes

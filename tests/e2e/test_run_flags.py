@@ -401,7 +401,6 @@ def test_wrong_network_is_named(pod: Engine, words: list[str], named: str) -> No
         (["--network-cmd-path", "/no/such/program", "--network", "private"], "/no/such/program"),
         (["--cgroups", "disabled", "--memory", "5m"], "--memory"),
         (["--cgroups", "split"], "split"),
-        (["--sdnotify", "container"], "--sdnotify"),
         (["--network", "slirp4netns:port_handler=rootlesskit"], "rootlesskit"),
     ],
 )

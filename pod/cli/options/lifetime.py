@@ -74,6 +74,12 @@ OPTIONS = (
     ),
     RESTART,
     Option(("--rm",), "flag", "Remove the container when it has ended"),
+    Option(
+        ("--sdnotify",),
+        "text",
+        "Who tells systemd that a service is ready: container, conmon, healthy, ignore",
+        metavar="WHO",
+    ),
     Option(("--stop-signal",), "text", "Signal that asks the container to end", metavar="SIGNAL"),
     Option(
         ("--stop-timeout",),
@@ -115,6 +121,10 @@ def lifetime_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, A
 
         parse(arguments.text("stop_signal") or "", "--stop-signal")
         changes["stop_signal"] = arguments.text("stop_signal")
+    if arguments.given("sdnotify"):
+        from pod.spec.service import parse_notify
+
+        changes["notify"] = parse_notify(arguments.text("sdnotify") or "")
     for option, field in (("stop_timeout", "stop_timeout"), ("timeout", "timeout")):
         number = arguments.number(option)
         if number is not None:

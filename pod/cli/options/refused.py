@@ -31,7 +31,6 @@ _TEXTS = {
     "--link-local-ip": "such addresses come by themselves",
     "--memory-swappiness": _VERSION_1,
     "--rdt-class": "only root can assign cache and memory bandwidth",
-    "--sdnotify": _LATER,
 }
 
 OPTIONS = (

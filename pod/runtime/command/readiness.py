@@ -10,6 +10,7 @@ import select
 
 from pod.base import log
 from pod.linux import processes, sockets
+from pod.runtime import notify
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,25 +18,11 @@ if TYPE_CHECKING:
 
     from pod.runtime.command.states import Saved
 
-_PLACE = "/run/notify"  # in the container
-_NAME = "notify"
-
 
 def prepare(config: dict[str, Any], directory: str) -> None:
     """Give the container a place for its socket, and say in its environment where."""
     os.mkdir(directory, 0o755)
-    config["mounts"].append(
-        {
-            "destination": _PLACE,
-            "type": "bind",
-            "source": directory,
-            "options": ["bind", "rprivate", "nosuid", "nodev", "noexec"],
-        }
-    )
-    environment = [
-        entry for entry in config["process"]["env"] if not entry.startswith("NOTIFY_SOCKET=")
-    ]
-    config["process"]["env"] = [*environment, f"NOTIFY_SOCKET={_PLACE}/{_NAME}"]
+    notify.offer(config, directory)
 
 
 class Proxy:
@@ -43,7 +30,7 @@ class Proxy:
 
     def __init__(self, saved: Saved, directory: str) -> None:
         self._saved = saved
-        self._socket = sockets.Datagrams(directory, _NAME)
+        self._socket = sockets.Datagrams(directory, notify.NAME)
 
     def pass_on(self) -> None:
         """Wait until the container says READY=1, or ends; tell the caller, with the process that it is about."""

@@ -1,0 +1,80 @@
+"""What a service manager that has started this command gives it, and is told: sd_notify(3), sd_listen_fds(3).
+
+It is told at once who the main process of the service will be, the monitor: from then on messages of that one count,
+where those of other processes do not (NotifyAccess=main in systemd.service(5)).
+"""
+
+from __future__ import annotations
+
+import os
+
+from pod.base import log
+from pod.base.errors import PodError
+from pod.linux import sockets
+from pod.spec import service
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from pod.spec.container import ContainerConfig
+
+_FIRST_FD = 3
+_MOST_FDS = 200  # that fit into one message with others, unix(7)
+
+
+def complete(order: dict[str, Any], config: ContainerConfig) -> None:
+    """Put what the manager has given us into the order for the monitor."""
+    if config.is_infra:
+        return
+    path = os.environ.get("NOTIFY_SOCKET", "")
+    if path and config.notify != service.IGNORED:
+        order["notify"] = {"mode": config.notify, "socket": path}
+    count = _count_of_sockets()
+    if count:
+        bundle = order["bundle"]
+        passed = range(_FIRST_FD, _FIRST_FD + count)
+        bundle["keep_fds"] = tuple(dict.fromkeys([*passed, *bundle["keep_fds"]]))
+        variables = [f"LISTEN_FDS={count}", "LISTEN_PID=1"]
+        if names := os.environ.get("LISTEN_FDNAMES"):
+            variables.append(f"LISTEN_FDNAMES={names}")
+        environment = bundle["config"]["process"]["env"]
+        bundle["config"]["process"]["env"] = [
+            *(it for it in environment if not it.startswith("LISTEN_")),
+            *variables,
+        ]
+
+
+def _count_of_sockets() -> int:
+    """How many descriptors from 3 on are meant for us."""
+    text = os.environ.get("LISTEN_FDS", "")
+    if not text or os.environ.get("LISTEN_PID") != str(os.getpid()):
+        return 0
+    if not (text.isascii() and text.isdigit() and int(text) <= _MOST_FDS):
+        raise PodError(f"LISTEN_FDS={text} in the environment is no number up to {_MOST_FDS}")
+    for fd in range(_FIRST_FD, _FIRST_FD + int(text)):
+        try:
+            is_passed = os.get_inheritable(fd)
+        except OSError:
+            is_passed = False
+        if not is_passed:
+            raise PodError(f"descriptor {fd} is not open, though LISTEN_FDS={text} says so")
+    return int(text)
+
+
+def tell_main_process(notify: dict[str, str], pid: int) -> None:
+    """Say that `pid` is to be watched instead of us."""
+    _tell(notify["socket"], f"MAINPID={pid}")
+
+
+def tell_started(notify: dict[str, str], pid: int) -> None:
+    """Say that the container runs, where that is what is waited for."""
+    if notify["mode"] == service.MONITOR:
+        _tell(notify["socket"], f"MAINPID={pid}\nREADY=1")
+
+
+def _tell(path: str, message: str) -> None:
+    try:
+        sockets.send_datagram(path, message.encode())
+    except OSError as error:
+        log.warning(f"NOTIFY_SOCKET '{path}' was not told {message!r}: {error.strerror or error}")
