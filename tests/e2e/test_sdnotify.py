@@ -208,6 +208,7 @@ def test_sockets_for_a_container_that_exists(pod: Engine) -> None:
     assert out.splitlines() == ["2", f"socket:[{inode}]"]
 
 
+@pytest.mark.not_podman("it does not look at LISTEN_PID")
 def test_sockets_for_another_process_are_not_passed(pod: Engine) -> None:
     script = "echo .$LISTEN_FDS.; readlink /proc/self/fd/4"
     words = ("run", "--rm", "busybox", "sh", "-c", f"{script}; true")
