@@ -13,7 +13,14 @@ _MAX_TEXT = 4096
 class Helper:
     """A program that is starting. Whoever begins it calls `complaint` or `end`."""
 
-    def __init__(self, arguments: list[str], *, keep: tuple[int, ...] = (), directory: str) -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        *,
+        keep: tuple[int, ...] = (),
+        directory: str,
+        dies_with_parent: bool = True,
+    ) -> None:
         self.name = os.path.basename(arguments[0])
         self._errors_fd, theirs = os.pipe()
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
@@ -24,7 +31,7 @@ class Helper:
                 streams=(null, null, theirs),
                 keep=keep,
                 directory=directory,
-                dies_with_parent=True,
+                dies_with_parent=dies_with_parent,
             )
         finally:
             os.close(theirs)

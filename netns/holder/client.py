@@ -9,10 +9,9 @@ from __future__ import annotations
 import fcntl
 import os
 
-from netns import helper, release
-from netns.backends import pasta
+from netns import release
 from netns.errors import NetworkError
-from netns.holder import protocol
+from netns.holder import outside, protocol
 from pod.base import locks
 from pod.linux import fresh, idmap, processes, sockets
 
@@ -166,28 +165,26 @@ def _start(settings: dict[str, Any]) -> None:
         theirs.close()
         if earlier is not None:
             os.close(earlier)
-    outside: helper.Helper | None = None
+    helper: outside.Outside | None = None
     try:
         ask_back(ours, protocol.UNSHARED)
         if earlier is None:
             idmap.map_ids(pid, *maps)
             ours.send(protocol.MAPPED)
         ask_back(ours, protocol.NAMED)
-        outside = helper.Helper(_pasta(settings, pid), directory=directory)
-        text = outside.complaint()
-        status = outside.wait()
-        if status != 0:
-            raise helper.failed("pasta", text)
-        ours.send(protocol.OUTSIDE, directory, _pid_of(f"{directory}/{protocol.OUTSIDE_PID}"))
+        helper = outside.start(settings, pid)
+        fds = (helper.keep_fd,) if helper.keep_fd >= 0 else ()
+        ours.send(protocol.OUTSIDE, directory, helper.process, fds=fds)
         ask_back(ours, protocol.LISTENING)
     except BaseException as error:
-        if outside is not None:
-            outside.end()
+        if helper is not None:
+            helper.end()
         processes.kill_and_reap(pid)
         _raise_reported(ours, error)
         raise
     finally:
         ours.close()
+    helper.let_go()
 
 
 def _earlier_namespace(pid: int) -> int | None:
@@ -217,26 +214,3 @@ def ask_back(channel: sockets.Channel, expected: str) -> None:
         raise processes.rebuild_error(message[1], message[2])
     if message[0] != expected:
         raise NetworkError(f"the holder of the networks said '{message[0]}', not '{expected}'")
-
-
-def _pasta(settings: dict[str, Any], pid: int) -> list[str]:
-    given = {
-        "program": settings["program"],
-        "options": [*settings["options"], "-I", "out0"],
-        "ports": [],
-        "run_directory": settings["directory"],
-    }
-    return pasta.arguments(given, pid)
-
-
-def _pid_of(path: str) -> tuple[int, int]:
-    """The daemon that a helper became, and its start time."""
-    try:
-        with open(path, encoding="ascii") as file:
-            pid = int(file.read())
-    except (OSError, ValueError) as error:
-        raise NetworkError(f"pasta did not say which process it is: {error}") from error
-    started = processes.start_time(pid)
-    if started is None:
-        raise NetworkError("pasta ended as soon as it had started")
-    return pid, started

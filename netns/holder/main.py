@@ -56,6 +56,7 @@ def _prepare(channel: sockets.Channel, earlier_fd: int) -> Holder:
     syscalls.unshare(namespaces.CLONE_NEWNET)
     channel.send(protocol.NAMED)
     bridges.prepare()  # while the outside helper starts
+    # A descriptor that comes along stays open: with it, the outside helper ends.
     directory, outside = _expect(channel, protocol.OUTSIDE)
     holder = Holder(directory, outside)
     channel.send(protocol.LISTENING)

@@ -128,7 +128,7 @@ class NetworkSettings(Record):
     """[network]."""
 
     default_network: str = "podman"
-    default_rootless_network_cmd: str = "pasta"
+    default_rootless_network_cmd: str = ""  # pasta for one container, slirp4netns for networks
     default_subnet: str = "10.88.0.0/16"
     default_subnet_pools: tuple[tuple[str, int], ...] = (
         ("10.89.0.0/16", 24),

@@ -59,7 +59,7 @@ def keep(value: Any, _what: str) -> Any:
 def one_of(*allowed: str) -> Check:
     def check(value: Any, what: str) -> Any:
         if value not in allowed:
-            raise UsageError(f"must be one of {', '.join(allowed)}")
+            raise UsageError(f"must be one of {', '.join(filter(None, allowed))}")
         return value
 
     return check
@@ -193,7 +193,7 @@ KEYS: dict[str, dict[str, Declared]] = {
     },
     "network": {
         "default_network": ("text", keep),
-        "default_rootless_network_cmd": ("text", one_of("pasta", "slirp4netns")),
+        "default_rootless_network_cmd": ("text", one_of("", "pasta", "slirp4netns")),
         "default_subnet": ("text", keep),
         "default_subnet_pools": ("tables", _pool),
         "dns_bind_port": ("number", _between(0, 65535)),

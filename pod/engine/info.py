@@ -100,7 +100,7 @@ def _host(engine: Engine) -> dict[str, Any]:
         "ociRuntime": _own_runtime(),
         "os": host.os,
         "remoteSocket": {"exists": False, "path": ""},
-        "rootlessNetworkCmd": settings.network.default_rootless_network_cmd,
+        "rootlessNetworkCmd": network.usual_backend(engine),
         "runtimes": _runtimes(engine),
         "security": _security(engine),
         "serviceIsRemote": False,
@@ -130,7 +130,7 @@ def _id_mappings() -> dict[str, Any]:
 
 def _network_helpers(engine: Engine) -> list[dict[str, str]]:
     """The programs that connect containers, best first; `reason` says why one cannot be used."""
-    wanted = dict.fromkeys([engine.settings.network.default_rootless_network_cmd, *_HELPERS])
+    wanted = dict.fromkeys([network.usual_backend(engine), *_HELPERS])
     helpers = []
     for name in wanted:
         if name not in _HELPERS:

@@ -69,12 +69,13 @@ def holder_settings(engine: Engine) -> dict[str, Any]:
     path = directory(engine)
     paths.make_private(engine.paths.runroot)
     paths.make_private(path)
-    _, program = network.choose_backend(engine, "pasta")
+    name, program = network.choose_outside(engine)
     return {
         "directory": path,
         "maps": idmap.default_maps(),
+        "backend": name,
         "program": program,
-        "options": list(engine.settings.network.pasta_options),
+        "options": network.configured_options(engine, name),
     }
 
 

@@ -66,7 +66,7 @@ def _tidy(engine: Engine) -> None:
     if locked:
         for name in locked - volumes.names(engine.database):
             _remove_volume(engine, name)
-    if os.path.exists(f"{paths.runroot}/networks/pasta.pid"):
+    if any(os.path.exists(f"{paths.runroot}/networks/{it}") for it in ("holder.sock", "pasta.pid")):
         from pod.engine import network_connect
 
         network_connect.clear_up(engine)

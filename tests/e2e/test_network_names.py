@@ -313,15 +313,25 @@ def test_a_network_in_use_stays(pod: Engine, back: str) -> None:
 
 
 @ONLY_POD
-def test_a_killed_holder_is_told_and_replaced(pod: Engine, back: str) -> None:
+@pytest.mark.parametrize("outside", ["pasta", "slirp4netns"])
+def test_a_killed_holder_is_told_and_replaced(
+    pod: Engine, back: str, outside: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "containers.conf"
+    file.write_text(f'[network]\ndefault_rootless_network_cmd = "{outside}"\n')
+    monkeypatch.setitem(pod.environment, "CONTAINERS_CONF_OVERRIDE", str(file))
     port = free_port()
     web(pod, "shop", "--network", back, "-p", f"127.0.0.1:{port}:80")
-    (holder,) = [it for it in keeper.descendants() if it.command()[:1] == ["pod networks"]]
+    running = keeper.descendants()
+    (holder,) = [it for it in running if it.command()[:1] == ["pod networks"]]
+    helpers = [it for it in running if it.command()[0].endswith(f"/{outside}")]
+    assert len(helpers) == 1
     os.kill(holder.pid, signal.SIGKILL)
     keeper.wait_for_end([holder], 30)
     told = pod("ps").stderr
     assert "shop" in told
     assert "pod network reload -a" in told
+    keeper.wait_for_end(helpers, 30)
     assert pod("ps").stderr == ""
     pod("network", "reload", "-a")
     assert fetch(pod, "shop", "--network", back) == "shop"
