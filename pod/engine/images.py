@@ -235,9 +235,10 @@ def ensure(engine: Engine, text: str, options: PullOptions) -> ImageRecord:
     if options.policy == "never" and local is None:
         raise NotPulled(text)
     if local is None or options.policy in ("always", "newer"):
-        from pod.engine import pull
+        from pod.engine import pull, service
 
-        local = pull.refresh(engine, text, local, options)
+        with service.Waiting():
+            local = pull.refresh(engine, text, local, options)
     _warn_of_other_platform(local, text, options)
     return with_layers(engine, local)
 

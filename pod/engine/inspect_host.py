@@ -58,7 +58,7 @@ def host_config(engine: Engine, container: Container) -> dict[str, Any]:
         "GroupAdd": list(config.groups),
         "IpcMode": str(config.ipc) or "shareable",
         "Cgroup": "",
-        "Cgroups": "default",
+        "Cgroups": "disabled" if config.cgroups == "disabled" else "default",
         "Links": None,
         "OomScoreAdj": config.oom_score_adj or 0,
         "PidMode": str(config.pid) or "private",

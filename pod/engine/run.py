@@ -137,6 +137,8 @@ def _with_image(
 ) -> tuple[ContainerConfig, ImageRecord | None]:
     """The image, pulled if need be, and the configuration with the name that it is meant by."""
     _check_cid_file(config)
+    if config.notify == "ignore":
+        os.environ.pop("NOTIFY_SOCKET", None)  # not for us, and not for what we start
     if config.rootfs:
         return config, None
     image = images.ensure(engine, config.image, pull)

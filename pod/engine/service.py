@@ -15,10 +15,12 @@ from pod.spec import service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from threading import Thread
     from typing import Any
 
     from pod.spec.container import ContainerConfig
 
+_EXTENSION_SECONDS = 30
 _FIRST_FD = 3
 _MOST_FDS = 200  # that fit into one message with others, unix(7)
 
@@ -60,6 +62,31 @@ def _count_of_sockets() -> int:
         if not is_passed:
             raise PodError(f"descriptor {fd} is not open, though LISTEN_FDS={text} says so")
     return int(text)
+
+
+class Waiting:
+    """Asks the manager for more time, as long as the context lasts, where there is one: for a pull."""
+
+    def __enter__(self) -> None:
+        self._thread: Thread | None = None
+        path = os.environ.get("NOTIFY_SOCKET", "")
+        if path:
+            from threading import Event, Thread
+
+            self._end = Event()
+            self._thread = Thread(target=self._ask, args=(path,), daemon=True)
+            self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self._thread is not None:
+            self._end.set()
+            self._thread.join()  # a monitor may be forked next
+
+    def _ask(self, path: str) -> None:
+        while True:
+            _tell(path, f"EXTEND_TIMEOUT_USEC={_EXTENSION_SECONDS * 1_000_000}")
+            if self._end.wait(_EXTENSION_SECONDS / 2):
+                return
 
 
 def tell_main_process(notify: dict[str, str], pid: int) -> None:

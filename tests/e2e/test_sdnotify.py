@@ -182,6 +182,14 @@ def test_monitor_is_the_main_process_of_a_service(
     assert pod("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "c").out == "exited 7"
 
 
+@pytest.mark.not_podman("4.3 says nothing of a pull")
+def test_a_pull_is_given_time(pod: Engine, manager: Manager) -> None:
+    words = ("run", "--rm", "--network", "none", "--pull=always", "--sdnotify=conmon")
+    pod(*words, "busybox", "true", env=manager.environment)
+    assert manager.hear() == ["EXTEND_TIMEOUT_USEC=30000000"]
+    assert "READY=1" in manager.hear_until("READY=1")
+
+
 @pytest.mark.not_podman("4.3 says nothing of a monitor that cannot start")
 def test_nobody_listens(pod: Engine, runtime_directory: str) -> None:
     environment = {"NOTIFY_SOCKET": f"{runtime_directory}/nobody"}
