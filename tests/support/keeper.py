@@ -31,15 +31,24 @@ def adopt_orphans() -> None:
     """
     if _State.keeper is not None or os.environ.get("POD_TEST_NO_KEEPER"):
         return
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        # It has threads, so a fork comes too late; tests/support/worker has put the keeper above it.
+        _State.keeper = os.getppid()
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if fork_below() == 0:
+        _State.keeper = os.getppid()
+
+
+def fork_below() -> int:
+    """Fork: the child returns 0, the parent keeps what the child leaves behind and ends with its status."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "PR_SET_CHILD_SUBREAPER")
-    sys.stdout.flush()
-    sys.stderr.flush()
     child = os.fork()
     if child == 0:
-        _State.keeper = os.getppid()
-        return
+        return 0
     status = 1
     try:
         status = _keep(child)
@@ -50,6 +59,9 @@ def adopt_orphans() -> None:
 def _keep(child: int) -> int:
     """Reap until `child` has ended, end what is left, return the exit status."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal gives it to pytest too
+    nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for stream in (0, 1):  # who reads the child's output sees its end
+        os.dup2(nothing, stream)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, _: os.kill(child, got))
     while True:
