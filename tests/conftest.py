@@ -44,7 +44,6 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "needs_login: skips outside of a login session without a delegated cgroup, which tests/vm has",
     )
-    config.addinivalue_line("markers", "xdist_group(name): tests that one process runs, in order")
     config.addinivalue_line(
         "markers", "not_podman(reason): does not hold for podman, because of `reason`"
     )
@@ -71,12 +70,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"{_ALLOWED}: not with podman: {reason}")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process runs all tests of a file (pytest-xdist), and the slowest, the virtual machine, begins first."""
-    for item in items:
-        file = item.location[0]
-        item.add_marker(pytest.mark.xdist_group("vm" if file.startswith("tests/vm") else file))
+    """Of processes that run the tests side by side, one begins with the virtual machine, the slowest."""
     if os.environ.get("PYTEST_XDIST_WORKER"):
         items.sort(key=lambda item: not item.location[0].startswith("tests/vm"))
 
