@@ -30,37 +30,45 @@ class ExpansionError(PodError):
     """A word that cannot be expanded; who knows the place of it says so in a DockerfileError."""
 
 
+class Names:
+    """Variables that were looked up: all, and those that had no value where nothing stands in for them."""
+
+    def __init__(self) -> None:
+        self.used: set[str] = set()
+        self.missing: set[str] = set()
+
+
 def expand(
-    text: str, variables: Mapping[str, str], escape: str = "\\", *, used: set[str] | None = None
+    text: str, variables: Mapping[str, str], escape: str = "\\", *, names: Names | None = None
 ) -> str:
-    """`text` as one word, without its quotes. Names that were looked up are added to `used`. Raises ExpansionError."""
-    return _Lexer(text, variables, escape, used).whole()
+    """`text` as one word, without its quotes. What was looked up is noted in `names`. Raises ExpansionError."""
+    return _Lexer(text, variables, escape, names).whole()
 
 
 def expand_words(
-    text: str, variables: Mapping[str, str], escape: str = "\\", *, used: set[str] | None = None
+    text: str, variables: Mapping[str, str], escape: str = "\\", *, names: Names | None = None
 ) -> list[str]:
     """As `expand`, cut at blanks outside of quotes, those in values of variables included."""
-    lexer = _Lexer(text, variables, escape, used)
+    lexer = _Lexer(text, variables, escape, names)
     lexer.whole()
     return lexer.words()
 
 
 def expand_heredoc(
-    text: str, variables: Mapping[str, str], escape: str = "\\", *, used: set[str] | None = None
+    text: str, variables: Mapping[str, str], escape: str = "\\", *, names: Names | None = None
 ) -> str:
     """The lines of a heredoc: quotes mean nothing there, and an escape only before `$` and itself."""
-    return _Lexer(text, variables, escape, used).heredoc()
+    return _Lexer(text, variables, escape, names).heredoc()
 
 
 class _Lexer:
     def __init__(
-        self, text: str, variables: Mapping[str, str], escape: str, used: set[str] | None
+        self, text: str, variables: Mapping[str, str], escape: str, names: Names | None
     ) -> None:
         self._text = text
         self._variables = variables
         self._escape = escape
-        self._used = used if used is not None else set()
+        self._names = names if names is not None else Names()
         self._position = 0
         self._depth = 0
         self._split: list[list[str]] = [[]]  # pieces of words, for `words`
@@ -181,7 +189,7 @@ class _Lexer:
         self._position += 1
         if self._peek() != "{":
             name = self._name()
-            return self._value(name) or "" if name else "$"
+            return self._plain(name) if name else "$"
         self._position += 1
         return self._braces()
 
@@ -199,8 +207,14 @@ class _Lexer:
         return self._text[start : self._position]
 
     def _value(self, name: str) -> str | None:
-        self._used.add(name)
+        self._names.used.add(name)
         return self._variables.get(name)
+
+    def _plain(self, name: str) -> str:
+        value = self._value(name)
+        if value is None:
+            self._names.missing.add(name)
+        return value or ""
 
     def _braces(self) -> str:
         name = self._name()
@@ -211,7 +225,7 @@ class _Lexer:
             raise ExpansionError(f"a name is missing after '${{' in '{self._text}'")
         self._position += 1
         if operator == "}":
-            return self._value(name) or ""
+            return self._plain(name)
         if operator == "/":
             return self._replaced(name)
         colon = operator == ":"
@@ -243,7 +257,7 @@ class _Lexer:
         longest = self._peek() == operator
         self._position += longest
         pattern = self._nested("}")
-        value = self._value(name) or ""
+        value = self._plain(name)
         matches = _matcher(pattern)
         lengths = range(len(value), -1, -1) if longest else range(len(value) + 1)
         for length in lengths:
@@ -261,7 +275,7 @@ class _Lexer:
         self._depth += 1
         replacement = self._until("}")
         self._depth -= 1
-        value = self._value(name) or ""
+        value = self._plain(name)
         if not pattern:
             return value
         return re.sub(

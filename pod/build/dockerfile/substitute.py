@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pod.build.dockerfile import instructions as kinds
 from pod.build.dockerfile.errors import DockerfileError
-from pod.build.dockerfile.expand import ExpansionError, expand, expand_heredoc, expand_words
+from pod.build.dockerfile.expand import ExpansionError, Names, expand, expand_heredoc, expand_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,30 +21,40 @@ if TYPE_CHECKING:
 
 
 class Substitution:
-    """Replaces variables by `variables`, for one instruction; `used` has the names that were looked up."""
+    """Replaces variables by `variables`, for one instruction."""
 
     def __init__(self, variables: Mapping[str, str], escape: str = "\\") -> None:
         self._variables = variables
         self._escape = escape
-        self.used: set[str] = set()
+        self._names = Names()
+
+    @property
+    def used(self) -> set[str]:
+        """The names that were looked up."""
+        return self._names.used
+
+    @property
+    def missing(self) -> set[str]:
+        """Those of them that had no value where nothing stands in for one."""
+        return self._names.missing
 
     def text(self, text: str, place: Place) -> str:
         """One word. Raises DockerfileError with `place`."""
         try:
-            return expand(text, self._variables, self._escape, used=self.used)
+            return expand(text, self._variables, self._escape, names=self._names)
         except ExpansionError as error:
             raise DockerfileError(place, error.message) from error
 
     def words(self, text: str, place: Place) -> list[str]:
         """`text` cut at blanks, those in values included. Raises DockerfileError with `place`."""
         try:
-            return expand_words(text, self._variables, self._escape, used=self.used)
+            return expand_words(text, self._variables, self._escape, names=self._names)
         except ExpansionError as error:
             raise DockerfileError(place, error.message) from error
 
     def heredoc(self, text: str, place: Place) -> str:
         try:
-            return expand_heredoc(text, self._variables, self._escape, used=self.used)
+            return expand_heredoc(text, self._variables, self._escape, names=self._names)
         except ExpansionError as error:
             raise DockerfileError(place, error.message) from error
 
@@ -72,12 +82,7 @@ class Substitution:
         field = _SINGLE.get(type(given))
         if field is None:
             return {}
-        value = self.text(getattr(given, field), place)
-        if not value:
-            raise DockerfileError(
-                place, f"{given.word.upper()} has nothing left when its variables are replaced"
-            )
-        return {field: value}
+        return {field: self.text(getattr(given, field), place)}
 
     def _pairs(self, pairs: tuple[Pair, ...], place: Place) -> tuple[Pair, ...]:
         found = []
@@ -120,7 +125,7 @@ class Substitution:
 
 
 _SINGLE: dict[type[Instruction], str] = {
-    kinds.Workdir: "path",
-    kinds.User: "user",
+    kinds.Workdir: "path",  # where nothing is left, the directory stays
+    kinds.User: "user",  # and the user is root again
     kinds.StopSignal: "signal",
 }
