@@ -262,6 +262,12 @@ class Partial:
             self.offset += written
             view = view[written:]
 
+    def take_written(self) -> None:
+        """Hash what another process has written to `fd`, from its beginning; instead of `write`."""
+        self.offset = 0
+        self._hash = _fresh(self._hash)
+        self._resume()
+
     def restart(self) -> None:
         """Drop all bytes: the server could not continue where we were."""
         os.ftruncate(self._lock.fd, 0)

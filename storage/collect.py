@@ -88,7 +88,7 @@ def find_garbage(store: Store) -> Garbage:
         and hex_of(diff_id)[:NAME_LENGTH] not in layers
         and diff_id not in held
     ]
-    debris = (*store.layers.debris(), *_temporaries(store))
+    debris = (*store.layers.debris(), *store.steps.debris(), *_temporaries(store))
     return Garbage(tuple(stray_blobs), tuple(stray_layers), debris, size, forms=tuple(stray_forms))
 
 
@@ -126,10 +126,11 @@ def clear_up(store: Store) -> None:
 
 
 def _discard_debris(store: Store) -> tuple[str, ...]:
-    with FileLock(
-        f"{store.root}/locks/layers.lock"
+    with (
+        store.steps.lock(),
+        store.layers.lock(),
     ):  # a tree whose record is about to be written is none
-        debris = (*store.layers.debris(), *_temporaries(store))
+        debris = (*store.layers.debris(), *store.steps.debris(), *_temporaries(store))
         for path in debris:
             store.staging.discard(path)
     return debris
@@ -159,6 +160,7 @@ def _wanted(store: Store) -> tuple[set[str], set[str]]:
     for member in store.lists.members_here():
         layers.update(hex_of(diff_id)[:NAME_LENGTH] for diff_id in member.diff_ids)
     layers.update(store.rootfs.used_layers())
+    layers.update(store.steps.used_layers())
     return blobs, layers
 
 

@@ -173,7 +173,7 @@ class LayerStore:
         self._remove(f"{self.directory}/{name}")
 
     def _remove(self, path: str) -> None:
-        with self._lock():  # `settle` writes records again
+        with self.lock():  # `settle` writes records again
             try:
                 # First: without it, the tree is garbage whatever happens next.
                 os.unlink(f"{path}.json")
@@ -238,7 +238,7 @@ class LayerStore:
     ) -> LayerRecord:
         """Make a staged tree a layer. When the layer is here already, the tree is discarded."""
         path = self.path(record.diff_id)
-        with self._lock():
+        with self.lock():
             if self.has(record.diff_id):
                 tree.discard()
                 return self.record(record.diff_id)
@@ -251,6 +251,11 @@ class LayerStore:
             files.write_json(f"{path}.json", record.to_json(), sync=False)
             faults.step("layer: recorded")
         return record
+
+    def note(self, record: LayerRecord) -> None:
+        """Write the record of a layer whose tree has been put into its place, under the lock."""
+        record = record.replace(boot=processes.boot_id())
+        files.write_json(f"{self.path(record.diff_id)}.json", record.to_json(), sync=False)
 
     def settle(self) -> None:
         """Write all layers to the disk, and say so in their records."""
@@ -271,7 +276,7 @@ class LayerStore:
         except (OSError, PodError) as error:
             log.debug(f"layers stay without fingerprints: {error}")
             found = {}
-        with self._lock():
+        with self.lock():
             for record in unsettled:
                 if self.has(record.diff_id):
                     path = f"{self.path(record.diff_id)}.json"
@@ -317,7 +322,8 @@ class LayerStore:
             return None
         return record if not record.boot or record.boot == processes.boot_id() else None
 
-    def _lock(self) -> FileLock:
+    def lock(self) -> FileLock:
+        """Held while trees are put into their places and records are written."""
         return FileLock(f"{self._root}/locks/layers.lock")
 
 

@@ -47,12 +47,12 @@ class Staging:
         target = f"{self._trash}/{os.urandom(8).hex()}"
         try:
             try:
-                self._move(path, target)
+                self.move(path, target)
             except FileNotFoundError:
                 if not os.path.lexists(path):
                     return
                 make_private(self._trash)
-                self._move(path, target)
+                self.move(path, target)
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
@@ -117,7 +117,7 @@ class Staging:
         finally:
             waiting.release()
 
-    def _move(self, source: str, target: str) -> None:
+    def move(self, source: str, target: str) -> None:
         """Rename a tree, also one whose top the caller may not write: then as its owner, or as root of the id map."""
         try:
             os.rename(source, target)
@@ -141,10 +141,10 @@ class StagedTree:
     def promote(self, target: str, *, sync: bool = True) -> None:
         """Rename the tree to `target`, whose directory is made when it is missing. Raises OSError when it is taken."""
         try:
-            self._staging._move(self.path, target)
+            self._staging.move(self.path, target)
         except FileNotFoundError:
             make_private(os.path.dirname(target))
-            self._staging._move(self.path, target)
+            self._staging.move(self.path, target)
         if sync:
             files.sync_directory(os.path.dirname(target))
         self._unlock()

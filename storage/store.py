@@ -1,6 +1,7 @@
 """Everything that pod keeps on disk below its root directory, but for the database. Opening it costs nothing.
 
 images/            an OCI image layout: oci-layout, index.json, blobs/; partial/ for downloads
+build/KEY32        what a step of a build has changed (steps.py)
 layers/HEX32       an unpacked layer, and its record layers/HEX32.json
 containers/ID/     what belongs to a container
 volumes/NAME/_data
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from storage.places import Places
     from storage.rootfs import RootFileSystems
     from storage.sources import Sources
+    from storage.steps import StepStore
     from storage.uploads import Uploads
     from storage.volumes import VolumeStore
 
@@ -88,6 +90,13 @@ class Store:
         from storage.rootfs import RootFileSystems
 
         return RootFileSystems(self)
+
+    @property
+    def steps(self) -> StepStore:
+        """The results of the steps of builds."""
+        from storage.steps import StepStore
+
+        return StepStore(self.root, self.staging, self.layers)
 
     @property
     def sources(self) -> Sources:

@@ -70,8 +70,10 @@ def write_layer(
     whole: bool,
     exclude: Iterable[str] = (),
     ids: tuple[IdMap, IdMap] | None = None,
-) -> None:
-    """Write the changes as an uncompressed layer to `out_fd`. Paths in `exclude` ("/etc/hosts") are left out.
+) -> int:
+    """Write the changes as an uncompressed layer to `out_fd`; the number of entries.
+
+    Paths in `exclude` ("/etc/hosts") are left out.
 
     `ids` is the container's id map in intermediate ids (spec/userns.py), where it is not the usual one.
 
@@ -93,6 +95,7 @@ def write_layer(
             else:
                 writer.add(change.path, change.item)
     writer.close()
+    return writer.entries
 
 
 def write_tree(
@@ -231,8 +234,10 @@ class _TreeWriter:
         self._tar = TarWriter(out_fd)
         self._ids = ids
         self._links: dict[tuple[int, int], bytes] = {}
+        self.entries = 0
 
     def mark(self, path: str) -> None:
+        self.entries += 1
         self._tar.add_empty(os.fsencode(path))
 
     def close(self) -> None:
@@ -243,6 +248,7 @@ class _TreeWriter:
         self._tar.add(b".", status, owner=self._owner(status, fd), xattrs=portable_xattrs(fd))
 
     def add(self, path: str, item: Item) -> None:
+        self.entries += 1
         name, status = os.fsencode(path), item.status
         identity = (status.st_dev, status.st_ino)
         if status.st_nlink > 1 and not item.is_directory:

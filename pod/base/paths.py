@@ -12,6 +12,7 @@ import stat
 from pod.base.errors import PodError
 
 ROOT_NAMES = (
+    "build",
     "cache",
     "configs",
     "containers",

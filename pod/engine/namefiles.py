@@ -38,7 +38,13 @@ def write(
 
     With `keep`, those that are there stay as they are: a running container has them, and may have changed them.
     """
-    directory = engine.paths.container(container.id)
+    return write_in(engine.paths.container(container.id), engine, container, hostname, keep=keep)
+
+
+def write_in(
+    directory: str, engine: Engine, container: Container, hostname: str, *, keep: bool = False
+) -> dict[str, str]:
+    """As `write`, in another directory than the container's."""
     config = container.config
     contents = {"/run/.containerenv": _container_environment(container)}
     if config.networking.manage_hostname:

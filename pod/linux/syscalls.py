@@ -155,6 +155,7 @@ _sethostname = _bind("sethostname", c_char_p, ctypes.c_size_t)
 _setdomainname = _bind("setdomainname", c_char_p, ctypes.c_size_t)
 _personality = _bind("personality", c_ulong)
 _syncfs = _bind("syncfs", c_int)
+_renameat2 = _bind("renameat2", c_int, c_char_p, c_int, c_char_p, ctypes.c_uint)
 
 
 def unshare(flags: int) -> None:
@@ -189,6 +190,17 @@ def umount2(target: str, flags: int) -> None:
 def syncfs(fd: int) -> None:
     """syncfs(2): write everything of the file system that holds `fd` to its disk."""
     _check(_syncfs(fd))
+
+
+RENAME_EXCHANGE = 2
+_AT_FDCWD = -100
+
+
+def renameat2(old_path: str, new_path: str, flags: int) -> None:
+    _check(
+        _renameat2(_AT_FDCWD, os.fsencode(old_path), _AT_FDCWD, os.fsencode(new_path), flags),
+        new_path,
+    )
 
 
 def pivot_root(new_root: str, put_old: str) -> None:

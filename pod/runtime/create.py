@@ -27,6 +27,7 @@ What `create` gets, the *bundle*, is plain data:
     keep_fds        numbers of the descriptors, besides the streams, that the command gets; may be left out
     waits_apart     whether `leave_waiting` comes after the creation; then a command that is missing fails it already.
                     May be left out
+    dies_with_parent  whether the end of the process that called `start` ends the command, too. May be left out
     cgroup          directory of the container's cgroup, made here; "" for none
     scope           what gives the monitor a place for that first; {} for nothing. Not for the runtime
     cgroup_files    limits to write there

@@ -301,6 +301,10 @@ def _init(
     if bundle["reaper"]:
         reaper.become_parent_of_command(channel)
 
+    if bundle.get("dies_with_parent"):
+        # After the change of user, which clears it. Our parent is the process that follows us: the other one has ended.
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signals.SIGKILL)
+
     # 20. Every descriptor but the three streams and those passed on purpose closes in execve, the channel too.
     security.close_on_exec(3)
     if keep_fds:

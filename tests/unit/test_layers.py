@@ -25,7 +25,7 @@ LAYERS = (
     ("pod.base",),
 )
 LEVEL = {package: level for level, packages in enumerate(LAYERS) for package in packages}
-SIDEWAYS = {("pod.build", "pod.image")}
+SIDEWAYS = {("pod.build", "pod.image"), ("pod.build", "pod.runtime")}
 
 # Third-party and heavy modules: the files or packages that may import them.
 ONLY = {

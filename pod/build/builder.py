@@ -1,0 +1,168 @@
+"""A build for one platform: stages as tasks, instructions one after the other, each from the cache or executed."""
+
+from __future__ import annotations
+
+import os
+
+from pod.base.errors import PodError
+from pod.build import effects, files, history, keys
+from pod.build.cache import Cache
+from pod.build.dockerfile import instructions as kinds
+from pod.build.dockerfile.errors import DockerfileError
+from pod.build.dockerfile.stages import SCRATCH
+from pod.build.dockerfile.substitute import Substitution
+from pod.build.failure import StepFailed
+from pod.build.state import StageState
+from pod.build.tasks import Tasks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Any
+
+    from pod.build.contexts import BuildContext
+    from pod.build.dockerfile.instructions import Instruction
+    from pod.build.dockerfile.stages import Source
+    from pod.build.dockerfile.variables import Variables
+    from pod.build.host import Host
+    from pod.build.options import BuildOptions
+    from pod.build.planner import Plan, PlannedStage
+    from pod.build.progress import Progress, Step
+    from storage.collect import Hold
+
+    Steps = Generator[Any, Any, StageState]
+
+_FEWEST_JOBS = 4
+
+
+class Builder:
+    """Its parts are for the modules in `steps`. `hold` keeps what it uses from being collected."""
+
+    def __init__(
+        self,
+        host: Host,
+        options: BuildOptions,
+        progress: Progress,
+        plan: Plan,
+        context: BuildContext,
+        hold: Hold,
+    ) -> None:
+        self.host = host
+        self.store = host.store
+        self.options = options
+        self.progress = progress
+        self.plan = plan
+        self.context = context
+        self.hold = hold
+        self.cache = Cache(host.store, options, progress, hold)
+
+    def run(self) -> StageState:
+        """The state of the stage that was asked for."""
+        tasks = Tasks(self.options.jobs or max(_FEWEST_JOBS, 2 * (os.cpu_count() or 1)))
+        for planned in self.plan.needed:
+            tasks.add(planned.task, self._stage(planned))
+        state: StageState = tasks.run()[self.plan.target.task]
+        return state
+
+    def _stage(self, planned: PlannedStage) -> Steps:
+        """The task of a stage."""
+        state = yield from self._watched(planned.steps[0], self._begin(planned))
+        variables = self.plan.stages.variables(effects.environment(state.config))
+        for instruction, step in zip(planned.stage.instructions, planned.steps[1:], strict=True):
+            doing = self._execute(step, state, instruction, variables)
+            state = yield from self._watched(step, doing)
+        return state
+
+    def _watched(self, step: Step, doing: Steps) -> Steps:
+        """What `doing` does, with its end told to whoever watches."""
+        self.progress.start(step)
+        try:
+            return (yield from doing)
+        except GeneratorExit:
+            self.progress.cancelled(step)
+            raise
+        except DockerfileError as error:
+            self.progress.failed(step, None, error.problem)
+            raise
+        except PodError as error:
+            status = error.status if isinstance(error, StepFailed) else None
+            self.progress.failed(step, status, error.message)
+            raise
+
+    # FROM
+
+    def _begin(self, planned: PlannedStage) -> Steps:
+        stage, plan = planned.stage, self.plan
+        if stage.base.stage is not None:
+            state: StageState = yield plan.planned(stage.base.stage).task
+        elif stage.base.image == SCRATCH:
+            state = StageState(
+                files.FileSystem(keys.of("scratch", {"platform": str(plan.platform)})),
+                config={"Env": [effects.DEFAULT_PATH]},
+                os=plan.platform.os,
+                architecture=plan.platform.architecture,
+                variant=plan.platform.variant,
+            )
+        else:
+            state = self.image_state(stage.base.image, stage.platform or str(plan.platform))
+        self.progress.done(planned.steps[0])
+        return state
+
+    def image_state(self, name: str, platform: str) -> StageState:
+        """What a stage is that has nothing but an image."""
+        image = self.host.image(name, platform)
+        self.hold.add(*image.diff_ids)
+        document = image.config()
+        system = files.FileSystem(
+            key=keys.of("image", {"layers": keys.digest("\n".join(image.diff_ids))}),
+            diff_ids=tuple(image.diff_ids),
+            layers=tuple(image.layers),
+        )
+        return StageState(
+            system,
+            config=document.get("config") or {},
+            history=tuple(document.get("history") or ()),
+            os=document.get("os") or "linux",
+            architecture=document.get("architecture") or "",
+            variant=document.get("variant") or "",
+            author=document.get("author") or "",
+            base_name=image.names[0] if name not in image.names and image.names else name,
+            base_digest=image.digest,
+            created=document.get("created") or "",
+        )
+
+    def files_of(self, source: Source) -> Generator[Any, Any, files.FileSystem]:
+        """The file system that `--from` means: that of a stage or of an image."""
+        if source.stage is not None:
+            state: StageState = yield self.plan.planned(source.stage).task
+        else:
+            state = self.image_state(source.image, str(self.plan.platform))
+        return state.files
+
+    # The other instructions
+
+    def _execute(
+        self, step: Step, state: StageState, given: Instruction, variables: Variables
+    ) -> Steps:
+        substitution = Substitution(variables.known(), self.plan.stages.escape)
+        instruction = substitution.instruction(given)
+        if isinstance(instruction, kinds.Run):
+            from pod.build.steps import run
+
+            return (yield from run.run(self, step, state, instruction, variables))
+        if isinstance(instruction, kinds.Copy | kinds.Add):
+            from pod.build.steps import copy
+
+            return (yield from copy.copy(self, step, state, instruction))
+        if isinstance(instruction, kinds.Arg):
+            for pair in instruction.pairs:
+                variables.declare(pair.name, pair.value)
+        elif isinstance(instruction, kinds.Maintainer):
+            state = state.replace(author=instruction.name)
+        else:
+            state = state.replace(config=effects.apply(state.config, instruction))
+            if isinstance(instruction, kinds.Env):
+                for pair in instruction.pairs:
+                    variables.set(pair.name, pair.value or "")
+        self.progress.done(step)
+        return history.added(state, history.nothing_done(given))

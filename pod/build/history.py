@@ -1,0 +1,105 @@
+"""History of an image as `podman build` writes it, and what else an image says about how it was made."""
+
+from __future__ import annotations
+
+import time
+
+from pod.build.dockerfile import instructions as kinds
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from pod.build.dockerfile.instructions import Instruction
+    from pod.build.dockerfile.variables import Variables
+    from pod.build.state import StageState
+    from storage.steps import StepRecord
+
+_BASE_NAME = "org.opencontainers.image.base.name"
+_BASE_DIGEST = "org.opencontainers.image.base.digest"
+_CREATED_NS = "_created_ns"
+
+
+def added(state: StageState, created_by: str) -> StageState:
+    """The state with an entry that has no layer; it gets the time of the layer before it."""
+    return _added(state, created_by, {"empty_layer": True}, 0)
+
+
+def with_layer(state: StageState, record: StepRecord, created_by: str) -> StageState:
+    """The state with the result of a step and an entry for it."""
+    empty = {} if record.tree else {"empty_layer": True}
+    state = state.replace(
+        files=state.files.with_step(record.key, has_tree=record.tree),
+        latest_ns=max(state.latest_ns, record.created_ns),
+    )
+    return _added(state, created_by, empty, record.created_ns)
+
+
+def _added(
+    state: StageState, created_by: str, more: Mapping[str, Any], created_ns: int
+) -> StageState:
+    entry: dict[str, Any] = {_CREATED_NS: created_ns, "created_by": created_by}
+    if state.author:
+        entry["author"] = state.author
+    is_first = not any(_CREATED_NS in it for it in state.history)
+    if is_first and state.base_name:
+        entry["comment"] = f"FROM {state.base_name}"
+    return state.replace(history=(*state.history, {**entry, **more}))
+
+
+def dated(entries: Sequence[Any], created_ns: int) -> list[dict[str, Any]]:
+    """The entries as the image has them. Those without a time get that of the layer before, or `created_ns`."""
+    result = []
+    first = next((it[_CREATED_NS] for it in entries if it.get(_CREATED_NS)), created_ns)
+    latest = first
+    for entry in entries:
+        if _CREATED_NS not in entry:
+            result.append(dict(entry))
+            continue
+        latest = entry[_CREATED_NS] or latest
+        result.append(
+            {
+                "created": timestamp(latest),
+                **{key: value for key, value in entry.items() if key != _CREATED_NS},
+            }
+        )
+    return result
+
+
+def timestamp(ns: int) -> str:
+    """RFC 3339, as podman writes it."""
+    seconds, rest = divmod(ns, 1_000_000_000)
+    text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    fraction = f".{rest:09d}".rstrip("0") if rest else ""
+    return f"{text}{fraction}Z"
+
+
+def nothing_done(instruction: Instruction) -> str:
+    """Of an instruction that makes no layer, as it was written; of ARG the names alone."""
+    text = instruction.text
+    if isinstance(instruction, kinds.Arg):
+        text = " ".join(["ARG", *(pair.name for pair in instruction.pairs)])
+    return f"/bin/sh -c #(nop) {text}"
+
+
+def of_run(instruction: kinds.Run, variables: Variables) -> str:
+    """With the arguments that were declared before it."""
+    words = [f"{name}={value}" for name, value in variables.arguments.items()]
+    declared = f"|{len(words)} {' '.join(words)} " if words else ""
+    rest = instruction.text.split(None, 1)[1]
+    if instruction.heredocs:
+        rest = "".join([rest, *(f"\n{each.content}{each.name}" for each in instruction.heredocs)])
+    return f"{declared}/bin/sh -c {rest}"
+
+
+def of_copy(instruction: kinds.Copy | kinds.Add, content: str) -> str:
+    """`content` is "file:DIGEST" or "dir:DIGEST"."""
+    return f"/bin/sh -c #(nop) {instruction.word.upper()} {content} in {instruction.target} "
+
+
+def annotations_of(state: StageState) -> dict[str, str]:
+    """What the manifest says about where the image comes from."""
+    if not state.base_digest:
+        return {}
+    return {_BASE_DIGEST: state.base_digest, _BASE_NAME: state.base_name}

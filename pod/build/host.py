@@ -1,0 +1,52 @@
+"""What a build needs of the machine and of the engine, handed in by engine/build.py, which `build` does not import."""
+
+from __future__ import annotations
+
+from pod.base.records import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Protocol
+
+    from pod.linux.idmap import IdMap
+    from pod.spec.container import ContainerConfig
+    from storage.images import ImageRecord
+    from storage.store import Store
+else:
+    Protocol = object
+
+
+class Order(Record):
+    """What a RUN is started from: the bundle of runtime/create.py, settings for netns/attach.py, the id maps."""
+
+    bundle: dict[str, Any]
+    network: dict[str, Any]
+    maps: tuple[IdMap, IdMap]
+
+
+class Host(Protocol):
+    """See above. All of it is called with a single thread."""
+
+    @property
+    def store(self) -> Store:
+        """Where images, layers and the cache are."""
+
+    @property
+    def run_directory(self) -> str:
+        """A directory of this build's own, in memory where there is one; gone when the build is over."""
+
+    def image(self, name: str, platform: str) -> ImageRecord:
+        """The image, fetched if need be, with its layers unpacked. Raises PodError."""
+
+    def order(
+        self,
+        config: ContainerConfig,
+        identifier: str,
+        directory: str,
+        layers: Mapping[str, tuple[str, ...]],
+    ) -> Order:
+        """How to run `config`. `directory` has a directory `rootfs` to mount on; `layers` are those of image mounts."""
+
+    def default_environment(self) -> dict[str, str]:
+        """The variables that every container gets."""

@@ -1,0 +1,64 @@
+"""The place where one step works: an upper directory for what it changes, and what is needed around it."""
+
+from __future__ import annotations
+
+import os
+
+from storage import overlayfs
+from storage.drivers.overlay import make_upper
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from storage.store import Store
+
+
+class Staged:
+    """A directory in staging/; whoever makes it calls `discard` at the end, after having taken `upper` or not.
+
+    `lowers` are directories, topmost first, without those of the step.
+    """
+
+    def __init__(self, store: Store, lowers: list[str]) -> None:
+        self._tree = store.staging.create()
+        self.path = self._tree.path
+        self.lowers = lowers
+        try:
+            make_upper(self.path, lowers)
+            os.mkdir(f"{self.path}/rootfs", 0o700)
+            os.mkdir(f"{self.path}/points", 0o755)
+        except BaseException:
+            self._tree.discard()
+            raise
+
+    @property
+    def upper(self) -> str:
+        """What the step has changed."""
+        return f"{self.path}/upper"
+
+    def make_points(self, mounts: Iterable[Mapping[str, Any]]) -> None:
+        """Places for OCI mounts: below everything else, so that none of them is made in what the step leaves."""
+        for entry in mounts:
+            place = f"{self.path}/points{entry['destination']}"
+            if os.path.isfile(entry.get("source") or ""):
+                os.makedirs(os.path.dirname(place), 0o755, exist_ok=True)
+                os.close(os.open(place, os.O_WRONLY | os.O_CREAT, 0o644))
+            else:
+                os.makedirs(place, 0o755, exist_ok=True)
+
+    def mount(self) -> dict[str, Any]:
+        """What the runtime mounts as the root (runtime/create.py, `rootfs`)."""
+        return {
+            "kind": "overlay",
+            "lowers": [*self.lowers, f"{self.path}/points"],
+            "upper": self.upper,
+            "work": f"{self.path}/work",
+            # Nobody waits for the disk: a step that a power cut takes is done again.
+            "options": [*overlayfs.marks_here().mount_options, "volatile"],
+        }
+
+    def discard(self) -> None:
+        """Throw away what is left."""
+        self._tree.discard()

@@ -1,0 +1,166 @@
+"""`pod build`: what a build needs of the engine, and the image that comes of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, cast
+
+from pod.base import ids, locks, paths
+from pod.base.records import Record
+from pod.build import history
+from pod.build.builder import Builder
+from pod.build.contexts import Contexts
+from pod.build.dockerfile.parser import parse
+from pod.build.host import Order
+from pod.build.planner import plan
+from pod.build.result import created_of, make_image
+from pod.engine import create, images, launch, namefiles, network
+from pod.engine import facts as host_facts
+from pod.engine.images import PullOptions
+from pod.image.platform import host_platform
+from pod.linux import idmap
+from pod.spec import bundle
+from pod.spec.container import ContainerConfig
+from pod.state import events
+from storage import behind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pod.build.options import BuildOptions
+    from pod.build.progress import Progress
+    from pod.engine.context import Engine
+    from pod.state.containers import Container
+    from storage.images import ImageRecord
+    from storage.store import Store
+
+
+def build(engine: Engine, options: BuildOptions, progress: Progress) -> str:
+    """Build; the id of the image. Call with a single thread."""
+    own = host_platform()
+    with (
+        engine.store.hold() as hold,
+        _Host(engine, options, progress) as host,
+        Contexts(options, host.run_directory, notify=progress.message) as contexts,
+    ):
+        context = contexts.main()
+        dockerfile = parse(context.dockerfile, context.dockerfile_name)
+        planned = plan(dockerfile, options, own, own, shows_platform=False)
+        progress.begin(planned.steps)
+        state = Builder(host, options, progress, planned, context, hold).run()
+        created_ns = state.latest_ns or created_of(engine.store, state, time.time_ns())
+        state = state.replace(
+            created=history.timestamp(created_ns),
+            history=tuple(history.dated(state.history, created_ns)),
+        )
+        progress.exporting(f"image {options.tags[0]}" if options.tags else "image")
+        image = make_image(engine.store, state, options, hold, options.tags)
+    engine.events.append(events.event("image", "build", object_id=image.id, name=""))
+    behind.start(engine.store.steps.settle)
+    return image.id
+
+
+class _BuildContainer(Record):
+    """As much of a container as a start needs to know."""
+
+    id: str
+    name: str
+    config: ContainerConfig
+
+
+class _Host:
+    """What pod/build/host.py says. A context: leaving it removes the run directory."""
+
+    def __init__(self, engine: Engine, options: BuildOptions, progress: Progress) -> None:
+        self._engine = engine
+        self._options = options
+        self._progress = progress
+        self.run_directory = f"{engine.paths.runroot}/builds/{os.urandom(8).hex()}"
+        self._lock = locks.FileLock(f"{self.run_directory}.lock")
+
+    def __enter__(self) -> _Host:
+        paths.make_private(os.path.dirname(self.run_directory))
+        self._lock.acquire()
+        os.mkdir(self.run_directory, 0o700)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        from storage import removal
+
+        removal.remove_tree(self.run_directory)
+        self._lock.remove()
+
+    @property
+    def store(self) -> Store:
+        return self._engine.store
+
+    def image(self, name: str, platform: str) -> ImageRecord:
+        options = self._options
+        return images.ensure(
+            self._engine,
+            name,
+            PullOptions(
+                policy=options.pull,
+                platform=platform,
+                authfile=options.authfile,
+                credentials=options.credentials,
+                certificates=options.certificates,
+                tls_verify=options.tls_verify,
+                retries=options.retries,
+                retry_delay_ns=options.retry_delay_ns,
+                quiet=options.quiet,
+                progress=self._progress.transfer,
+            ),
+        )
+
+    def default_environment(self) -> dict[str, str]:
+        return create.default_environment(self._engine)
+
+    def order(
+        self,
+        config: ContainerConfig,
+        identifier: str,
+        directory: str,
+        layers: Mapping[str, tuple[str, ...]],
+    ) -> Order:
+        engine = self._engine
+        container = cast("Container", _BuildContainer(identifier, ids.short(identifier), config))
+        run_directory = f"{self.run_directory}/{identifier[:16]}"
+        os.mkdir(run_directory, 0o700)
+        hostname = namefiles.hostname_of(config, identifier)
+        generated = namefiles.write_in(run_directory, engine, container, hostname)
+        facts, placement = host_facts.collect(engine, container, generated, (0, 0))
+        facts = facts.replace(directory=directory, image_layers=dict(layers))
+        document = bundle.runtime_config(config, facts)
+        settings = network.settings_for(engine, container)
+        settings["run_directory"] = run_directory
+        return Order(
+            bundle={
+                "id": identifier,
+                "config": document,
+                "rootfs": {},
+                "user": config.user or "0",
+                "groups": list(config.groups),
+                "passwd_entry": None,
+                "group_entry": "",
+                "host_users": [],
+                "caller": None,
+                "given_away": [],
+                "make_cwd": True,
+                "closed_sources": False,
+                "keyring": engine.settings.containers.keyring,
+                "mounts_of": "",
+                "no_pivot": engine.settings.engine.no_pivot_root,
+                "reaper": False,
+                "seccomp": launch.seccomp_program(engine, config, facts),
+                "cgroup": placement.path,
+                "scope": {},
+                "cgroup_files": placement.files,
+                "group": placement.group,
+                "required_limits": (),
+                "dies_with_parent": True,
+            },
+            network=settings,
+            maps=idmap.default_maps(),
+        )
