@@ -181,6 +181,10 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
     ports = merge_ports(networking.ports)
     if networking.publish_all:
         ports = publish_all(networking.expose, ports)
+    if networking.links:
+        from pod.engine import links
+
+        networking = links.look_up(engine, networking)
     config = config.replace(
         networking=networking.replace(ports=network.with_host_ports(ports)),
     )

@@ -59,7 +59,7 @@ def host_config(engine: Engine, container: Container) -> dict[str, Any]:
         "IpcMode": str(config.ipc) or "shareable",
         "Cgroup": "",
         "Cgroups": "disabled" if config.cgroups == "disabled" else "default",
-        "Links": None,
+        "Links": list(networking.links) or None,
         "OomScoreAdj": config.oom_score_adj or 0,
         "PidMode": str(config.pid) or "private",
         "Privileged": config.privileged,

@@ -119,6 +119,10 @@ def _hosts(engine: Engine, container: Container, hostname: str) -> str:
         address = host_address if given == "host-gateway" else given
         if address:
             resolved += [(one, address) for one in name.split(";")]
+    if networking.links:
+        from pod.engine import links
+
+        resolved += links.entries(engine, container.config)
     own: list[tuple[str, list[str]]] = []
     if mode in _USER_MODE:
         if host_address:

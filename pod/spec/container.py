@@ -38,6 +38,7 @@ class Networking(Record):
     dns_search: tuple[str, ...] = ()
     dns_options: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()  # "NAME:ADDRESS"
+    links: tuple[str, ...] = ()  # "ID:ALIAS" of containers on the same network (--link)
     hosts_file: str = ""  # base file: a path, "image", "none", or "" for the configured one
     manage_hosts: bool = True
     manage_hostname: bool = True

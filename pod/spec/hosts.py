@@ -44,6 +44,15 @@ def parse_added_host(text: str) -> str:
     return f"{names}:{address}"
 
 
+def parse_link(text: str) -> str:
+    """`--link CONTAINER[:ALIAS]`, as CONTAINER:ALIAS; without an alias it is the name itself."""
+    name, _, alias = text.partition(":")
+    alias = alias or name
+    if not name or not _is_name(alias, _LONGEST_DOMAIN):
+        raise InvalidValue("--link", text, "CONTAINER[:ALIAS], the alias being a host name")
+    return f"{name}:{alias}"
+
+
 def parse_dns(text: str) -> str:
     """`--dns`: the address of a name server, or none for a container that has no resolv.conf of pod's."""
     return text if text == "none" else _address("--dns", text, text)

@@ -51,6 +51,13 @@ OPTIONS = (
         metavar="MODE[:OPTIONS]",
         aliases=("--net",),
     ),
+    Option(
+        ("--link",),
+        "comma",
+        "Find another container of the same network by this name, too",
+        metavar="CONTAINER[:ALIAS]",
+        completes="container",
+    ),
     Option(("--ip",), "text", "Address on the network", metavar="ADDRESS"),
     Option(("--ip6",), "text", "Address of IPv6 on the network", metavar="ADDRESS"),
     Option(("--mac-address",), "text", "Hardware address on the network", metavar="ADDRESS"),
@@ -72,7 +79,7 @@ OPTIONS = (
     Option(("-P", "--publish-all"), "flag", "Publish all exposed ports on free ports of the host"),
 )
 
-_NAMES = ("add_host", "dns", "dns_option", "dns_search", "hosts_file")
+_NAMES = ("add_host", "dns", "dns_option", "dns_search", "hosts_file", "link")
 
 
 def networking_of(arguments: Arguments, base: Networking) -> Networking:
@@ -172,13 +179,15 @@ def _name_changes(arguments: Arguments) -> dict[str, Any]:
         )
     if arguments.given("dns_option"):
         changes["dns_options"] = tuple(arguments.texts("dns_option"))
+    if arguments.given("link"):
+        changes["links"] = tuple(hosts.parse_link(it) for it in arguments.texts("link"))
     if arguments.given("hosts_file"):
         changes["hosts_file"] = arguments.text("hosts_file") or ""
     return changes
 
 
 def _check(arguments: Arguments, networking: Networking) -> None:
-    for name in ("add_host", "hosts_file"):
+    for name in ("add_host", "hosts_file", "link"):
         if arguments.given(name) and not networking.manage_hosts:
             raise UsageError(f"--no-hosts excludes --{name.replace('_', '-')}")
     mode = networking.network.mode
@@ -186,7 +195,7 @@ def _check(arguments: Arguments, networking: Networking) -> None:
         if arguments.given(name) and (mode == "container" or (mode == "none" and name == "dns")):
             raise UsageError(f"--{name.replace('_', '-')} excludes --network={networking.network}")
     if mode == "container":
-        for name in ("add_host", "hosts_file"):
+        for name in ("add_host", "hosts_file", "link"):
             if arguments.given(name):
                 raise UsageError(
                     f"--{name.replace('_', '-')} excludes --network={networking.network}, "

@@ -24,10 +24,6 @@ _TEXTS = {
     "--io-maxbandwidth": _WINDOWS,
     "--io-maxiops": _WINDOWS,
     "--kernel-memory": _VERSION_1,
-    "--link": (
-        "docker has given links up; --network container:NAME shares the network of the other container, which is "
-        "then at localhost"
-    ),
     "--link-local-ip": "such addresses come by themselves",
     "--memory-swappiness": _VERSION_1,
     "--rdt-class": "only root can assign cache and memory bandwidth",
