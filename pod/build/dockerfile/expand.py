@@ -14,6 +14,7 @@ Dockerfile reference, "Environment replacement".
 from __future__ import annotations
 
 from pod.base.errors import PodError
+from pod.build.dockerfile.words import BLANKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ class _Lexer:
             self._split[-1].append(piece)
             return
         for character in piece:
-            if character.isspace():
+            if character in BLANKS:
                 self._end_word()
             else:
                 self._split[-1].append(character)

@@ -6,7 +6,7 @@ from pod.base import units
 from pod.base.errors import UsageError
 from pod.build.dockerfile.errors import DockerfileError, did_you_mean
 from pod.build.dockerfile.instructions import Command, Healthcheck
-from pod.build.dockerfile.words import json_words
+from pod.build.dockerfile.words import first_word, json_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +26,8 @@ def parse_healthcheck(rest: str, flags: Flags, common: dict[str, Any], place: Pl
     }
     retries = _retries(flags.text("retries"), place)
     flags.finish()
-    words = rest.split(None, 1)
-    kind = words[0].upper() if words else ""
-    command = words[1] if len(words) == 2 else ""
+    kind, command = first_word(rest)
+    kind = kind.upper()
     if kind == "NONE":
         if command or retries is not None or any(value is not None for value in times.values()):
             raise DockerfileError(place, "HEALTHCHECK NONE takes no options and no command")

@@ -8,13 +8,12 @@ from __future__ import annotations
 from pod.base.records import Record
 from pod.build.dockerfile.errors import DockerfileError
 from pod.build.dockerfile.instructions import Heredoc, Place
-from pod.build.dockerfile.words import heredoc_of, lexed_words
+from pod.build.dockerfile.words import BLANKS, first_word, heredoc_of, lexed_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BLANK = " \t\v\f\r"
 _DIRECTIVES = ("syntax", "escape", "check")
 _WITH_HEREDOCS = ("ADD", "COPY", "RUN")
 
@@ -44,7 +43,7 @@ def read_lines(contents: bytes, name: str) -> tuple[Directives, list[LogicalLine
     logical = []
     comment: list[str] = []
     while index < len(physical):
-        line = physical[index].strip(BLANK)
+        line = physical[index].strip(BLANKS)
         if not line or line.startswith("#"):
             comment = [*comment, line[1:].strip()] if line else []
             index += 1
@@ -70,15 +69,20 @@ def _directives(physical: Sequence[str], name: str) -> tuple[Directives, int]:
     found: dict[str, str] = {}
     index = 1 if physical and physical[0].startswith("#!") else 0
     while index < len(physical):
-        line = physical[index].strip(BLANK)
+        line = physical[index].strip(BLANKS)
         word, equals, value = line[1:].partition("=")
-        word = word.strip(BLANK).lower()
-        if not line.startswith("#") or not equals or word not in _DIRECTIVES or not value.strip():
+        word = word.strip(BLANKS).lower()
+        if (
+            not line.startswith("#")
+            or not equals
+            or word not in _DIRECTIVES
+            or not value.strip(BLANKS)
+        ):
             break
         place = Place(file=name, first=index + 1, last=index + 1, lines=(line,))
         if word in found:
             raise DockerfileError(place, f"the directive '{word}' is given twice")
-        found[word] = value.strip(BLANK)
+        found[word] = value.strip(BLANKS)
         if word == "escape" and found[word] not in ("\\", "`"):
             raise DockerfileError(
                 place, f"the escape character is \\ or `, and '{found[word]}' is neither"
@@ -90,13 +94,13 @@ def _directives(physical: Sequence[str], name: str) -> tuple[Directives, int]:
 def _logical_line(
     physical: Sequence[str], start: int, escape: str, name: str
 ) -> tuple[LogicalLine, int]:
-    text, more = without_continuation(physical[start].strip(BLANK), escape)
+    text, more = without_continuation(physical[start].strip(BLANKS), escape)
     index = start + 1
     blank = False
     while more and index < len(physical):
         line = physical[index].rstrip("\r")
         index += 1
-        stripped = line.strip(BLANK)
+        stripped = line.strip(BLANKS)
         if stripped.startswith("#"):
             continue
         if not stripped:
@@ -126,7 +130,7 @@ def _logical_line(
             content.append(line + "\n")
         heredocs.append(begun.replace(content="".join(content)))
     return LogicalLine(
-        text=text.rstrip(BLANK),
+        text=text.rstrip(BLANKS),
         place=place(index),
         heredocs=tuple(heredocs),
         has_blank_continuation=blank,
@@ -135,7 +139,7 @@ def _logical_line(
 
 def without_continuation(line: str, escape: str) -> tuple[str, bool]:
     """The line without the escape character at its end, and whether there was one. A doubled one is none."""
-    stripped = line.rstrip(BLANK)
+    stripped = line.rstrip(BLANKS)
     if not stripped.endswith(escape) or stripped.endswith(escape * 2):
         return line, False
     return stripped[:-1], True
@@ -145,14 +149,9 @@ def heredocs_begun(text: str, place: Place) -> list[Heredoc]:
     """The heredocs that an instruction announces, without content. The JSON form has none."""
     if "<<" not in text:
         return []
-    word, _, rest = _split(text)
+    word, rest = first_word(text)
     if word.upper() == "ONBUILD":
-        word, _, rest = _split(rest)
-    if word.upper() not in _WITH_HEREDOCS or rest.lstrip(BLANK).startswith("["):
+        word, rest = first_word(rest)
+    if word.upper() not in _WITH_HEREDOCS or rest.lstrip(BLANKS).startswith("["):
         return []
     return [found for word in lexed_words(rest) if (found := heredoc_of(word, place)) is not None]
-
-
-def _split(text: str) -> tuple[str, str, str]:
-    parts = text.split(None, 1)
-    return (parts[0], " ", parts[1]) if len(parts) == 2 else (text.strip(), "", "")

@@ -16,7 +16,15 @@ from pod.build.dockerfile.run_options import (
     check_network,
     check_security,
 )
-from pod.build.dockerfile.words import json_words, lexed_words, pairs, split_flags
+from pod.build.dockerfile.words import (
+    BLANKS,
+    first_word,
+    json_words,
+    lexed_words,
+    pairs,
+    split_blanks,
+    split_flags,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -95,18 +103,17 @@ def parse_triggers(triggers: tuple[str, ...], image: str) -> tuple[Instruction, 
 
 def parse_line(line: LogicalLine, escape: str) -> Instruction:
     """One instruction. Raises DockerfileError."""
-    parts = line.text.split(None, 1)
-    word = parts[0]
+    word, rest = first_word(line.text)
     function = _INSTRUCTIONS.get(word.upper())
     if function is None:
         ending = did_you_mean(word, _INSTRUCTIONS)
         raise DockerfileError(line.place, f"'{word}' is no instruction{ending}")
-    flags, rest = split_flags(parts[1] if len(parts) == 2 else "", escape)
+    flags, rest = split_flags(rest, escape)
     name = word.upper()
     source = _Source(
         name=name,
         word=word,
-        rest=rest.strip(),
+        rest=rest.strip(BLANKS),
         flags=Flags(flags, name, line.place),
         line=line,
         escape=escape,
@@ -117,7 +124,7 @@ def parse_line(line: LogicalLine, escape: str) -> Instruction:
 def _from(source: _Source) -> Instruction:
     platform = source.flags.text("platform")
     source.flags.finish()
-    words = source.rest.split()
+    words = split_blanks(source.rest)
     if len(words) not in (1, 3) or (len(words) == 3 and words[1].upper() != "AS"):
         raise source.refuse("FROM takes an image, or an image and a name: FROM IMAGE [AS NAME]")
     if len(words) == 1:
@@ -201,7 +208,7 @@ def _shell(source: _Source) -> Instruction:
 def _paths(source: _Source) -> tuple[tuple[str, ...], str]:
     words = json_words(source.rest, source.name, source.place)
     if words is None:
-        words = tuple(source.rest.split())
+        words = tuple(split_blanks(source.rest))
     if len(words) < 2:
         missing = "nothing" if not words else f"'{words[0]}' alone"
         raise source.refuse(
@@ -307,7 +314,7 @@ def _user(source: _Source) -> Instruction:
 
 def _stop_signal(source: _Source) -> Instruction:
     source.flags.finish()
-    if len(source.rest.split()) != 1:
+    if len(split_blanks(source.rest)) != 1:
         raise source.refuse("STOPSIGNAL takes one signal, such as SIGTERM or 15")
     return kinds.StopSignal(**source.common, signal=source.rest)
 
@@ -321,7 +328,7 @@ def _maintainer(source: _Source) -> Instruction:
 
 def _expose(source: _Source) -> Instruction:
     source.flags.finish()
-    ports = tuple(source.rest.split())
+    ports = tuple(split_blanks(source.rest))
     if not ports:
         raise source.refuse("EXPOSE needs a port: EXPOSE 80 or EXPOSE 53/udp")
     return kinds.Expose(**source.common, ports=ports)
@@ -330,7 +337,7 @@ def _expose(source: _Source) -> Instruction:
 def _volume(source: _Source) -> Instruction:
     source.flags.finish()
     words = json_words(source.rest, source.name, source.place)
-    paths = tuple(source.rest.split()) if words is None else words
+    paths = tuple(split_blanks(source.rest)) if words is None else words
     if not paths:
         raise source.refuse("VOLUME needs a path")
     if not all(path.strip() for path in paths):
@@ -342,7 +349,7 @@ def _on_build(source: _Source) -> Instruction:
     source.flags.finish()
     if not source.rest:
         raise source.refuse("ONBUILD needs an instruction: ONBUILD RUN make")
-    word = source.rest.split(None, 1)[0].upper()
+    word = first_word(source.rest)[0].upper()
     if word in _NOT_ON_BUILD:
         raise source.refuse(f"ONBUILD cannot be followed by {word}")
     inner = parse_line(source.line.replace(text=source.rest), source.escape)

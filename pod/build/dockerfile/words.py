@@ -12,6 +12,8 @@ from pod.base.records import Record
 from pod.build.dockerfile.errors import DockerfileError
 from pod.build.dockerfile.instructions import Heredoc, Pair, Place
 
+# Python's own idea of blanks has more: separators of information, and blanks that do not break.
+BLANKS = " \t\v\f\r\n"
 _QUOTES = "'\""
 
 
@@ -22,10 +24,24 @@ class Flag(Record):
     value: str | None
 
 
+def first_word(text: str) -> tuple[str, str]:
+    """The first word, and what comes after the blanks behind it."""
+    stripped = text.strip(BLANKS)
+    end = next((i for i, character in enumerate(stripped) if character in BLANKS), len(stripped))
+    return stripped[:end], stripped[end:].lstrip(BLANKS)
+
+
+def split_blanks(text: str) -> list[str]:
+    """Words between blanks; quotes mean nothing."""
+    for blank in BLANKS[1:]:
+        text = text.replace(blank, " ")
+    return [word for word in text.split(" ") if word]
+
+
 def split_flags(text: str, escape: str) -> tuple[list[Flag], str]:
     """The flags at the beginning of `text`, and what follows them. `--` ends them. Quotes in them are taken away."""
     flags: list[Flag] = []
-    rest = text.lstrip()
+    rest = text.lstrip(BLANKS)
     while rest.startswith("--"):
         word, rest = _flag_word(rest, escape)
         if word == "--":
@@ -47,7 +63,7 @@ def _flag_word(text: str, escape: str) -> tuple[str, str]:
                 word += text[position]
             else:
                 word += character
-        elif character.isspace():
+        elif character in BLANKS:
             break
         elif character in _QUOTES:
             quote = character
@@ -57,7 +73,7 @@ def _flag_word(text: str, escape: str) -> tuple[str, str]:
         else:
             word += character
         position += 1
-    return word, text[position:].lstrip()
+    return word, text[position:].lstrip(BLANKS)
 
 
 def lexed_words(text: str, escape: str = "\\") -> list[str]:
@@ -66,7 +82,7 @@ def lexed_words(text: str, escape: str = "\\") -> list[str]:
     word, quote, position, begun = "", "", 0, False
     while position < len(text):
         character = text[position]
-        if not quote and character.isspace():
+        if not quote and character in BLANKS:
             if begun:
                 words.append(word)
             word, begun = "", False
@@ -88,12 +104,10 @@ def pairs(text: str, instruction: str, place: Place, escape: str) -> tuple[tuple
     """NAME=VALUE..., or the old form NAME VALUE; the second value says that it is the old one."""
     words = lexed_words(text, escape)
     if "=" not in words[0]:
-        parts = text.strip().split(None, 1)
-        if len(parts) < 2:
-            raise DockerfileError(
-                place, f"{instruction} needs a value: {instruction} {parts[0]}=VALUE"
-            )
-        return (Pair(name=parts[0], value=parts[1]),), True
+        name, value = first_word(text)
+        if not value:
+            raise DockerfileError(place, f"{instruction} needs a value: {instruction} {name}=VALUE")
+        return (Pair(name=name, value=value),), True
     found = []
     for word in words:
         name, equals, value = word.partition("=")
@@ -111,7 +125,7 @@ def pairs(text: str, instruction: str, place: Place, escape: str) -> tuple[tuple
 
 def json_words(text: str, instruction: str, place: Place) -> tuple[str, ...] | None:
     """The words of the JSON form. None where `text` is no JSON list at all: then it is the other form."""
-    stripped = text.strip()
+    stripped = text.strip(BLANKS)
     if not stripped.startswith("["):
         return None
     try:
