@@ -21,7 +21,7 @@ A *place* is how one container is on it:
     default     whether the way out goes through it
     again       whether it may be there already
 
-See ip-link(8), ip-batch, nft(8).
+What takes a program is steps of work.py. See ip-link(8), ip-batch, nft(8).
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from netns.holder.work import Steps
+
     Network = dict[str, Any]
     Place = dict[str, Any]
 
@@ -45,7 +47,7 @@ _MARK = 1  # of packets that belong to a connection of our own with a foreign ad
 _MARK_TABLE = 100
 
 
-def prepare() -> None:
+def prepare() -> Steps:
     """Make a new network namespace ready for bridges. The caller is in it, and its root."""
     interfaces.set_up("lo")
     for path in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
@@ -54,15 +56,15 @@ def prepare() -> None:
         f"rule add fwmark {_MARK} lookup {_MARK_TABLE}",
         f"route add local default dev lo table {_MARK_TABLE}",
     ]
-    programs.ip(marked)
-    programs.ip(marked, family="-6")
+    yield from programs.ip(marked)
+    yield from programs.ip(marked, family="-6")
 
 
-def add(network: Network) -> None:
+def add(network: Network) -> Steps:
     """Make a network's bridge."""
     bridge = network["bridge"]
     mtu = [f"link set dev {bridge} mtu {network['mtu']}"] if network["mtu"] else []
-    programs.ip(
+    yield from programs.ip(
         [
             f"link add name {bridge} type bridge",
             *mtu,
@@ -75,20 +77,20 @@ def add(network: Network) -> None:
     )
 
 
-def remove(bridge: str) -> None:
-    programs.ip([f"link del dev {bridge}"])
+def remove(bridge: str) -> Steps:
+    yield from programs.ip([f"link del dev {bridge}"])
 
 
-def connect(cable: str, namespace_fd: int, network: Network, place: Place) -> None:
+def connect(cable: str, namespace_fd: int, network: Network, place: Place) -> Steps:
     """Lay a cable from the bridge into a container's network namespace; `cable` is what our end is called."""
     inside = place["interface"]
     mac = f" address {place['mac']}" if place["mac"] else ""
     mtu = f" mtu {network['mtu']}" if network["mtu"] else ""
     if place["again"]:
         # A holder that was killed may have left its end until the kernel has cleared up.
-        programs.ip([f"link del dev {inside}"], namespace_fd, may_fail=True)
+        yield from programs.ip([f"link del dev {inside}"], namespace_fd, may_fail=True)
     there = f"/proc/{os.getpid()}/fd/{namespace_fd}"
-    programs.ip(
+    yield from programs.ip(
         [
             f"link add name {cable}{mtu} type veth peer name {inside}{mac}{mtu} netns {there}",
             f"link set dev {cable} master {network['bridge']} up",
@@ -104,15 +106,15 @@ def connect(cable: str, namespace_fd: int, network: Network, place: Place) -> No
             address = gateway.partition("/")[0]
             everything = "::/0" if ":" in address else "0.0.0.0/0"
             lines.append(f"route add {everything} via {address} dev {inside}")
-    programs.ip(lines, namespace_fd)
+    yield from programs.ip(lines, namespace_fd)
 
 
-def disconnect(cable: str) -> None:
+def disconnect(cable: str) -> Steps:
     """Take a cable away, at both ends."""
-    programs.ip([f"link del dev {cable}"])
+    yield from programs.ip([f"link del dev {cable}"])
 
 
-def write_rules(networks: Iterable[Network]) -> None:
+def write_rules(networks: Iterable[Network]) -> Steps:
     """The rules for these networks, in place of those there were."""
     forward, outward = [], []
     for network in networks:
@@ -128,7 +130,7 @@ def write_rules(networks: Iterable[Network]) -> None:
         for subnet in network["subnets"]:
             family = "ip6" if ":" in subnet else "ip"
             outward.append(f'{family} saddr {subnet} oifname "{OUTSIDE}" masquerade')
-    programs.nft(_rules(forward, outward))
+    yield from programs.nft(_rules(forward, outward))
 
 
 def _rules(forward: list[str], outward: list[str]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from netns.holder import bridges, protocol
+from netns.holder import bridges, protocol, work
 from netns.holder.serving import Holder
 from pod.linux import namespaces, processes, signals, sockets, syscalls
 
@@ -55,7 +55,7 @@ def _prepare(channel: sockets.Channel, earlier_fd: int) -> Holder:
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # pasta and containers come by our /proc files
     syscalls.unshare(namespaces.CLONE_NEWNET)
     channel.send(protocol.NAMED)
-    bridges.prepare()  # while the outside helper starts
+    work.finish(bridges.prepare())  # while the outside helper starts
     # A descriptor that comes along stays open: with it, the outside helper ends.
     directory, outside = _expect(channel, protocol.OUTSIDE)
     holder = Holder(directory, outside)

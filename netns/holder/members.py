@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import socket
 
-from netns.holder import bridges, dns, forward
+from netns.holder import answers, bridges, dns, forward
+from pod.base import log
 from pod.base.errors import PodError
 
 TYPE_CHECKING = False
@@ -18,7 +19,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from netns.holder.bridges import Network, Place
+    from netns.holder.work import Queue, Steps
     from pod.linux.loop import Loop
+
+_MAX_KNOWN = 1024  # answers to "who asks here?" that are remembered
 
 
 class Container:
@@ -38,15 +42,20 @@ class Container:
 
 
 class Members:
-    """The connected containers and their networks. `on_less` is called when one has gone."""
+    """The connected containers and their networks. `on_less` is called when one has gone.
 
-    def __init__(self, loop: Loop, on_less: Callable[[], None]) -> None:
+    What changes them is steps of work.py, one at a time.
+    """
+
+    def __init__(self, loop: Loop, work: Queue, on_less: Callable[[], None]) -> None:
         self._loop = loop
+        self._work = work
         self._on_less = on_less
         self._networks: dict[str, Network] = {}
         self._names: dict[str, list[dns.Server]] = {}  # by network
         self._containers: dict[str, Container] = {}
         self._cables = 0
+        self._known: dict[tuple[str, str], answers.Known | None] = {}  # by network and client
 
     def __bool__(self) -> bool:
         return bool(self._containers)
@@ -61,98 +70,126 @@ class Members:
         networks: list[Network],
         places: list[Place],
         ports: list[dict[str, Any]],
-    ) -> None:
+    ) -> Steps:
+        """Connect a container until the process of the first of `fds`, a pidfd, ends; the others are its ports."""
         if container_id in self._containers:
-            self.detach(container_id)
+            yield from self.detach(container_id)
         container = Container(pid, container_id, names, servers, os.dup(fds[0]))
         self._containers[container_id] = container
-        self._loop.watch(container.process_fd, lambda _: self.detach(container_id))
-        known = len(self._networks)
+        self._loop.watch(container.process_fd, lambda _: self._ended(container))
         try:
             for network, place in zip(networks, places, strict=True):
-                self._join(container, network, place)
-            if len(self._networks) != known:
-                bridges.write_rules(self._networks.values())
+                yield from self._join(container, network, place)
             self._publish(container, ports, fds[1:])
         except BaseException:
-            self.detach(container_id)
+            yield from self.detach(container_id)
             raise
 
-    def join(self, container_id: str, network: Network, place: Place) -> None:
+    def _ended(self, container: Container) -> None:
+        """Process 1 has ended; another one of the same container may be coming already."""
+        self._loop.forget(container.process_fd)
+
+        def let_go() -> Steps:
+            if self._containers.get(container.id) is container:
+                yield from self.detach(container.id)
+
+        self._work.add(let_go(), _tell)
+
+    def join(self, container_id: str, network: Network, place: Place) -> Steps:
         """One more network for a container. Raises KeyError for one that is not connected."""
-        self._join(self._containers[container_id], network, place)
-        bridges.write_rules(self._networks.values())
+        container = self._containers[container_id]
+        try:
+            yield from self._join(container, network, place)
+        except BaseException:
+            yield from self.leave(container_id, network["name"])
+            raise
 
     def rename(self, container_id: str, names: list[str]) -> None:
         """Other names for a container, if it is connected."""
         if container_id in self._containers:
             self._containers[container_id].names = list(names)
+            self._known.clear()
 
     def set_servers(self, network: str, servers: list[str]) -> None:
         """Other name servers for a network, if anybody is on it."""
         if network in self._networks:
             self._networks[network]["dns_servers"] = list(servers)
+            self._known.clear()
 
-    def _join(self, container: Container, network: Network, place: Place) -> None:
-        if network["name"] not in self._networks:
-            self._add_network(network)
+    def _join(self, container: Container, network: Network, place: Place) -> Steps:
+        name = network["name"]
+        if name not in self._networks:
+            yield from self._add_network(network)
         if not place["interface"]:
             taken = {it["interface"] for it in container.places.values()}
             free = (f"eth{number}" for number in range(len(taken) + 1))
             place["interface"] = next(name for name in free if name not in taken)
         self._cables += 1
-        cable = f"v{self._cables}"
-        bridges.connect(cable, container.network_fd, network, place)
-        container.cables[network["name"]] = cable
-        container.places[network["name"]] = place
+        container.cables[name] = f"v{self._cables}"
+        # Known from now on: no program of the container can ask before it has its address.
+        container.places[name] = place
+        self._known.clear()
+        yield from bridges.connect(container.cables[name], container.network_fd, network, place)
 
-    def _add_network(self, network: Network) -> None:
-        bridges.add(network)
+    def _add_network(self, network: Network) -> Steps:
         name = network["name"]
         self._networks[name] = network
+        # Rules name bridges that need not be there yet, so that none is without for a moment.
+        yield from bridges.write_rules(self._networks.values())
+        yield from bridges.add(network)
         if network["dns"]:
-            self._names[name] = [
-                dns.Server(
-                    self._loop,
-                    gateway.partition("/")[0],
-                    lambda client: self._known_to(name, client),
+            self._names[name] = []
+            for gateway in network["gateways"]:
+                address = gateway.partition("/")[0]
+                server = dns.Server(
+                    self._loop, address, lambda client: self._known_to(name, client)
                 )
-                for gateway in network["gateways"]
-            ]
-            self._loop.set_timer("load", 0.0, dns.load)
+                self._names[name].append(server)
+            self._loop.set_timer("load", 0.0, answers.load)
 
-    def _known_to(self, network: str, client: str) -> dns.Known | None:
+    def _known_to(self, network: str, client: str) -> answers.Known | None:
         """What the container at an address of a network can find; None when there is no such container."""
-        asking = next(
-            (
-                it
-                for it in self._containers.values()
-                if network in it.places and client in _addresses(it.places[network])
-            ),
-            None,
-        )
-        if asking is None:
+        key = (network, client)
+        if key not in self._known:
+            if len(self._known) >= _MAX_KNOWN:
+                self._known.clear()  # addresses that nobody has
+            self._known[key] = self._look_around(network, client)
+        return self._known[key]
+
+    def _look_around(self, network: str, client: str) -> answers.Known | None:
+        for asking in self._containers.values():
+            if network in asking.places and client in _addresses(asking.places[network]):
+                break
+        else:
             return None
         shared = [name for name in asking.places if self._networks[name]["dns"]]
         members = [
-            dns.Member([*it.names, *it.places[name]["aliases"]], _addresses(it.places[name]))
-            for it in self._containers.values()
+            answers.Member([*it.names, *it.places[name]["aliases"]], _addresses(it.places[name]))
             for name in shared
+            for it in self._containers.values()
             if name in it.places
         ]
         servers = asking.servers or [
             server for name in shared for server in self._networks[name]["dns_servers"]
         ]
-        internal = all(self._networks[name]["internal"] for name in asking.places)
-        return dns.Known(members, shared, servers, internal=internal)
+        return answers.Known(
+            members,
+            shared,
+            servers,
+            internal=all(self._networks[name]["internal"] for name in asking.places),
+            subnets=[subnet for it in self._networks.values() for subnet in it["subnets"]],
+        )
 
-    def leave(self, container_id: str, name: str) -> None:
-        """One network less. Raises KeyError for a container that is not connected."""
+    def leave(self, container_id: str, name: str) -> Steps:
+        """One network less. Raises KeyError for a container that is not connected, or not there."""
         container = self._containers[container_id]
         cable = container.cables.pop(name)
         container.places.pop(name)
-        bridges.disconnect(cable)
-        self._remove_unused()
+        self._known.clear()
+        try:
+            yield from bridges.disconnect(cable)
+        finally:
+            yield from self._remove_unused()
 
     def _publish(self, container: Container, ports: list[dict[str, Any]], fds: list[int]) -> None:
         """`ports` say where the sockets `fds` lead: {"port", "protocol"}; one each."""
@@ -170,10 +207,12 @@ class Members:
             target = forward.Target(addresses, port["port"], gateways)
             container.ports.append(kind(self._loop, socket.socket(fileno=os.dup(fd)), target))
 
-    def detach(self, container_id: str) -> None:
+    def detach(self, container_id: str) -> Steps:
+        """Disconnect a container, if it is connected."""
         container = self._containers.pop(container_id, None)
         if container is None:
             return
+        self._known.clear()
         self._loop.forget(container.process_fd)
         os.close(container.process_fd)
         os.close(container.network_fd)
@@ -181,25 +220,30 @@ class Members:
             port.close()
         for cable in container.cables.values():
             try:
-                bridges.disconnect(cable)
+                yield from bridges.disconnect(cable)
             except PodError:
                 continue  # it went with the container's network namespace
-        self._remove_unused()
+        yield from self._remove_unused()
         self._on_less()
 
-    def detach_all(self) -> None:
+    def detach_all(self) -> Steps:
+        """Disconnect everything."""
         for container_id in list(self._containers):
-            self.detach(container_id)
+            yield from self.detach(container_id)
 
-    def _remove_unused(self) -> None:
+    def _remove_unused(self) -> Steps:
         used = {name for container in self._containers.values() for name in container.cables}
-        unused = [name for name in self._networks if name not in used]
-        for name in unused:
-            for server in self._names.pop(name, []):
+        unused = [self._networks.pop(name) for name in list(self._networks) if name not in used]
+        for network in unused:
+            for server in self._names.pop(network["name"], []):
                 server.close()
-            bridges.remove(self._networks.pop(name)["bridge"])
+        for network in unused:
+            try:
+                yield from bridges.remove(network["bridge"])
+            except PodError as error:
+                log.debug(f"network '{network['name']}' was not whole: {error}")
         if unused:
-            bridges.write_rules(self._networks.values())
+            yield from bridges.write_rules(self._networks.values())
 
     def status(self) -> dict[str, Any]:
         return {
@@ -212,3 +256,8 @@ class Members:
 
 def _addresses(place: Place) -> list[str]:
     return [one.partition("/")[0] for one in place["addresses"]]
+
+
+def _tell(error: BaseException | None) -> None:
+    if error is not None:
+        log.debug(f"a container was not disconnected: {error}")

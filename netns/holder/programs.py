@@ -1,4 +1,7 @@
-"""Run ip(8) and nft(8) inside a network namespace, from text to success or their own complaint."""
+"""Run ip(8) and nft(8) inside a network namespace, from text to success or their own complaint.
+
+What is run here is steps of work.py: `yield from ip(...)`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from netns.holder.work import Steps
+
 _SYSTEM_DIRECTORIES = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
 _MAX_TEXT = 4096
 _PACKAGES = {"ip": "iproute2 (Debian, Ubuntu) or iproute (Fedora)", "nft": "nftables"}
@@ -19,22 +24,22 @@ _PACKAGES = {"ip": "iproute2 (Debian, Ubuntu) or iproute (Fedora)", "nft": "nfta
 
 def ip(
     lines: list[str], namespace_fd: int = -1, *, family: str = "", may_fail: bool = False
-) -> None:
+) -> Steps:
     """Execute commands of ip-batch, in another network namespace if its descriptor is given. Raises NetworkError.
 
     `family` is "-6" for commands that cannot tell by their addresses.
     """
     options = [family] if family else []
     try:
-        _run(["ip", *options, "-batch", "-"], "\n".join(lines) + "\n", namespace_fd)
+        yield from _run(["ip", *options, "-batch", "-"], "\n".join(lines) + "\n", namespace_fd)
     except NetworkError:
         if not may_fail:
             raise
 
 
-def nft(rules: str) -> None:
+def nft(rules: str) -> Steps:
     """Load rules in one transaction: all or none. Raises NetworkError."""
-    _run(["nft", "-f", "-"], rules, -1)
+    yield from _run(["nft", "-f", "-"], rules, -1)
 
 
 def find(name: str) -> str:
@@ -48,7 +53,7 @@ def find(name: str) -> str:
     return path
 
 
-def _run(arguments: list[str], text: str, namespace_fd: int) -> None:
+def _run(arguments: list[str], text: str, namespace_fd: int) -> Steps:
     path = find(arguments[0])
     memories = [os.memfd_create(name) for name in ("input", "output")]
     try:
@@ -57,7 +62,7 @@ def _run(arguments: list[str], text: str, namespace_fd: int) -> None:
         pid = processes.fork_raw()
         if pid == 0:
             _execute(path, arguments, memories, namespace_fd)
-        _, status = os.waitpid(pid, 0)
+        status = yield pid
         if status == 0:
             return
         said = os.pread(memories[1], _MAX_TEXT, 0).decode("utf-8", "replace")

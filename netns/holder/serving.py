@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 
-from netns.holder import protocol
+from netns.holder import protocol, work
 from netns.holder.members import Members
 from pod.base import faults, locks
-from pod.base.errors import PodError
 from pod.linux import processes, signals, sockets
 from pod.linux.loop import Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+    from netns.holder.work import Steps
 
 _LINGER_SECONDS = faults.seconds("LINGER", 1.0)  # restarts should not have to wait for a new one
 
@@ -25,7 +27,8 @@ class Holder:
         self._directory = directory
         self._outside = outside
         self._loop = Loop()
-        self._members = Members(self._loop, self._linger)
+        self._work = work.Queue(self._loop)
+        self._members = Members(self._loop, self._work, self._linger)
         self._clients: dict[int, sockets.Channel] = {}
         self._remove_socket()
         self._listener = sockets.Listener(directory, protocol.SOCKET)
@@ -51,19 +54,19 @@ class Holder:
         if not kind:
             self._forget(client)
             return
-        try:
-            answer = self._answer(client, message, fds)
-        except (PodError, OSError, ValueError, KeyError) as error:
-            reply: tuple[Any, ...] = (protocol.ERROR, *processes.describe_error(error))
-        else:
-            reply = (protocol.DONE, *answer)
-        finally:
+
+        def done(error: BaseException | None, *answer: Any) -> None:
             for fd in fds:
                 os.close(fd)
-        try:
-            client.send(*reply)
-        except OSError:
-            self._forget(client)
+            reply = (protocol.DONE, *answer)
+            if error is not None:
+                reply = (protocol.ERROR, *processes.describe_error(error))
+            try:
+                client.send(*reply)
+            except OSError:
+                self._forget(client)
+
+        self._answer(message, fds, done)
 
     def _forget(self, client: sockets.Channel) -> None:
         number = client.fileno()
@@ -72,32 +75,39 @@ class Holder:
         client.close()
         self._linger()
 
-    def _answer(
-        self, client: sockets.Channel, message: tuple[Any, ...], fds: list[int]
-    ) -> tuple[Any, ...]:
+    def _answer(self, message: tuple[Any, ...], fds: list[int], done: Callable[..., None]) -> None:
+        """Do what is asked, and call `done` with an error or None, and with the values of the answer."""
         name, *values = message
-        if name == protocol.MAP:
-            _write_maps(*values)
-        elif name == protocol.ATTACH:
-            self._members.attach(fds, *values)
-        elif name == protocol.DETACH:
-            self._members.detach(values[0])
-        elif name == protocol.JOIN:
-            self._members.join(*values)
-        elif name == protocol.LEAVE:
-            self._members.leave(*values)
-        elif name == protocol.RENAME:
-            self._members.rename(*values)
-        elif name == protocol.UPDATE:
-            self._members.set_servers(*values)
-        elif name == protocol.END:
-            self._members.detach_all()
-            self._end()
-        elif name == protocol.STATUS:
-            return (self._members.status(),)
+        changes = {
+            protocol.ATTACH: lambda: self._members.attach(fds, *values),
+            protocol.DETACH: lambda: self._members.detach(*values),
+            protocol.JOIN: lambda: self._members.join(*values),
+            protocol.LEAVE: lambda: self._members.leave(*values),
+            protocol.END: self._end_all,
+        }
+        answer: list[Any] = []
+        try:
+            if name in changes:
+                self._work.add(changes[name](), done)
+                return
+            if name == protocol.MAP:
+                _write_maps(*values)
+            elif name == protocol.RENAME:
+                self._members.rename(*values)
+            elif name == protocol.UPDATE:
+                self._members.set_servers(*values)
+            elif name == protocol.STATUS:
+                answer.append(self._members.status())
+            else:
+                raise ValueError(f"unknown request '{name}'")
+        except work.FAILURES as error:
+            done(error)
         else:
-            raise ValueError(f"unknown request '{name}'")
-        return ()
+            done(None, *answer)
+
+    def _end_all(self) -> Steps:
+        yield from self._members.detach_all()
+        self._end()
 
     # The end
 
@@ -107,7 +117,7 @@ class Holder:
 
     def _leave_if_idle(self) -> None:
         """Leave when nobody is connected, unless a starter is at work, who would then find nobody."""
-        if self._clients or self._members:
+        if self._clients or self._members or self._work:
             return
         lock = locks.FileLock(f"{self._directory}/{protocol.LOCK}")
         try:
@@ -116,7 +126,7 @@ class Holder:
             self._linger()
             return
         self._loop.turn(0)  # somebody may have connected just before
-        if self._clients or self._members:
+        if self._clients or self._members or self._work:
             lock.release()
             return
         self._end()

@@ -9,6 +9,7 @@ from netns.holder import protocol
 from pod.base import ids
 from pod.base.errors import InvalidValue, PodError
 from pod.engine.network_places import directory
+from pod.linux import interfaces
 from pod.spec import namespaces, networks
 from pod.spec.networks import NetworkConfig
 from pod.state import containers, events
@@ -54,10 +55,10 @@ def create(
         by_name = {network.name: network for network in existing}
         if name in by_name:
             raise rows.NetworkExists(name)
-        interfaces = {network.interface for network in existing}
-        if interface in interfaces:
+        taken = {network.interface for network in existing}
+        if interface in taken:
             raise PodError(f"interface '{interface}' is that of another network")
-        bridge = interface or _first_free("podman", interfaces)
+        bridge = interface or _first_free("podman", taken)
         chosen = _subnets(existing, subnets, ipv6=ipv6)
         return NetworkConfig(
             id=ids.new_id(),
@@ -117,24 +118,11 @@ def _subnets(
         networks.check_overlaps(wanted, taken)
         chosen = list(wanted)
     else:
-        taken += [("this machine", route) for route in _routes()]
+        taken += [("this machine", route) for route in interfaces.routed_subnets()]
         chosen = [networks.free_subnet([it for _, it in taken])]
     if ipv6 and not any(networks.is_ipv6(subnet.subnet) for subnet in chosen):
         chosen.append(networks.free_subnet([it for _, it in taken], ipv6=True))
     return chosen
-
-
-def _routes() -> list[str]:
-    """The subnets that this machine has routes to; /proc/net/route is in hexadecimal, the least byte first."""
-    found = []
-    with open("/proc/net/route", encoding="ascii") as file:
-        for line in list(file)[1:]:
-            fields = line.split()
-            destination, mask = int(fields[1], 16), int(fields[7], 16)
-            if mask:
-                octets = ".".join(str(byte) for byte in destination.to_bytes(4, "little"))
-                found.append(f"{octets}/{mask.bit_count()}")
-    return found
 
 
 def remove(

@@ -68,3 +68,29 @@ def free_port(address: str, protocol: str) -> int:
         return port
     finally:
         sock.close()
+
+
+def routed_subnets() -> list[str]:
+    """The subnets that this machine has routes to, but for those to everywhere.
+
+    Both tables are in hexadecimal; /proc/net/route has the least byte first.
+    """
+    from ipaddress import IPv6Address
+
+    found = []
+    try:
+        with open("/proc/net/ipv6_route", encoding="ascii") as file:
+            for line in file:
+                target, length = line.split()[:2]
+                if int(length, 16):
+                    found.append(f"{IPv6Address(int(target, 16))}/{int(length, 16)}")
+    except FileNotFoundError:
+        pass  # a kernel without IPv6
+    with open("/proc/net/route", encoding="ascii") as file:
+        for line in list(file)[1:]:
+            fields = line.split()
+            destination, mask = int(fields[1], 16), int(fields[7], 16)
+            if mask:
+                octets = ".".join(str(byte) for byte in destination.to_bytes(4, "little"))
+                found.append(f"{octets}/{mask.bit_count()}")
+    return found

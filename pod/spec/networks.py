@@ -24,6 +24,8 @@ RESERVED_NAMES = frozenset(
 _POOLS = (("10.89.0.0/16", 24), ("10.90.0.0/15", 24), ("10.92.0.0/14", 24))
 """Where subnets are taken from when none is given, and how long their prefixes are (containers.conf(5))."""
 
+_TRIES = 100  # a machine may have a route to all such sites, as with some private networks
+
 
 class Subnet(Record):
     """`first` and `last` bound the addresses that are given automatically; "" for all."""
@@ -165,11 +167,11 @@ def free_subnet(others: Iterable[str], *, ipv6: bool = False) -> Subnet:
         import secrets
 
         # A site of our own with random bits, as RFC 4193 wants it.
-        while True:
+        for _ in range(_TRIES):
             site = ip_network(((0xFD << 120) | (secrets.randbits(56) << 64), 64))
             if not any(site.overlaps(other) for other in taken):
                 return Subnet(str(site), str(site[1]))
-    for pool, length in _POOLS:
+    for pool, length in () if ipv6 else _POOLS:
         for candidate in ip_network(pool).subnets(new_prefix=length):
             if not any(candidate.overlaps(other) for other in taken):
                 return Subnet(str(candidate), str(candidate[1]))

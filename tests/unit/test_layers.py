@@ -32,7 +32,7 @@ ONLY = {
     "click": ("pod/cli/",),
     "rich": ("pod/cli/",),
     "pyroute2": ("netns/",),
-    "dnslib": ("netns/holder/dns.py",),
+    "dnslib": ("netns/holder/answers.py",),
     "jeepney": ("pod/engine/scopes.py",),
     "cryptography": ("pod/engine/secret_encryption.py", "pod/image/trust/"),
     "psutil": ("pod/engine/info_host.py",),

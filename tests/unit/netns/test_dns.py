@@ -10,7 +10,7 @@ from dnslib import QTYPE, RCODE
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from netns.holder.dns import Known, Member, answer_to
+from netns.holder.answers import Known, Member, answer_to
 
 MEMBERS = (
     Member(["Shop", "0123456789ab", "store"], ["10.89.0.2", "fd00::2"]),
@@ -20,7 +20,8 @@ MEMBERS = (
 
 
 def known(members: Any = MEMBERS, *, internal: bool = False) -> Known:
-    return Known(members, ["back", "Upper"], [], internal=internal)
+    subnets = ["10.89.0.0/24", "fd00::/64"]
+    return Known(members, ["back", "Upper"], [], internal=internal, subnets=subnets)
 
 
 def question(name: str, kind: str = "A", edns: int = 0, **header: int) -> bytes:
@@ -105,7 +106,7 @@ NIBBLES = ".".join(reversed("fd000000000000000000000000000002"))
         ("2.0.89.10.in-addr.arpa", ["shop.dns.podman."]),
         ("2.0.89.10.IN-ADDR.ARPA", ["shop.dns.podman."]),
         (f"{NIBBLES}.ip6.arpa", ["shop.dns.podman."]),
-        ("9.0.89.10.in-addr.arpa", None),
+        ("9.1.89.10.in-addr.arpa", None),
         ("0.89.10.in-addr.arpa", None),
         ("2.0.89.10.10.in-addr.arpa", None),
         ("in-addr.arpa", None),
@@ -119,6 +120,15 @@ NIBBLES = ".".join(reversed("fd000000000000000000000000000002"))
 )
 def test_addresses_have_names(name: str, found: list[str] | None) -> None:
     assert addresses(name, "PTR") == found
+
+
+UNUSED = ["9.0.89.10.in-addr.arpa", "1.0.89.10.in-addr.arpa", f"9{NIBBLES[1:]}.ip6.arpa"]
+
+
+@pytest.mark.parametrize("name", UNUSED)
+def test_addresses_of_own_networks_are_asked_about_nowhere_else(name: str) -> None:
+    reply = ask(name, "PTR")
+    assert (reply.header.rcode, reply.rr) == (RCODE.NXDOMAIN, [])
 
 
 @pytest.mark.parametrize("name", ["nobody.dns.podman", "NOBODY.DNS.PODMAN", "dns.podman"])

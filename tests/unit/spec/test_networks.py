@@ -137,6 +137,12 @@ def test_no_subnet_is_free() -> None:
         networks.free_subnet(["10.0.0.0/8"])
 
 
+def test_no_subnet_of_ipv6_is_free() -> None:
+    """As where a private network routes all sites of that kind."""
+    with pytest.raises(SubnetTaken, match="no subnet is left"):
+        networks.free_subnet(["fc00::/7"], ipv6=True)
+
+
 def test_a_free_subnet_of_ipv6_is_a_site_of_our_own() -> None:
     one, other = (networks.free_subnet(["10.0.0.0/8"], ipv6=True) for _ in range(2))
     assert one.subnet != other.subnet

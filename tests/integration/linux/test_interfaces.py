@@ -1,0 +1,26 @@
+"""What is said of this machine's network, in a network namespace that the test makes."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.support.engine import TREE
+
+ROUTES = """
+ip link set lo up
+ip route add 10.89.0.0/24 dev lo
+ip route add 10.89.7.0/30 dev lo
+ip route add default dev lo
+ip -6 route add fd12:3456::/48 dev lo
+exec "$1" -c 'from pod.linux.interfaces import routed_subnets; print(*sorted(routed_subnets()))'
+"""
+
+
+def test_routed_subnets_of_both_families_without_the_routes_to_everywhere() -> None:
+    command = ["unshare", "-r", "-n", "sh", "-ec", ROUTES, "sh", sys.executable]
+    done = subprocess.run(command, cwd=TREE, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    found = done.stdout.split()
+    assert {"10.89.0.0/24", "10.89.7.0/30", "fd12:3456::/48"} <= set(found)
+    assert not {"0.0.0.0/0", "::/0"} & set(found)
