@@ -292,6 +292,20 @@ class ImageStore:
                 raise ImageNotFound(digest)
             write(self, kept)
 
+    def remove_nameless(self, digest: str) -> None:
+        """Forget a manifest if it has no name; what only it needed is garbage then. Takes the store's lock."""
+        from storage.index import write
+
+        with self.lock():
+            entries = self.entries()
+            kept = [
+                entry
+                for entry in entries
+                if entry["digest"] != digest or is_list(entry) or name_of(entry) is not None
+            ]
+            if len(kept) < len(entries):
+                write(self, kept)
+
     def add_image(
         self,
         config: bytes,

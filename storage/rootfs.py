@@ -298,6 +298,11 @@ class RootFileSystems:
         """As start_export, of a plain directory of the host, as --rootfs has it."""
         return self._start_export((directory,), overlayfs.marks_here(), out_fd, (), None)
 
+    def start_export_of_image(self, diff_ids: Iterable[str], out_fd: int) -> Child:
+        """As start_export, of an image with these layers, base first."""
+        layers = self.image_tree(diff_ids)
+        return self._start_export(layers, overlayfs.marks_here(), out_fd, (), None)
+
     def _start_export(
         self,
         layers: Sequence[str],

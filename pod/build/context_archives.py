@@ -33,7 +33,7 @@ def _has_tar_sum(header: bytes) -> bool:
 
 
 def unpack(fd: int, target: str, shown: str, *, start: bytes = b"") -> None:
-    """Unpack an archive, compressed or not, into the empty directory `target`, as files of the caller.
+    """Unpack an archive, compressed or not, into the directory `target`, as files of the caller.
 
     `start` is what was read of it already. Whatever names, links and sizes are in there, nothing outside is touched;
     device files are left out. Raises CannotReadContext.
@@ -61,10 +61,10 @@ def unpack(fd: int, target: str, shown: str, *, start: bytes = b"") -> None:
             unpacker.unpack(_own_reader()(lambda: next(chunks, b"")))
         except (BadEntry, tar.InvalidArchive, compression.InvalidStream, stream.TooLarge) as error:
             raise CannotReadContext(
-                f"the context from {quoted(shown)} cannot be unpacked: {error.message}"
+                f"{quoted(shown)} cannot be unpacked: {error.message}"
             ) from error
         if unpacker.skipped_devices:
-            log.warning(f"{unpacker.skipped_devices} device files of the context are left out")
+            log.warning(f"{unpacker.skipped_devices} device files of {quoted(shown)} are left out")
     finally:
         os.umask(old_mask)
         os.close(root_fd)
@@ -102,4 +102,4 @@ def remove_tree(path: str) -> None:
 
 def quoted(shown: str) -> str:
     """How messages name where something came from."""
-    return shown if shown == "standard input" else f"'{shown}'"
+    return shown if " " in shown else f"'{shown}'"

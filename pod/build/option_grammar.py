@@ -31,6 +31,7 @@ _CACHE_TO = (
     "REPOSITORY, type=registry,ref=REPOSITORY[,mode=max], type=local,dest=DIRECTORY or type=inline"
 )
 _IMAGE_SCHEMES = ("docker-image://", "container-image://", "docker://")
+_NAME_LETTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-/:@")
 _OTHER_CACHES = ("azblob", "gha", "s3")
 _TYPES: dict[str, OutputKind] = {
     "local": "local",
@@ -87,8 +88,8 @@ def parse_ssh(text: str, caller: Mapping[str, str]) -> SshSource:
         rest = socket
     paths = tuple(_absolute(path) for path in rest.split(","))
     for path in paths:
-        if not os.path.exists(path):
-            raise InvalidValue(option, text, f"'{path}' is not there: {_SSH}")
+        if not os.path.exists(path) or os.path.isdir(path):
+            raise InvalidValue(option, text, f"'{path}' is no socket and no key: {_SSH}")
     return SshSource(name, paths)
 
 
@@ -96,7 +97,7 @@ def parse_context(text: str) -> NamedContext:
     """One --build-context."""
     option = "--build-context"
     name, equals, value = text.partition("=")
-    if not name or not equals or not value:
+    if not name or not equals or not value or not _NAME_LETTERS.issuperset(name):
         raise InvalidValue(option, text, _CONTEXT)
     name = name.lower()
     for scheme in _IMAGE_SCHEMES:

@@ -73,7 +73,7 @@ class Progress(Protocol):
         """Time has passed: to be called some times a second while commands run, so that their times are shown."""
 
     def exporting(self, what: str) -> None:
-        """All steps are done; an image, archive or directory is made: "image localhost/web:latest"."""
+        """All steps are done; the result goes there: a name, a path, "image" for one without a name."""
 
     def finish(self) -> None:
         """Nothing follows, whether it went well or not. What was drawn stays as it is."""

@@ -18,19 +18,15 @@ ABSENT = {
     "checkpoint": "the kernel allows it to root only",
     "container checkpoint": "the kernel allows it to root only",
     "container restore": "the kernel allows it to root only",
+    "buildx bake": "pod builds one Dockerfile at a time",
+    "buildx imagetools": "`pod manifest` makes and shows lists of images",
     "plugin": "pod has no plugins",
     "volume reload": "pod has no volume plugins",
     "volume update": "only cluster volumes can be updated",
     "trust": "it is docker's older way of signing; `pod image trust` and `pod push --sign-by` are podman's",
-    "builder": _LATER,
     "generate kube": _LATER,
-    "buildx": _LATER,
     **dict.fromkeys(
-        ("auto-update build compose kube play quadlet service stack").split(),
-        _LATER,
-    ),
-    **dict.fromkeys(
-        ("image build",),
+        ("auto-update compose kube play quadlet service stack").split(),
         _LATER,
     ),
 }

@@ -106,7 +106,7 @@ class Drawing:
         self._redraw()
 
     def exporting(self, what: str) -> None:
-        self._exporting = f"exporting {visible(what)}"
+        self._exporting = f"exporting to {visible(what)}"
         self._redraw()
 
     def finish(self) -> None:

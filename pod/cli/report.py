@@ -44,7 +44,13 @@ def complain(message: str, hint: str | None = None) -> None:
 
     What images and registries say is in some messages; it neither drives the terminal nor looks like a line of ours.
     """
-    text = f"Error: {log.visible(message)}\n"
+    first, *more = message.split("\n")
+    if all(
+        line.startswith("  ") for line in more
+    ):  # an excerpt of a Dockerfile, which looks like no line of ours
+        text = "\n".join(map(log.visible, (f"Error: {first}", *more, "")))
+    else:
+        text = f"Error: {log.visible(message)}\n"
     if hint:
         text += f"Hint: {log.visible(hint)}\n"
     try:

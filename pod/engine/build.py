@@ -17,18 +17,17 @@ from pod.build.planner import plan
 from pod.build.result import created_of, make_image
 from pod.engine import create, images, launch, namefiles, network
 from pod.engine import facts as host_facts
-from pod.engine.images import PullOptions
+from pod.engine.build_results import Made, deliver, names_at_once, pull_options
 from pod.image.platform import host_platform
 from pod.linux import idmap
 from pod.spec import bundle
 from pod.spec.container import ContainerConfig
-from pod.state import events
 from storage import behind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pod.build.options import BuildOptions
+    from pod.build.options import BuildOptions, Built
     from pod.build.progress import Progress
     from pod.engine.context import Engine
     from pod.state.containers import Container
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
     from storage.store import Store
 
 
-def build(engine: Engine, options: BuildOptions, progress: Progress) -> str:
-    """Build; the id of the image. Call with a single thread."""
+def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
+    """Build; what came of it is in the store, or where --output says. Call with a single thread."""
     own = host_platform()
     with (
         engine.store.hold() as hold,
@@ -54,11 +53,12 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> str:
             created=history.timestamp(created_ns),
             history=tuple(history.dated(state.history, created_ns)),
         )
-        progress.exporting(f"image {options.tags[0]}" if options.tags else "image")
-        image = make_image(engine.store, state, options, hold, options.tags)
-    engine.events.append(events.event("image", "build", object_id=image.id, name=""))
+        progress.exporting(options.tags[0] if options.tags else "image")
+        image = make_image(engine.store, state, options, hold, names_at_once(options))
+        made = [Made(str(planned.platform), image)]
+        built = deliver(engine, options, made, progress, hold)
     behind.start(engine.store.steps.settle)
-    return image.id
+    return built
 
 
 class _BuildContainer(Record):
@@ -100,18 +100,7 @@ class _Host:
         return images.ensure(
             self._engine,
             name,
-            PullOptions(
-                policy=options.pull,
-                platform=platform,
-                authfile=options.authfile,
-                credentials=options.credentials,
-                certificates=options.certificates,
-                tls_verify=options.tls_verify,
-                retries=options.retries,
-                retry_delay_ns=options.retry_delay_ns,
-                quiet=options.quiet,
-                progress=self._progress.transfer,
-            ),
+            pull_options(options, platform, self._progress),
         )
 
     def default_environment(self) -> dict[str, str]:

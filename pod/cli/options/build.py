@@ -101,7 +101,7 @@ _SOURCE = (
     Option(
         ("--call",),
         "text",
-        "build, or check as --check",
+        "What is done: build, or check as --check",
         metavar="WHAT",
         choices=("build", "check"),
     ),
@@ -337,7 +337,7 @@ OPTIONS = (
     *_NO_EFFECT,
     Option(("--disable-content-trust",), "flag", refused="pod does not check docker's signatures"),
     # Alone they are switched off by some scripts, which is what pod does.
-    Option(("--sbom",), "optional", no_value="true", hidden=True),
-    Option(("--provenance",), "optional", no_value="true", hidden=True),
+    Option(("--sbom",), "text", hidden=True),
+    Option(("--provenance",), "text", hidden=True),
     *(Option((flag,), "text", refused=why) for flag, why in _REFUSED.items()),
 )

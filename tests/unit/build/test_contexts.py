@@ -284,7 +284,7 @@ def test_device_files_are_left_out(work: Path, standard_input: object) -> None:
 )
 def test_broken_archives_are_refused(work: Path, standard_input: object, content: bytes) -> None:
     standard_input(content)  # type: ignore[operator]
-    with pytest.raises(CannotReadContext, match="the context from standard input"):
+    with pytest.raises(CannotReadContext, match="standard input cannot be unpacked"):
         opened(work, context="-")
 
 
