@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import http.server
 import io
 import os
-import subprocess
 import tarfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +15,7 @@ from pod.build import git
 from pod.build.context_archives import CannotReadContext
 from pod.build.contexts import BuildContext, Contexts
 from pod.build.options import BuildOptions
+from tests.support.repositories import git as git_in
 
 
 @pytest.fixture
@@ -32,56 +29,6 @@ def work(tmp_path: Path) -> Path:
 def opened(work: Path, **options: object) -> BuildContext:
     contexts = Contexts(BuildOptions(**options), str(work))  # type: ignore[arg-type]
     return contexts.main()
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """(address, directory) of a web server."""
-    root = tmp_path / "site"
-    root.mkdir()
-    handler = functools.partial(Quiet, directory=str(root))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", root
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def repository(site: tuple[str, Path], tmp_path: Path) -> tuple[str, Path]:
-    """(address, worktree) of a git repository with a branch `side` whose `app/` has another Dockerfile."""
-    source = tmp_path / "source"
-    source.mkdir()
-    _git(source, "init", "-q", "-b", "main", ".")
-    (source / "Dockerfile").write_text("FROM scratch\n")
-    (source / "app").mkdir()
-    (source / "out").symlink_to("/etc")
-    (source / "app" / "Dockerfile").write_text("FROM one\n")
-    _git(source, "add", ".")
-    _git(source, "commit", "-q", "-m", "one")
-    _git(source, "checkout", "-q", "-b", "side")
-    (source / "app" / "Dockerfile").write_text("FROM side\n")
-    _git(source, "commit", "-q", "-a", "-m", "two")
-    _git(source, "checkout", "-q", "main")
-    address, root = site
-    _git(tmp_path, "clone", "-q", "--bare", str(source), str(root / "it.git"))
-    _git(root / "it.git", "update-server-info")
-    return f"{address}/it.git", source
-
-
-def _git(directory: Path, *words: str) -> str:
-    identity = ("-c", "user.name=x", "-c", "user.email=x@example.com")
-    done = subprocess.run(
-        ["git", *identity, "-C", str(directory), *words], check=True, capture_output=True, text=True
-    )
-    return done.stdout.strip()
 
 
 def archive(*members: tuple[str, bytes | None, dict[str, object]], mode: str = "w") -> bytes:
@@ -319,7 +266,7 @@ def test_git_repository_by_branch_tag_commit_and_directory(
     assert not os.path.exists(os.path.join(found.directory, ".git"))
     assert opened(work, context=f"{address}#side:app").dockerfile == b"FROM side\n"
     assert opened(work, context=f"{address}?ref=side&subdir=app").dockerfile == b"FROM side\n"
-    commit = _git(source, "rev-parse", "HEAD")
+    commit = git_in(source, "rev-parse", "HEAD")
     assert opened(work, context=f"{address}#{commit}:app").dockerfile == b"FROM one\n"
     assert commit in opened(work, context=f"{address}#{commit[:10]}").origin
 
@@ -372,11 +319,11 @@ def test_submodules_may_not_come_from_this_machine(
     (source / ".gitmodules").write_text(
         f'[submodule "s"]\n\tpath = s\n\turl = file://{tmp_path}/site/it.git\n'
     )
-    commit = _git(source, "rev-parse", "HEAD")
-    _git(source, "update-index", "--add", "--cacheinfo", f"160000,{commit},s")
-    _git(source, "add", ".gitmodules")
-    _git(source, "commit", "-q", "-m", "three")
-    _git(tmp_path, "clone", "-q", "--bare", str(source), str(site[1] / "evil.git"))
-    _git(site[1] / "evil.git", "update-server-info")
+    commit = git_in(source, "rev-parse", "HEAD")
+    git_in(source, "update-index", "--add", "--cacheinfo", f"160000,{commit},s")
+    git_in(source, "add", ".gitmodules")
+    git_in(source, "commit", "-q", "-m", "three")
+    git_in(tmp_path, "clone", "-q", "--bare", str(source), str(site[1] / "evil.git"))
+    git_in(site[1] / "evil.git", "update-server-info")
     with pytest.raises(git.CannotFetch, match="transport 'file' not allowed"):
         opened(work, context=f"{site[0]}/evil.git")
