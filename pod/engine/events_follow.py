@@ -27,6 +27,7 @@ _CHANGES = (
     | inotify.IN_DELETE
     | inotify.IN_DELETE_SELF
 )
+_JUMP_NS = 1_000_000_000  # what the clock is set by, and not only corrected
 INTERRUPTED, TERMINATED = 1, 0  # what podman returns after SIGINT and SIGTERM
 
 
@@ -49,12 +50,41 @@ def follow(
         follower.close()
 
 
+class Until:
+    """When to end, by the time that passes: the clock may be set meanwhile. All in nanoseconds.
+
+    `now_ns` is what the clock says, `passed_ns` the time since the boot (CLOCK_BOOTTIME, clock_gettime(2)).
+    """
+
+    def __init__(self, until_ns: int, now_ns: int, passed_ns: int) -> None:
+        self._until_ns = until_ns
+        self._now_ns, self._passed_ns = now_ns, passed_ns
+
+    def left_ns(self, passed_ns: int) -> int:
+        """How long there is still to wait; negative when it is over."""
+        return self._until_ns - self._now_ns - (passed_ns - self._passed_ns)
+
+    def accepts(self, event_ns: int, now_ns: int, passed_ns: int) -> bool:
+        """Whether an event, read now, was not later. Its time is the clock's, perhaps from before it was set."""
+        jump_ns = (now_ns - self._now_ns) - (passed_ns - self._passed_ns)
+        if abs(jump_ns) < _JUMP_NS:
+            jump_ns = 0
+        return min(event_ns, event_ns - jump_ns) <= self._until_ns
+
+
+def _passed_ns() -> int:
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
 class _Follower:
     def __init__(
         self, directory: str, selection: Selection, show: Callable[[Event], bytes], out_fd: int
     ) -> None:
         self._directory = directory
-        self._selection = selection
+        self._selection = selection.replace(until_ns=None)
+        self._until: Until | None = None
+        if selection.until_ns is not None:
+            self._until = Until(selection.until_ns, time.time_ns(), _passed_ns())
         self._show = show
         self._out_fd = out_fd
         self._pending = bytearray()
@@ -109,8 +139,13 @@ class _Follower:
 
     def _read(self) -> None:
         for event in self._reader.read():
-            if self._selection.accepts(event):
+            if self._selection.accepts(event) and self._is_in_time(event):
                 self._pending += self._show(event)
+
+    def _is_in_time(self, event: Event) -> bool:
+        return self._until is None or self._until.accepts(
+            event.time_ns, time.time_ns(), _passed_ns()
+        )
 
     def _take_what_comes(self) -> None:
         """`since` was for what was there: events that come now are new, also where the clock is set back."""
@@ -119,8 +154,7 @@ class _Follower:
             self._selection = self._selection.replace(since_ns=None)
 
     def _is_over(self) -> bool:
-        until_ns = self._selection.until_ns
-        return until_ns is not None and time.time_ns() > until_ns
+        return self._until is not None and self._until.left_ns(_passed_ns()) < 0
 
     def _wait(self) -> int | None:
         """Wait until something has changed, a part of the output can be written, or it is over; the status then."""
@@ -146,10 +180,9 @@ class _Follower:
     def _timeout(self) -> float | None:
         """Milliseconds."""
         limits: list[float] = []
-        until_ns = self._selection.until_ns
-        if until_ns is not None and not self._is_over():
-            left = max(0, until_ns - time.time_ns()) / 1e6 + 1
-            limits.append(min(left, _LOOK_MILLISECONDS))  # the clock may be set meanwhile
+        if self._until is not None and not self._is_over():
+            left = max(0, self._until.left_ns(_passed_ns())) / 1e6 + 1
+            limits.append(min(left, _LOOK_MILLISECONDS))  # the machine may sleep meanwhile
         # Nothing tells of the removal of a directory in which the reader has a file open.
         if self._watch is None or not os.path.exists(f"{self._directory}/{LOG}"):
             limits.append(_NO_JOURNAL_MILLISECONDS)

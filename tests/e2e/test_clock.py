@@ -69,8 +69,10 @@ def test_what_waits_goes_on(pod: Engine, jump: Callable[[int], None], tmp_path: 
         return int(pod("inspect", "-f", "{{.RestartCount}}", "failing").out)
 
     words = ("--since", "1m", "--filter", "container=polite", "--format", "{{.Status}}")
+    later = str(int(time.time()) + DAY // 2)
     with (
         pod.spawn("events", *words) as events,
+        pod.spawn("events", "--until", later, *words[2:]) as events_until,
         pod.spawn("logs", "-f", "--tail", "1", "logging") as lines,
         pod.spawn("wait", "polite") as waiting,
     ):
@@ -89,8 +91,9 @@ def test_what_waits_goes_on(pod: Engine, jump: Callable[[int], None], tmp_path: 
         pod("stop", "-t", "1", "polite")
         assert 1 <= time.monotonic() - asked < LIMIT
         assert waiting.communicate(timeout=LIMIT)[0] == b"137\n"
-        line_of(events.stdout, lambda line: line == b"died\n")
-        for process in (events, lines):
+        for process in (events, events_until):
+            line_of(process.stdout, lambda line: line == b"died\n")
+        for process in (events, events_until, lines):
             process.terminate()
     # --timeout has not ended it, and nothing has come more often than it should.
     form = "{{.State.Running}} {{.State.Health.Status}}"
