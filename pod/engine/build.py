@@ -13,10 +13,12 @@ from pod.build.builder import Builder
 from pod.build.contexts import Contexts
 from pod.build.dockerfile.parser import parse
 from pod.build.host import Order
+from pod.build.options import Built
 from pod.build.planner import plan
 from pod.build.result import created_of, make_image
 from pod.engine import create, images, launch, namefiles, network
 from pod.engine import facts as host_facts
+from pod.engine.build_checks import check
 from pod.engine.build_results import Made, deliver, names_at_once, pull_options
 from pod.image.platform import host_platform
 from pod.linux import idmap
@@ -27,7 +29,7 @@ from storage import behind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pod.build.options import BuildOptions, Built
+    from pod.build.options import BuildOptions
     from pod.build.progress import Progress
     from pod.engine.context import Engine
     from pod.state.containers import Container
@@ -46,6 +48,9 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
         context = contexts.main()
         dockerfile = parse(context.dockerfile, context.dockerfile_name)
         planned = plan(dockerfile, options, own, own, shows_platform=False)
+        check(engine, options, dockerfile, planned.stages, context)
+        if options.check:
+            return Built(id="")
         progress.begin(planned.steps)
         state = Builder(host, options, progress, planned, context, hold).run()
         created_ns = state.latest_ns or created_of(engine.store, state, time.time_ns())
