@@ -9,10 +9,12 @@ from pod.build import effects, files, history, keys
 from pod.build.cache import Cache
 from pod.build.dockerfile import instructions as kinds
 from pod.build.dockerfile.errors import DockerfileError
+from pod.build.dockerfile.ignore import IgnoreRules
 from pod.build.dockerfile.stages import SCRATCH
 from pod.build.dockerfile.substitute import Substitution
 from pod.build.failure import StepFailed
 from pod.build.state import StageState
+from pod.build.steps import copying
 from pod.build.tasks import Tasks
 
 TYPE_CHECKING = False
@@ -55,6 +57,8 @@ class Builder:
         self.context = context
         self.hold = hold
         self.cache = Cache(host.store, options, progress, hold)
+        self.rules = IgnoreRules(context.ignored, context.ignore_name)
+        self._described: dict[copying.Part, tuple[str, bool]] = {}
 
     def run(self) -> StageState:
         """The state of the stage that was asked for."""
@@ -138,6 +142,24 @@ class Builder:
         else:
             state = self.image_state(source.image, str(self.plan.platform))
         return state.files
+
+    def describe(self, part: copying.Part) -> tuple[str, bool]:
+        """copying.describe of files of the host, once for all steps that take the same."""
+        found = self._described.get(part)
+        if found is None:
+            found = self._described[part] = copying.describe(part)
+        return found
+
+    def context_directory(self, name: str) -> str:
+        """The directory of a --build-context; "" for one that is an image."""
+        return self.host.context_directory(name)
+
+    def made_of(self, system: files.FileSystem) -> int:
+        """What tells a file system from another one with the same key, whose steps were executed again."""
+        if not system.steps:
+            return 0
+        record = self.store.steps.find(system.steps[-1])
+        return record.created_ns if record is not None else 0
 
     # The other instructions
 

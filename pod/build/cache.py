@@ -55,6 +55,15 @@ class Cache:
         )
         return self._steps.keep(record, tree)
 
+    def recall(self, key: str) -> str:
+        """What was remembered under a key; "" for nothing."""
+        record = self._steps.find(key)
+        return record.result if record is not None else ""
+
+    def remember(self, key: str, result: str) -> None:
+        """Keep a word for a key that does not change."""
+        self._steps.keep(StepRecord(key=key, created_ns=time.time_ns(), result=result))
+
     def _may_use(self, step: Step, record: StepRecord) -> bool:
         options = self._options
         if record.key in self._made:

@@ -48,5 +48,8 @@ class Host(Protocol):
     ) -> Order:
         """How to run `config`. `directory` has a directory `rootfs` to mount on; `layers` are those of image mounts."""
 
+    def context_directory(self, name: str) -> str:
+        """The directory of a --build-context of this name; "" for one that is an image. Raises PodError."""
+
     def default_environment(self) -> dict[str, str]:
         """The variables that every container gets."""

@@ -1,90 +1,215 @@
-"""COPY and ADD: files of the context, of a stage or of an image into the file system of the stage.
+"""The process of COPY and ADD: files into the file system of a stage, as a container would see it.
 
-Runs as root of the id map, in a mount namespace of its own, where the stage is mounted as a container would see it.
-Every path in it is resolved inside it, whatever links the image has; sources are opened below their root as well.
+It is root of the id map, in a mount namespace of its own where the stage is mounted. Targets are resolved inside that,
+whatever links the image has; sources were chosen by `sources.py`, and no link among them is followed.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import posixpath
 import stat
 
 from pod.base.errors import PodError
 from pod.base.records import Record
+from pod.build.sources import Origin, Wanted, content_hash, select
 from pod.linux import inroot, mounts, syscalls
+from storage import copying as storage_copying
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from typing import Any
+
+    from pod.build.dockerfile.ignore import IgnoreRules
+    from pod.build.sources import Entry, Selection
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Source(Record):
-    """One file or directory below the root of the sources. Of a directory the content is copied."""
+class Part(Record):
+    """Sources of one origin. `root` is a directory of the host, or `lowers` are the trees of a stage or an image.
 
-    path: str
+    With `keeps_owners` files keep theirs, which means something in a stage and nothing in a context. `names` are those
+    that sources get in the target, where it is not their own. `archive` is the path of one that is unpacked to `root`.
+    """
+
     name: str
-    is_directory: bool
+    wanted: Wanted
+    root: str = ""
+    lowers: tuple[str, ...] = ()
+    rules: IgnoreRules | None = None
+    keeps_owners: bool = False
+    archive: str = ""
+    identity: str = ""
+    """What `lowers` are, for the cache."""
+
+
+class Settings(Record):
+    """`target` is absolute; a directory if it ends with a slash. `owner` and `mode` are as typed, "" for none."""
+
+    target: str
+    owner: str = ""
+    mode: str = ""
+    working_directory: str = "/"
+    user: str = ""
+
+
+def describe(part: Part, mount_point: str = "") -> tuple[str, bool]:
+    """The hash of what a part takes, and whether that is one file. Trees are mounted on `mount_point` meanwhile."""
+    with Opened(part, mount_point) as origin:
+        selection = select(origin, part.wanted)
+        digest = content_hash(origin, selection, with_owners=part.keeps_owners)
+        return digest, selection.is_file
 
 
 def copy(
-    root: dict[str, Any],
-    mount_point: str,
-    source_root: str,
-    sources: list[Source],
-    target: str,
-    *,
-    owner: tuple[int, int] | None,
-    mode: int | None,
+    root: dict[str, Any], mount_point: str, parts: Sequence[Part], scratch: str, settings: Settings
 ) -> None:
-    """Copy `sources` to the absolute path `target`, which is a directory when it ends with a slash."""
+    """Copy all parts. `root` is to be mounted on `mount_point`; `scratch` is an empty directory of our own."""
+    storage_copying.raise_limits()
+    os.umask(0)
     mounts.mount_overlay(root["lowers"], root["upper"], root["work"], mount_point, root["options"])
     root_fd = os.open(mount_point, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    source_fd = os.open(source_root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.umask(0)
-        _Copier(root_fd, source_fd, owner, mode).copy(sources, target)
+        for number, part in enumerate(parts):
+            place = f"{scratch}/{number}"
+            os.mkdir(place, 0o755)
+            if part.archive:
+                _unpack(part.archive, place)
+                part = part.replace(
+                    root=place,
+                    wanted=part.wanted.replace(sources=(".",)),
+                    keeps_owners=True,
+                    rules=None,
+                )
+            with Opened(part, place) as origin:
+                selection = select(origin, part.wanted)
+                copier = Copier(root_fd, origin, settings, keeps_owners=part.keeps_owners)
+                copier.copy(selection)
     finally:
-        os.close(source_fd)
         os.close(root_fd)
         syscalls.umount2(mount_point, syscalls.MNT_DETACH)
 
 
-class _Copier:
-    def __init__(
-        self, root_fd: int, source_fd: int, owner: tuple[int, int] | None, mode: int | None
-    ) -> None:
-        self._root_fd = root_fd
-        self._source_fd = source_fd
-        self._owner = owner
-        self._mode = mode
+class Opened:
+    """The origin of a part; trees are mounted on `mount_point` meanwhile, read-only."""
 
-    def copy(self, sources: list[Source], target: str) -> None:
-        into_directory = target.endswith("/") or len(sources) > 1
-        for source in sources:
-            if source.is_directory:
-                top_fd = self._open_directory(target)
-                from_fd = inroot.open_at(self._source_fd, source.path, _DIRECTORY & ~os.O_NOFOLLOW)
-                try:
-                    self._content(from_fd, top_fd)
-                finally:
-                    os.close(from_fd)
-                    os.close(top_fd)
-                continue
-            from_fd, name = inroot.open_parent(self._source_fd, source.path)
-            try:
-                place, new_name = (target, source.name)
-                if not into_directory and not self._is_directory(target):
-                    place, new_name = os.path.split(target)
-                top_fd = self._open_directory(place)
-                try:
-                    self._item(from_fd, name, top_fd, new_name)
-                finally:
-                    os.close(top_fd)
-            finally:
-                os.close(from_fd)
+    def __init__(self, part: Part, mount_point: str) -> None:
+        self._part = part
+        self._mount_point = mount_point
+        self._fd = -1
+
+    def __enter__(self) -> Origin:
+        part, place = self._part, self._part.root
+        if part.lowers:
+            place = self._mount_point
+            lowers = list(part.lowers)
+            if len(lowers) == 1:
+                mounts.bind(lowers[0], place)
+            else:
+                mounts.mount_overlay(lowers, "", "", place, _options())
+        self._fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        if part.rules is None:
+            return Origin(root_fd=self._fd, name=part.name)
+        return Origin(root_fd=self._fd, name=part.name, rules=part.rules)
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+        if self._part.lowers:
+            syscalls.umount2(self._mount_point, syscalls.MNT_DETACH)
+
+
+def _options() -> tuple[str, ...]:
+    from storage import overlayfs
+
+    return overlayfs.marks_here().mount_options
+
+
+def _unpack(archive: str, target: str) -> None:
+    """Unpack an archive, compressed or not, with the owners that it says."""
+    from storage import compression, stream, tar
+    from storage.unpack import BadEntry, Unpacker
+
+    target_fd = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    source = os.open(archive, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        space = os.fstatvfs(target_fd)
+        incoming = stream.LayerStream(
+            lambda: os.read(source, 256 << 10),
+            free_bytes=space.f_bavail * space.f_frsize,
+            limits=stream.Limits(),
+        )
+        chunks = incoming.chunks()
+        Unpacker(target_fd, None).unpack(tar.TarReader(lambda: next(chunks, b"")))
+    except (BadEntry, tar.InvalidArchive, compression.InvalidStream, stream.TooLarge) as error:
+        name = os.path.basename(archive)
+        raise PodError(f"the archive '{name}' cannot be unpacked: {error.message}") from error
+    finally:
+        os.close(source)
+        os.close(target_fd)
+
+
+class Copier:
+    """Copies what was selected to the target, in the file system `root_fd`."""
+
+    def __init__(
+        self, root_fd: int, origin: Origin, settings: Settings, *, keeps_owners: bool
+    ) -> None:
+        from pod.build.steps.owners import find_owner, parse_mode
+
+        self._root_fd = root_fd
+        self._source_fd = origin.root_fd
+        self._settings = settings
+        self._keeps_owners = keeps_owners
+        self._owner = find_owner(root_fd, settings.owner) if settings.owner else None
+        self._change_mode: Callable[[int], int] | None = (
+            parse_mode(settings.mode) if settings.mode else None
+        )
+        self._directories: dict[str, int] = {}
+        self._links: dict[tuple[int, int], str] = {}
+        self._times: list[tuple[str, os.stat_result]] = []
+
+    def copy(self, selection: Selection) -> None:
+        """Raises PodError for what is in the way."""
+        self._make_working_directory()
+        target = self._settings.target
+        into = not selection.is_file or target.endswith("/") or self._is_directory(target)
+        name = ""
+        if not into:
+            target, name = posixpath.split(target)
+        top_fd = self._make_directories(target)
+        self._directories[""] = top_fd
+        try:
+            for entry in selection.entries:
+                self._copy_entry(entry, name or entry.target)
+            for path, status in reversed(self._times):
+                fd = self._directory(path)
+                os.utime(fd, ns=(status.st_mtime_ns, status.st_mtime_ns))
+        finally:
+            for fd in self._directories.values():
+                os.close(fd)
+
+    # Directories of the result
+
+    def _make_working_directory(self) -> None:
+        """WORKDIR makes its directory, whose owner is the user, with the next instruction that has a layer."""
+        path = self._settings.working_directory
+        if path == "/" or self._is_directory(path):
+            return
+        from pod.build.steps.owners import find_owner
+
+        parent_fd = self._make_directories(posixpath.dirname(path), owned=False)
+        os.close(parent_fd)
+        fd = self._make_directories(path, owned=False)
+        try:
+            if self._settings.user:
+                os.fchown(fd, *find_owner(self._root_fd, self._settings.user))
+        finally:
+            os.close(fd)
 
     def _is_directory(self, path: str) -> bool:
         try:
@@ -94,96 +219,180 @@ class _Copier:
         os.close(fd)
         return True
 
-    def _open_directory(self, path: str) -> int:
-        """A directory of the result, made where it is missing, with those above it."""
+    def _make_directories(self, path: str, *, owned: bool = True) -> int:
+        """A directory, made where it is missing with those above it; those that are made get the owner of the copy."""
+        missing = []
+        current = posixpath.normpath(path)
+        while current != "/" and not self._is_directory(current):
+            missing.append(current)
+            current = posixpath.dirname(current)
         path_fd = inroot.make_directory(self._root_fd, path)
         try:
-            return os.open(mounts.fd_path(path_fd), _DIRECTORY & ~os.O_NOFOLLOW)
-        finally:
+            fd = os.open(mounts.fd_path(path_fd), _DIRECTORY & ~os.O_NOFOLLOW)
+        except BaseException:
             os.close(path_fd)
+            raise
+        os.close(path_fd)
+        if owned and self._owner is not None:
+            for made in missing:
+                made_fd = inroot.open_at(self._root_fd, made, os.O_RDONLY | os.O_DIRECTORY)
+                try:
+                    os.fchown(made_fd, *self._owner)
+                finally:
+                    os.close(made_fd)
+        return fd
 
-    def _content(self, from_fd: int, to_fd: int) -> None:
-        for name in sorted(os.listdir(from_fd)):
-            self._item(from_fd, name, to_fd, name)
+    def _directory(self, path: str) -> int:
+        """A directory below the target that exists, or is a link to one inside the root."""
+        fd = self._directories.get(path)
+        if fd is None:
+            if len(self._directories) > 200:
+                for old in [it for it in self._directories if it]:
+                    os.close(self._directories.pop(old))
+            parent, _, name = path.rpartition("/")
+            fd = self._directories[path] = self._enter(self._directory(parent), name, path)
+        return fd
 
-    def _item(self, from_fd: int, name: str, to_fd: int, new_name: str) -> None:
-        status = os.stat(name, dir_fd=from_fd, follow_symlinks=False)
-        kind = stat.S_IFMT(status.st_mode)
-        if kind == stat.S_IFDIR:
-            self._directory(from_fd, name, to_fd, new_name, status)
+    def _enter(self, parent_fd: int, name: str, path: str) -> int:
+        try:
+            return os.open(name, _DIRECTORY, dir_fd=parent_fd)
+        except OSError as error:
+            if error.errno not in {errno.ELOOP, errno.ENOTDIR}:
+                raise
+        # A link of the image, such as /lib: it is followed, inside the image.
+        try:
+            return inroot.open_at(
+                self._root_fd,
+                f"{self._settings.target}/{path}",
+                os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC,
+            )
+        except OSError as error:
+            raise PodError(
+                f"'{path}' cannot be copied to '{self._settings.target}', where the image has a file of that name"
+            ) from error
+
+    # Entries
+
+    def _copy_entry(self, entry: Entry, target: str) -> None:
+        if not target:
+            return  # what the target is like is its own affair
+        parent, _, name = target.rpartition("/")
+        to_fd = self._directory(parent)
+        status = entry.status
+        if stat.S_ISDIR(status.st_mode):
+            self._copy_directory(to_fd, name, target, entry)
             return
-        self._make_way(to_fd, new_name)
-        if kind == stat.S_IFREG:
-            self._file(from_fd, name, to_fd, new_name)
+        self._make_way(to_fd, name, target)
+        if stat.S_ISREG(status.st_mode):
+            if status.st_nlink > 1 and self._link(to_fd, name, target, status):
+                return
+            self._copy_file(to_fd, name, entry)
             return
-        if kind == stat.S_IFLNK:
-            os.symlink(os.readlink(name, dir_fd=from_fd), new_name, dir_fd=to_fd)
-        elif kind == stat.S_IFIFO:
-            os.mkfifo(new_name, stat.S_IMODE(status.st_mode), dir_fd=to_fd)
+        if stat.S_ISLNK(status.st_mode):
+            link = os.readlink(entry.source, dir_fd=self._source_fd)
+            os.symlink(link, name, dir_fd=to_fd)
+        elif stat.S_ISFIFO(status.st_mode):
+            os.mkfifo(name, 0o600, dir_fd=to_fd)
+        elif stat.S_ISCHR(status.st_mode) and not status.st_rdev:
+            return  # what overlay hides something with
         else:
             raise PodError(
-                f"'{name}' is neither a file nor a directory nor a link, and cannot be copied"
+                f"'{entry.source}' is a device, which only the machine's root could copy"
             )
-        self._attributes(new_name, to_fd, status)
+        self._set_attributes(to_fd, name, status)
 
-    def _directory(
-        self, from_fd: int, name: str, to_fd: int, new_name: str, status: os.stat_result
-    ) -> None:
+    def _copy_directory(self, to_fd: int, name: str, target: str, entry: Entry) -> None:
+        is_new = True
         try:
-            os.mkdir(new_name, 0o700, dir_fd=to_fd)
+            os.mkdir(name, 0o700, dir_fd=to_fd)
         except FileExistsError:
-            present = os.stat(new_name, dir_fd=to_fd, follow_symlinks=False)
-            if not stat.S_ISDIR(present.st_mode):
-                self._make_way(to_fd, new_name)
-                os.mkdir(new_name, 0o700, dir_fd=to_fd)
-        inner_from = os.open(name, _DIRECTORY, dir_fd=from_fd)
-        try:
-            inner_to = os.open(new_name, _DIRECTORY, dir_fd=to_fd)
-            try:
-                self._content(inner_from, inner_to)
-            finally:
-                os.close(inner_to)
-        finally:
-            os.close(inner_from)
-        self._attributes(new_name, to_fd, status)
+            is_new = False
+        fd = self._directory(target)
+        status = entry.status
+        if is_new or self._owner is not None:
+            os.fchown(fd, *self._owner_of(status))
+        os.fchmod(fd, self._mode_of(status))
+        if is_new:
+            self._times.append((target, status))
 
-    def _file(self, from_fd: int, name: str, to_fd: int, new_name: str) -> None:
-        source = os.open(name, _READ, dir_fd=from_fd)
+    def _copy_file(self, to_fd: int, name: str, entry: Entry) -> None:
+        source = os.open(entry.source, _READ, dir_fd=self._source_fd)
         try:
             status = os.fstat(source)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            target = os.open(new_name, flags, 0o600, dir_fd=to_fd)
+            target = os.open(name, _NEW, 0o600, dir_fd=to_fd)
             try:
-                left = status.st_size
-                while left:
-                    sent = os.sendfile(target, source, None, left)
-                    if not sent:
-                        break
-                    left -= sent
-                uid, gid = self._owner or (status.st_uid, status.st_gid)
-                if (uid, gid) != (0, 0):
-                    os.fchown(target, uid, gid)
-                mode = stat.S_IMODE(status.st_mode) if self._mode is None else self._mode
-                os.fchmod(target, mode)
+                _copy_content(source, target, status.st_size)
+                owner = self._owner_of(status)
+                if owner != (0, 0):
+                    os.fchown(target, *owner)
+                if self._keeps_owners:
+                    _copy_attributes(source, target)
+                os.fchmod(target, self._mode_of(status))
                 os.utime(target, ns=(status.st_mtime_ns, status.st_mtime_ns))
             finally:
                 os.close(target)
         finally:
             os.close(source)
 
-    def _attributes(self, name: str, to_fd: int, status: os.stat_result) -> None:
-        uid, gid = self._owner or (status.st_uid, status.st_gid)
-        os.chown(name, uid, gid, dir_fd=to_fd, follow_symlinks=False)
+    def _link(self, to_fd: int, name: str, target: str, status: os.stat_result) -> bool:
+        """Make a second name of a file that was copied already; whether it was."""
+        first = self._links.setdefault((status.st_dev, status.st_ino), target)
+        if first == target:
+            return False
+        parent, _, first_name = first.rpartition("/")
+        os.link(
+            first_name,
+            name,
+            src_dir_fd=self._directory(parent),
+            dst_dir_fd=to_fd,
+            follow_symlinks=False,
+        )
+        return True
+
+    def _set_attributes(self, to_fd: int, name: str, status: os.stat_result) -> None:
+        os.chown(name, *self._owner_of(status), dir_fd=to_fd, follow_symlinks=False)
         if not stat.S_ISLNK(status.st_mode):
-            mode = stat.S_IMODE(status.st_mode) if self._mode is None else self._mode
-            os.chmod(name, mode, dir_fd=to_fd)
+            os.chmod(name, self._mode_of(status), dir_fd=to_fd)
         times = (status.st_mtime_ns, status.st_mtime_ns)
         os.utime(name, ns=times, dir_fd=to_fd, follow_symlinks=False)
 
-    def _make_way(self, to_fd: int, name: str) -> None:
+    def _owner_of(self, status: os.stat_result) -> tuple[int, int]:
+        if self._owner is not None:
+            return self._owner
+        return (status.st_uid, status.st_gid) if self._keeps_owners else (0, 0)
+
+    def _mode_of(self, status: os.stat_result) -> int:
+        mode = stat.S_IMODE(status.st_mode)
+        if self._change_mode is None:
+            return mode
+        return self._change_mode(status.st_mode)
+
+    def _make_way(self, to_fd: int, name: str, target: str) -> None:
         try:
             os.unlink(name, dir_fd=to_fd)
         except FileNotFoundError:
             pass
         except IsADirectoryError as error:
-            raise PodError(f"a file cannot be copied over the directory '{name}'") from error
+            raise PodError(
+                f"the file '{target}' cannot be copied to '{self._settings.target}', where the image has a directory "
+                "of that name"
+            ) from error
+
+
+def _copy_content(source: int, target: int, size: int) -> None:
+    left = size
+    while left:
+        sent = os.sendfile(target, source, None, min(left, 1 << 30))
+        if not sent:
+            break
+        left -= sent
+
+
+def _copy_attributes(source: int, target: int) -> None:
+    """Extended attributes that a layer keeps, such as file capabilities."""
+    for name, value in storage_copying.image_xattrs(source).items():
+        try:
+            os.setxattr(target, name, value)
+        except OSError as error:
+            if error.errno not in {errno.EPERM, errno.ENOTSUP}:
+                raise

@@ -1,0 +1,294 @@
+"""Where COPY and ADD take files from: the context, other contexts, stages, images, heredocs, addresses, repositories."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+
+from pod.base.errors import PodError
+from pod.build import files, keys
+from pod.build.context_archives import START_BYTES, looks_like_archive
+from pod.build.dockerfile.errors import DockerfileError
+from pod.build.dockerfile.instructions import Copy
+from pod.build.sources import Wanted
+from pod.build.steps import copying
+from pod.build.tasks import Job
+from pod.linux import idmap, inroot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Any
+
+    from pod.build.builder import Builder
+    from pod.build.dockerfile.instructions import Add
+    from storage.staging import StagedTree
+
+    Found = tuple[list[copying.Part], list[str], str]
+
+_HTTP = ("http://", "https://")
+_ANYTHING = "*"
+
+
+class Place:
+    """A directory for what has to be fetched or written first; made when it is needed, gone when the context ends."""
+
+    def __init__(self, builder: Builder) -> None:
+        self._store = builder.store
+        self._tree: StagedTree | None = None
+        self._count = 0
+
+    def __enter__(self) -> Place:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._tree is not None:
+            self._tree.discard()
+
+    def directory(self) -> str:
+        """A new, empty one."""
+        if self._tree is None:
+            self._tree = self._store.staging.create()
+        self._count += 1
+        path = f"{self._tree.path}/{self._count}"
+        os.mkdir(path, 0o755)
+        return path
+
+
+def find(
+    builder: Builder, place: Place, instruction: Copy | Add, target: str
+) -> Generator[Any, Any, Found]:
+    """What is copied, the content of it as texts, and the word for it in the history: "file", "dir" or "multi"."""
+    if isinstance(instruction, Copy) and instruction.from_:
+        part = yield from _named(builder, instruction)
+        digest, is_file = yield from _describe(builder, place, part)
+        return [part], [digest], "file" if is_file else "dir"
+    parts: list[copying.Part] = []
+    contents: list[str] = []
+    plain: list[str] = []
+    is_file = False
+    heredocs = {f"<<{it.name}" for it in instruction.heredocs}
+    for source in instruction.sources:
+        if instruction.heredocs and (source in heredocs or source.startswith("<<")):
+            continue
+        if not isinstance(instruction, Copy) and _is_address(source):
+            part, content = _fetched(builder, place, instruction, source, target)
+            parts.append(part)
+            contents.append(content)
+        else:
+            plain.append(source)
+    if instruction.heredocs:
+        parts.append(_written(place, instruction))
+        contents.append(copying.describe(parts[-1])[0])
+    if plain:
+        part = copying.Part(
+            name="the build context",
+            wanted=_wanted(instruction, tuple(plain)),
+            root=builder.context.directory,
+            rules=builder.rules,
+        )
+        if isinstance(instruction, Copy):
+            digest, is_file = builder.describe(part)
+            parts.append(part)
+            contents.append(digest)
+        else:
+            for piece in _unpacked(builder, instruction, part):
+                digest, is_file = builder.describe(piece)
+                parts.append(piece)
+                contents.append(f"{digest} {'archive' if piece.archive else ''}")
+    if len(instruction.sources) > 1:
+        return parts, contents, "multi"
+    return parts, contents, "file" if is_file or not plain else "dir"
+
+
+def _wanted(
+    instruction: Copy | Add, sources: tuple[str, ...], *, target: str | None = None
+) -> Wanted:
+    return Wanted(
+        sources=sources,
+        target=instruction.target if target is None else target,
+        place=instruction.place,
+        parents=getattr(instruction, "parents", False),
+        exclude=instruction.exclude,
+    )
+
+
+# --from
+
+
+def _named(builder: Builder, instruction: Copy) -> Generator[Any, Any, copying.Part]:
+    wanted = _wanted(instruction, instruction.sources)
+    source = builder.plan.stages.source(instruction.from_, instruction.place)
+    if source.context:
+        directory = builder.context_directory(source.context)
+        if directory:
+            return copying.Part(
+                name=f"the build context '{source.context}'", wanted=wanted, root=directory
+            )
+    system = yield from builder.files_of(source)
+    what = "stage" if source.stage is not None else "image"
+    return copying.Part(
+        name=f"the {what} '{instruction.from_}'",
+        wanted=wanted,
+        lowers=tuple(files.lowers(builder.store, system)),
+        keeps_owners=True,
+        identity=f"{system.key} {builder.made_of(system)}",
+    )
+
+
+def _describe(
+    builder: Builder, place: Place, part: copying.Part
+) -> Generator[Any, Any, tuple[str, bool]]:
+    """The hash of files of a stage or image, for which it is mounted; remembered, since both hardly ever change."""
+    if not part.lowers:
+        return builder.describe(part)
+    inputs = {
+        "files": part.identity,
+        "sources": keys.digest("\0".join([*part.wanted.sources, "", *part.wanted.exclude])),
+        "parents": str(part.wanted.parents),
+    }
+    key = keys.of("content", inputs)
+    known = builder.cache.recall(key)
+    if known:
+        digest, _, kind = known.partition(" ")
+        return digest, kind == "file"
+    mount_point = place.directory()
+
+    def work() -> tuple[str, bool]:
+        return copying.describe(part, mount_point)
+
+    digest, is_file = yield lambda: Job(idmap.start_inside(work, what="read files of a stage"))
+    builder.cache.remember(key, f"{digest} {'file' if is_file else 'dir'}")
+    return digest, is_file
+
+
+# What has to be made first
+
+
+def _written(place: Place, instruction: Copy | Add) -> copying.Part:
+    """Heredocs, as files."""
+    directory = place.directory()
+    names = []
+    for heredoc in instruction.heredocs:
+        path = f"{directory}/{heredoc.name}"
+        with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+            os.fchmod(file.fileno(), 0o644)
+            file.write(heredoc.text)
+        names.append(heredoc.name)
+    return copying.Part(
+        name="the heredocs", wanted=_wanted(instruction, tuple(names)), root=directory
+    )
+
+
+def _is_address(source: str) -> bool:
+    from pod.build import git
+
+    return source.startswith(_HTTP) or git.is_git(source)
+
+
+def _fetched(
+    builder: Builder, place: Place, instruction: Add, source: str, target: str
+) -> tuple[copying.Part, str]:
+    """What is at an address of http(s) or git."""
+    from pod.build import git
+
+    directory = place.directory()
+    if git.is_git(source):
+        reference = git.parse_git(source, "source of ADD")
+        builder.progress.message(f"fetching {source}")
+        commit = git.fetch(reference, directory, keep_history=instruction.keep_git_dir)
+        _check(instruction, source, f"sha1:{commit}")
+        top = git.open_directory(directory, reference)
+        part = copying.Part(name=f"'{source}'", wanted=_wanted(instruction, (".",)), root=top)
+        return part, copying.describe(part)[0]
+    path = source.partition("?")[0].partition("#")[0]
+    name = posixpath.basename(path.rstrip("/"))
+    if target.endswith("/"):
+        if not name or path.count("/") < 3:
+            raise DockerfileError(
+                instruction.place,
+                f"'{source}' says no name for the file in '{instruction.target}'",
+                hint="name the file: ADD URL /path/to/file",
+            )
+    else:
+        name = name or "file"
+    builder.progress.message(f"downloading {source}")
+    digest = _download(source, f"{directory}/{name}")
+    _check(instruction, source, digest)
+    wanted = _wanted(instruction, (name,))
+    part = copying.Part(name=f"'{source}'", wanted=wanted, root=directory)
+    if instruction.unpack:
+        part = part.replace(archive=f"{directory}/{name}", wanted=_wanted(instruction, (".",)))
+    return part, f"{digest} {name if target.endswith('/') else ''} {instruction.unpack}"
+
+
+def _download(address: str, path: str) -> str:
+    """Fetch a file; its digest. Its mode is 0600, as docker and podman have it."""
+    import hashlib  # heavy
+
+    from pod.build.download import downloaded
+
+    content = hashlib.sha256()
+    with open(path, "wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        for chunk in downloaded(address):
+            content.update(chunk)
+            file.write(chunk)
+    os.utime(path, (0, 0))
+    return f"sha256:{content.hexdigest()}"
+
+
+def _check(instruction: Add, source: str, digest: str) -> None:
+    wanted = instruction.checksum
+    if not wanted:
+        return
+    plain = digest.partition(":")[2]
+    if wanted not in {digest, plain} and not (len(wanted) >= 7 and plain.startswith(wanted)):
+        raise DockerfileError(
+            instruction.place,
+            f"what is at '{source}' has the checksum {digest}, not {wanted}",
+            hint="if the new content is what you want, change --checksum",
+        )
+
+
+def _unpacked(builder: Builder, instruction: Add, part: copying.Part) -> list[copying.Part]:
+    """The part of files and directories, and one for each archive that ADD unpacks."""
+    if instruction.unpack is False:
+        return [part]
+    archives = {}
+    for source in part.wanted.sources:
+        path = _archive(builder, source)
+        if path:
+            archives[source] = path
+    others = tuple(source for source in part.wanted.sources if source not in archives)
+    found = [
+        part.replace(wanted=_wanted(instruction, (source,)), archive=path)
+        for source, path in archives.items()
+    ]
+    if others:
+        found.insert(0, part.replace(wanted=_wanted(instruction, others)))
+    return found
+
+
+def _archive(builder: Builder, source: str) -> str:
+    """The path of a file of the context that is an archive; "" for everything else."""
+    import stat
+
+    root_fd = os.open(builder.context.directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fd = inroot.open_at(root_fd, source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    finally:
+        os.close(root_fd)
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return ""
+        start = os.read(fd, START_BYTES)
+        return os.readlink(f"/proc/self/fd/{fd}") if looks_like_archive(start) else ""
+    finally:
+        os.close(fd)
+
+
+class NoSuchContext(PodError):
+    """A build context of a kind that files cannot be taken from."""
