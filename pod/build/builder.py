@@ -99,6 +99,8 @@ class Builder:
         stage, plan = planned.stage, self.plan
         if stage.base.stage is not None:
             state: StageState = yield plan.planned(stage.base.stage).task
+        elif stage.base.context:
+            state = self.context_state(stage.base.context)
         elif stage.base.image == SCRATCH:
             state = StageState(
                 files.FileSystem(keys.of("scratch", {"platform": str(plan.platform)})),
@@ -135,10 +137,17 @@ class Builder:
             created=document.get("created") or "",
         )
 
+    def context_state(self, name: str) -> StageState:
+        """As image_state, for a --build-context that is an image, or for FROM a directory: that is its only layer."""
+        image = self.host.context_image(name, str(self.plan.platform))
+        return self.image_state(image, str(self.plan.platform))
+
     def files_of(self, source: Source) -> Generator[Any, Any, files.FileSystem]:
         """The file system that `--from` means: that of a stage or of an image."""
         if source.stage is not None:
             state: StageState = yield self.plan.planned(source.stage).task
+        elif source.context:
+            state = self.context_state(source.context)
         else:
             state = self.image_state(source.image, str(self.plan.platform))
         return state.files

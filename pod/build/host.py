@@ -51,5 +51,8 @@ class Host(Protocol):
     def context_directory(self, name: str) -> str:
         """The directory of a --build-context of this name; "" for one that is an image. Raises PodError."""
 
+    def context_image(self, name: str, platform: str) -> str:
+        """The name or id of the image that a --build-context is. Raises PodError for a directory."""
+
     def default_environment(self) -> dict[str, str]:
         """The variables that every container gets."""

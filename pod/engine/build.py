@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from pod.base import ids, locks, paths
+from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.build import history
 from pod.build.builder import Builder
@@ -29,7 +30,7 @@ from storage import behind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pod.build.options import BuildOptions
+    from pod.build.options import BuildOptions, NamedContext
     from pod.build.progress import Progress
     from pod.engine.context import Engine
     from pod.state.containers import Container
@@ -45,6 +46,7 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
         _Host(engine, options, progress) as host,
         Contexts(options, host.run_directory, notify=progress.message) as contexts,
     ):
+        host.contexts = contexts
         context = contexts.main()
         dockerfile = parse(context.dockerfile, context.dockerfile_name)
         planned = plan(dockerfile, options, own, own, shows_platform=False)
@@ -81,6 +83,8 @@ class _Host:
         self._engine = engine
         self._options = options
         self._progress = progress
+        self.contexts: Contexts | None = None
+        self._fetched: dict[str, str] = {}
         self.run_directory = f"{engine.paths.runroot}/builds/{os.urandom(8).hex()}"
         self._lock = locks.FileLock(f"{self.run_directory}.lock")
 
@@ -107,6 +111,36 @@ class _Host:
             name,
             pull_options(options, platform, self._progress),
         )
+
+    def context_directory(self, name: str) -> str:
+        context = self._context(name)
+        if context.kind in {"image", "oci-layout"}:
+            return ""
+        if context.kind == "directory":
+            return context.value
+        if name not in self._fetched:
+            assert self.contexts is not None
+            self._fetched[name] = self.contexts.directory_of(context.value, f"context '{name}'")
+        return self._fetched[name]
+
+    def context_image(self, name: str, platform: str) -> str:
+        context = self._context(name)
+        if context.kind == "image":
+            return context.value
+        if context.kind == "oci-layout":
+            from pod.engine.pull import pull
+
+            location = f"oci:{context.value}"
+            return pull(
+                self._engine, location, pull_options(self._options, platform, self._progress)
+            ).id
+        raise PodError(
+            f"the build context '{name}' is a directory, and FROM takes an image",
+            hint=f"COPY --from={name} takes files of it",
+        )
+
+    def _context(self, name: str) -> NamedContext:
+        return next(it for it in self._options.contexts if it.name == name)
 
     def default_environment(self) -> dict[str, str]:
         return create.default_environment(self._engine)

@@ -13,13 +13,14 @@ import stat
 
 from pod.base.errors import PodError
 from pod.base.records import Record
+from pod.build.modes import parse_chmod
 from pod.build.sources import Origin, Wanted, content_hash, select
 from pod.linux import inroot, mounts, syscalls
 from storage import copying as storage_copying
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
     from pod.build.dockerfile.ignore import IgnoreRules
@@ -75,17 +76,10 @@ def copy(
     mounts.mount_overlay(root["lowers"], root["upper"], root["work"], mount_point, root["options"])
     root_fd = os.open(mount_point, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for number, part in enumerate(parts):
+        for number, given in enumerate(parts):
             place = f"{scratch}/{number}"
             os.mkdir(place, 0o755)
-            if part.archive:
-                _unpack(part.archive, place)
-                part = part.replace(
-                    root=place,
-                    wanted=part.wanted.replace(sources=(".",)),
-                    keeps_owners=True,
-                    rules=None,
-                )
+            part = _from_archive(given, place) if given.archive else given
             with Opened(part, place) as origin:
                 selection = select(origin, part.wanted)
                 copier = Copier(root_fd, origin, settings, keeps_owners=part.keeps_owners)
@@ -93,6 +87,13 @@ def copy(
     finally:
         os.close(root_fd)
         syscalls.umount2(mount_point, syscalls.MNT_DETACH)
+
+
+def _from_archive(part: Part, place: str) -> Part:
+    """The part, of what is in its archive."""
+    _unpack(part.archive, place)
+    wanted = part.wanted.replace(sources=(".",))
+    return part.replace(root=place, wanted=wanted, keeps_owners=True, rules=None)
 
 
 class Opened:
@@ -159,16 +160,14 @@ class Copier:
     def __init__(
         self, root_fd: int, origin: Origin, settings: Settings, *, keeps_owners: bool
     ) -> None:
-        from pod.build.steps.owners import find_owner, parse_mode
+        from pod.build.steps.owners import find_owner
 
         self._root_fd = root_fd
         self._source_fd = origin.root_fd
         self._settings = settings
         self._keeps_owners = keeps_owners
         self._owner = find_owner(root_fd, settings.owner) if settings.owner else None
-        self._change_mode: Callable[[int], int] | None = (
-            parse_mode(settings.mode) if settings.mode else None
-        )
+        self._change = parse_chmod(settings.mode) if settings.mode else None
         self._directories: dict[str, int] = {}
         self._links: dict[tuple[int, int], str] = {}
         self._times: list[tuple[str, os.stat_result]] = []
@@ -363,9 +362,9 @@ class Copier:
 
     def _mode_of(self, status: os.stat_result) -> int:
         mode = stat.S_IMODE(status.st_mode)
-        if self._change_mode is None:
+        if self._change is None:
             return mode
-        return self._change_mode(status.st_mode)
+        return self._change.apply(mode, is_directory=stat.S_ISDIR(status.st_mode))
 
     def _make_way(self, to_fd: int, name: str, target: str) -> None:
         try:

@@ -1,11 +1,10 @@
-"""Where COPY and ADD take files from: the context, other contexts, stages, images, heredocs, addresses, repositories."""
+"""Where COPY and ADD take files from: contexts, stages, images, heredocs, addresses, repositories."""
 
 from __future__ import annotations
 
 import os
 import posixpath
 
-from pod.base.errors import PodError
 from pod.build import files, keys
 from pod.build.context_archives import START_BYTES, looks_like_archive
 from pod.build.dockerfile.errors import DockerfileError
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     Found = tuple[list[copying.Part], list[str], str]
 
 _HTTP = ("http://", "https://")
-_ANYTHING = "*"
 
 
 class Place:
@@ -288,7 +286,3 @@ def _archive(builder: Builder, source: str) -> str:
         return os.readlink(f"/proc/self/fd/{fd}") if looks_like_archive(start) else ""
     finally:
         os.close(fd)
-
-
-class NoSuchContext(PodError):
-    """A build context of a kind that files cannot be taken from."""
