@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from pod.base.errors import PodError
-from pod.build import effects, files, history, keys
+from pod.build import asked, effects, files, history, keys
 from pod.build.cache import Cache
 from pod.build.dockerfile import instructions as kinds
 from pod.build.dockerfile.errors import DockerfileError
@@ -15,7 +13,6 @@ from pod.build.dockerfile.substitute import Substitution
 from pod.build.failure import StepFailed
 from pod.build.state import StageState
 from pod.build.steps import copying
-from pod.build.tasks import Tasks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,11 +27,10 @@ if TYPE_CHECKING:
     from pod.build.options import BuildOptions
     from pod.build.planner import Plan, PlannedStage
     from pod.build.progress import Progress, Step
+    from pod.build.tasks import Tasks
     from storage.collect import Hold
 
     Steps = Generator[Any, Any, StageState]
-
-_FEWEST_JOBS = 4
 
 
 class Builder:
@@ -60,13 +56,10 @@ class Builder:
         self.rules = IgnoreRules(context.ignored, context.ignore_name)
         self._described: dict[copying.Part, tuple[str, bool]] = {}
 
-    def run(self) -> StageState:
-        """The state of the stage that was asked for."""
-        tasks = Tasks(self.options.jobs or max(_FEWEST_JOBS, 2 * (os.cpu_count() or 1)))
+    def add_to(self, tasks: Tasks) -> None:
+        """Begin all stages that are needed. What they have become is the result of the tasks."""
         for planned in self.plan.needed:
             tasks.add(planned.task, self._stage(planned))
-        state: StageState = tasks.run()[self.plan.target.task]
-        return state
 
     def _stage(self, planned: PlannedStage) -> Steps:
         """The task of a stage."""
@@ -104,7 +97,7 @@ class Builder:
         elif stage.base.image == SCRATCH:
             state = StageState(
                 files.FileSystem(keys.of("scratch", {"platform": str(plan.platform)})),
-                config={"Env": [effects.DEFAULT_PATH]},
+                config=asked.begun({"Env": [effects.DEFAULT_PATH]}, self.options),
                 os=plan.platform.os,
                 architecture=plan.platform.architecture,
                 variant=plan.platform.variant,
@@ -126,7 +119,8 @@ class Builder:
         )
         return StageState(
             system,
-            config=document.get("config") or {},
+            config=asked.begun(document.get("config") or {}, self.options),
+            annotations=image.manifest().get("annotations") or {},
             history=tuple(document.get("history") or ()),
             os=document.get("os") or "linux",
             architecture=document.get("architecture") or "",

@@ -116,9 +116,10 @@ class BuildOptions(Record):
     environment: Mapping[str, str | None] = {}
     """--env: variables of the image; None for those that are left out unless the caller has them."""
     unset_environment: tuple[str, ...] = ()
-    identity_label: bool = True
-    """Add the label io.buildah.version's counterpart; never with a fixed time."""
-    created_annotation: bool = True
+    identity_label: bool = False
+    """Add the label io.pod.version."""
+    created_annotation: bool = False
+    """Add the annotation org.opencontainers.image.created."""
     omit_history: bool = False
     os_version: str = ""
     os_features: tuple[str, ...] = ()

@@ -23,11 +23,12 @@ class PlannedStage(Record):
 
     stage: Stage
     steps: tuple[Step, ...]
+    platform: str
 
     @property
     def task(self) -> str:
         """The name of the task that builds it."""
-        return f"stage {self.stage.number}"
+        return f"stage {self.stage.number} for {self.platform}"
 
 
 class Plan(Record):
@@ -82,7 +83,7 @@ def plan(
             )
             for instruction in (stage.start, *stage.instructions)
         ]
-        planned.append(PlannedStage(stage, tuple(steps)))
+        planned.append(PlannedStage(stage, tuple(steps), str(platform)))
     return Plan(stages, tuple(planned), next(it for it in planned if it.stage is target), platform)
 
 

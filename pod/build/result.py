@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pod.build import files, history, keys
+from pod.build import asked, files, history, keys
 from pod.image import manifest
 from storage.steps import StepRecord
 
@@ -30,7 +30,8 @@ def make_image(
 
     base = state.files.replace(steps=())
     new = layers_of(store, files.lowers(store, base), state.files.steps, hold.add)
-    document = _document(state, [layer.diff_id for layer in new])
+    state = asked.finished(state, options)
+    document = asked.in_document(_document(state, [layer.diff_id for layer in new]), options)
     is_docker = options.format == "docker"
     wanted = _DOCKER_TYPES if is_docker else _OCI_TYPES
     layers = [
@@ -38,14 +39,14 @@ def make_image(
         for layer in (*state.files.layers, *(layer.layer for layer in new))
     ]
     data = json.dumps(document, separators=(",", ":")).encode()
-    annotations = {} if is_docker else history.annotations_of(state)
+    annotations = asked.of_manifest(state, history.annotations_of(state), options)
     image: ImageRecord | None = None
     for name in names or (None,):
         image = store.images.add_image(
             data,
             layers,
             name=name,
-            annotations=annotations,
+            annotations={} if is_docker else annotations,
             types=_DOCKER if is_docker else _OCI,
         )
     assert image is not None

@@ -25,6 +25,8 @@ class StageState(Record):
     author: str = ""
     created: str = ""
     """Of the base image."""
+    annotations: Mapping[str, str] = {}
+    """Of the base image's manifest."""
     base_name: str = ""
     base_digest: str = ""
     """Of the base image's manifest; "" for scratch."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from pod.base import ids, locks, paths
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.build import history
+from pod.build import asked, history
 from pod.build.builder import Builder
 from pod.build.contexts import Contexts
 from pod.build.dockerfile.parser import parse
@@ -17,11 +17,12 @@ from pod.build.host import Order
 from pod.build.options import Built
 from pod.build.planner import plan
 from pod.build.result import created_of, make_image
+from pod.build.tasks import Tasks
 from pod.engine import create, images, launch, namefiles, network
 from pod.engine import facts as host_facts
 from pod.engine.build_checks import check
 from pod.engine.build_results import Made, deliver, names_at_once, pull_options
-from pod.image.platform import host_platform
+from pod.image.platform import host_platform, parse_platform
 from pod.linux import idmap
 from pod.spec import bundle
 from pod.spec.container import ContainerConfig
@@ -31,11 +32,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pod.build.options import BuildOptions, NamedContext
+    from pod.build.planner import Plan
     from pod.build.progress import Progress
+    from pod.build.state import StageState
     from pod.engine.context import Engine
     from pod.state.containers import Container
+    from storage.collect import Hold
     from storage.images import ImageRecord
     from storage.store import Store
+
+_FEWEST_JOBS = 4
 
 
 def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
@@ -49,23 +55,40 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
         host.contexts = contexts
         context = contexts.main()
         dockerfile = parse(context.dockerfile, context.dockerfile_name)
-        planned = plan(dockerfile, options, own, own, shows_platform=False)
-        check(engine, options, dockerfile, planned.stages, context)
+        dockerfile = asked.with_base(dockerfile, options)
+        platforms = [parse_platform(text) for text in options.platforms] or [own]
+        plans = [
+            plan(dockerfile, options, platform, own, shows_platform=len(platforms) > 1)
+            for platform in platforms
+        ]
+        check(engine, options, dockerfile, plans[0].stages, context)
         if options.check:
             return Built(id="")
-        progress.begin(planned.steps)
-        state = Builder(host, options, progress, planned, context, hold).run()
-        created_ns = state.latest_ns or created_of(engine.store, state, time.time_ns())
-        state = state.replace(
-            created=history.timestamp(created_ns),
-            history=tuple(history.dated(state.history, created_ns)),
-        )
+        progress.begin([step for planned in plans for step in planned.steps])
+        tasks = Tasks(options.jobs or max(_FEWEST_JOBS, 2 * (os.cpu_count() or 1)))
+        for planned in plans:
+            Builder(host, options, progress, planned, context, hold).add_to(tasks)
+        results = tasks.run()
         progress.exporting(options.tags[0] if options.tags else "image")
-        image = make_image(engine.store, state, options, hold, names_at_once(options))
-        made = [Made(str(planned.platform), image)]
+        made = [
+            _made(engine, options, planned, results[planned.target.task], hold) for planned in plans
+        ]
         built = deliver(engine, options, made, progress, hold)
     behind.start(engine.store.steps.settle)
     return built
+
+
+def _made(
+    engine: Engine, options: BuildOptions, planned: Plan, state: StageState, hold: Hold
+) -> Made:
+    """The image of one platform."""
+    created_ns = state.latest_ns or created_of(engine.store, state, time.time_ns())
+    state = state.replace(
+        created=history.timestamp(created_ns),
+        history=tuple(history.dated(state.history, created_ns)),
+    )
+    image = make_image(engine.store, state, options, hold, names_at_once(options))
+    return Made(str(planned.platform), image)
 
 
 class _BuildContainer(Record):

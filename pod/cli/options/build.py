@@ -175,13 +175,11 @@ _RESULT = (
         ("--identity-label",),
         "flag",
         "Say in a label which version of pod has built the image",
-        default=True,
     ),
     Option(
         ("--created-annotation",),
         "flag",
         "Say in an annotation when the image was built",
-        default=True,
     ),
     Option(("--omit-history",), "flag", "Leave the history out"),
     Option(("--os-version",), "text", "Version of the operating system", metavar="VERSION"),
