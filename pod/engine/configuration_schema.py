@@ -26,6 +26,7 @@ from pod.spec import (
     mount_option,
     mounts,
     namespaces,
+    networks,
     resources,
     security,
 )
@@ -194,7 +195,7 @@ KEYS: dict[str, dict[str, Declared]] = {
     "network": {
         "default_network": ("text", keep),
         "default_rootless_network_cmd": ("text", one_of("", "pasta", "slirp4netns")),
-        "default_subnet": ("text", keep),
+        "default_subnet": ("text", _by(lambda text: networks.parse_subnet("default_subnet", text))),
         "default_subnet_pools": ("tables", _pool),
         "dns_bind_port": ("number", _between(0, 65535)),
         "pasta_options": ("list", keep),
@@ -233,9 +234,7 @@ _NOT_YET: dict[str, frozenset[str]] = {
     "engine": frozenset(
         "compression_format compression_level image_copy_tmp_dir image_parallel_copies".split()
     ),
-    "network": frozenset(
-        "default_network default_subnet default_subnet_pools dns_bind_port".split()
-    ),
+    "network": frozenset(("dns_bind_port",)),
 }
 _TABLES_WITHOUT_EFFECT = frozenset("farms machine podmansh".split())
 

@@ -176,6 +176,10 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
     check_timezone(config.timezone)
     _check_apparmor(config)
     networking = config.networking
+    if networking.network.mode in {"", "bridge"}:
+        from pod.engine import network_places
+
+        networking = network_places.choose_default(engine, config)
     if networking.network.mode == "host" and not config.hostname:
         config = config.replace(hostname=os.uname().nodename)  # podman-run(1), --hostname
     ports = merge_ports(networking.ports)

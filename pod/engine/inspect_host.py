@@ -5,6 +5,7 @@ from __future__ import annotations
 from pod.engine import facts, network
 from pod.engine.logs import log_path
 from pod.spec.mounts import bind_text
+from pod.spec.networks import DEFAULT_NAME
 from pod.spec.ports import port_bindings
 from pod.spec.resources import effective_ulimits, parse_ulimits
 
@@ -86,7 +87,7 @@ def _network_mode(engine: Engine, typed: str) -> str:
     """The network as --network has it; of the usual one the program that makes it."""
     if typed in {"", "private"}:
         return network.usual_backend(engine)
-    return typed
+    return "bridge" if typed == DEFAULT_NAME else typed
 
 
 def _log(engine: Engine, container: Container) -> dict[str, Any]:

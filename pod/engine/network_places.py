@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from netns.backends import addresses
-from pod.base import paths
-from pod.base.errors import PodError, Unsupported
+from pod.base import log, paths
+from pod.base.errors import PodError, Unsupported, UsageError
 from pod.engine import lookup
-from pod.linux import idmap
-from pod.spec import networks
+from pod.linux import idmap, processes
+from pod.spec import namespaces, networks
 from pod.state import networks as rows
 
 TYPE_CHECKING = False
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.engine.context import Engine
+    from pod.spec.container import ContainerConfig, Networking
     from pod.spec.networks import NetworkConfig
     from pod.state.containers import Container
 
@@ -60,6 +61,68 @@ def _check_shared(engine: Engine, container: Container) -> None:
                     f"namespaces with '{other.name}', which is on no network made by 'pod network create'",
                     hint="connect both, or share no namespaces",
                 )
+
+
+def choose_default(engine: Engine, config: ContainerConfig) -> Networking:
+    """How a container is connected, "bridge" and the configured default put in other words.
+
+    "bridge" becomes the default network, by name. Where that cannot be had, and is all that was asked for, the
+    container gets a network of its own, which reaches the world and publishes ports as well.
+    """
+    networking = config.networking
+    first = networking.network
+    if not first.mode:
+        first = namespaces.parse_network(engine.settings.containers.netns)
+    chosen = [first, *networking.more_networks]
+    if not any(it.mode == "bridge" for it in chosen):
+        return networking.replace(network=first)
+    reason = why_none(config)
+    if reason:
+        log.debug(f"no bridge: {reason}")
+        if len(chosen) == 1 and not first.options:
+            return networking.replace(network=first.replace(mode="private"))
+    name = engine.settings.network.default_network
+    chosen = [
+        it.replace(mode="network", joined=name) if it.mode == "bridge" else it for it in chosen
+    ]
+    if [it.joined for it in chosen].count(name) > 1:
+        raise UsageError(f"network '{name}' was given twice: it is what 'bridge' stands for")
+    if name == networks.DEFAULT_NAME:
+        _use_configured_subnet(engine)
+    return networking.replace(network=chosen[0], more_networks=tuple(chosen[1:]))
+
+
+def _use_configured_subnet(engine: Engine) -> None:
+    """Let the default network have the subnet of the configuration, as soon as nobody is on it."""
+    wanted = engine.settings.network.default_subnet
+    now = rows.find(engine.database, networks.DEFAULT_NAME).subnets[0].subnet
+    if wanted == now:
+        return
+    subnet = networks.parse_subnet("default_subnet", wanted)
+
+    def change(network: NetworkConfig) -> NetworkConfig:
+        if rows.users(engine.database, network.name):
+            log.warning(f"containers are on network '{network.name}', so it keeps subnet {now}")
+            return network
+        others = [it for it in rows.all_of(engine.database) if it.name != network.name]
+        taken = [(f"network '{it.name}'", one.subnet) for it in others for one in it.subnets]
+        networks.check_overlaps([subnet], taken)
+        return network.replace(subnets=(subnet,))
+
+    if subnet.subnet != now:
+        rows.change(engine.database, networks.DEFAULT_NAME, change)
+
+
+def why_none(config: ContainerConfig) -> str:
+    """Why the container cannot be on a network of the holder; "" when it can."""
+    if os.geteuid() == 0:
+        return "networks are for ordinary users"
+    if config.runtime not in {"", "pod"}:
+        return f"the OCI runtime '{config.runtime}' does not make such containers"
+    if config.userns.mode in {"container", "ns"}:
+        return "the container's user namespace is another's"
+    missing = [it for it in ("ip", "nft") if not processes.find_program(it)]
+    return f"the program '{missing[0]}' is not installed" if missing else ""
 
 
 def holder_settings(engine: Engine) -> dict[str, Any]:

@@ -28,6 +28,13 @@ if TYPE_CHECKING:
 _MAX_NAME = 63
 
 
+class DefaultStays(PodError):
+    """The default network is there whether it is used or not."""
+
+    def __init__(self) -> None:
+        super().__init__(f"default network {networks.DEFAULT_NAME} cannot be removed")
+
+
 def create(
     engine: Engine,
     name: str = "",
@@ -59,7 +66,7 @@ def create(
         if interface in taken:
             raise PodError(f"interface '{interface}' is that of another network")
         bridge = interface or _first_free("podman", taken)
-        chosen = _subnets(existing, subnets, ipv6=ipv6)
+        chosen = _subnets(engine, existing, subnets, ipv6=ipv6)
         return NetworkConfig(
             id=ids.new_id(),
             name=name or _first_free("podman", set(by_name)),
@@ -106,7 +113,7 @@ def _first_free(prefix: str, taken: set[str]) -> str:
 
 
 def _subnets(
-    existing: Sequence[NetworkConfig], wanted: Sequence[Subnet], *, ipv6: bool
+    engine: Engine, existing: Sequence[NetworkConfig], wanted: Sequence[Subnet], *, ipv6: bool
 ) -> list[Subnet]:
     taken = [
         (f"network '{network.name}'", subnet.subnet)
@@ -119,7 +126,8 @@ def _subnets(
         chosen = list(wanted)
     else:
         taken += [("this machine", route) for route in interfaces.routed_subnets()]
-        chosen = [networks.free_subnet([it for _, it in taken])]
+        pools = engine.settings.network.default_subnet_pools
+        chosen = [networks.free_subnet([it for _, it in taken], pools=pools)]
     if ipv6 and not any(networks.is_ipv6(subnet.subnet) for subnet in chosen):
         chosen.append(networks.free_subnet([it for _, it in taken], ipv6=True))
     return chosen
@@ -130,9 +138,11 @@ def remove(
 ) -> NetworkConfig:
     """Remove a network that nobody is on; with `force` the containers on it first.
 
-    Raises NoSuchNetwork, NetworkInUse.
+    Raises NoSuchNetwork, NetworkInUse, DefaultStays.
     """
     network = rows.find(engine.database, name)
+    if network.name == networks.DEFAULT_NAME:
+        raise DefaultStays
     if force:
         from pod.engine import pod_remove
         from pod.engine import remove as removal
@@ -160,7 +170,7 @@ def prune(engine: Engine, filters: Filters | None = None) -> list[str]:
     for network in all_networks(engine, filters):
         try:
             remove(engine, network.name)
-        except (rows.NetworkInUse, rows.NoSuchNetwork):
+        except (rows.NetworkInUse, rows.NoSuchNetwork, DefaultStays):
             continue
         removed.append(network.name)
     return removed

@@ -1,9 +1,12 @@
 """User-defined networks: what `pod network create` is told, and addresses on them.
 
-Source: podman-network-create(1). The ipaddress module is imported where it is used, since few commands need it.
+Source: podman-network-create(1). The ipaddress module, which takes milliseconds to import, is for what few
+commands do; every start on a network makes do with the C library's functions.
 """
 
 from __future__ import annotations
+
+import _socket
 
 from pod.base.errors import InvalidValue, PodError
 from pod.base.records import Record
@@ -156,8 +159,16 @@ def check_overlaps(wanted: Sequence[Subnet], others: Iterable[tuple[str, str]]) 
         taken.append(("the same command", network))
 
 
-def free_subnet(others: Iterable[str], *, ipv6: bool = False) -> Subnet:
-    """A subnet that overlaps none of the others. Raises SubnetTaken when there is none left."""
+def free_subnet(
+    others: Iterable[str],
+    *,
+    ipv6: bool = False,
+    pools: Sequence[tuple[str, int]] = _POOLS,
+) -> Subnet:
+    """A subnet that overlaps none of the others. Raises SubnetTaken when there is none left.
+
+    `pools`: where subnets are taken from, and how long their prefixes are.
+    """
     from ipaddress import ip_network
 
     taken = [
@@ -171,7 +182,7 @@ def free_subnet(others: Iterable[str], *, ipv6: bool = False) -> Subnet:
             site = ip_network(((0xFD << 120) | (secrets.randbits(56) << 64), 64))
             if not any(site.overlaps(other) for other in taken):
                 return Subnet(str(site), str(site[1]))
-    for pool, length in () if ipv6 else _POOLS:
+    for pool, length in () if ipv6 else pools:
         for candidate in ip_network(pool).subnets(new_prefix=length):
             if not any(candidate.overlaps(other) for other in taken):
                 return Subnet(str(candidate), str(candidate[1]))
@@ -182,14 +193,11 @@ def free_subnet(others: Iterable[str], *, ipv6: bool = False) -> Subnet:
 
 def choose_address(subnet: Subnet, taken: frozenset[str], network: str) -> str:
     """The lowest address that is free for a container. Raises NoAddressLeft."""
-    from ipaddress import ip_address, ip_network
-
-    whole = ip_network(subnet.subnet)
-    first = int(ip_address(subnet.first)) if subnet.first else int(whole[1])
-    last = int(ip_address(subnet.last)) if subnet.last else int(whole[-1])
-    last = min(last, int(whole[-1]) - (whole.version == 4))  # the last one is for broadcasts
-    for number in range(max(first, int(whole[1])), last + 1):
-        address = str(ip_address(number) if whole.version == 4 else whole[number - int(whole[0])])
+    lowest, highest, bits = _bounds(subnet.subnet)
+    first = max(_number(subnet.first) if subnet.first else 0, lowest + 1)
+    last = min(_number(subnet.last) if subnet.last else highest, highest - (bits == 32))
+    for number in range(first, last + 1):  # the last one of IPv4 is for broadcasts
+        address = _text(number, bits)
         if address != subnet.gateway and address not in taken:
             return address
     raise NoAddressLeft(
@@ -219,20 +227,36 @@ def check_address(address: str, config: NetworkConfig) -> str:
 
 def with_prefix(address: str, config: NetworkConfig) -> str:
     """The address with the prefix length of its subnet."""
-    from ipaddress import ip_address, ip_network
-
     for subnet in config.subnets:
-        network = ip_network(subnet.subnet)
-        if ip_address(address) in network:
-            return f"{address}/{network.prefixlen}"
+        if is_in(address, subnet):
+            return f"{address}/{subnet.subnet.rpartition('/')[2]}"
     raise AddressUnusable(f"address {address} is not on network '{config.name}'")
 
 
 def is_in(address: str, subnet: Subnet) -> bool:
     """Whether an address is one of the subnet's."""
-    from ipaddress import ip_address, ip_network
+    lowest, highest, bits = _bounds(subnet.subnet)
+    return is_ipv6(address) == (bits == 128) and lowest <= _number(address) <= highest
 
-    return ip_address(address) in ip_network(subnet.subnet)
+
+def _bounds(subnet: str) -> tuple[int, int, int]:
+    """The first and the last address of a subnet as numbers, and how many bits an address has."""
+    base, _, length = subnet.partition("/")
+    bits = 128 if is_ipv6(base) else 32
+    lowest = _number(base)
+    return lowest, lowest + (1 << (bits - int(length))) - 1, bits
+
+
+def _number(address: str) -> int:
+    return int.from_bytes(_socket.inet_pton(_family(is_ipv6(address)), address), "big")
+
+
+def _text(number: int, bits: int) -> str:
+    return _socket.inet_ntop(_family(bits == 128), number.to_bytes(bits // 8, "big"))
+
+
+def _family(ipv6: bool) -> int:
+    return _socket.AF_INET6 if ipv6 else _socket.AF_INET
 
 
 def is_ipv6(address: str) -> bool:

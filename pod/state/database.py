@@ -47,7 +47,7 @@ _BUSY_SECONDS = 30.0
 _RETRY_SECONDS = 0.005
 _RESERVE_BYTES = 128 << 10  # some transactions and their part of the log
 _ENOUGH_BYTES = 1 << 20
-SCHEMA_VERSION = 3  # the number of files in schema/; a test compares
+SCHEMA_VERSION = 4  # the number of files in schema/; a test compares
 
 
 class DatabaseError(PodError):

@@ -70,6 +70,8 @@ def all_of(database: Database) -> list[NetworkConfig]:
 
 def find(database: Database, text: str) -> NetworkConfig:
     """The network with this name, id, or unique beginning of an id. Raises NoSuchNetwork, PodError for several."""
+    if text in ("bridge", "default"):
+        text = networks.DEFAULT_NAME  # what docker and --network call it
     rows = database.query("SELECT document FROM networks WHERE name = ? OR id = ?", text, text)
     if not rows and text and set(text) <= set("0123456789abcdef"):
         rows = database.query(

@@ -13,7 +13,6 @@ from tests.support.engine import Engine
 from tests.support.waiting import until
 
 ONLY_POD = pytest.mark.not_podman("it says it in other words")
-DEFAULT = pytest.mark.not_podman("it lists its default network, too")
 PYTHON = ("-v", "/usr:/usr:ro", "-v", "/usr/lib:/lib:ro", "-v", "/usr/lib64:/lib64:ro")
 
 
@@ -39,17 +38,38 @@ def names(pod: Engine, *filters: str) -> list[str]:
     return [it for it in pod("network", "ls", "-q", *options).lines if it != "podman"]
 
 
-@DEFAULT
 def test_ls(pod: Engine) -> None:
     for name in ("front", "back"):
         assert create(pod, name) == name
     heading, *rows = pod("network", "ls").lines
     assert heading.split("  ")[0] == "NETWORK ID"
     assert heading.split()[2:] == ["NAME", "DRIVER"]
-    assert [row.split()[1:] for row in rows] == [["back", "bridge"], ["front", "bridge"]]
-    assert pod("network", "ls", "-n").lines == rows
-    assert pod("network", "ls", "-q").lines == ["back", "front"]
+    assert [row.split()[1:] for row in rows] == [
+        ["back", "bridge"],
+        ["front", "bridge"],
+        ["podman", "bridge"],
+    ]
+    assert pod("network", "ls", "--noheading").lines == rows
+    assert pod("network", "ls", "-q").lines == ["back", "front", "podman"]
     assert len(pod("network", "ls", "--no-trunc", "--format", "{{.ID}}").lines[0]) == 64
+
+
+@pytest.mark.parametrize("options", [(), ("-f",)], ids=["rm", "rm -f"])
+def test_the_default_network_stays(pod: Engine, options: tuple[str, ...]) -> None:
+    found = inspect(pod, "podman")
+    assert found["id"].startswith("2f259bab93aa")
+    assert found["subnets"] == [{"subnet": "10.88.0.0/16", "gateway": "10.88.0.1"}]
+    failed = pod("network", "rm", *options, "podman", status=125)
+    assert failed.stderr == "Error: default network podman cannot be removed\n"
+    pod("network", "prune", "-f")
+    assert pod("network", "exists", "podman").out == ""
+
+
+@ONLY_POD
+def test_names_of_the_default_network(pod: Engine) -> None:
+    """docker calls it bridge, --network default."""
+    for name in ("bridge", "default"):
+        assert inspect(pod, name)["name"] == "podman"
 
 
 def test_ls_in_formats(pod: Engine) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.base import log
-from pod.base.errors import Unsupported, UsageError
+from pod.base.errors import UsageError
 from pod.cli.declare import Option
 
 TYPE_CHECKING = False
@@ -118,15 +118,6 @@ def _networks(arguments: Arguments) -> dict[str, Any]:
     from pod.spec.namespaces import parse_networks
 
     first, *more = parse_networks(arguments.texts("network"))
-    if first.mode == "bridge":
-        if first.options or more:
-            raise Unsupported(
-                f"network '{first}'",
-                "pod's default network is a container's own",
-                hint="pod network create NAME",
-            )
-        # What podman and docker call so is the default of theirs, as private is ours.
-        first = first.replace(mode="private")
     return {"network": first, "more_networks": tuple(more)}
 
 
@@ -150,7 +141,7 @@ def _with_place(arguments: Arguments, network: Network | None) -> Network:
     ]
     first = next(name for name in _PLACE if arguments.given(name))
     option = f"--{first.replace('_', '-')}"
-    if network is None or network.mode != "network":
+    if network is None or network.mode not in {"network", "bridge"}:
         raise UsageError(
             f"{option} needs a network made by 'pod network create'",
             hint=f"pod network create mine, and --network mine {option} ...",
@@ -158,7 +149,7 @@ def _with_place(arguments: Arguments, network: Network | None) -> Network:
     if len(arguments.texts("network")) > 1:
         raise UsageError(
             f"{option} says not which of several networks it is for",
-            hint=f"--network {network.joined}:{_PLACE[first]}=...",
+            hint=f"--network {network.joined or network.mode}:{_PLACE[first]}=...",
         )
     return network.replace(options=(*network.options, *options))
 

@@ -14,7 +14,7 @@ import pytest
 
 from pod.spec.container import ContainerConfig
 from pod.spec.mounts import Mount
-from pod.spec.networks import NetworkConfig, Subnet
+from pod.spec.networks import DEFAULT_NAME, NetworkConfig, Subnet
 from pod.spec.pods import PodConfig
 from pod.state import containers, networks, pods, volumes
 from pod.state.database import SCHEMA_VERSION, Database, migrate
@@ -105,7 +105,7 @@ def test_a_database_of_version(version: int, tmp_path: Path) -> None:
         assert networks.find(database, "back") == NETWORK
         assert networks.leases_of(database, USER) == {"back": ["10.89.0.2"]}
     else:
-        assert networks.all_of(database) == []
+        assert [it.name for it in networks.all_of(database)] == [DEFAULT_NAME]
     assert database.query("PRAGMA user_version") == [(SCHEMA_VERSION,)]
     assert database.query("PRAGMA foreign_key_check") == []
     assert database.query("PRAGMA integrity_check") == [("ok",)]

@@ -6,7 +6,7 @@ import pytest
 
 from pod.base import ids
 from pod.base.errors import PodError
-from pod.spec.networks import AddressUnusable, NetworkConfig, NoAddressLeft, Subnet
+from pod.spec.networks import DEFAULT_NAME, AddressUnusable, NetworkConfig, NoAddressLeft, Subnet
 from pod.state import containers, networks
 from pod.state.database import Database
 from pod.state.networks import NetworkExists, NetworkInUse, NoSuchNetwork, User
@@ -26,6 +26,10 @@ def add(database: Database, name: str, *subnets: Subnet, **more: str) -> Network
     return networks.create(database, lambda _: config)
 
 
+def made_ones(database: Database) -> list[NetworkConfig]:
+    return [it for it in networks.all_of(database) if it.name != DEFAULT_NAME]
+
+
 def test_a_network_comes_back_as_it_was(database: Database) -> None:
     config = add(database, "back", FOUR, SIX)
     assert networks.find(database, "back") == config
@@ -36,7 +40,7 @@ def test_a_change_is_kept(database: Database) -> None:
     servers = ("192.0.2.1",)
     changed = networks.change(database, "back", lambda it: it.replace(dns_servers=servers))
     assert changed == config.replace(dns_servers=servers)
-    assert networks.all_of(database) == [changed]
+    assert made_ones(database) == [changed]
     with pytest.raises(NoSuchNetwork):
         networks.change(database, "front", lambda it: it)
 
@@ -45,14 +49,14 @@ def test_a_name_is_taken_once(database: Database) -> None:
     first = add(database, "back")
     with pytest.raises(NetworkExists, match="'back'"):
         add(database, "back")
-    assert networks.all_of(database) == [first]
+    assert made_ones(database) == [first]
 
 
 def test_who_makes_one_sees_the_others(database: Database) -> None:
     seen: list[str] = []
 
     def make(existing: Sequence[NetworkConfig]) -> NetworkConfig:
-        seen.extend(it.name for it in existing)
+        seen.extend(it.name for it in existing if it.name != DEFAULT_NAME)
         return NetworkConfig(id=ids.new_id(), name="third", interface="x")
 
     add(database, "second")
@@ -67,7 +71,7 @@ def test_nothing_is_left_of_one_that_could_not_be_made(database: Database) -> No
 
     with pytest.raises(PodError, match="no subnet"):
         networks.create(database, make)
-    assert networks.all_of(database) == []
+    assert made_ones(database) == []
 
 
 def test_a_network_is_found_by_what_only_it_has(database: Database) -> None:

@@ -1,0 +1,131 @@
+"""The default network as a bridge: `--network bridge`, or for every container by the key netns of containers.conf."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from pod.linux.interfaces import outgoing_address
+from tests.support.engine import Engine
+from tests.support.waiting import free_port, until, until_http
+
+ONLY_POD = pytest.mark.not_podman("Debian's podman has no server for names")
+PYTHON = ("-v", "/usr:/usr:ro", "-v", "/usr/lib:/lib:ro", "-v", "/usr/lib64:/lib64:ro")
+TELL_CLIENT = """
+import socket
+server = socket.create_server(("0.0.0.0", 80))
+while True:
+    client, address = server.accept()
+    client.sendall(address[0].encode())
+    client.close()
+"""
+ADDRESS = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
+
+
+@pytest.fixture
+def by_configuration(pod: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "bridge.conf"
+    file.write_text('[containers]\nnetns = "bridge"\n')
+    monkeypatch.setitem(pod.environment, "CONTAINERS_CONF_OVERRIDE", str(file))
+
+
+def web(pod: Engine, name: str, *options: str) -> None:
+    """A container that serves its name."""
+    script = f"mkdir -p /tmp/www; echo {name} > /tmp/www/index.html; exec httpd -f -h /tmp/www"
+    pod("run", "-d", "--name", name, *options, "busybox", "sh", "-c", script)
+
+
+def test_containers_have_addresses_on_it(pod: Engine) -> None:
+    web(pod, "web", "--network", "bridge")
+    address = pod("inspect", "-f", ADDRESS, "web").out
+    assert address.startswith("10.88.")
+    assert pod("inspect", "-f", "{{.HostConfig.NetworkMode}}", "web").out == "bridge"
+    script = f"until wget -q -O - http://{address}; do sleep 0.1; done"
+    assert pod("run", "--rm", "--network", "bridge", "busybox", "sh", "-c", script).out == "web"
+
+
+@ONLY_POD
+@pytest.mark.usefixtures("by_configuration")
+def test_containers_find_each_other_by_name(pod: Engine) -> None:
+    web(pod, "web")
+    script = "until wget -q -O - http://web; do sleep 0.1; done"
+    assert pod("run", "--rm", "busybox", "sh", "-c", script).out == "web"
+
+
+@ONLY_POD
+def test_an_address_of_ones_own(pod: Engine) -> None:
+    words = ("run", "--rm", "--network", "bridge", "--ip", "10.88.7.7", "busybox", "ip", "addr")
+    assert "inet 10.88.7.7/16 " in pod(*words).out
+
+
+@ONLY_POD
+@pytest.mark.usefixtures("by_configuration")
+def test_ports_are_published_and_show_the_client(pod: Engine) -> None:
+    port, address = free_port(), outgoing_address()
+    assert address is not None
+    pod("run", "-d", "-p", f"{port}:80", *PYTHON, "busybox", "/usr/bin/python3", "-c", TELL_CLIENT)
+
+    def seen() -> str:
+        try:
+            with closing(socket.create_connection((address, port), timeout=5)) as client:
+                return client.recv(100).decode()
+        except OSError:
+            return ""
+
+    assert until(seen, "answered") == address
+
+
+@ONLY_POD
+@pytest.mark.usefixtures("by_configuration")
+def test_private_stays_without_others(pod: Engine) -> None:
+    web(pod, "web", "--network", "private")
+    assert pod("inspect", "-f", ADDRESS, "web").out == ""
+    assert "10.0.2.100/24" in pod("exec", "web", "ip", "addr").out
+
+
+@ONLY_POD
+@pytest.mark.usefixtures("by_configuration")
+def test_networks_can_be_added(pod: Engine) -> None:
+    pod("network", "create", "back")
+    port = free_port()
+    web(pod, "web", "-p", f"127.0.0.1:{port}:80")
+    pod("network", "connect", "back", "web")
+    pod("network", "disconnect", "podman", "web")
+    assert "10.88." not in pod("exec", "web", "ip", "addr").out
+    pod("network", "connect", "bridge", "web")
+    assert "10.88." in pod("exec", "web", "ip", "addr").out
+    assert until_http(f"http://127.0.0.1:{port}/") == "web\n"
+    pod("rm", "-f", "-t", "0", "web")
+    pod("network", "rm", "back")
+
+
+@ONLY_POD
+@pytest.mark.usefixtures("by_configuration")
+def test_another_runtime_has_a_network_without_others(pod: Engine) -> None:
+    words = ("run", "--rm", "--runtime", "crun", "busybox", "ip", "addr")
+    assert "10.0.2.100/24" in pod(*words).out
+
+
+@ONLY_POD
+def test_the_subnet_is_configured(pod: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "subnet.conf"
+    words = ("run", "--rm", "--network", "bridge", "busybox", "ip", "addr")
+    try:
+        file.write_text('[network]\ndefault_subnet = "10.77.8.0/24"\n')
+        done = pod(*words, env={"CONTAINERS_CONF_OVERRIDE": str(file)})
+        assert "inet 10.77.8.2/24 " in done.out
+    finally:
+        assert "inet 10.88.0.2/16 " in pod(*words).out
+
+
+@ONLY_POD
+def test_another_network_is_the_default(pod: Engine, tmp_path: Path) -> None:
+    pod("network", "create", "--subnet", "10.77.9.0/24", "mine")
+    file = tmp_path / "default.conf"
+    file.write_text('[network]\ndefault_network = "mine"\n')
+    words = ("run", "--rm", "--network", "bridge", "busybox", "ip", "addr")
+    assert "10.77.9.2/24" in pod(*words, env={"CONTAINERS_CONF_OVERRIDE": str(file)}).out
+    pod("network", "rm", "mine")
