@@ -11,7 +11,7 @@ import os
 
 from netns import release
 from netns.errors import NetworkError
-from netns.holder import outside, protocol
+from netns.holder import group, outside, protocol
 from pod.base import locks
 from pod.linux import fresh, idmap, processes, sockets
 
@@ -59,14 +59,15 @@ def connect(directory: str) -> sockets.Channel | None:
 def ensure(settings: dict[str, Any]) -> sockets.Channel:
     """A connection to the holder, which is started if need be. The caller closes it.
 
-    `settings`: the holder's directory, its id maps, the outside helper's program and options; "container_pid" of one
-    that runs though its holder was killed. Raises NetworkError, IdMapError.
+    `settings`: the holder's directory, its id maps, its cgroup or the scope to ask for, the outside helper's program
+    and options; "container_pid" of one that runs though its holder was killed. Raises NetworkError, IdMapError.
     """
     directory = settings["directory"]
     with locks.FileLock(f"{directory}/{protocol.LOCK}"):
         channel = connect(directory)
         if channel is None:
             release.release_lost(directory)  # of one that was killed
+            group.remove_lost(directory)
             _start(settings)
             channel = connect(directory)
     if channel is None:
@@ -115,6 +116,7 @@ def end(directory: str) -> None:
                 channel.close()
         else:
             release.release_lost(directory)  # of one that was killed
+            group.remove_lost(directory)
         lock.remove()
     finally:
         lock.release()
@@ -133,6 +135,7 @@ def clear_up(directory: str) -> bool:
             channel.close()
             return False
         release.release_lost(directory)
+        group.remove_lost(directory)
         for name in (protocol.OUTSIDE_PID, protocol.SOCKET):
             try:
                 os.unlink(f"{directory}/{name}")
@@ -174,7 +177,9 @@ def _start(settings: dict[str, Any]) -> None:
         ask_back(ours, protocol.NAMED)
         helper = outside.start(settings, pid)
         fds = (helper.keep_fd,) if helper.keep_fd >= 0 else ()
-        ours.send(protocol.OUTSIDE, directory, helper.process, fds=fds)
+        ours.send(protocol.OUTSIDE, directory, helper.process, settings["cgroup"], fds=fds)
+        if settings["scope"]:
+            group.ask_for_scope(settings["scope"], [pid, helper.process[0]])
         ask_back(ours, protocol.LISTENING)
     except BaseException as error:
         if helper is not None:

@@ -57,8 +57,8 @@ def _prepare(channel: sockets.Channel, earlier_fd: int) -> Holder:
     channel.send(protocol.NAMED)
     work.finish(bridges.prepare())  # while the outside helper starts
     # A descriptor that comes along stays open: with it, the outside helper ends.
-    directory, outside = _expect(channel, protocol.OUTSIDE)
-    holder = Holder(directory, outside)
+    directory, outside, cgroup = _expect(channel, protocol.OUTSIDE)
+    holder = Holder(directory, outside, cgroup)
     channel.send(protocol.LISTENING)
     return holder
 

@@ -6,8 +6,9 @@ While it starts, in this order:
     unshare the user namespace    UNSHARED ->
                                <- MAPPED       newuidmap, newgidmap
     unshare the network           NAMED    ->
-                               <- OUTSIDE      (directory, (pid, start time)), with a descriptor: the helper
-                                               that connects it, which may end with the last copy of that
+                               <- OUTSIDE      (directory, (pid, start time), cgroup), with a descriptor:
+                                               the helper that connects it, which may end with the last copy
+                                               of that; the cgroup that both of them go to, or ""
     listen                        LISTENING ->
 
 Afterwards, each request has one answer, DONE with values or ERROR with what processes.describe_error gives:

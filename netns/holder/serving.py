@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from netns.holder import protocol, work
+from netns.holder import group, protocol, work
 from netns.holder.members import Members
 from pod.base import faults, locks
 from pod.linux import processes, signals, sockets
@@ -18,12 +18,13 @@ if TYPE_CHECKING:
     from netns.holder.work import Steps
 
 _LINGER_SECONDS = faults.seconds("LINGER", 1.0)  # restarts should not have to wait for a new one
+_MOVE_SECONDS = 0.3
 
 
 class Holder:
     """Serves requests until nothing is connected."""
 
-    def __init__(self, directory: str, outside: tuple[int, int]) -> None:
+    def __init__(self, directory: str, outside: tuple[int, int], cgroup: str) -> None:
         self._directory = directory
         self._outside = outside
         self._loop = Loop()
@@ -33,11 +34,20 @@ class Holder:
         self._remove_socket()
         self._listener = sockets.Listener(directory, protocol.SOCKET)
         self._loop.watch(self._listener.fileno(), self._accept)
+        self._group: group.Group | None = None
+        if cgroup:
+            # A move waits for all processors; the first containers should not wait for it.
+            self._loop.set_timer("group", _MOVE_SECONDS, lambda: self._enter(cgroup))
         self._loop.set_timer("leave", _LINGER_SECONDS * 10, self._leave_if_idle)
 
     def run(self) -> None:
         """Serve until nobody needs it; then nothing of it is left."""
         self._loop.run()
+
+    def _enter(self, cgroup: str) -> None:
+        is_there = processes.start_time(self._outside[0]) == self._outside[1]
+        others = [self._outside[0]] if is_there else []
+        self._group = group.Group(cgroup, self._directory, others)
 
     # Connections
 
@@ -140,6 +150,8 @@ class Holder:
         processes.send_signal(*self._outside, signals.SIGKILL)
         processes.wait_until_gone(*self._outside)
         _unlink(f"{self._directory}/{protocol.OUTSIDE_PID}")
+        if self._group is not None:
+            self._group.leave()
         self._loop.stop()
 
     def _remove_socket(self) -> None:

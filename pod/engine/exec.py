@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pod.state.containers import Container
     from pod.state.reconcile import Run
 
-_IN_SCOPE = ".scope/container"  # pod/engine/scopes.py
+_IN_SCOPE = ".scope/container"  # pod/linux/scopes.py
 _READ_BYTES = 32 * 1024
 _PASSED_ON = signals.ENDING
 
@@ -90,7 +90,7 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
 def _prepare(joiner: joining.Joiner, cgroup: str, keep_fds: tuple[int, ...]) -> None:
     """Say where to. It enters the cgroup by itself, except one into which only systemd can move it."""
     if cgroup.endswith(_IN_SCOPE):
-        from pod.engine import scopes
+        from pod.linux import scopes
 
         scopes.attach(host_facts.user_bus(), cgroup, joiner.pid)
         cgroup = ""

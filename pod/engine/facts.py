@@ -36,7 +36,7 @@ class Placement(Record):
     """The container's cgroup, and the values to write there; "" where nothing is delegated.
 
     `asked` are those that were asked for, not only usual; `unapplied` those of them that cannot be had for want of a
-    cgroup. `scope` is what pod/engine/scopes.py needs to get one from systemd; {} when there is no need or no way.
+    cgroup. `scope` is what pod/linux/scopes.py needs to get one from systemd; {} when there is no need or no way.
     """
 
     path: str

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 from netns.backends import addresses
+from netns.holder import group
 from pod.base import log, paths
 from pod.base.errors import PodError, Unsupported, UsageError
 from pod.engine import lookup
-from pod.linux import idmap, processes
+from pod.linux import cgroups, idmap, processes
 from pod.spec import namespaces, networks
 from pod.state import networks as rows
 
@@ -133,12 +134,30 @@ def holder_settings(engine: Engine) -> dict[str, Any]:
     paths.make_private(engine.paths.runroot)
     paths.make_private(path)
     name, program = network.choose_outside(engine)
+    cgroup = group.path_in(cgroups.delegated_root(), path)
     return {
         "directory": path,
+        "cgroup": cgroup,
+        "scope": {} if cgroup else _scope(engine, path),
         "maps": idmap.default_maps(),
         "backend": name,
         "program": program,
         "options": network.configured_options(engine, name),
+    }
+
+
+def _scope(engine: Engine, directory: str) -> dict[str, str]:
+    """The scope to ask systemd for; {} where it is not to be asked."""
+    from pod.engine import facts
+
+    bus = facts.user_bus() if engine.cgroup_manager == "systemd" else ""
+    if not bus:
+        return {}
+    return {
+        "unit": f"pod-{os.path.basename(group.path_in('/', directory))}.scope",
+        "slice": "user.slice",
+        "bus": bus,
+        "description": "networks of containers",
     }
 
 

@@ -122,7 +122,7 @@ def _enter_scope(order: dict[str, Any]) -> dict[str, str]:
 
     Raises LimitsNotApplied when there are such and they are required.
     """
-    from pod.engine import scopes  # heavy
+    from pod.linux import scopes  # heavy
 
     bundle = order["bundle"]
     scope, bundle["scope"] = bundle["scope"], {}

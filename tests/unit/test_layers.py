@@ -33,7 +33,7 @@ ONLY = {
     "rich": ("pod/cli/",),
     "pyroute2": ("netns/",),
     "dnslib": ("netns/holder/answers.py",),
-    "jeepney": ("pod/engine/scopes.py",),
+    "jeepney": ("pod/linux/scopes.py",),
     "cryptography": ("pod/engine/secret_encryption.py", "pod/image/trust/"),
     "psutil": ("pod/engine/info_host.py",),
     "xattr": ("storage/",),

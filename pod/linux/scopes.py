@@ -1,8 +1,9 @@
 """A cgroup from the user's systemd, for callers outside of what is delegated to them, such as a login by ssh.
 
-The monitor asks the user manager over D-Bus for a scope with itself in it (StartTransientUnit, org.freedesktop.systemd1
-(5), "Delegate=" in systemd.resource-control(5)), and makes groups for itself and the container there. The scope ends
-when nothing is left in it. A process of `pod exec` is moved into it the same way. Only imported when that is needed.
+The monitor asks the user manager over D-Bus for a scope with itself in it (StartTransientUnit,
+org.freedesktop.systemd1(5), "Delegate=" in systemd.resource-control(5)), and makes groups for itself and the container
+there; whoever starts the holder of the networks asks for one for that. A scope ends when nothing is left in it. A
+process of `pod exec` is moved into it the same way. Only imported when that is needed.
 """
 
 from __future__ import annotations
@@ -33,20 +34,8 @@ def enter_new(scope: dict[str, str]) -> str:
 
     `scope`: "unit" (its name), "slice", "bus" (address), "description". Raises ScopeRefused.
     """
-    properties: list[tuple[str, tuple[str, object]]] = [
-        ("Description", ("s", scope["description"])),
-        ("Slice", ("s", scope["slice"])),
-        ("Delegate", ("b", True)),
-        ("CollectMode", ("s", "inactive-or-failed")),
-        ("PIDs", ("au", [os.getpid()])),
-    ]
-    body: tuple[object, ...] = (scope["unit"], "fail", properties, [])
     deadline = time.monotonic() + _SECONDS
-    while not _call(scope["bus"], "StartTransientUnit", "ssa(sv)a(sa(sv))", body):
-        # The one of the run before, whose monitor is just leaving it.
-        if time.monotonic() > deadline:
-            raise ScopeRefused(f"unit {scope['unit']} is still there")
-        time.sleep(_LOOK_SECONDS)
+    start(scope, [os.getpid()], delegate=True)
     while os.path.basename(group := cgroups.own_group() or "") != scope["unit"]:
         if time.monotonic() > deadline:
             raise ScopeRefused(f"unit {scope['unit']} was not started within {_SECONDS:.0f} s")
@@ -59,6 +48,24 @@ def enter_new(scope: dict[str, str]) -> str:
     except OSError as error:
         raise ScopeRefused(f"'{directory}' cannot be used: {error.strerror}") from error
     return f"{directory}/{_CONTAINER}"
+
+
+def start(scope: dict[str, str], pids: list[int], *, delegate: bool) -> None:
+    """Ask for a scope with these processes in it, where they will be soon. Raises ScopeRefused."""
+    properties: list[tuple[str, tuple[str, object]]] = [
+        ("Description", ("s", scope["description"])),
+        ("Slice", ("s", scope["slice"])),
+        ("Delegate", ("b", delegate)),
+        ("CollectMode", ("s", "inactive-or-failed")),
+        ("PIDs", ("au", pids)),
+    ]
+    body: tuple[object, ...] = (scope["unit"], "fail", properties, [])
+    deadline = time.monotonic() + _SECONDS
+    while not _call(scope["bus"], "StartTransientUnit", "ssa(sv)a(sa(sv))", body):
+        # The one of the run before, whose processes are just leaving it.
+        if time.monotonic() > deadline:
+            raise ScopeRefused(f"unit {scope['unit']} is still there")
+        time.sleep(_LOOK_SECONDS)
 
 
 def attach(bus: str, cgroup: str, pid: int) -> None:

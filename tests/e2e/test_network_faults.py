@@ -1,0 +1,106 @@
+"""What goes wrong around networks: killed processes, services that end, commands at once, and what is left of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import keeper
+from tests.support.engine import Engine
+from tests.support.keeper import Process
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.not_podman("it has no holder")
+
+SLEEP = ("busybox", "sleep", "1000")
+
+
+@pytest.fixture
+def back(pod: Engine) -> Iterator[str]:
+    """A network, which goes with all that is on it; its name."""
+    pod("network", "create", "back")
+    yield "back"
+    pod("rm", "-f", "-a", "-t", "0")
+    pod("network", "rm", "back")
+
+
+def holder() -> Process:
+    """The process that holds the networks."""
+    (found,) = [it for it in keeper.descendants() if it.command()[:1] == ["pod networks"]]
+    return found
+
+
+def outside() -> Process:
+    """The program that connects the networks with the world."""
+    names = ("slirp4netns", "pasta", "pasta.avx2")
+    found = [it for it in keeper.descendants() if os.path.basename(it.command()[0]) in names]
+    (one,) = [it for it in found if "out0" in it.command()]
+    return one
+
+
+def group(process: Process) -> str:
+    """The directory of a process's cgroup."""
+    with open(f"/proc/{process.pid}/cgroup", encoding="utf-8") as file:
+        return "/sys/fs/cgroup" + file.read().rpartition("0::")[2].rstrip("\n")
+
+
+def web(pod: Engine, name: str, *options: str) -> None:
+    """A container that serves its name."""
+    script = f"mkdir -p /tmp/www; echo {name} > /tmp/www/index.html; exec httpd -f -h /tmp/www"
+    pod("run", "-d", "--name", name, *options, "busybox", "sh", "-c", script)
+
+
+def fetch(pod: Engine, asker: str, name: str) -> str:
+    """What a container that runs gets from a web server; it asks until the server is there."""
+    script = f"for i in $(seq 50); do wget -q -O - http://{name}/ && exit; sleep 0.1; done; exit 9"
+    return pod("exec", asker, "sh", "-c", script).out
+
+
+def test_the_holder_is_in_a_group_of_its_own(pod: Engine, back: str) -> None:
+    """So it outlives the service, say, in which the first container was started."""
+    service = f"{os.path.dirname(group(Process(os.getpid(), 0)))}/service-{os.getpid()}"
+    os.mkdir(service)
+    try:
+        enter = 'echo 0 > "$0/cgroup.procs"; exec "$@"'
+        command = pod.full_command("run", "-d", "--name", "first", "--network", back, *SLEEP)
+        subprocess.run(
+            ["sh", "-c", enter, service, *command],
+            env=pod.environment, check=True, capture_output=True, timeout=60,
+        )  # fmt: skip
+        pod("run", "-d", "--name", "second", "--network", back, *SLEEP)
+        web(pod, "third", "--network", back)
+        one, other = holder(), outside()
+        until(lambda: "/networks-" in group(one) and group(other) == group(one), "moved")
+        directory = group(one)
+        with open(f"{service}/cgroup.kill", "w") as file:
+            file.write("1")
+        pod("rm", "-f", "-t", "0", "first")
+        assert one.is_alive() and other.is_alive()
+        assert fetch(pod, "second", "third") == "third"
+    finally:
+        until(lambda: _removed(service), "removed")
+    pod("rm", "-f", "-a", "-t", "0")
+    assert keeper.wait_for_end([one], 30) == []
+    until(lambda: not os.path.exists(directory), "removed")
+
+
+def _removed(directory: str) -> bool:
+    try:
+        os.rmdir(directory)
+    except OSError:
+        return False
+    return True
+
+
+def test_the_group_of_a_killed_holder_goes(pod: Engine, back: str) -> None:
+    pod("run", "-d", "--name", "first", "--network", back, *SLEEP)
+    one = holder()
+    until(lambda: "/networks-" in group(one), "moved")
+    directory = group(one)
+    one.kill()
+    keeper.wait_for_end([one], 30)
+    assert "pod network reload -a" in pod("ps").stderr
+    assert not os.path.exists(directory)
