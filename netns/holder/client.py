@@ -70,9 +70,32 @@ def ensure(settings: dict[str, Any]) -> sockets.Channel:
             group.remove_lost(directory)
             _start(settings)
             channel = connect(directory)
+        elif has_lost_outside(directory):
+            _replace_outside(settings, channel)
     if channel is None:
         raise lost()
     return channel
+
+
+def _replace_outside(settings: dict[str, Any], channel: sockets.Channel) -> None:
+    """Start another outside helper for a holder whose own has ended."""
+    try:
+        helper = outside.start(settings, channel.peer())
+        try:
+            fds = (helper.keep_fd,) if helper.keep_fd >= 0 else ()
+            ask(channel, protocol.OUTSIDE, helper.process, fds=fds)
+        except BaseException:
+            helper.end()
+            raise
+    except BaseException:
+        channel.close()
+        raise
+    helper.let_go()
+
+
+def has_lost_outside(directory: str) -> bool:
+    """Whether the holder that runs has no outside helper any more."""
+    return os.path.exists(f"{directory}/{protocol.LOST}")
 
 
 def detach(directory: str, container_id: str) -> None:
@@ -136,7 +159,7 @@ def clear_up(directory: str) -> bool:
             return False
         release.release_lost(directory)
         group.remove_lost(directory)
-        for name in (protocol.OUTSIDE_PID, protocol.SOCKET):
+        for name in (protocol.OUTSIDE_PID, protocol.SOCKET, protocol.LOST):
             try:
                 os.unlink(f"{directory}/{name}")
             except FileNotFoundError:

@@ -30,7 +30,7 @@ def path_in(root: str | None, directory: str) -> str:
 class Group:
     """A delegated group, made and entered by the holder. One that cannot be had is done without."""
 
-    def __init__(self, path: str, directory: str, others: list[int]) -> None:
+    def __init__(self, path: str, directory: str) -> None:
         self._path = path
         self._note = f"{directory}/{_FILE}"
         self._before = f"{cgroups.MOUNT}{cgroups.own_group()}"
@@ -38,10 +38,16 @@ class Group:
             with open(self._note, "w", encoding="utf-8") as file:
                 file.write(path)
             os.makedirs(path, exist_ok=True)
-            for pid in (0, *others):
-                cgroups.enter(path, pid)
+            cgroups.enter(path, 0)
         except OSError as error:
             log.debug(f"the holder of the networks has no cgroup of its own: {error}")
+
+    def take(self, pid: int) -> None:
+        """Move another process into it."""
+        try:
+            cgroups.enter(self._path, pid)
+        except OSError as error:
+            log.debug(f"process {pid} stays in the cgroup where it was started: {error}")
 
     def leave(self) -> None:
         """Remove it, as the last thing but the end: for that its process has to be elsewhere."""

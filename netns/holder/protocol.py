@@ -25,6 +25,7 @@ Afterwards, each request has one answer, DONE with values or ERROR with what pro
     END         ()                                      disconnect all, end the helper and the holder; whoever asks has
                                                         the lock, and waits for the end of the connection
     STATUS      ()                                      -> what is connected
+    OUTSIDE     ((pid, start time)) + descriptor        another helper, in place of one that has ended (file LOST)
 """
 
 UNSHARED, MAPPED, NAMED, OUTSIDE, LISTENING = (
@@ -41,3 +42,4 @@ DONE, ERROR = "done", "error"
 SOCKET = "holder.sock"
 LOCK = "holder.lock"
 OUTSIDE_PID = "pasta.pid"
+LOST = "outside.lost"  # is there while the holder has no outside helper

@@ -26,8 +26,12 @@ class Holder:
 
     def __init__(self, directory: str, outside: tuple[int, int], cgroup: str) -> None:
         self._directory = directory
-        self._outside = outside
         self._loop = Loop()
+        self._outside = outside
+        self._outside_keep_fd = -1  # of one that came later
+        self._outside_process_fd = -1
+        _unlink(f"{directory}/{protocol.LOST}")
+        self._watch_outside()
         self._work = work.Queue(self._loop)
         self._members = Members(self._loop, self._work, self._linger)
         self._clients: dict[int, sockets.Channel] = {}
@@ -45,9 +49,43 @@ class Holder:
         self._loop.run()
 
     def _enter(self, cgroup: str) -> None:
-        is_there = processes.start_time(self._outside[0]) == self._outside[1]
-        others = [self._outside[0]] if is_there else []
-        self._group = group.Group(cgroup, self._directory, others)
+        self._group = group.Group(cgroup, self._directory)
+        if self._outside_process_fd >= 0:
+            self._group.take(self._outside[0])
+
+    # The outside helper
+
+    def _watch_outside(self) -> None:
+        try:
+            self._outside_process_fd = os.pidfd_open(self._outside[0])
+        except ProcessLookupError:
+            self._lose_outside(0)
+            return
+        self._loop.watch(self._outside_process_fd, self._lose_outside)
+
+    def _lose_outside(self, _: int) -> None:
+        """It has ended, and only a process outside of our namespaces can start another: the next command that comes."""
+        self._drop_outside()
+        with open(f"{self._directory}/{protocol.LOST}", "w", encoding="utf-8"):
+            pass
+
+    def _drop_outside(self) -> None:
+        if self._outside_process_fd >= 0:
+            self._loop.forget(self._outside_process_fd)
+            os.close(self._outside_process_fd)
+            self._outside_process_fd = -1
+        if self._outside_keep_fd >= 0:
+            os.close(self._outside_keep_fd)
+            self._outside_keep_fd = -1
+
+    def _take_outside(self, fds: list[int], outside: tuple[int, int]) -> None:
+        self._drop_outside()
+        self._outside = outside
+        self._outside_keep_fd = os.dup(fds[0]) if fds else -1
+        _unlink(f"{self._directory}/{protocol.LOST}")
+        self._watch_outside()
+        if self._group is not None:
+            self._group.take(outside[0])
 
     # Connections
 
@@ -106,6 +144,8 @@ class Holder:
                 self._members.rename(*values)
             elif name == protocol.UPDATE:
                 self._members.set_servers(*values)
+            elif name == protocol.OUTSIDE:
+                self._take_outside(fds, *values)
             elif name == protocol.STATUS:
                 answer.append(self._members.status())
             else:
@@ -149,6 +189,7 @@ class Holder:
         self._listener.close()
         processes.send_signal(*self._outside, signals.SIGKILL)
         processes.wait_until_gone(*self._outside)
+        _unlink(f"{self._directory}/{protocol.LOST}")
         _unlink(f"{self._directory}/{protocol.OUTSIDE_PID}")
         if self._group is not None:
             self._group.leave()

@@ -132,6 +132,11 @@ def clear_up(engine: Engine) -> None:
     from netns.holder import client
 
     if not client.clear_up(directory(engine)):
+        if client.has_lost_outside(directory(engine)):
+            log.warning(
+                "the program that connects networks with the world was killed; "
+                "start another one with: pod network reload -a"
+            )
         return
     left = [container.name for container in connected(engine)]
     if left:

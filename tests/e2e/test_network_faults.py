@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
+from pod.linux.interfaces import outgoing_address
 from tests.support import keeper
 from tests.support.engine import Engine
 from tests.support.keeper import Process
@@ -104,3 +107,29 @@ def test_the_group_of_a_killed_holder_goes(pod: Engine, back: str) -> None:
     keeper.wait_for_end([one], 30)
     assert "pod network reload -a" in pod("ps").stderr
     assert not os.path.exists(directory)
+
+
+def test_another_outside_helper_is_started_for_one_that_was_killed(pod: Engine, back: str) -> None:
+    web(pod, "first", "--network", back)
+    pod("run", "-d", "--name", "second", "--network", back, *SLEEP)
+    killed = outside()
+    killed.kill()
+    keeper.wait_for_end([killed], 30)
+    told = until(lambda: pod("ps").stderr, "told")
+    assert "the program that connects networks with the world was killed" in told
+    assert "pod network reload -a" in told
+    assert fetch(pod, "second", "first") == "first"
+    pod("network", "reload", "second")
+    assert pod("ps").stderr == ""
+    assert outside() != killed
+    with closing(socket.create_server((host_address(), 0))) as server:
+        pod("exec", "-d", "first", "nc", host_address(), str(server.getsockname()[1]))
+        server.settimeout(30)
+        server.accept()[0].close()
+
+
+def host_address() -> str:
+    """An address of this machine that is not loopback."""
+    address = outgoing_address()
+    assert address is not None, "this machine has no address that others could reach"
+    return address
