@@ -126,6 +126,18 @@ class StepStore:
             if name.removesuffix(".json") not in good
         ]
 
+    # Cache mounts
+
+    def make_mounts(self) -> str:
+        """The directory of cache mounts, which is made if it is missing."""
+        path = f"{self.directory}/{MOUNTS}"
+        make_private(path)
+        return path
+
+    def note_mount(self, path: str, name: str) -> None:
+        """Remember what the cache mount in the directory `path` is called, and that it was used now."""
+        files.write_json(f"{path}.json", {"name": name}, sync=False)
+
     # Writing
 
     def keep(self, record: StepRecord, tree: str = "") -> StepRecord:

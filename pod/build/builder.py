@@ -153,10 +153,6 @@ class Builder:
             found = self._described[part] = copying.describe(part)
         return found
 
-    def context_directory(self, name: str) -> str:
-        """The directory of a --build-context; "" for one that is an image."""
-        return self.host.context_directory(name)
-
     def made_of(self, system: files.FileSystem) -> int:
         """What tells a file system from another one with the same key, whose steps were executed again."""
         if not system.steps:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pod.spec.bundle import overlay_directory
 from storage import overlayfs
 from storage.drivers.overlay import make_upper
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from pod.spec.mounts import Mount
     from storage.store import Store
 
 
@@ -42,11 +44,21 @@ class Staged:
         """Places for OCI mounts: below everything else, so that none of them is made in what the step leaves."""
         for entry in mounts:
             place = f"{self.path}/points{entry['destination']}"
-            if os.path.isfile(entry.get("source") or ""):
+            source = entry.get("source") or ""
+            if source.startswith("/") and not os.path.isdir(source):
                 os.makedirs(os.path.dirname(place), 0o755, exist_ok=True)
                 os.close(os.open(place, os.O_WRONLY | os.O_CREAT, 0o644))
             else:
                 os.makedirs(place, 0o755, exist_ok=True)
+
+    def make_overlay_directories(self, mounts: Iterable[Mount]) -> None:
+        """Where writes to mounts go that are thrown away."""
+        for number, mount in enumerate(mounts):
+            if mount.overlay or mount.kind == "image":
+                top = overlay_directory(self.path, number)
+                os.mkdir(top, 0o700)
+                for name in ("upper", "work", "empty"):
+                    os.mkdir(f"{top}/{name}", 0o755)
 
     def mount(self) -> dict[str, Any]:
         """What the runtime mounts as the root (runtime/create.py, `rootfs`)."""

@@ -176,13 +176,16 @@ class _Host:
         layers: Mapping[str, tuple[str, ...]],
     ) -> Order:
         engine = self._engine
-        container = cast("Container", _BuildContainer(identifier, ids.short(identifier), config))
+        # Trees of stages are mounted as those of images are, and nobody else knows them.
+        others = config.replace(mounts=tuple(it for it in config.mounts if it.source not in layers))
+        container = cast("Container", _BuildContainer(identifier, ids.short(identifier), others))
         run_directory = f"{self.run_directory}/{identifier[:16]}"
         os.mkdir(run_directory, 0o700)
         hostname = namefiles.hostname_of(config, identifier)
         generated = namefiles.write_in(run_directory, engine, container, hostname)
         facts, placement = host_facts.collect(engine, container, generated, (0, 0))
-        facts = facts.replace(directory=directory, image_layers=dict(layers))
+        image_layers = {**facts.image_layers, **layers}
+        facts = facts.replace(directory=directory, image_layers=image_layers)
         document = bundle.runtime_config(config, facts)
         settings = network.settings_for(engine, container)
         settings["run_directory"] = run_directory

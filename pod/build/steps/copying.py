@@ -89,6 +89,21 @@ def copy(
         syscalls.umount2(mount_point, syscalls.MNT_DETACH)
 
 
+def extract(part: Part, mount_point: str, directory: str) -> str:
+    """Copy what a part takes into an empty directory of the host; the name of the only file, or ""."""
+    storage_copying.raise_limits()
+    os.umask(0)
+    directory_fd = os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        with Opened(part, mount_point) as origin:
+            selection = select(origin, part.wanted)
+            settings = Settings(target="/")
+            Copier(directory_fd, origin, settings, keeps_owners=part.keeps_owners).copy(selection)
+            return selection.entries[0].target if selection.is_file else ""
+    finally:
+        os.close(directory_fd)
+
+
 def _from_archive(part: Part, place: str) -> Part:
     """The part, of what is in its archive."""
     _unpack(part.archive, place)

@@ -16,11 +16,14 @@ from pod.linux import idmap, inroot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Generator
     from typing import Any
 
     from pod.build.builder import Builder
     from pod.build.dockerfile.instructions import Add
+    from pod.build.files import FileSystem
+    from pod.linux.processes import Child
     from storage.staging import StagedTree
 
     Found = tuple[list[copying.Part], list[str], str]
@@ -35,11 +38,23 @@ class Place:
         self._store = builder.store
         self._tree: StagedTree | None = None
         self._count = 0
+        self._run_directory = builder.host.run_directory
+        self._hidden: list[str] = []
+        self._children: list[Child] = []
+        self._programs: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Place:
         return self
 
     def __exit__(self, *_: object) -> None:
+        for child in self._children:
+            child.kill()
+        for program in self._programs:
+            program.kill()
+            program.wait()
+        for path in self._hidden:
+            if os.path.lexists(path):
+                os.unlink(path)
         if self._tree is not None:
             self._tree.discard()
 
@@ -52,14 +67,29 @@ class Place:
         os.mkdir(path, 0o755)
         return path
 
+    def hidden_file(self) -> str:
+        """The path for a new file that must not be on a disk; it is removed."""
+        path = f"{self._run_directory}/{os.urandom(8).hex()}"
+        self._hidden.append(path)
+        return path
+
+    def add_process(self, child: Child) -> None:
+        """A child that is ended."""
+        self._children.append(child)
+
+    def add_program(self, program: subprocess.Popen[bytes]) -> None:
+        """A program that is ended."""
+        self._programs.append(program)
+
 
 def find(
     builder: Builder, place: Place, instruction: Copy | Add, target: str
 ) -> Generator[Any, Any, Found]:
     """What is copied, the content of it as texts, and the word for it in the history: "file", "dir" or "multi"."""
     if isinstance(instruction, Copy) and instruction.from_:
-        part = yield from _named(builder, instruction)
-        digest, is_file = yield from _describe(builder, place, part)
+        wanted = _wanted(instruction, instruction.sources)
+        part, _ = yield from part_of(builder, instruction.from_, wanted)
+        digest, is_file = yield from describe(builder, place, part)
         return [part], [digest], "file" if is_file else "dir"
     parts: list[copying.Part] = []
     contents: list[str] = []
@@ -79,12 +109,7 @@ def find(
         parts.append(_written(place, instruction))
         contents.append(copying.describe(parts[-1])[0])
     if plain:
-        part = copying.Part(
-            name="the build context",
-            wanted=_wanted(instruction, tuple(plain)),
-            root=builder.context.directory,
-            rules=builder.rules,
-        )
+        part = _of_context(builder, _wanted(instruction, tuple(plain)))
         if isinstance(instruction, Copy):
             digest, is_file = builder.describe(part)
             parts.append(part)
@@ -114,27 +139,40 @@ def _wanted(
 # --from
 
 
-def _named(builder: Builder, instruction: Copy) -> Generator[Any, Any, copying.Part]:
-    wanted = _wanted(instruction, instruction.sources)
-    source = builder.plan.stages.source(instruction.from_, instruction.place)
+def part_of(
+    builder: Builder, name: str, wanted: Wanted
+) -> Generator[Any, Any, tuple[copying.Part, FileSystem | None]]:
+    """What `--from=NAME` or `from=NAME` means, "" for the context; with the file system of a stage or an image."""
+    if not name:
+        return _of_context(builder, wanted), None
+    source = builder.plan.stages.source(name, wanted.place)
     if source.context:
-        directory = builder.context_directory(source.context)
+        directory = builder.host.context_directory(source.context)
         if directory:
-            return copying.Part(
-                name=f"the build context '{source.context}'", wanted=wanted, root=directory
-            )
+            shown = f"the build context '{name}'"
+            return copying.Part(name=shown, wanted=wanted, root=directory), None
     system = yield from builder.files_of(source)
     what = "stage" if source.stage is not None else "image"
-    return copying.Part(
-        name=f"the {what} '{instruction.from_}'",
+    part = copying.Part(
+        name=f"the {what} '{name}'",
         wanted=wanted,
         lowers=tuple(files.lowers(builder.store, system)),
         keeps_owners=True,
         identity=f"{system.key} {builder.made_of(system)}",
     )
+    return part, system
 
 
-def _describe(
+def _of_context(builder: Builder, wanted: Wanted) -> copying.Part:
+    return copying.Part(
+        name="the build context",
+        wanted=wanted,
+        root=builder.context.directory,
+        rules=builder.rules,
+    )
+
+
+def describe(
     builder: Builder, place: Place, part: copying.Part
 ) -> Generator[Any, Any, tuple[str, bool]]:
     """The hash of files of a stage or image, for which it is mounted; remembered, since both hardly ever change."""

@@ -6,15 +6,23 @@ import os
 
 from pod.base import exits, faults, ids
 from pod.build import effects, files, history, keys
+from pod.build.dockerfile.errors import DockerfileError
+from pod.build.dockerfile.run_options import parse_mounts
+from pod.build.dockerfile.substitute import Substitution
 from pod.build.failure import StepFailed
 from pod.build.staged import Staged
+from pod.build.steps import caches, origins, run_mounts
 from pod.build.tasks import Job
 from pod.linux import processes, signals, syscalls
 from pod.runtime import create
+from pod.spec.devices import parse_device
+from pod.spec.environment import proxy_environment
+from pod.spec.namespaces import Network
+from storage.locks import FileLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
     from typing import Any
 
     from pod.build.builder import Builder
@@ -23,69 +31,132 @@ if TYPE_CHECKING:
     from pod.build.host import Order
     from pod.build.progress import Step
     from pod.build.state import StageState
+    from pod.spec.container import ContainerConfig
 
 
 def run(
     builder: Builder, step: Step, state: StageState, instruction: Run, variables: Variables
 ) -> Generator[Any, Any, StageState]:
-    """The state after the command. Raises StepFailed."""
+    """The state after the command. Raises StepFailed, DockerfileError."""
     config, command = state.config, instruction.command
     words = (*effects.shell(config), instruction.script) if command.shell else command.words
     environment = {**variables.arguments, **variables.environment}
-    inputs = {
-        "files before it": state.files.key,
-        "command": keys.digest("\0".join(words)),
-        "variables": keys.digest_of_all(f"{name}={value}" for name, value in environment.items()),
-        "user": config.get("User") or "",
-        "directory": effects.working_directory(config),
-        "network": instruction.network,
-        "security": instruction.security,
-    }
-    key = keys.of("run", inputs)
-    record = builder.cache.find(step, key, inputs)
-    if record is None:
-        staged = Staged(builder.store, files.lowers(builder.store, state.files))
-        try:
+    substitution = Substitution(variables.known(), builder.plan.stages.escape)
+    asked = parse_mounts(instruction, lambda text: substitution.text(text, instruction.place))
+    with origins.Place(builder) as place:
+        planned = yield from run_mounts.plan(builder, place, state, instruction, asked)
+        inputs = {
+            "files before it": state.files.key,
+            "command": keys.digest("\0".join(words)),
+            "variables": keys.digest_of_all(f"{name}={it}" for name, it in environment.items()),
+            "user": config.get("User") or "",
+            "directory": effects.working_directory(config),
+            "mounts": keys.digest("\0".join(planned.inputs)),
+            "network": instruction.network,
+            "security": instruction.security,
+            "devices": " ".join(instruction.devices),
+        }
+        key = keys.of("run", inputs)
+        record = builder.cache.find(step, key, inputs)
+        if record is None:
             environment = {
                 **builder.host.default_environment(),
+                **(proxy_environment(os.environ) if builder.options.http_proxy else {}),
                 **variables.proxies,
                 **environment,
             }
-            container = builder.options.run.replace(
+            container = _container(builder, instruction).replace(
                 command=words,
-                environment=tuple(f"{name}={value}" for name, value in environment.items()),
                 working_directory=effects.working_directory(config),
                 user=config.get("User") or "",
             )
-
-            def start_it() -> Job:
-                order = builder.host.order(container, ids.new_id(), staged.path, {})
-                staged.make_points(order.bundle["config"]["mounts"])
-                order.bundle["rootfs"] = staged.mount()
-                return start(
-                    order, lambda stream, data: builder.progress.output(step, stream, data)
+            shown = instruction.script if command.shell else " ".join(words)
+            with caches.Locks() as locks:
+                made = yield from run_mounts.make(builder, place, planned, instruction, locks)
+                environment.update(made.variables)
+                container = container.replace(
+                    environment=tuple(f"{name}={it}" for name, it in environment.items()),
+                    mounts=(*container.mounts, *made.mounts),
                 )
-
-            wait_status = yield start_it
-            faults.step("build: executed")
-            if wait_status != 0:
-                shown = instruction.script if command.shell else " ".join(words)
-                raise StepFailed(step, shown, exits.from_wait_status(wait_status))
-            record = builder.cache.keep(step, key, inputs, staged.upper)
-        finally:
-            staged.discard()
-        builder.progress.done(step)
+                lowers = files.lowers(builder.store, state.files)
+                staged = Staged(builder.store, lowers)
+                try:
+                    yield from _execute(builder, step, staged, container, made, shown)
+                    record = builder.cache.keep(step, key, inputs, staged.upper)
+                finally:
+                    staged.discard()
+            builder.progress.done(step)
     return history.with_layer(state, record, history.of_run(instruction, variables))
 
 
-def start(order: Order, on_output: Callable[[int, bytes], None], stdin_fd: int = -1) -> Job:
+def _container(builder: Builder, instruction: Run) -> ContainerConfig:
+    """What the command line says about all commands, with what the instruction says about this one."""
+    container, allowed = builder.options.run, builder.options.allowed
+    if instruction.network in {"none", "host"}:
+        networking = container.networking.replace(network=Network(mode=instruction.network))
+        container = container.replace(networking=networking)
+    if instruction.security == "insecure":
+        if "security.insecure" not in allowed:
+            raise DockerfileError(
+                instruction.place,
+                "--security=insecure gives a command more rights than usual, which was not allowed",
+                hint="pod build --allow security.insecure",
+            )
+        container = container.replace(privileged=True)
+    if instruction.devices:
+        if "device" not in allowed and not any(it.startswith("device=") for it in allowed):
+            raise DockerfileError(
+                instruction.place,
+                "--device gives a command devices of this machine, which was not allowed",
+                hint="pod build --allow device",
+            )
+        names = [parse_device(text.partition(",")[0]) for text in instruction.devices]
+        container = container.replace(devices=(*container.devices, *names))
+    return container
+
+
+def _execute(
+    builder: Builder,
+    step: Step,
+    staged: Staged,
+    container: ContainerConfig,
+    made: run_mounts.Made,
+    shown: str,
+) -> Generator[Any, Any, None]:
+    """Run the command to its end. Raises StepFailed."""
+
+    def start_it() -> Job:
+        staged.make_overlay_directories(container.mounts)
+        order = builder.host.order(container, ids.new_id(), staged.path, made.layers)
+        staged.make_points(order.bundle["config"]["mounts"])
+        order.bundle["rootfs"] = staged.mount()
+        return start(
+            order,
+            lambda stream, data: builder.progress.output(step, stream, data),
+            stdin_fd=0 if builder.options.stdin else -1,
+            locks=made.waits_for,
+        )
+
+    wait_status = yield start_it
+    faults.step("build: executed")
+    if wait_status != 0:
+        raise StepFailed(step, shown, exits.from_wait_status(wait_status))
+
+
+def start(
+    order: Order,
+    on_output: Callable[[int, bytes], None],
+    *,
+    stdin_fd: int = -1,
+    locks: Sequence[str] = (),
+) -> Job:
     """Start the command; the result of the job is its wait status. `on_output` gets streams 1 and 2."""
     pipes = [os.pipe(), os.pipe()]
     null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC) if stdin_fd < 0 else stdin_fd
     streams = (null, pipes[0][1], pipes[1][1])
     try:
         child = processes.fork(
-            lambda: _follow(order, streams), what="run a command of the build", keep=streams
+            lambda: _follow(order, streams, locks), what="run a command of the build", keep=streams
         )
     except BaseException:
         for read_fd, _ in pipes:
@@ -105,14 +176,17 @@ def start(order: Order, on_output: Callable[[int, bytes], None], stdin_fd: int =
     )
 
 
-def _follow(order: Order, streams: tuple[int, int, int]) -> int:
-    """In the child: run the container to its end."""
+def _follow(order: Order, streams: tuple[int, int, int], locks: Sequence[str]) -> int:
+    """In the child: wait for what must be ours alone, then run the container to its end."""
     from netns import attach, release
     from pod.linux import cgroups
 
     # Whoever ends the build with SIGKILL ends this, and this ends the container (dies_with_parent).
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signals.SIGKILL)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    held = [FileLock(path) for path in sorted(locks)]
+    for lock in held:
+        lock.acquire()
     bundle = order.bundle
     nest = create.begin(order.maps, new_network=create.wants_new_network(bundle))
     try:
