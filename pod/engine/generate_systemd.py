@@ -52,7 +52,7 @@ _OWN = frozenset(("root", "runroot", "log-level", "debug", "noout", "out"))
 
 
 # The container is in the cgroup of the unit, which is pod's to divide. Signals are pod's to send, but at the very end.
-_FORKING = ("Type=forking", "Delegate=yes", "KillMode=mixed")
+_OURS = ("Delegate=yes", "KillMode=mixed")
 
 
 class UnitOptions(Record):
@@ -265,7 +265,8 @@ class _Writer:
             f"ExecStop={stop}",
             f"ExecStopPost={stop}",
             f"PIDFile={fixed(self.engine.paths.run(container.id))}/{monitor.LOCK_FILE}",
-            *_FORKING,
+            "Type=forking",
+            *_OURS,
         ]
 
     def _new_container(
@@ -280,7 +281,6 @@ class _Writer:
         name = quote(literal(container.name)) + ("-%i" if self.options.template else "")
         parts = [
             ["--cidfile=%t/%n.ctr-id"],
-            ["--conmon-pidfile=%t/%n.pid"],
             ["--rm"],
             *([[f"--pod-id-file=%t/{self.pod_unit(pod)}.pod-id"]] if pod else []),
             ["--cgroups=split"],
@@ -289,17 +289,20 @@ class _Writer:
             ["--name", name],
         ]
         run = [_line([*program, "run"]), *(" ".join(part) for part in parts)]
+        if not any(it.name == "sdnotify" for it in options):
+            run.append("--sdnotify=conmon")
         run += [_line(it.words) for it in options]
         run.append(_line(replay.words))
         stop = [_line([*program, "stop"]), f"--ignore -t={seconds}", "--cidfile=%t/%n.ctr-id"]
         remove = [_line([*program, "rm"]), f"-f --ignore -t={seconds}", "--cidfile=%t/%n.ctr-id"]
         return [
-            "ExecStartPre=/bin/rm -f %t/%n.ctr-id %t/%n.pid",
+            "ExecStartPre=/bin/rm -f %t/%n.ctr-id",
             f"ExecStart={_folded(run)}",
             f"ExecStop={_folded(stop)}",
             f"ExecStopPost={_folded(remove)}",
-            "PIDFile=%t/%n.pid",
-            *_FORKING,
+            "Type=notify",
+            "NotifyAccess=all",
+            *_OURS,
         ], environment
 
     def _new_pod(self, pod: Pod, seconds: int) -> list[str]:
@@ -320,7 +323,8 @@ class _Writer:
             f"ExecStop={_folded(stop)}",
             f"ExecStopPost={_folded([_line([*program, 'pod', 'rm']), '--ignore -f', id_file])}",
             f"PIDFile=%t/{unit}.pid",
-            *_FORKING,
+            "Type=forking",
+            *_OURS,
         ]
 
     # Parts
@@ -343,7 +347,7 @@ class _Writer:
         values = dict(entry.partition("=")[::2] for entry in container.config.environment)
         kept, environment = [], []
         for option in options:
-            if option.name in _REPLACED:
+            if option.name in _REPLACED or (option.name, option.value) == ("sdnotify", "ignore"):
                 continue
             if option.name == "env" and "=" not in option.value and option.value in values:
                 environment.append(f"{option.value}={values[option.value]}")

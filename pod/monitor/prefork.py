@@ -8,6 +8,7 @@ all, the child reads the end of its channel and leaves.
 
 from __future__ import annotations
 
+import errno
 import os
 
 TYPE_CHECKING = False
@@ -20,12 +21,40 @@ def prefork() -> sockets.Channel:
     from pod.linux import sockets
 
     ours, theirs = sockets.pair()
-    ours.process = os.fork()
+    ours.process = _fork_orphan() if "NOTIFY_SOCKET" in os.environ else os.fork()
     if ours.process == 0:
         ours.close()
         _become_monitor(theirs)
     theirs.close()
     return ours
+
+
+def _fork_orphan() -> int:
+    """As fork, but the parent of the child has ended already, so that it is the service manager's.
+
+    systemd does not wait for a main process that was not its child when it was told of it: at the end of the service,
+    a monitor that is about to leave would be killed, and the service would have failed (main_pid_alien of its sources).
+    """
+    reading, writing = os.pipe()
+    middle = os.fork()
+    if middle == 0:
+        try:
+            child = os.fork()
+        except OSError:
+            os._exit(1)
+        if child == 0:
+            os.close(reading)
+            os.close(writing)
+            return 0
+        os.write(writing, b"%d" % child)
+        os._exit(0)
+    os.close(writing)
+    number = os.read(reading, 32)
+    os.close(reading)
+    os.waitpid(middle, 0)
+    if not number:
+        raise BlockingIOError(errno.EAGAIN, "no process can be made for the monitor")
+    return int(number)
 
 
 def _become_monitor(channel: sockets.Channel) -> None:

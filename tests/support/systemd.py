@@ -39,7 +39,8 @@ class UserManager:
             timeout=_SECONDS,
         )
         if status is not None and done.returncode != status:
-            said = f"{done.stdout}{done.stderr}\n{self.log()}"
+            states = "" if words[0] == "status" else self("status", *words[1:], status=None)
+            said = f"{done.stdout}{done.stderr}\n{states}\n{self.log()}"
             raise AssertionError(f"systemctl {' '.join(words)}: {done.returncode}\n{said}")
         return done.stdout.strip()
 
@@ -84,12 +85,10 @@ def user_manager(
     units = os.path.join(environment["XDG_CONFIG_HOME"], "systemd", "user")
     os.makedirs(units)
     cgroup = _make_cgroup()
-    # Units write where systemd does: there is no journal.
-    settings = ("--log-target=console", "--log-level=info", "--default-standard-output=inherit")
     enter = f'echo $$ > "{cgroup}/cgroup.procs" && exec "$@"'
-    with open(os.path.join(directory, "systemd.log"), "wb") as log:
+    with open(os.path.join(directory, "systemd.log"), "ab") as log:
         process = subprocess.Popen(
-            ["/bin/sh", "-c", enter, "sh", program, "--user", *settings],
+            ["/bin/sh", "-c", enter, "sh", program, "--user"],
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -97,6 +96,9 @@ def user_manager(
             cwd="/",
         )
     manager = UserManager(process, cgroup, environment, units)
+    # There is no journal.
+    outputs = (f"Standard{name}=append:{directory}/systemd.log" for name in ("Output", "Error"))
+    manager.write("service.d/log.conf", "[Service]\n" + "\n".join(outputs) + "\n")
     try:
         socket = os.path.join(directory, "systemd", "private")
         until(lambda: os.path.exists(socket) or process.poll() is not None, "systemd's socket")

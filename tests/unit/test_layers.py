@@ -18,7 +18,7 @@ LAYERS = (
     ("pod.cli", "pod.api", "pod.monitor"),
     ("pod.compose",),
     ("pod.engine",),
-    ("pod.build", "pod.image", "pod.runtime", "pod.state"),
+    ("pod.build", "pod.image", "pod.quadlet", "pod.runtime", "pod.state"),
     ("storage", "netns"),
     ("pod.spec",),
     ("pod.linux",),

@@ -1,0 +1,119 @@
+"""Quadlets: from files to services that a real systemd of the user runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+
+import pytest
+
+from tests.support.engine import Engine
+from tests.support.quadlets import Quadlets, quadlets
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.not_podman("the generator of Debian's podman 4.3 does not exist yet")
+
+WEB = """
+[Unit]
+Description=A test
+
+[Container]
+Image=busybox
+Network=none
+StopSignal=KILL
+Environment=A=b "C=d e$$f"
+Volume=data.volume:/data
+Exec=sh -c "echo $$A > /data/a; echo $$C; sleep 1d"
+
+[Install]
+WantedBy=default.target
+"""
+
+
+@pytest.fixture
+def files(pod: Engine, runtime_directory: str) -> Generator[Quadlets]:
+    with quadlets(pod, os.path.join(runtime_directory, "sd")) as started:
+        yield started
+
+
+def state(pod: Engine, name: str) -> str:
+    return pod("inspect", "-f", "{{.State.Status}}", name, status=None).out
+
+
+def test_a_service_from_files(pod: Engine, files: Quadlets) -> None:
+    files.write("web.container", WEB)
+    files.write("data.volume", "[Volume]\nLabel=a=b\n")
+    files.reload()
+    systemd = files.systemd
+    assert systemd("is-enabled", "web.service") == "generated"
+    assert (
+        systemd("list-dependencies", "--plain", "default.target").split().count("web.service") == 1
+    )
+    systemd("start", "web")
+    assert state(pod, "systemd-web") == "running"
+    assert pod("volume", "inspect", "-f", "{{.Labels.a}}", "systemd-data").out == "b"
+    until(lambda: pod("logs", "systemd-web").out == "d e$f", "the output")
+    monitor, inside = pod(
+        "inspect", "-f", "{{.State.ConmonPid}} {{.State.Pid}}", "systemd-web"
+    ).out.split()
+    assert systemd.show("web", "MainPID") == monitor
+    assert {int(monitor), int(inside)} <= systemd.processes("web")
+    systemd("restart", "web")
+    assert state(pod, "systemd-web") == "running"
+    assert systemd.show("web", "MainPID") not in {monitor, "0"}
+    systemd("stop", "web")
+    assert pod.containers() == []
+    assert systemd("is-active", "web", status=3) == "inactive"
+    assert systemd("is-active", "data-volume") == "active"
+
+
+def test_a_pod_and_its_containers(pod: Engine, files: Quadlets) -> None:
+    files.write("p.pod", "[Pod]\nNetwork=none\n")
+    for name in ("a", "b"):
+        files.write(
+            f"{name}.container",
+            "[Container]\nImage=busybox\nStopSignal=KILL\nPod=p.pod\nExec=sleep 1d\n",
+        )
+    files.reload()
+    files.systemd("start", "p-pod")
+    for name in ("a", "b"):
+        until(lambda name=name: state(pod, f"systemd-{name}") == "running", f"{name} running")  # type: ignore[misc]
+    assert pod("ps", "--format", "{{.PodName}}").lines.count("systemd-p") == 3
+    files.systemd("stop", "p-pod")
+    for unit in ("a", "b", "p-pod"):
+        until(
+            lambda unit=unit: files.systemd("is-active", unit, status=None) == "inactive",  # type: ignore[misc]
+            f"{unit} inactive",
+        )
+    assert pod.containers() == []
+
+
+def test_instances_of_a_template(pod: Engine, files: Quadlets) -> None:
+    files.write(
+        "t@.container",
+        "[Container]\nImage=busybox\nNetwork=none\nStopSignal=KILL\nExec=sh -c 'echo %i; sleep 1d'\n"
+        "[Install]\nWantedBy=default.target\nDefaultInstance=one\n",
+    )
+    os.symlink("t@.container", os.path.join(files.directory, "t@two.container"))
+    files.write("t@two.container.d/a.conf", "[Container]\nEnvironment=EXTRA=yes\n")
+    files.reload()
+    files.systemd("start", "t@one", "t@two")
+    for name in ("one", "two"):
+        until(lambda name=name: pod("logs", f"systemd-t_{name}").out == name, "its output")  # type: ignore[misc]
+    variables = pod("inspect", "-f", "{{.Config.Env}}", "systemd-t_two").out
+    assert "EXTRA=yes" in variables
+    links = files.systemd("show", "--value", "-p", "Wants", "default.target").split()
+    assert "t@one.service" in links
+    files.systemd("stop", "t@one", "t@two")
+
+
+def test_a_wrong_file_leaves_the_others(pod: Engine, files: Quadlets) -> None:
+    files.write("web.container", WEB.replace("Volume=data.volume:/data\n", ""))
+    wrong = files.write("wrong.container", "[Container]\nImage=busybox\nImge=x\n")
+    files.reload()
+    assert files.systemd("show", "-p", "LoadState", "--value", "wrong") == "not-found"
+    assert files.systemd("show", "-p", "LoadState", "--value", "web") == "loaded"
+    done = files.dry_run()
+    assert done.returncode == 1
+    assert f"{wrong}:3: Imge=: is no key of [Container]; did you mean Image?" in done.stderr
+    assert "---web.service---" in done.stdout

@@ -1,0 +1,336 @@
+"""From quadlets to services: what each key becomes, what belongs together, and what is said of wrong files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pod.quadlet import generator, keys
+
+
+class Folder:
+    """Write quadlets; `services` and `errors` are what the generator makes of them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, name: str, text: str) -> str:
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return str(path)
+
+    def generate(self) -> generator.Generated:
+        return generator.generate([str(self.path)], "/opt/pod", user=True)
+
+    @property
+    def errors(self) -> list[str]:
+        return [error.message.replace(f"{self.path}/", "") for error in self.generate().errors]
+
+    def lines(self, service: str, key: str) -> list[str]:
+        generated = self.generate()
+        assert not generated.errors
+        text = generated.services[service]
+        return [line.partition("=")[2] for line in text.splitlines() if line.startswith(f"{key}=")]
+
+    def command(self, service: str) -> str:
+        (line,) = self.lines(service, "ExecStart")
+        return line.removeprefix("/opt/pod ")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path)
+
+
+def container(more: str) -> str:
+    return f"[Container]\nImage=i\n{more}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "option"),
+    [
+        ("AddCapability=A B", "--cap-add=A --cap-add=B"),
+        ("DropCapability=all", "--cap-drop=all"),
+        ('Environment=A=1 "B=2 3"', '--env=A=1 "--env=B=2 3"'),
+        ("Environment=FROM_HOST", "--env=FROM_HOST"),
+        ("Label=a=b", "--label=a=b"),
+        ("Annotation=a=b", "--annotation=a=b"),
+        ("AppArmor=unconfined", "--security-opt=apparmor=unconfined"),
+        ("AutoUpdate=registry", "--label=io.containers.autoupdate=registry"),
+        ("RunInit=yes", "--init"),
+        ("ReadOnly=no", "--read-only=false"),
+        ("PidsLimit=-1", "--pids-limit=-1"),
+        ("Memory=20m", "--memory=20m"),
+        ("Network=host", "--network=host"),
+        ("NoNewPrivileges=1", "--security-opt=no-new-privileges"),
+        ("SecurityLabelType=t", "--security-opt=label=type:t"),
+        ("SecurityLabelDisable=true", "--security-opt=label=disable"),
+        ("Mask=/a:/b", "--security-opt=mask=/a:/b"),
+        ("User=1\nGroup=2", "--user=1:2"),
+        ("UserNS=keep-id:uid=3", "--userns=keep-id:uid=3"),
+        ("RemapUsers=keep-id\nRemapUid=5", "--userns=keep-id:uid=5"),
+        (
+            "RemapUsers=auto\nRemapUid=0:1:2\nRemapUidSize=9",
+            "--userns=auto:uidmapping=0:1:2,size=9",
+        ),
+        ("RemapUsers=manual\nRemapGid=0:1:2", "--gidmap=0:1:2"),
+        ("UIDMap=0:1:2", "--uidmap=0:1:2"),
+        ("ExposeHostPort=50-59/udp", "--expose=50-59/udp"),
+        ("PublishPort=80:80", "--publish=80:80"),
+        ("Notify=healthy", "--sdnotify=healthy"),
+        ("Notify=yes", "--sdnotify=container"),
+        ("VolatileTmp=yes", "--tmpfs=/tmp:rw,size=512M,mode=1777"),
+        ("AddDevice=-/dev/none-such /dev/null", "--device=/dev/null"),
+        ("Volume=/a:/b:ro", "--volume=/a:/b:ro"),
+        ("Mount=type=tmpfs,dst=/x", "--mount=type=tmpfs,dst=/x"),
+        ("PodmanArgs=--cpus 2 '--x=a b'", '--cpus 2 "--x=a b" i'),
+        (
+            "GlobalArgs=--log-level=debug\nContainersConfModule=m",
+            "--module=m --log-level=debug run",
+        ),
+        ("CgroupsMode=enabled", "--cgroups=enabled"),
+        ("ContainerName=c", "--name=c"),
+        ("Exec=sh -c \\\n  # what it does\n  'echo %n $$A'", 'i sh -c "echo %n $$A"'),
+        ("StopTimeout=3\nStopTimeout=", "--sdnotify=conmon -d i"),
+        ("DNS=1.1.1.1\nDNS=2.2.2.2", "--dns=1.1.1.1 --dns=2.2.2.2"),
+    ],
+)
+def test_keys_of_containers(folder: Folder, line: str, option: str) -> None:
+    folder.write("c.container", container(line))
+    assert f" {option} " in f" {folder.command('c.service')} "
+
+
+def test_paths_are_relative_to_the_file(folder: Folder) -> None:
+    folder.write(
+        "sub/c.container", container("Volume=./d:/d\nEnvironmentFile=e\nEnvironmentFile=%h/f")
+    )
+    command = folder.command("c.service")
+    assert f"--volume={folder.path}/sub/d:/d" in command
+    assert f"--env-file={folder.path}/sub/e --env-file=%h/f" in command
+    assert folder.lines("c.service", "RequiresMountsFor") == [f"{folder.path}/sub/d"]
+
+
+def test_services_of_what_a_container_needs_come_before_it(folder: Folder) -> None:
+    folder.write("n.network", "[Network]\nSubnet=10.1.0.0/24\nIPRange=10.1.0.0/25\nInternal=yes\n")
+    folder.write("v.volume", "[Volume]\nUser=3\nDevice=tmpfs\nType=tmpfs\nOptions=size=1m\n")
+    folder.write("i.image", "[Image]\nImage=docker.io/library/x\nPolicy=newer\n")
+    folder.write("other.container", container("ContainerName=%N-x"))
+    folder.write("b.build", "[Build]\nImageTag=localhost/b\nSetWorkingDirectory=unit\n")
+    folder.write("p.pod", "[Pod]\nNetwork=n.network:ip=10.1.0.9\nVolume=v.volume:/v\n")
+    folder.write(
+        "c.container",
+        "[Container]\nImage=i.image\nMount=type=volume,src=v.volume,dst=/w\nPod=p.pod\n",
+    )
+    folder.write("d.container", "[Container]\nImage=b.build\nNetwork=other.container\n")
+    assert folder.command("n-network.service") == (
+        "network create --ignore --internal --subnet=10.1.0.0/24 --ip-range=10.1.0.0/25 systemd-n"
+    )
+    assert folder.command("v-volume.service") == (
+        "volume create --ignore --opt=device=tmpfs --opt=type=tmpfs --opt=o=uid=3,size=1m systemd-v"
+    )
+    assert folder.command("i-image.service") == "image pull --policy=newer docker.io/library/x"
+    assert folder.command("b-build.service") == f"build --tag=localhost/b {folder.path}"
+    assert folder.lines("b-build.service", "WorkingDirectory") == [str(folder.path)]
+    (create,) = folder.lines("p-pod.service", "ExecStartPre")
+    assert "--network=systemd-n:ip=10.1.0.9 --volume=systemd-v:/v" in create
+    assert folder.lines("p-pod.service", "Wants") == ["c.service"]
+    command = folder.command("c.service")
+    assert "--mount=type=volume,src=systemd-v,dst=/w --pod=systemd-p docker.io/library/x" in command
+    assert folder.lines("c.service", "BindsTo") == ["p-pod.service"]
+    assert set(folder.lines("c.service", "Requires")) == {"i-image.service", "v-volume.service"}
+    assert "--network=container:other-x localhost/b" in folder.command("d.service")
+    assert {"other.service", "b-build.service"} == set(folder.lines("d.service", "After"))
+
+
+def test_units_that_systemd_s_sections_name_are_translated(folder: Folder) -> None:
+    folder.write("v.volume", "[Volume]\n")
+    folder.write("c.container", "[Unit]\nAfter=v.volume dev-x.device\n" + container(""))
+    assert folder.lines("c.service", "After") == ["v-volume.service dev-x.device"]
+
+
+def test_what_the_file_says_for_systemd_stays(folder: Folder) -> None:
+    folder.write(
+        "c.container", container("") + "[Service]\nType=oneshot\nRestart=always\n[X-Mine]\na=b\n"
+    )
+    assert folder.lines("c.service", "Type") == ["oneshot"]
+    assert folder.lines("c.service", "Restart") == ["always"]
+    assert " -d " not in folder.command("c.service")
+
+
+def test_drop_ins_from_the_general_to_the_special(folder: Folder) -> None:
+    folder.write("a-b@.container", container("HostName=base"))
+    os.symlink("a-b@.container", folder.path / "a-b@x.container")
+    names = ("container.d", "a-.container.d", "a-b@.container.d", "a-b@x.container.d")
+    for name in names:
+        folder.write(f"{name}/10-same.conf", f"[Container]\nHostName={name}\n")
+        folder.write(f"{name}/20-{name}.conf", f"[Container]\nLabel=from={name}\n")
+    command = folder.command("a-b@x.service")
+    assert "--hostname=a-b@x.container.d" in command
+    assert all(f"--label=from={name}" in command for name in names)
+    assert "--hostname=a-b@.container.d" in folder.command("a-b@.service")
+
+
+def test_links_are_what_enable_would_make(folder: Folder) -> None:
+    folder.write(
+        "c.container",
+        container("ServiceName=d") + "[Install]\nWantedBy=a.target b.target\nAlias=e.service\n",
+    )
+    folder.write(
+        "t@.container", container("") + "[Install]\nRequiredBy=a.target\nDefaultInstance=z\n"
+    )
+    folder.write("u@.container", container("") + "[Install]\nWantedBy=a.target\n")
+    assert folder.generate().links == {
+        "a.target.wants/d.service": "../d.service",
+        "b.target.wants/d.service": "../d.service",
+        "e.service": "d.service",
+        "a.target.requires/t@z.service": "../t@.service",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("Imge=x", "w.container:3: Imge=: is no key of [Container]; did you mean Image?"),
+        ("Rootfs=/x", "w.container:3: Rootfs=: excludes Image="),
+        ("ReadOnly=perhaps", "w.container:3: ReadOnly=: 'perhaps' is neither true nor false"),
+        ("PidsLimit=many", "w.container:3: PidsLimit=: 'many' is not a number"),
+        ("Group=3", "w.container:3: Group=: needs User="),
+        ("Environment='A=b", "w.container:3: Environment=: a quote ' is not closed in ''A=b'"),
+        ("Environment==b", "w.container:3: Environment=: '=b' has no name before the equals sign"),
+        ("AutoUpdate=often", "w.container:3: AutoUpdate=: 'often' is neither registry nor local"),
+        (
+            "ExposeHostPort=a",
+            "w.container:3: ExposeHostPort=: 'a' is not a port or a range of ports",
+        ),
+        (
+            "Network=x.network",
+            "w.container:3: Network=: there is no quadlet 'x.network', or it has an error",
+        ),
+        (
+            "Volume=x.volume:/x",
+            "w.container:3: Volume=: there is no quadlet 'x.volume', or it has an error",
+        ),
+        ("Pod=p", "w.container:3: Pod=: 'p' is not the name of a .pod file"),
+        ("ReloadCmd=a\nReloadSignal=HUP", "w.container:4: ReloadSignal=: excludes ReloadCmd="),
+        ("RemapUsers=x", "w.container:3: RemapUsers=: 'x' is not one of manual, auto and keep-id"),
+        ("[Volume]\nUser=3", "w.container:3: [Volume] is no section of .container files"),
+        ("[Service]\nType=simple", "w.container:4: Type=: 'simple' is neither notify nor oneshot"),
+        (
+            "[Service]\nKillMode=none",
+            "w.container:4: KillMode=: 'none' is neither mixed nor control-group",
+        ),
+        ("[Install]\nWantedBy=../x", "w.container:4: WantedBy=: '../x' is not the name of a unit"),
+        (
+            "[Unit]\nAfter=x.container",
+            "w.container:4: After=: there is no quadlet 'x.container', or it has an error",
+        ),
+        ("nothing", "w.container:3: 'nothing' is not of the form KEY=VALUE"),
+        ("[Service", "w.container:3: '[Service' is not the head of a section"),
+        (
+            "ServiceName=a.service",
+            "w.container:3: ServiceName=: 'a.service' is not the name of a service without .service",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_and_the_others_are_written(
+    folder: Folder, text: str, error: str
+) -> None:
+    folder.write("w.container", container(text))
+    folder.write("good.container", container(""))
+    assert folder.errors == [error]
+    assert list(folder.generate().services) == ["good.service"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "error"),
+    [
+        ("c.container", "[Container]\n", "c.container:1: Image=: is missing: which image the container is made of"),
+        ("c.container", "[Unit]\n", "c.container: there is no section [Container]"),
+        ("c.container", "Image=x\n", "c.container:1: 'Image=x' stands in no section"),
+        ("i.image", "[Image]\nDecryptionKey=x", "i.image:2: DecryptionKey=: is not supported: pod cannot decrypt images"),
+        ("i.image", "[Image]\n", "i.image:1: Image=: is missing: which image is pulled"),
+        ("a.artifact", "[Artifact]\n", "a.artifact:1: Artifact=: is missing: which artifact is pulled"),
+        ("b.build", "[Build]\n", "b.build:1: ImageTag=: is missing: what the image is called"),
+        ("b.build", "[Build]\nImageTag=x\n", "b.build:1: File=: is missing, or SetWorkingDirectory="),
+        ("v.volume", "[Volume]\nDriver=image\n", "v.volume:1: Image=: is missing, which Driver=image needs"),
+        ("v.volume", "[Volume]\nOptions=x\n", "v.volume:2: Options=: needs Device="),
+        ("n.network", "[Network]\nGateway=1.1.1.1\n", "n.network:2: Gateway=: has no Subnet= that it belongs to"),
+        ("k.kube", "[Kube]\nYaml=x\n", "k.kube:1: this version of pod cannot play YAML of Kubernetes yet"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_named(folder: Folder, name: str, text: str, error: str) -> None:
+    folder.write(name, text)
+    assert folder.errors == [error]
+
+
+def test_files_that_wait_for_each_other_are_refused(folder: Folder) -> None:
+    folder.write("a.container", container("Network=b.container"))
+    folder.write("b.container", "[Unit]\nAfter=a.container\n" + container(""))
+    folder.write("c.container", container("Network=a.container"))
+    assert folder.errors == [
+        "a.container:3: Network=: 'a.container' and 'b.container' wait for each other",
+        "b.container:2: After=: 'b.container' and 'a.container' wait for each other",
+    ]
+
+
+def test_two_files_for_one_service_are_refused(folder: Folder) -> None:
+    folder.write("a.container", container(""))
+    folder.write("b.container", container("ServiceName=a"))
+    assert folder.errors == [
+        f"b.container:1: '{folder.path}/a.container' makes the service a, too".replace(
+            f"{folder.path}/", ""
+        )
+    ]
+    assert list(folder.generate().services) == ["a.service"]
+
+
+def test_one_that_refers_to_a_wrong_one_is_wrong(folder: Folder) -> None:
+    folder.write("a.container", container("Network=b.container"))
+    folder.write("b.container", container("Foo=1"))
+    assert len(folder.errors) == 2
+
+
+def test_files_that_cannot_be_read(folder: Folder) -> None:
+    os.symlink("nowhere", folder.path / "a.container")
+    (folder.path / "b.container").write_bytes(b"[Container]\nImage=\xff\n")
+    folder.write("good.container", container(""))
+    assert folder.errors == [
+        "a.container: cannot be read: No such file or directory",
+        "b.container: is not text in UTF-8",
+    ]
+
+
+def test_the_first_directory_wins(tmp_path: Path) -> None:
+    one, two = Folder(tmp_path / "1"), Folder(tmp_path / "2")
+    one.write("c.container", container("HostName=first"))
+    two.write("c.container", container("HostName=second"))
+    os.symlink("..", tmp_path / "2" / "round")
+    generated = generator.generate([str(one.path), str(two.path)], "/opt/pod", user=True)
+    assert "--hostname=first" in generated.services["c.service"]
+
+
+@pytest.mark.parametrize("suffix", keys.TYPES)
+def test_options_of_the_tables_exist(suffix: str) -> None:
+    """Each key is an option that pod has, or refuses with a reason of its own."""
+    from pod.cli import table
+    from pod.cli.declare import index_options
+    from pod.cli.main import load_command
+
+    names = {"container": "run", "image": "pull", "artifact": "artifact pull"}
+    name = names.get(suffix, f"{suffix} create")
+    if suffix in {"build", "kube"}:
+        name = {"build": "build", "kube": "kube play"}[suffix]
+        if name not in table.COMMANDS:
+            return
+    known = index_options(load_command(table.COMMANDS[name][0]).options)
+    rows = keys.TYPES[suffix][1].items()
+    wanted = {key: option.partition(" ")[0] for key, (kind, option, _) in rows if kind != keys.OWN}
+    assert [key for key, option in wanted.items() if option not in known] == []
+    refused = {
+        key: known[option].refused for key, option in wanted.items() if known[option].refused
+    }
+    named = {key: why for (kind, key), why in keys.REFUSED.items() if kind == suffix}
+    assert refused == named
