@@ -250,7 +250,7 @@ def test_what_is_wrong_is_named_and_the_others_are_written(
         ("c.container", "[Container]\n", "c.container:1: Image=: is missing: which image the container is made of"),
         ("c.container", "[Unit]\n", "c.container: there is no section [Container]"),
         ("c.container", "Image=x\n", "c.container:1: 'Image=x' stands in no section"),
-        ("i.image", "[Image]\nDecryptionKey=x", "i.image:2: DecryptionKey=: is not supported: pod cannot decrypt images"),
+        ("i.image", "[Image]\nDecryptionKey=x", "i.image:2: DecryptionKey=: is not supported: pod cannot decrypt images"),  # noqa: E501
         ("i.image", "[Image]\n", "i.image:1: Image=: is missing: which image is pulled"),
         ("a.artifact", "[Artifact]\n", "a.artifact:1: Artifact=: is missing: which artifact is pulled"),
         ("b.build", "[Build]\n", "b.build:1: ImageTag=: is missing: what the image is called"),
