@@ -92,7 +92,7 @@ def _prepare(joiner: joining.Joiner, cgroup: str, keep_fds: tuple[int, ...]) -> 
     if cgroup.endswith(_IN_SCOPE):
         from pod.linux import scopes
 
-        scopes.attach(host_facts.user_bus(), cgroup, joiner.pid)
+        scopes.attach(scopes.user_bus(), cgroup, joiner.pid)
         cgroup = ""
     joiner.prepare(cgroup, keep_fds)
 

@@ -237,7 +237,9 @@ def parent_in(root: str, cgroup_parent: str) -> str:
 
 def scope_for(engine: Engine, container: Container, cgroup_parent: str) -> dict[str, str]:
     """The scope to ask systemd for; {} where there is no systemd of the user, or where it is not to be asked."""
-    bus = user_bus()
+    from pod.linux import scopes  # for those to whom nothing is delegated
+
+    bus = scopes.user_bus()
     if (
         engine.cgroup_manager != "systemd"
         or not bus
@@ -256,18 +258,6 @@ def scope_for(engine: Engine, container: Container, cgroup_parent: str) -> dict[
         "bus": bus,
         "description": f"container {container.name}",
     }
-
-
-def user_bus() -> str:
-    """The address of the user's D-Bus, to which systemd's user manager listens; "" where there is none."""
-    address = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
-    if address.startswith("unix:path="):
-        path = address.removeprefix("unix:path=").partition(",")[0].partition(";")[0]
-    else:
-        path = f"{os.environ.get('XDG_RUNTIME_DIR') or f'/run/user/{os.getuid()}'}/bus"
-    # The manager's own socket: a bus without it belongs to a desktop without systemd.
-    manager = f"{os.path.dirname(path)}/systemd/private"
-    return f"unix:path={path}" if os.path.exists(path) and os.path.exists(manager) else ""
 
 
 NO_CGROUP = "no cgroup is delegated to you"

@@ -64,9 +64,9 @@ def version() -> dict[str, Any]:
 
 def _cgroup_manager(engine: Engine, delegated: str | None) -> str:
     """Who makes the cgroups of containers here: "systemd" only where it is asked."""
-    from pod.engine import facts
+    from pod.linux import scopes
 
-    asks = delegated is None and engine.cgroup_manager == "systemd" and facts.user_bus()
+    asks = delegated is None and engine.cgroup_manager == "systemd" and scopes.user_bus()
     return "systemd" if asks else "cgroupfs"
 
 

@@ -148,9 +148,9 @@ def holder_settings(engine: Engine) -> dict[str, Any]:
 
 def _scope(engine: Engine, directory: str) -> dict[str, str]:
     """The scope to ask systemd for; {} where it is not to be asked."""
-    from pod.engine import facts
+    from pod.linux import scopes
 
-    bus = facts.user_bus() if engine.cgroup_manager == "systemd" else ""
+    bus = scopes.user_bus() if engine.cgroup_manager == "systemd" else ""
     if not bus:
         return {}
     return {

@@ -18,6 +18,7 @@ from pod.linux import cgroups
 
 _SECONDS = 10.0  # that systemd may take
 _LOOK_SECONDS = 0.002
+_BOOTED = "/run/systemd/system"  # sd_booted(3)
 _EXISTS = "org.freedesktop.systemd1.UnitExists"
 _MONITOR, _CONTAINER = "monitor", "container"
 
@@ -83,6 +84,26 @@ def attach(bus: str, cgroup: str, pid: int) -> None:
         _call(bus, "AttachProcessesToUnit", "ssau", (unit, f"/{_CONTAINER}", [pid]))
     except ScopeRefused as error:
         log.info(f"the process is not in the container's cgroup: {error}")
+
+
+def user_bus() -> str:
+    """The address of the user's D-Bus, to which systemd's user manager listens; "" where there is none."""
+    address = os.environ.get("DBUS_SESSION_BUS_ADDRESS", "")
+    if address.startswith("unix:path="):
+        path = address.removeprefix("unix:path=").partition(",")[0].partition(";")[0]
+    else:
+        path = f"{os.environ.get('XDG_RUNTIME_DIR') or f'/run/user/{os.getuid()}'}/bus"
+    # The manager's own socket: a bus without it belongs to a desktop without systemd.
+    manager = f"{os.path.dirname(path)}/systemd/private"
+    return f"unix:path={path}" if os.path.exists(path) and os.path.exists(manager) else ""
+
+
+def manager_bus() -> str:
+    """The address of the D-Bus of who gives scopes: for root the system's; "" where there is none."""
+    if os.geteuid() != 0:
+        return user_bus()
+    path = "/run/dbus/system_bus_socket"
+    return f"unix:path={path}" if os.path.exists(path) and os.path.exists(_BOOTED) else ""
 
 
 def _call(bus: str, method: str, signature: str, body: tuple[object, ...]) -> bool:

@@ -288,6 +288,19 @@ def test_sockets_of_an_activation_are_passed(ours: Runtime, busybox_root: str) -
     assert "socket:" in out.splitlines()[1]
 
 
+def test_scope_of_systemd_where_there_is_none(ours: Runtime, busybox_root: str) -> None:
+    nobody = {"XDG_RUNTIME_DIR": ours.work, "DBUS_SESSION_BUS_ADDRESS": ""}
+    bundle = ours.bundle(*SLEEP, root=busybox_root)
+    for option in ("--systemd-cgroup", "--cgroup-manager=systemd"):
+        done = ours("create", "--bundle", bundle, "c", status=1, env=nobody, options=(option,))
+        assert done.stderr.startswith("Error: systemd gave no cgroup: it does not run here")
+    path = {"cgroupsPath": "user.slice/x"}
+    bundle = ours.bundle(*SLEEP, root=busybox_root, linux=path)
+    done = ours("create", "--bundle", bundle, "c", status=1, options=("--systemd-cgroup",))
+    assert "cgroupsPath 'user.slice/x' is not SLICE:PREFIX:NAME" in done.stderr
+    assert ours("list", "-q").stdout == ""
+
+
 def test_paused_container_stands_still(ours: Runtime, busybox_root: str) -> None:
     ours.create("c", ours.bundle(*SLEEP, root=busybox_root))
     ours("start", "c")

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.bundles import unpack_busybox
 from tests.support.engine import Engine
+from tests.support.oci import Runtime
 from tests.support.waiting import until
 
 pytestmark = [
@@ -73,3 +75,25 @@ def test_who_makes_the_cgroup_and_where(login_pod: Engine) -> None:
     assert "which is no slice" in pod(*words, status=125).stderr
     words = ("run", "--rm", "--network", "none", "--memory", "64m", "busybox", "true")
     assert "no cgroup is delegated" in pod("--cgroup-manager", "cgroupfs", *words).stderr
+
+
+def test_scope_of_the_oci_runtime(tmp_path: Path) -> None:
+    busybox_root = unpack_busybox(str(tmp_path / "busybox"))
+    (tmp_path / "work").mkdir()
+    runtime = Runtime("pod-runtime", str(tmp_path / "root"), str(tmp_path / "work"))
+    limits = {"cgroupsPath": "batch.slice:test:c", "resources": {"memory": {"limit": 64 * MIB}}}
+    bundle = runtime.bundle("sleep", "1d", root=busybox_root, linux=limits)
+    bus = {"DBUS_SESSION_BUS_ADDRESS": f"unix:path=/run/user/{os.getuid()}/bus"}
+    runtime.create("c", bundle, options=("--systemd-cgroup",), env=bus)
+    try:
+        runtime("start", "c")
+        pid = runtime.state("c")["pid"]
+        group = Path(f"/proc/{pid}/cgroup").read_text().strip().removeprefix("0::")
+        assert group.endswith("/batch.slice/test-c.scope/container")
+        directory = Path(f"/sys/fs/cgroup{group}")
+        assert (directory / "memory.max").read_text() == f"{64 * MIB}\n"
+        runtime("exec", "-d", "c", "sleep", "2d", env=bus)
+        until(lambda: len((directory / "cgroup.procs").read_text().split()) == 2, "both processes")
+    finally:
+        runtime.clean()
+    until(lambda: not is_loaded("test-c.scope"), "the end of the scope")

@@ -389,16 +389,14 @@ _NUMBERS = ("major", "minor")
 def cgroup_of(path: str, name: str, *, manager: str) -> str:
     """The directory of the container's cgroup; "" for none.
 
-    `path` is cgroupsPath, below the hierarchy or in systemd's form SLICE:PREFIX:NAME; `manager` is "cgroupfs",
-    "systemd" or "disabled". A caller without a delegated tree has no cgroups, and gets none.
+    `path` is cgroupsPath, below the hierarchy or in systemd's form SLICE:PREFIX:NAME; `manager` is "cgroupfs" or
+    "disabled". A caller without a delegated tree has no cgroups, and gets none.
     """
     if manager == "disabled":
         return ""
     root = cgroups.delegated_root()
-    if manager == "systemd" or path.count(":") == 2:
-        _, prefix, last = path.split(":") if path.count(":") == 2 else ("", "", name)
-        leaf = f"{prefix}-{last or name}.scope" if prefix else f"{last or name}.scope"
-        return f"{root}/{leaf}" if root else ""
+    if path.count(":") == 2:
+        return f"{root}/{_unit_of(path, name)[1]}" if root else ""
     if not path:
         return f"{root}/pod-runtime-{name}" if root else ""
     whole = os.path.normpath(f"{cgroups.MOUNT}/{path.lstrip('/')}")
@@ -410,6 +408,32 @@ def cgroup_of(path: str, name: str, *, manager: str) -> str:
             return whole
         return ""
     return os.path.normpath(f"{root}/{path}") if root else ""
+
+
+def scope_of(path: str, name: str) -> dict[str, str]:
+    """What to ask systemd for (pod/linux/scopes.py), as cgroupsPath says. Raises ScopeRefused without a systemd."""
+    from pod.linux import scopes
+
+    slice_, unit = _unit_of(path, name)
+    bus = scopes.manager_bus()
+    if not bus:
+        raise scopes.ScopeRefused("it does not run here, or without D-Bus")
+    return {
+        "unit": unit,
+        "slice": slice_ or ("system.slice" if os.geteuid() == 0 else "user.slice"),
+        "bus": bus,
+        "description": f"container {name}",
+    }
+
+
+def _unit_of(path: str, name: str) -> tuple[str, str]:
+    """The slice and the unit in SLICE:PREFIX:NAME, or those of a container for which it says nothing."""
+    if path and path.count(":") != 2:
+        raise PodError(
+            f"cgroupsPath '{path}' is not SLICE:PREFIX:NAME, which --systemd-cgroup needs"
+        )
+    slice_, prefix, last = path.split(":") if path else ("", "pod-runtime", name)
+    return slice_, f"{prefix}-{last or name}.scope" if prefix else f"{last or name}.scope"
 
 
 def is_own_namespace(maps: tuple[IdMap, IdMap] | None) -> bool:

@@ -73,11 +73,19 @@ def make(store: States, name: str, wishes: Wishes, *, keeps_terminal: bool = Fal
             hint="pod-runtime spec --rootless writes one that does",
         )
     keep_fds = _descriptors(wishes.preserve_fds, config)
-    cgroup = bundles.cgroup_of(config["linux"].get("cgroupsPath", ""), name, manager=wishes.manager)
+    path = config["linux"].get("cgroupsPath", "")
+    if wishes.manager == "systemd":
+        scope, cgroup = bundles.scope_of(path, name), ""
+    else:
+        scope, cgroup = None, bundles.cgroup_of(path, name, manager=wishes.manager)
     # What is left of a failed start is then our child, and can be ended.
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     directory = store.make(name)
     try:
+        if scope is not None:
+            from pod.linux import scopes  # heavy
+
+            cgroup = scopes.enter_new(scope)
         return _make(store, name, wishes, config, maps, keep_fds, cgroup, directory)
     except BaseException:
         store.remove(name)

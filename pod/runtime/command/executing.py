@@ -34,7 +34,13 @@ def execute(store: States, given: Given) -> int:
     console = given.text("console-socket")
     if process.get("terminal") and detach and not console:
         raise PodError("a detached process with a terminal needs --console-socket PATH")
-    joiner = Joiner().prepare(_cgroup(saved, given.text("cgroup")), keep_fds)
+    joiner, cgroup = Joiner(), _cgroup(saved, given.text("cgroup"))
+    if ".scope/" in cgroup:
+        from pod.linux import scopes  # heavy
+
+        scopes.attach(scopes.manager_bus(), cgroup, joiner.pid)
+        cgroup = ""
+    joiner.prepare(cgroup, keep_fds)
     joined = start(_order(store, saved, config, process, keep_fds, detach), (0, 1, 2), joiner)
     if given.text("pid-file"):
         text = str(joined.inner_pid).encode()
