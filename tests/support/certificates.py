@@ -19,14 +19,19 @@ commonName = supplied
 """
 
 
-def certificate(directory: str, name: str, end: str = "20990101000000Z") -> ssl.SSLContext:
-    """A server's context with a self-signed certificate for `name` in DIRECTORY/cert.pem."""
+def certificate(
+    directory: str, name: str, end: str = "20990101000000Z", subject: str = "t"
+) -> ssl.SSLContext:
+    """A server's context with a self-signed certificate for `name` in DIRECTORY/cert.pem.
+
+    Of two with the same subject, whoever trusts both may compare with the wrong one.
+    """
     for file, text in (("ca", _CA), ("index", ""), ("names", f"subjectAltName = {name}")):
         with open(f"{directory}/{file}", "w") as out:
             out.write(text)
     # Only `ca` makes certificates that are over already.
     for command in (
-        "req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=t"
+        f"req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN={subject}"
         " -keyout key.pem -out request.pem",
         "ca -batch -config ca -selfsign -keyfile key.pem -in request.pem -extfile names -notext"
         f" -startdate 20200101000000Z -enddate {end} -out cert.pem",
