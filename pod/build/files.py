@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pod.base.records import Record
 from pod.spec.digest import hex_of
 from storage.layers import NAME_LENGTH
@@ -37,4 +39,6 @@ def lowers(store: Store, system: FileSystem) -> list[str]:
         found.append(f"{store.layers.directory}/{hex_of(diff_id)[:NAME_LENGTH]}")
         if record.opaque:
             break  # overlay does not look for that mark at the root
-    return found
+    # A step that has become a layer of the base image, too, is not mounted twice.
+    real = [os.path.realpath(path) for path in found]
+    return [path for number, path in enumerate(found) if real[number] not in real[:number]]

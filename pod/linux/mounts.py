@@ -193,7 +193,8 @@ def mount_overlay(
     All directories are absolute paths. Those below one common parent are named relative to it, so that a hundred layers
     fit into the one page of mount(2); beyond that, the layers are handed over one by one (Linux 6.7).
     """
-    lowers = list(lowers)
+    # Images may have a layer twice, which the kernel refuses (ELOOP); the upper one has all that the lower one has.
+    lowers = list(dict.fromkeys(lowers))
     kept = [
         os.open(target, os.O_PATH | os.O_CLOEXEC),
         os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC),
