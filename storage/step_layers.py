@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
+import os
+
+from pod.base.records import Record
 from pod.linux import idmap
 from storage import overlayfs
+from storage.blobs import digest_of
 from storage.commit import NewLayer
 from storage.images import LAYER, Layer
 from storage.layers import LayerRecord
+from storage.steps import StepRecord
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from storage.blobs import Partial
-    from storage.steps import StepRecord
     from storage.store import Store
+
+
+class Times(Record):
+    """What times files get, in seconds since 1970: all of them `fixed`, or none a later one than `latest`."""
+
+    fixed: int | None = None
+    latest: int | None = None
+
+    def __bool__(self) -> bool:
+        return self.fixed is not None or self.latest is not None
+
+    def of(self, mtime_ns: int) -> int:
+        """The time of a file with this one, in nanoseconds."""
+        if self.fixed is not None:
+            return self.fixed * _SECOND
+        if self.latest is not None:
+            return min(mtime_ns, self.latest * _SECOND)
+        return mtime_ns
+
+
+_SECOND = 1_000_000_000
 
 
 def layers_of(
     store: Store,
     lowers: Sequence[str],
     keys: Sequence[str],
+    times: Times,
     hold: Callable[[str, str], None],
 ) -> list[NewLayer]:
     """The layers of the steps `keys`, lowest first, on the directories `lowers`, topmost first.
@@ -29,26 +55,35 @@ def layers_of(
     thread. Raises StepGone when a step was pruned meanwhile.
     """
     records = [_record(store, key) for key in keys]
+    if times:
+        return [
+            _with_times(store, records, number, lowers, times, hold)
+            for number in range(len(records))
+        ]
     missing = [
         number
         for number, record in enumerate(records)
         if not record.diff_id or not store.blobs.has(record.layer_digest)
     ]
     if missing:
-        blobs = [store.blobs.new() for _ in missing]
-        opened: list[Partial] = []
-        try:
-            opened += [blob.__enter__() for blob in blobs]
-            counts = _write(store, lowers, keys, missing, opened)
-            for number, blob, count in zip(missing, opened, counts, strict=True):
+        trees = [store.steps.tree(key) for key in keys]
+        jobs = [(trees[number], [*reversed(trees[:number]), *lowers]) for number in missing]
+        marks = overlayfs.marks_here()
+
+        def write(number: int, out_fd: int) -> int:
+            from storage import tree
+
+            top, below = jobs[number]
+            return tree.write_layer(top, below, marks, out_fd, whole=False)
+
+        with _Blobs(store, len(missing)) as blobs:
+            counts = blobs.write(write)
+            for number, blob, count in zip(missing, blobs.opened, counts, strict=True):
                 blob.take_written()
                 digest, size = blob.commit(), blob.offset
                 hold(digest, digest)
                 layer = LayerRecord(digest, size, count)
                 store.steps.become_layer(keys[number], layer, digest, size, LAYER)
-        finally:
-            for blob in opened:
-                blob.__exit__()
         records = [_record(store, key) for key in keys]
     return [
         NewLayer(
@@ -60,6 +95,120 @@ def layers_of(
     ]
 
 
+def squashed(
+    store: Store,
+    trees: Sequence[str],
+    below: Sequence[str],
+    times: Times,
+    hold: Callable[[str, str], None],
+) -> NewLayer:
+    """One layer of how the tree that the directories `trees` make, topmost first, differs from that of `below`."""
+    marks = overlayfs.marks_here()
+
+    def write(_: int, out_fd: int) -> int:
+        from storage import tree
+
+        return tree.write_difference(trees, below, marks, out_fd, time_of=times.of)
+
+    return _unpacked(store, write, hold)
+
+
+def _with_times(
+    store: Store,
+    records: Sequence[StepRecord],
+    number: int,
+    lowers: Sequence[str],
+    times: Times,
+    hold: Callable[[str, str], None],
+) -> NewLayer:
+    """The layer of one step with other times than its tree has; it is a tree of its own, and remembered."""
+    record = records[number]
+    text = f"{record.key} {record.created_ns} {times.fixed} {times.latest}"
+    key = digest_of(f"times {text}".encode()).partition(":")[2]
+    known = store.steps.find(key)
+    if known is not None and store.blobs.has(known.layer_digest):
+        hold(known.layer_digest, known.diff_id)
+        if store.layers.has(known.diff_id) and store.blobs.has(known.layer_digest):
+            layer = Layer(known.layer_digest, known.layer_size, known.layer_type)
+            return NewLayer(layer, known.diff_id, known.layer_size)
+    trees = [store.steps.tree(it.key) for it in records[: number + 1]]
+    marks = overlayfs.marks_here()
+
+    def write(_: int, out_fd: int) -> int:
+        from storage import tree
+
+        below = [*reversed(trees[:-1]), *lowers]
+        return tree.write_layer(trees[-1], below, marks, out_fd, whole=False, time_of=times.of)
+
+    made = _unpacked(store, write, hold)
+    store.steps.remove(key)
+    store.steps.keep(
+        StepRecord(
+            key=key,
+            created_ns=record.created_ns,
+            text=record.text,
+            diff_id=made.diff_id,
+            layer_digest=made.layer.digest,
+            layer_size=made.layer.size,
+            layer_type=made.layer.media_type,
+        )
+    )
+    return made
+
+
+def _unpacked(
+    store: Store, write: Callable[[int, int], int], hold: Callable[[str, str], None]
+) -> NewLayer:
+    """A layer whose archive `write` writes, unpacked as one from elsewhere is."""
+    with _Blobs(store, 1) as blobs:
+        blobs.write(write)
+        blob = blobs.opened[0]
+        blob.take_written()
+        digest, size = blob.commit(), blob.offset
+    hold(digest, digest)
+    if not store.layers.has(digest):
+        fd = store.blobs.open(digest)
+        try:
+            job = store.layers.unpack(fd, diff_id=digest)
+        finally:
+            os.close(fd)
+        store.layers.finish([job])
+    return NewLayer(Layer(digest, size, LAYER), digest, size)
+
+
+class _Blobs:
+    """New blobs that a child inside the id map writes."""
+
+    def __init__(self, store: Store, count: int) -> None:
+        self._new = [store.blobs.new() for _ in range(count)]
+        self.opened: list[Partial] = []
+
+    def __enter__(self) -> _Blobs:
+        try:
+            for blob in self._new:
+                self.opened.append(blob.__enter__())
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for blob in self.opened:
+            blob.__exit__()
+
+    def write(self, write: Callable[[int, int], int]) -> list[int]:
+        """Call `write` with the number and the descriptor of each; its results."""
+        numbered = [(number, blob.fd) for number, blob in enumerate(self.opened)]
+
+        def work() -> list[int]:
+            return [write(number, fd) for number, fd in numbered]
+
+        counts: list[int] = idmap.run_inside(
+            work, what="write a layer", keep={fd for _, fd in numbered}, namespaces=0
+        )
+        return counts
+
+
 def _record(store: Store, key: str) -> StepRecord:
     record = store.steps.find(key)
     if record is None:
@@ -69,28 +218,3 @@ def _record(store: Store, key: str) -> StepRecord:
 
 class StepGone(Exception):
     """The result of a step is not here any more."""
-
-
-def _write(
-    store: Store,
-    lowers: Sequence[str],
-    keys: Sequence[str],
-    missing: Sequence[int],
-    blobs: Sequence[Partial],
-) -> list[int]:
-    marks = overlayfs.marks_here()
-    trees = [store.steps.tree(key) for key in keys]
-
-    def work() -> list[int]:
-        from storage import tree
-
-        counts = []
-        for number, blob in zip(missing, blobs, strict=True):
-            below = [*reversed(trees[:number]), *lowers]
-            counts.append(tree.write_layer(trees[number], below, marks, blob.fd, whole=False))
-        return counts
-
-    counts: list[int] = idmap.run_inside(
-        work, what="write a layer", keep={blob.fd for blob in blobs}, namespaces=0
-    )
-    return counts

@@ -13,7 +13,7 @@ from storage import tar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _BUFFERED = 256 << 10
 _BLOCK = tar.BLOCK
@@ -23,10 +23,14 @@ _LARGEST_OCTAL_12 = 0o77777777777
 
 
 class TarWriter:
-    """An archive that is written to the descriptor `fd`; call `close` at its end. The descriptor stays open."""
+    """An archive that is written to the descriptor `fd`; call `close` at its end. The descriptor stays open.
 
-    def __init__(self, fd: int) -> None:
+    `time_of` says which time an entry with a certain one, in nanoseconds, gets.
+    """
+
+    def __init__(self, fd: int, time_of: Callable[[int], int] | None = None) -> None:
         self._fd = fd
+        self._time_of = time_of
         self._buffer = bytearray()
 
     def add(
@@ -64,7 +68,7 @@ class TarWriter:
             link or b"",
             (mode, uid, gid),
             size,
-            status.st_mtime_ns,
+            status.st_mtime_ns if self._time_of is None else self._time_of(status.st_mtime_ns),
             device,
             xattrs or {},
         )

@@ -70,30 +70,44 @@ def write_layer(
     whole: bool,
     exclude: Iterable[str] = (),
     ids: tuple[IdMap, IdMap] | None = None,
+    time_of: Callable[[int], int] | None = None,
 ) -> int:
     """Write the changes as an uncompressed layer to `out_fd`; the number of entries.
 
     Paths in `exclude` ("/etc/hosts") are left out.
 
-    `ids` is the container's id map in intermediate ids (spec/userns.py), where it is not the usual one.
+    `ids` is the container's id map in intermediate ids (spec/userns.py), where it is not the usual one. `time_of` says
+    which time a file with a certain one, in nanoseconds, gets in the archive.
 
     What is deleted becomes `.wh.` files (OCI image specification, "Whiteouts"); opaque directories too, one for each
     name that they hide, so that the layer means the same to everybody.
     """
     copying.raise_limits()
     left_out = {path.strip("/") for path in exclude}
-    writer = _TreeWriter(out_fd, ids)
+    writer = _TreeWriter(out_fd, ids, time_of)
     with _open(top, lowers, marks) as (upper, lower):
         if _top_differs(os.fstat(upper.fds[0]), lowers):
             writer.add_root(upper.fds[0])
-        for change in _changes(upper, lower, whole=whole):
-            name = change.path.rpartition("/")[2]
-            if change.path in left_out or name.startswith(overlayfs.WHITEOUT_PREFIX):
-                continue  # a layer cannot have files of such names: there they remove others
-            if change.item is None:
-                writer.mark(f"{change.path[: -len(name)]}{overlayfs.WHITEOUT_PREFIX}{name}")
-            else:
-                writer.add(change.path, change.item)
+        writer.add_changes(_changes(upper, lower, whole=whole), left_out)
+    writer.close()
+    return writer.entries
+
+
+def write_difference(
+    layers: Sequence[str],
+    others: Sequence[str],
+    marks: Marks,
+    out_fd: int,
+    *,
+    time_of: Callable[[int], int] | None = None,
+) -> int:
+    """Write a layer that makes of the tree of `others` that of `layers`, topmost first; the number of entries."""
+    copying.raise_limits()
+    writer = _TreeWriter(out_fd, None, time_of)
+    with merged.open_merged(layers, marks) as new, merged.open_merged(others, marks) as old:
+        if _top_differs(new.status, others):
+            writer.add_root(new.fds[0])
+        writer.add_changes(_changes(new, old, whole=True), set())
     writer.close()
     return writer.entries
 
@@ -230,11 +244,26 @@ def _directory_changes(
 class _TreeWriter:
     """Entries of trees into an archive."""
 
-    def __init__(self, out_fd: int, ids: tuple[IdMap, IdMap] | None) -> None:
-        self._tar = TarWriter(out_fd)
+    def __init__(
+        self,
+        out_fd: int,
+        ids: tuple[IdMap, IdMap] | None,
+        time_of: Callable[[int], int] | None = None,
+    ) -> None:
+        self._tar = TarWriter(out_fd, time_of)
         self._ids = ids
         self._links: dict[tuple[int, int], bytes] = {}
         self.entries = 0
+
+    def add_changes(self, changes: Iterable[Change], left_out: set[str]) -> None:
+        for change in changes:
+            name = change.path.rpartition("/")[2]
+            if change.path in left_out or name.startswith(overlayfs.WHITEOUT_PREFIX):
+                continue  # a layer cannot have files of such names: there they remove others
+            if change.item is None:
+                self.mark(f"{change.path[: -len(name)]}{overlayfs.WHITEOUT_PREFIX}{name}")
+            else:
+                self.add(change.path, change.item)
 
     def mark(self, path: str) -> None:
         self.entries += 1

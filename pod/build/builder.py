@@ -8,9 +8,11 @@ from pod.build.cache import Cache
 from pod.build.dockerfile import instructions as kinds
 from pod.build.dockerfile.errors import DockerfileError
 from pod.build.dockerfile.ignore import IgnoreRules
+from pod.build.dockerfile.parser import parse_triggers
 from pod.build.dockerfile.stages import SCRATCH
 from pod.build.dockerfile.substitute import Substitution
 from pod.build.failure import StepFailed
+from pod.build.planner import step_of
 from pod.build.state import StageState
 from pod.build.steps import copying
 
@@ -65,7 +67,10 @@ class Builder:
         """The task of a stage."""
         state = yield from self._watched(planned.steps[0], self._begin(planned))
         variables = self.plan.stages.variables(effects.environment(state.config))
-        for instruction, step in zip(planned.stage.instructions, planned.steps[1:], strict=True):
+        state, triggers = self._triggers(planned, state)
+        instructions = () if planned.stage.replaced_by else planned.stage.instructions
+        doings = [*triggers, *zip(instructions, planned.steps[1:], strict=False)]
+        for instruction, step in doings:
             doing = self._execute(step, state, instruction, variables)
             state = yield from self._watched(step, doing)
         return state
@@ -86,12 +91,30 @@ class Builder:
             self.progress.failed(step, status, error.message)
             raise
 
+    def _triggers(
+        self, planned: PlannedStage, state: StageState
+    ) -> tuple[StageState, list[tuple[Instruction, Step]]]:
+        """The instructions that the base has from ONBUILD, which it has no more then."""
+        triggers = tuple(state.config.get("OnBuild") or ())
+        config = {key: it for key, it in state.config.items() if key != "OnBuild" and key[0] != "_"}
+        instructions = parse_triggers(triggers, planned.stage.start.image)
+        first = planned.steps[0]
+        steps = [
+            step_of(it, first.number, first.total, first.stage, first.platform)
+            for it in instructions
+        ]
+        if steps:
+            self.progress.begin(steps)
+        return state.replace(config=config), list(zip(instructions, steps, strict=True))
+
     # FROM
 
     def _begin(self, planned: PlannedStage) -> Steps:
         stage, plan = planned.stage, self.plan
-        if stage.base.stage is not None:
-            state: StageState = yield plan.planned(stage.base.stage).task
+        if stage.replaced_by:
+            state = self.context_state(stage.replaced_by)
+        elif stage.base.stage is not None:
+            state = yield plan.planned(stage.base.stage).task
         elif stage.base.context:
             state = self.context_state(stage.base.context)
         elif stage.base.image == SCRATCH:

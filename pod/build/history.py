@@ -61,10 +61,31 @@ def dated(entries: Sequence[Any], created_ns: int) -> list[dict[str, Any]]:
         result.append(
             {
                 "created": timestamp(latest),
-                **{key: value for key, value in entry.items() if key != _CREATED_NS},
+                **entry,
             }
         )
     return result
+
+
+def plain(entries: Sequence[Any]) -> list[dict[str, Any]]:
+    """The entries without what is only for us."""
+    return [{key: it for key, it in entry.items() if key != _CREATED_NS} for entry in entries]
+
+
+def with_time(entries: Sequence[Any], created_ns: int) -> list[dict[str, Any]]:
+    """The entries, with this time for those of this build."""
+    return [{**it, **({_CREATED_NS: created_ns} if _CREATED_NS in it else {})} for it in entries]
+
+
+def squashed(entries: Sequence[Any], *, everything: bool) -> list[dict[str, Any]]:
+    """The entries of an image whose new layers, or with `everything` all of them, have become one: that of the last."""
+    found = [dict(it) for it in entries]
+    new = [it for it in found if everything or _CREATED_NS in it]
+    for entry in new:
+        entry["empty_layer"] = True
+    if new:
+        del new[-1]["empty_layer"]
+    return found
 
 
 def timestamp(ns: int) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pod.build.options import BuildOptions
     from pod.build.state import StageState
     from storage.collect import Hold
+    from storage.commit import NewLayer
     from storage.images import ImageRecord
     from storage.store import Store
 
@@ -26,31 +27,47 @@ def make_image(
     store: Store, state: StageState, options: BuildOptions, hold: Hold, names: tuple[str, ...]
 ) -> ImageRecord:
     """Store the image, with these names; nameless without any."""
-    from storage.step_layers import layers_of
-
-    base = state.files.replace(steps=())
-    new = layers_of(store, files.lowers(store, base), state.files.steps, hold.add)
+    base, new = _layers(store, state, options, hold)
     state = asked.finished(state, options)
-    document = asked.in_document(_document(state, [layer.diff_id for layer in new]), options)
+    diff_ids = [*base.diff_ids, *(layer.diff_id for layer in new)]
+    document = asked.in_document(_document(state, options, diff_ids), options)
     is_docker = options.format == "docker"
     wanted = _DOCKER_TYPES if is_docker else _OCI_TYPES
     layers = [
         layer.replace(media_type=wanted.get(layer.media_type, layer.media_type))
-        for layer in (*state.files.layers, *(layer.layer for layer in new))
+        for layer in (*base.layers, *(layer.layer for layer in new))
     ]
     data = json.dumps(document, separators=(",", ":")).encode()
-    annotations = asked.of_manifest(state, history.annotations_of(state), options)
+    own = history.annotations_of(state)
+    annotations = {} if is_docker else asked.of_manifest(state, own, options)
     image: ImageRecord | None = None
     for name in names or (None,):
         image = store.images.add_image(
             data,
             layers,
             name=name,
-            annotations={} if is_docker else annotations,
+            annotations=annotations,
             types=_DOCKER if is_docker else _OCI,
         )
     assert image is not None
     return image
+
+
+def _layers(
+    store: Store, state: StageState, options: BuildOptions, hold: Hold
+) -> tuple[files.FileSystem, list[NewLayer]]:
+    """The base image as far as its layers stay what they are, and the layers above it."""
+    from storage import step_layers
+
+    times = step_layers.Times(options.timestamp, options.source_date_epoch)
+    base = state.files.replace(steps=())
+    below = files.lowers(store, base)
+    everything = options.squash == "all"
+    if everything or ((options.squash or not options.layers) and state.files.steps):
+        trees = files.lowers(store, state.files)
+        layer = step_layers.squashed(store, trees, [] if everything else below, times, hold.add)
+        return (files.FileSystem(base.key) if everything else base), [layer]
+    return base, step_layers.layers_of(store, below, state.files.steps, times, hold.add)
 
 
 _DOCKER_TYPES = {
@@ -60,21 +77,22 @@ _DOCKER_TYPES = {
 _OCI_TYPES = {docker: oci for oci, docker in _DOCKER_TYPES.items()}
 
 
-def _document(state: StageState, diff_ids: list[str]) -> dict[str, Any]:
+def _document(state: StageState, options: BuildOptions, diff_ids: list[str]) -> dict[str, Any]:
     """The configuration of the image."""
-    config = {key: value for key, value in state.config.items() if value and key[0] != "_"}
+    entries = state.history
+    if options.squash or not options.layers:
+        entries = tuple(history.squashed(entries, everything=options.squash == "all"))
     document: dict[str, Any] = {
         "created": state.created,
         "architecture": state.architecture,
         "os": state.os,
-        "config": config,
-        "rootfs": {"type": "layers", "diff_ids": [*state.files.diff_ids, *diff_ids]},
-        "history": state.history,
+        "config": {key: it for key, it in state.config.items() if it and not key.startswith("_")},
+        "rootfs": {"type": "layers", "diff_ids": diff_ids},
+        "history": history.plain(entries),
     }
-    if state.variant:
-        document["variant"] = state.variant
-    if state.author:
-        document["author"] = state.author
+    for key, value in (("variant", state.variant), ("author", state.author)):
+        if value:
+            document[key] = value
     return document
 
 

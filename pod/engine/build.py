@@ -82,10 +82,16 @@ def _made(
     engine: Engine, options: BuildOptions, planned: Plan, state: StageState, hold: Hold
 ) -> Made:
     """The image of one platform."""
-    created_ns = state.latest_ns or created_of(engine.store, state, time.time_ns())
+    fixed = options.source_date_epoch if options.timestamp is None else options.timestamp
+    entries = state.history
+    if fixed is not None:
+        created_ns = fixed * 1_000_000_000
+        entries = tuple(history.with_time(entries, created_ns))
+    else:
+        created_ns = state.latest_ns or created_of(engine.store, state, time.time_ns())
     state = state.replace(
         created=history.timestamp(created_ns),
-        history=tuple(history.dated(state.history, created_ns)),
+        history=tuple(history.dated(entries, created_ns)),
     )
     image = make_image(engine.store, state, options, hold, names_at_once(options))
     return Made(str(planned.platform), image)

@@ -60,9 +60,7 @@ class Connection:
                 for chunk in body:
                     self._stream.sendall(chunk)
             except (BrokenPipeError, ConnectionResetError) as error:
-                failure = (
-                    error  # a server may hang up on what it does not want, having said why
-                )
+                failure = error  # a server may hang up on what it does not want, having said why
             keep = failure is None and headers.get("Connection", "").lower() != "close"
             try:
                 return Answer(self, method, release if keep else None)

@@ -17,12 +17,13 @@ from pod.linux import processes, signals, syscalls
 from pod.runtime import create
 from pod.spec.devices import parse_device
 from pod.spec.environment import proxy_environment
+from pod.spec.mounts import Mount
 from pod.spec.namespaces import Network
 from storage.locks import FileLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Mapping, Sequence
     from typing import Any
 
     from pod.build.builder import Builder
@@ -76,7 +77,7 @@ def run(
                 environment.update(made.variables)
                 container = container.replace(
                     environment=tuple(f"{name}={it}" for name, it in environment.items()),
-                    mounts=(*container.mounts, *made.mounts),
+                    mounts=(*_covers(builder, config), *container.mounts, *made.mounts),
                 )
                 lowers = files.lowers(builder.store, state.files)
                 staged = Staged(builder.store, lowers)
@@ -113,6 +114,14 @@ def _container(builder: Builder, instruction: Run) -> ContainerConfig:
         names = [parse_device(text.partition(",")[0]) for text in instruction.devices]
         container = container.replace(devices=(*container.devices, *names))
     return container
+
+
+def _covers(builder: Builder, config: Mapping[str, Any]) -> list[Mount]:
+    """With --compat-volumes: what takes up, and loses, whatever the command changes below a VOLUME."""
+    if not builder.options.compat_volumes:
+        return []
+    paths = [effects.resolved({}, path) for path in config.get("Volumes") or ()]
+    return [Mount("tmpfs", path, options=("nosuid", "nodev")) for path in paths]
 
 
 def _execute(
