@@ -107,6 +107,13 @@ def answer_to(data: bytes, known: Known, limit: int = 0) -> bytes | None:
         return data[:2] + bytes([0x80 | data[2] & 0x79, dnslib.RCODE.FORMERR]) + bytes(8)
 
 
+def no_answer(data: bytes) -> bytes:
+    """What to say to a question that `answer_to` could read when nobody knows the answer."""
+    import dnslib
+
+    return _failure(dnslib, dnslib.DNSRecord.parse(data), dnslib.RCODE.SERVFAIL)
+
+
 def _failure(dnslib: Any, question: Any, code: int) -> bytes:
     reply = question.reply(aa=0, ra=1)
     reply.header.rcode = code

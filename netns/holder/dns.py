@@ -98,9 +98,9 @@ class Server:
                 send(answer)
         elif len(self._asked) < _MAX_ASKED:
             servers = known.servers or host_servers()
-            self._asked.add(
-                Question(self._loop, data, servers, send, self._asked.discard, by_tcp=by_tcp)
-            )
+            question = Question(self._loop, data, servers, send, self._asked.discard, by_tcp=by_tcp)
+            self._asked.add(question)
+            question.ask()
 
 
 class _Connection:

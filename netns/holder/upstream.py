@@ -6,7 +6,7 @@ import os
 import socket
 
 from netns.backends import addresses
-from netns.holder.answers import MAX_PACKET
+from netns.holder.answers import MAX_PACKET, no_answer
 from pod.base import log
 from pod.linux import loop as loops
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pod.linux.loop import Loop
 
 PORT = 53
-_UPSTREAM_SECONDS = 5.0
+_UPSTREAM_SECONDS = 2.0  # for each server; who asks waits 5 s, as a rule (resolv.conf(5))
 
 
 class Question:
@@ -43,12 +43,12 @@ class Question:
         self._id = b""
         self._buffer = b""
         self._timer = f"question {id(self)}"
-        self._next()
 
-    def _next(self) -> None:
-        """Ask the next server; give up after the last."""
+    def ask(self) -> None:
+        """Ask the next server; after the last one, say that there is no answer."""
         self._drop()
         if not self._servers:
+            self._send(no_answer(self._data))
             self.close()
             return
         server = self._servers.pop(0)
@@ -68,16 +68,16 @@ class Question:
                 self._loop.watch(self._socket.fileno(), self._read)
         except OSError as error:
             log.debug(f"name server {server}: {error}")
-            self._next()
+            self.ask()
             return
-        self._loop.set_timer(self._timer, _UPSTREAM_SECONDS, self._next)
+        self._loop.set_timer(self._timer, _UPSTREAM_SECONDS, self.ask)
 
     def _write(self, _: int) -> None:
         assert self._socket is not None
         try:
             self._buffer = self._buffer[self._socket.send(self._buffer) :]
         except OSError:
-            self._next()
+            self.ask()
             return
         if not self._buffer:
             self._loop.watch(self._socket.fileno(), self._read)
@@ -89,11 +89,11 @@ class Question:
         except BlockingIOError:
             return
         except OSError:
-            self._next()
+            self.ask()
             return
         if self._by_tcp:
             if not data:
-                self._next()
+                self.ask()
                 return
             self._buffer += data
             if len(self._buffer) < 2 or len(self._buffer) < 2 + int.from_bytes(
@@ -103,7 +103,7 @@ class Question:
             data = self._buffer[2 : 2 + int.from_bytes(self._buffer[:2], "big")]
         if data[:2] != self._id or len(data) < 12:
             if self._by_tcp:
-                self._next()
+                self.ask()
             return  # somebody else's, or a guess
         self._send(self._data[:2] + data[2:])
         self.close()
