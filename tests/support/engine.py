@@ -294,7 +294,16 @@ def engine_in(
 
 
 # Lock files that belong to the store and not to a container or volume, so that they may stay.
-_STORE_LOCKS = ("images", "store", "layers", "mapped", "userns", "trash-waiting", "trash-working")
+_STORE_LOCKS = (
+    "build",
+    "images",
+    "store",
+    "layers",
+    "mapped",
+    "userns",
+    "trash-waiting",
+    "trash-working",
+)
 
 _PODMAN_CONF = """[containers]
 log_driver = "k8s-file"

@@ -3,8 +3,9 @@
     python -m tests.support.images NAME...      build what is missing and print where it is
 
 `busybox` is the static binary with its applets. `debian` is the distribution's smallest system (Ubuntu's or Fedora's
-on those); `nginx`, `redis` and `postgres` are that plus a package and what their Docker Hub namesakes set. `big` has
-8 layers, 20,000 small files and one of 300 MB. Nothing needs root: mmdebstrap works in a user namespace.
+on those); `nginx`, `redis` and `postgres` are that plus a package and what their Docker Hub namesakes set, `tools`
+has Python, a C compiler and ssh. `big` has 8 layers, 20,000 small files and one of 300 MB. Nothing needs root:
+mmdebstrap works in a user namespace.
 
 The cache is `${XDG_CACHE_HOME:-~/.cache}/pod-tests`, one OCI image layout for each name and version of its recipe.
 """
@@ -139,7 +140,7 @@ def busybox_program() -> str:
 
 # ------------------------------------------------------------------------------------------- the distribution's systems
 
-_PROGRAMS = {
+_PROGRAMS: dict[str, tuple[str, str, list[Entry], dict[str, Any]]] = {
     # package for apt, package for dnf, files on top, image settings
     "nginx": (
         "nginx",
@@ -166,6 +167,12 @@ _PROGRAMS = {
             "WorkingDir": "/data",
             "Env": [PATH],
         },
+    ),
+    "tools": (  # a compiler, an interpreter, a client: what buildfiles in the wild run
+        "python3,tcc,libc6-dev,openssh-client",
+        "python3,tcc,glibc-devel,openssh-clients",
+        [],
+        {"Cmd": ["bash"], "Env": [PATH]},
     ),
     "postgres": (
         "postgresql",
@@ -282,7 +289,7 @@ def _fedora_system(path: str, package: str) -> None:
                 "bash",
                 "coreutils-single",
                 "glibc-minimal-langpack",
-                *([package] if package else []),
+                *(package.split(",") if package else []),
             ]
             options = [f"--installroot={root}", f"--releasever={version}", "--use-host-config"]
             small = ["--setopt=install_weak_deps=False", "--setopt=tsflags=nodocs"]
