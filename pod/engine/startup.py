@@ -217,7 +217,7 @@ def _install_unit(engine: Engine) -> None:
         os.symlink(path, _wanted_path())  # what `systemctl enable` does
     _tell_systemd()
     if not has_linger():
-        done = _run(["loginctl", "enable-linger"])
+        done = run_program(["loginctl", "enable-linger"])
         if done.returncode or not has_linger():
             log.warning(
                 "containers start only when you log in, and end when you log out: lingering is not allowed to you; "
@@ -236,7 +236,7 @@ def _for_systemd(words: list[str]) -> str:
 
 
 def _tell_systemd() -> None:
-    done = _run(["systemctl", "--user", "daemon-reload"])
+    done = run_program(["systemctl", "--user", "daemon-reload"])
     if done.returncode:
         log.warning(f"systemctl --user daemon-reload: {done.stderr.strip()}")
 
@@ -260,13 +260,13 @@ def _install_line(engine: Engine) -> None:
 def _crontab() -> list[str]:
     if processes.find_program("crontab") is None:
         return []
-    done = _run(["crontab", "-l"])
+    done = run_program(["crontab", "-l"])
     return done.stdout.splitlines() if done.returncode == 0 else []  # 1: there is none yet
 
 
 def _write_crontab(lines: list[str]) -> None:
     text = "".join(f"{line}\n" for line in lines)
-    done = _run(["crontab", "-"], text)
+    done = run_program(["crontab", "-"], text)
     if done.returncode:
         raise PodError(f"the crontab cannot be changed: {done.stderr.strip()}")
 
@@ -309,7 +309,7 @@ def _user_name() -> str:
         return str(os.getuid())
 
 
-def _run(words: list[str], text: str = "") -> subprocess.CompletedProcess[str]:
+def run_program(words: list[str], text: str = "") -> subprocess.CompletedProcess[str]:
     program = processes.find_program(words[0])
     log.debug(f"runs {quoted(words)}")
     try:

@@ -65,7 +65,7 @@ def run(argv: Sequence[str]) -> int:
     if not dry and not directories:
         print(_USAGE, file=sys.stderr)
         return 2
-    generated = generate(places.search_directories(user=user), program(argv[0]), user=user)
+    generated = generate(places.search_directories(user=user), [program(argv[0])])
     for error in generated.errors:
         print(f"{name}: {error.message}", file=sys.stderr)
     if dry:
@@ -87,15 +87,15 @@ def program(own: str) -> str:
     return "/usr/local/bin/pod" if os.access("/usr/local/bin/pod", os.X_OK) else "/usr/bin/pod"
 
 
-def generate(directories: Sequence[str], own_program: str, *, user: bool) -> Generated:
-    """The services of all quadlets in the directories."""
+def generate(directories: Sequence[str], own_program: Sequence[str]) -> Generated:
+    """The services of all quadlets in the directories, which call pod by the words `own_program`."""
     generated = Generated()
     found = places.find(directories)
     for failure in found.failures:
         generated.errors.append(
             QuadletError(f"cannot be read: {failure.strerror}", str(failure.filename))
         )
-    world = World(own_program, user=user)
+    world = World(own_program)
     taken: dict[str, str] = {}
     for name, path in sorted(found.units.items()):
         try:

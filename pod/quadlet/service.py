@@ -10,7 +10,7 @@ from pod.spec.systemd_text import literal, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 # Sections that are systemd's, besides the one of the type; X-... is for anybody.
 _PASSED = ("Unit", "Service", "Install")
@@ -107,8 +107,8 @@ def _unknown(entry: Entry, section: str, known: Iterable[str]) -> QuadletError:
 class World:
     """All quadlets by file name, and how they call pod."""
 
-    def __init__(self, program: str, *, user: bool) -> None:
-        self.program, self.user = program, user
+    def __init__(self, program: Sequence[str]) -> None:
+        self.program = program
         self.quadlets: dict[str, Quadlet] = {}
 
     def find(self, entry: Entry, name: str) -> Quadlet:
@@ -142,7 +142,8 @@ class Service:
         quadlet = self.quadlet
         first = [f"--module={entry.value}" for entry in quadlet.all("ContainersConfModule")]
         first += quadlet.words("GlobalArgs")
-        line = [quote(literal(self.world.program)), *(quote(word) for word in (*first, *words))]
+        line = [quote(literal(word)) for word in self.world.program]
+        line += [quote(word) for word in (*first, *words)]
         self.add("Service", key, ("-" if may_fail else "") + " ".join(line))
 
     def refer(self, entry: Entry, name: str, *, binds: bool = False) -> Quadlet:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
 from tests.support.engine import Engine
 from tests.support.quadlets import Quadlets, quadlets
+from tests.support.systemd import user_manager
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.not_podman("the generator of Debian's podman 4.3 does not exist yet")
@@ -117,3 +119,72 @@ def test_a_wrong_file_leaves_the_others(pod: Engine, files: Quadlets) -> None:
     assert done.returncode == 1
     assert f"{wrong}:3: Imge=: is no key of [Container]; did you mean Image?" in done.stderr
     assert "---web.service---" in done.stdout
+
+
+def test_install_list_print_and_remove(pod: Engine, files: Quadlets, tmp_path: Path) -> None:
+    source = tmp_path / "shop"
+    source.mkdir()
+    (source / "web.container").write_text(WEB)
+    (source / "data.volume").write_text("[Volume]\n")
+    (source / "settings").write_text("a=b\n")
+    environment = files.systemd.environment
+    printed = pod("quadlet", "install", str(source), env=environment).lines
+    top = f"{environment['XDG_CONFIG_HOME']}/containers/systemd/shop"
+    assert printed == [f"{top}/{name}" for name in ("data.volume", "settings", "web.container")]
+    message = pod("quadlet", "install", str(source), env=environment, status=125).stderr
+    assert "is there already" in message
+    pod("quadlet", "install", "--replace", str(source), env=environment)
+    files.systemd("start", "web")
+    line = "{{.Name}} {{.UnitName}} {{.Status}} {{.App}}"
+    assert pod("quadlet", "list", "--format", line, env=environment).lines == [
+        "data.volume data-volume.service active/exited shop",
+        "web.container web.service active/running shop",
+    ]
+    shown = pod("quadlet", "ls", "--filter", "name=w*", "--format", "json", env=environment).json()
+    assert [it["Path"] for it in shown] == [f"{top}/web.container"]
+    assert pod("quadlet", "print", "web.container", env=environment).stdout == WEB
+    assert "is running" in pod("quadlet", "rm", "shop", env=environment, status=125).stderr
+    pod("quadlet", "rm", "-f", "shop", env=environment)
+    assert not os.path.exists(top)
+    assert files.systemd.show("web", "LoadState") == "not-found"
+    assert pod.containers() == []
+    assert "no quadlet 'shop'" in pod("quadlet", "rm", "shop", env=environment, status=125).stderr
+    pod("quadlet", "rm", "-i", "shop", env=environment)
+
+
+def test_what_is_wrong_is_not_installed(pod: Engine, files: Quadlets, tmp_path: Path) -> None:
+    wrong = tmp_path / "web.container"
+    wrong.write_text(WEB)
+    environment = files.systemd.environment
+    message = pod("quadlet", "install", str(wrong), env=environment, status=125).stderr
+    assert f"{wrong}:10: Volume=: there is no quadlet 'data.volume'" in message
+    assert pod("quadlet", "list", "--format", "{{.Name}}", env=environment).out == ""
+    message = pod("quadlet", "install", "/etc/passwd", env=environment, status=125).stderr
+    assert "'/etc/passwd' is no quadlet" in message
+
+
+def test_several_quadlets_in_one_file(pod: Engine, files: Quadlets, tmp_path: Path) -> None:
+    both = tmp_path / "both.quadlets"
+    both.write_text(f"# FileName=web\n{WEB}---\n# FileName=data\n[Volume]\n")
+    environment = files.systemd.environment
+    pod("quadlet", "install", str(both), env=environment)
+    names = pod("quadlet", "list", "--format", "{{.Name}}", env=environment).lines
+    assert names == ["data.volume", "web.container"]
+
+
+def test_without_root_the_services_are_written(
+    pod: Engine, runtime_directory: str, tmp_path: Path
+) -> None:
+    """Nobody has put the generator where systemd looks for it."""
+    with user_manager(pod, os.path.join(runtime_directory, "sd")) as systemd:
+        environment = systemd.environment
+        source = tmp_path / "web.container"
+        source.write_text(WEB.replace("Volume=data.volume:/data\n", "").replace("> /data/a", ""))
+        pod("quadlet", "install", str(source), env=environment)
+        systemd("start", "web")
+        assert state(pod, "systemd-web") == "running"
+        wanted = systemd.show("default.target", "Wants").split()
+        assert "web.service" in wanted
+        pod("quadlet", "rm", "-f", "web.container", env=environment)
+        assert systemd.show("web", "LoadState") == "not-found"
+        assert pod.containers() == []

@@ -81,6 +81,7 @@ def user_manager(
     program = next(path for path in _PROGRAMS if os.path.exists(path))
     os.makedirs(directory, mode=0o700, exist_ok=True)
     environment = {**engine.environment, "XDG_RUNTIME_DIR": directory, **(more or {})}
+    environment["XDG_DATA_HOME"] = os.path.join(directory, "data")
     environment["XDG_CONFIG_HOME"] = os.path.join(directory, "config")
     units = os.path.join(environment["XDG_CONFIG_HOME"], "systemd", "user")
     os.makedirs(units)

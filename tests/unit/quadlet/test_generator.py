@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,7 +25,7 @@ class Folder:
         return str(path)
 
     def generate(self) -> generator.Generated:
-        return generator.generate([str(self.path)], "/opt/pod", user=True)
+        return generator.generate([str(self.path)], ["/opt/pod"])
 
     @property
     def errors(self) -> list[str]:
@@ -308,7 +310,7 @@ def test_the_first_directory_wins(tmp_path: Path) -> None:
     one.write("c.container", container("HostName=first"))
     two.write("c.container", container("HostName=second"))
     os.symlink("..", tmp_path / "2" / "round")
-    generated = generator.generate([str(one.path), str(two.path)], "/opt/pod", user=True)
+    generated = generator.generate([str(one.path), str(two.path)], ["/opt/pod"])
     assert "--hostname=first" in generated.services["c.service"]
 
 
@@ -334,3 +336,60 @@ def test_options_of_the_tables_exist(suffix: str) -> None:
     }
     named = {key: why for (kind, key), why in keys.REFUSED.items() if kind == suffix}
     assert refused == named
+
+
+@pytest.mark.parametrize("suffix", keys.TYPES)
+def test_the_manual_page_has_every_key(suffix: str) -> None:
+    section, table, _ = keys.TYPES[suffix]
+    tree = Path(__file__).parents[3]
+    page = (tree / "man" / "pod-quadlet.5.md").read_text().split(f"## [{section}]: ")[1]
+    rows = [
+        line.split(" | ") for line in page.split("\n## ")[0].splitlines()[4:] if line[:2] == "| "
+    ]
+    shown = {row[0][2:]: (row[2], row[3][:-2]) for row in rows if row[0] != "| key"}
+    assert shown == {
+        key: (
+            row[2],
+            "no" if suffix == "kube" or (suffix, key) in keys.REFUSED else "yes",
+        )
+        for key, row in table.items()
+    }
+
+
+def test_the_generator_loads_little() -> None:
+    script = (
+        "import sys, pod.quadlet.generator, pod.quadlet.container, pod.quadlet.others, pod.quadlet.pods;"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            f"import sys; sys.path.insert(0, {os.getcwd()!r}); {script}",
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(done.stdout.split())
+    assert not loaded & {
+        "re",
+        "json",
+        "typing",
+        "enum",
+        "pathlib",
+        "subprocess",
+        "socket",
+        "dataclasses",
+        "click",
+        "sqlite3",
+        "tempfile",
+        "difflib",
+    }
+    assert not [
+        name
+        for name in loaded
+        if name.startswith(("pod.engine", "pod.cli", "pod.linux", "storage", "netns"))
+    ]
