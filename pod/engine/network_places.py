@@ -184,7 +184,7 @@ def places_of(
                 "network": network.name,
                 "interface": next(iter(joined.values("interface_name")), f"eth{number}"),
                 "addresses": [networks.with_prefix(it, network) for it in leased],
-                "mac": next(iter(joined.values("mac")), "") or _mac_of(container, network),
+                "mac": next(iter(joined.values("mac")), "") or _mac_of(network, leased[0]),
                 "aliases": joined.values("alias"),
                 "default": is_default,
                 "again": False,
@@ -193,10 +193,14 @@ def places_of(
     return known, places
 
 
-def _mac_of(container: Container, network: NetworkConfig) -> str:
-    """A hardware address that stays the same, locally administered (IEEE 802, bits of the first byte)."""
-    mixed = int(container.id[:10], 16) ^ int(network.id[:10], 16)
-    return ":".join(["92", *(f"{byte:02x}" for byte in mixed.to_bytes(5, "big"))])
+def _mac_of(network: NetworkConfig, address: str) -> str:
+    """A hardware address that goes with an address, locally administered (IEEE 802, bits of the first byte).
+
+    With one of the container, whoever had talked to the address before would send to a container that is gone, for
+    half a minute, until its neighbour table is renewed.
+    """
+    number = bytes.fromhex(network.id[:2]) + networks.packed(address)[-4:]
+    return ":".join(f"{byte:02x}" for byte in b"\x92" + number)
 
 
 def address_and_resolver(engine: Engine, container: Container) -> tuple[str, str]:

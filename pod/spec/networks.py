@@ -247,8 +247,13 @@ def _bounds(subnet: str) -> tuple[int, int, int]:
     return lowest, lowest + (1 << (bits - int(length))) - 1, bits
 
 
+def packed(address: str) -> bytes:
+    """The 4 or 16 bytes of an address."""
+    return _socket.inet_pton(_family(is_ipv6(address)), address)
+
+
 def _number(address: str) -> int:
-    return int.from_bytes(_socket.inet_pton(_family(is_ipv6(address)), address), "big")
+    return int.from_bytes(packed(address), "big")
 
 
 def _text(number: int, bits: int) -> str:

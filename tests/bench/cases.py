@@ -75,6 +75,15 @@ def nginx(engine: Engine) -> dict[str, float]:
     return {"nginx-200": elapsed}
 
 
+def prepare_next_nginx(engine: Engine) -> None:
+    prepare_nginx(engine)
+    engine("run", "-d", "--name", "other", "busybox", "sleep", "86400")
+
+
+def next_nginx(engine: Engine) -> dict[str, float]:
+    return {"nginx-next": nginx(engine)["nginx-200"]}
+
+
 def answers(port: int) -> bool:
     """Whether HTTP on that port answers with status 200."""
     try:
@@ -285,6 +294,11 @@ CASES = (
         {"nginx-200": Measure("`run -d -p` of nginx until the first HTTP 200", 0.50)},
         nginx,
         prepare=prepare_nginx,
+    ),
+    Case(
+        {"nginx-next": Measure("the same beside another container", 0.50)},
+        next_nginx,
+        prepare=prepare_next_nginx,
     ),
     Case({"exec": Measure("`exec` of `true`", 0.40)}, exec_true, prepare=prepare_exec),
     Case(

@@ -72,6 +72,17 @@ def test_containers_find_each_other(pod: Engine, back: str) -> None:
         assert fetch(pod, name, "--network", back) == "shop", name
 
 
+def test_the_next_container_with_an_address_is_reached_at_once(pod: Engine, back: str) -> None:
+    """Those who knew the one before have no time to forget where it was."""
+    pod("run", "-d", "--name", "client", "--network", back, "busybox", "sleep", "1000")
+    first = ".".join(gateway(pod, back).split(".")[:3])
+    script = f"until wget -q -O - http://{first}.77; do sleep 0.1; done"
+    for name in ("before", "after"):
+        web(pod, name, "--network", back, "--ip", f"{first}.77")
+        assert pod("exec", "client", "timeout", "8", "sh", "-c", script).out == name
+        pod("rm", "-f", "-t", "0", name)
+
+
 @OWN_NAMES
 def test_a_name_is_known_as_soon_as_its_container_runs(pod: Engine, back: str) -> None:
     pod("run", "-d", "--name", "asker", "--network", back, "busybox", "sleep", "1000")
