@@ -74,6 +74,7 @@ class ContainerDefaults(Record):
     pidns: str = "private"
     pids_limit: int = defaults.PIDS_LIMIT
     privileged: bool = False
+    publish_fallback: bool = False
     read_only: bool = False
     require_limits: bool = False
     seccomp_profile: str = ""

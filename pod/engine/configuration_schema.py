@@ -148,6 +148,7 @@ KEYS: dict[str, dict[str, Declared]] = {
         "pidns": ("text", _by(namespaces.parse_pid)),
         "pids_limit": ("number", _between(-1)),
         "privileged": ("truth", keep),
+        "publish_fallback": ("truth", keep),
         "read_only": ("truth", keep),
         "require_limits": ("truth", keep),
         "seccomp_profile": ("text", keep),

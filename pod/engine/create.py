@@ -189,6 +189,10 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
         from pod.engine import links
 
         networking = links.look_up(engine, networking)
+    if networking.publish_fallback and ports:
+        from pod.engine import fallback_ports
+
+        ports = fallback_ports.choose(engine, ports)
     config = config.replace(
         networking=networking.replace(ports=network.with_host_ports(ports)),
     )

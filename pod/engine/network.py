@@ -200,11 +200,11 @@ def _check_port(engine: Engine, container: Container, port: PortMapping) -> None
                 hint=f"choose another: -p {number + 1 if number < 65535 else 8080}:{port.container_port}",
             )
         if error.errno == errno.EACCES:
-            first = _first_allowed_port()
+            first = first_allowed_port()
             other = number + 8000 if number + 8000 >= first else first
             raise PortTaken(
                 f"port {where} of the host cannot be published: ports below {first} are for root",
-                hint=f"use -p {other}:{port.container_port}, or allow it: "
+                hint=f"use -p {other}:{port.container_port}, --publish-fallback, or allow it: "
                 f"sudo sysctl net.ipv4.ip_unprivileged_port_start={number}",
             )
         if error.errno == errno.EADDRNOTAVAIL:
@@ -217,7 +217,8 @@ def _check_port(engine: Engine, container: Container, port: PortMapping) -> None
         ) from error
 
 
-def _first_allowed_port() -> int:
+def first_allowed_port() -> int:
+    """The lowest port that the kernel lets everybody have."""
     try:
         with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as file:
             return int(file.read())

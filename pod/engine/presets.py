@@ -52,7 +52,9 @@ def container_preset(settings: Settings) -> ContainerConfig:
         pid=namespaces.parse_pid(given.pidns),
         uts=namespaces.parse_uts(given.utsns),
         networking=Networking(
-            network=namespaces.parse_network(given.netns), manage_hosts=not given.no_hosts
+            network=namespaces.parse_network(given.netns),
+            manage_hosts=not given.no_hosts,
+            publish_fallback=given.publish_fallback,
         ),
         image_volumes=settings.engine.image_volume_mode,
         init=given.init,

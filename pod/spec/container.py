@@ -34,6 +34,7 @@ class Networking(Record):
     ports: tuple[PortMapping, ...] = ()
     expose: tuple[PortMapping, ...] = ()
     publish_all: bool = False
+    publish_fallback: bool = False  # take other ports for those that the kernel keeps for root
     dns: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()
     dns_options: tuple[str, ...] = ()

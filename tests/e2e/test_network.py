@@ -10,6 +10,7 @@ import threading
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -219,6 +220,38 @@ def test_a_port_for_root_is_explained(pod: Engine) -> None:
     assert "port 0.0.0.0:81/tcp" in told and "-p 8081:80" in told
     assert "sudo sysctl net.ipv4.ip_unprivileged_port_start=81" in told
     assert pod.containers() == []
+
+
+@pytest.mark.not_podman("it has no --publish-fallback")
+def test_another_port_instead_of_one_for_root(pod: Engine) -> None:
+    """8000 more, unless somebody has it; said once, shown by port, and no port of another container."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.81", 8081))
+        other.listen()
+        words = ("create", "--publish-fallback", "-p", "127.0.0.81:81:80", "--name")
+        first = pod(*words, "first", "busybox")
+        second = pod(*words, "second", "-p", "127.0.0.81:82-83:82-83/udp", "busybox")
+    assert first.stderr == (
+        "Warning: port 81 of the host may not be used: "
+        "port 8082 leads to port 80 of the container instead\n"
+    )
+    assert "port 8083 leads to port 80 of" in second.stderr
+    assert "ports 8082-8083 lead to ports 82-83 of" in second.stderr
+    assert pod("port", "first").lines == ["80/tcp -> 127.0.0.81:8082"]
+    assert "82/udp -> 127.0.0.81:8082" in pod("port", "second").lines
+    assert "80/tcp -> 127.0.0.81:8083" in pod("port", "second").lines
+
+
+@pytest.mark.not_podman("it has no --publish-fallback")
+def test_ports_that_are_allowed_stay(pod: Engine, tmp_path: Path) -> None:
+    file = tmp_path / "containers.conf"
+    file.write_text("[containers]\npublish_fallback = true\n")
+    port = free_port()
+    words = ("create", "--name", "web", "-p", f"127.0.0.1:{port}:80", "busybox")
+    assert pod(*words, env={"CONTAINERS_CONF_OVERRIDE": str(file)}).stderr == ""
+    assert pod("port", "web").out == f"80/tcp -> 127.0.0.1:{port}"
+    words = ("create", "--name", "low", "-p", "127.0.0.82:80:80", "busybox")
+    assert "port 80 of" in pod(*words, env={"CONTAINERS_CONF_OVERRIDE": str(file)}).stderr
 
 
 @ONLY_POD

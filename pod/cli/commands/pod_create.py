@@ -27,7 +27,7 @@ PLACES = (
 PROCESS = "hostname label label-file".split()
 _NETWORK = (
     "add-host dns dns-option dns-search hosts-file ip ip6 mac-address network network-alias no-hostname "
-    "no-hosts publish"
+    "no-hosts publish publish-fallback"
 ).split()
 
 

@@ -76,6 +76,11 @@ OPTIONS = (
         "Publish a port of the container on the host",
         metavar="[[IP:][HOST_PORT]:]PORT[/PROTOCOL]",
     ),
+    Option(
+        ("--publish-fallback",),
+        "flag",
+        "Publish 8080 instead of 80, and so on, where the kernel keeps a port for root",
+    ),
     Option(("-P", "--publish-all"), "flag", "Publish all exposed ports on free ports of the host"),
 )
 
@@ -99,6 +104,8 @@ def networking_of(arguments: Arguments, base: Networking) -> Networking:
         from pod.spec.ports import parse_expose
 
         changes["expose"] = tuple(parse_expose(text) for text in arguments.texts("expose"))
+    if arguments.given("publish_fallback"):
+        changes["publish_fallback"] = arguments.flag("publish_fallback")
     if arguments.flag("publish_all"):
         changes["publish_all"] = True
     if any(arguments.given(name) for name in _NAMES):
