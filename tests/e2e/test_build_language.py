@@ -162,7 +162,7 @@ def test_copy(pod: Engine, tmp_path: Path) -> None:
 def test_copy_with_new_options(pod: Engine, tmp_path: Path) -> None:
     dockerfile = """FROM busybox
 COPY --parents ./a/./b/*.txt c/d.txt /parents/
-COPY --exclude=*.md --exclude=**/x a /some/
+COPY --exclude=**/*.md --exclude=**/x a /some/
 COPY --link --chmod=u=rwX,go=rX a /linked/
 ADD --unpack=false x.tar /kept/
 ADD x.tar /unpacked/
@@ -170,7 +170,7 @@ ENV WHO=me
 COPY <<one <<-'two' /docs/
   $WHO
 one
-	$HOME
+	$WHO
 two
 RUN <<EOF
 echo "$0" > /shell

@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.build.builder import Builder
-    from pod.build.dockerfile.instructions import Run
+    from pod.build.dockerfile.instructions import Heredoc, Run
     from pod.build.dockerfile.variables import Variables
     from pod.build.host import Order
     from pod.build.progress import Step
     from pod.build.state import StageState
     from pod.spec.container import ContainerConfig
+
+_FILES = "/dev/pipes"
 
 
 def run(
@@ -41,6 +43,9 @@ def run(
     """The state after the command. Raises StepFailed, DockerfileError."""
     config, command = state.config, instruction.command
     words = (*effects.shell(config), instruction.script) if command.shell else command.words
+    own_file = instruction.interpreted
+    if own_file is not None:
+        words = (f"{_FILES}/{own_file.name}",)
     environment = {**variables.arguments, **variables.environment}
     substitution = Substitution(variables.known(), builder.plan.stages.escape)
     asked = parse_mounts(instruction, lambda text: substitution.text(text, instruction.place))
@@ -48,7 +53,7 @@ def run(
         planned = yield from run_mounts.plan(builder, place, state, instruction, asked)
         inputs = {
             "files before it": state.files.key,
-            "command": keys.digest("\0".join(words)),
+            "command": keys.digest("\0".join((*words, own_file.text if own_file else ""))),
             "variables": keys.digest_of_all(f"{name}={it}" for name, it in environment.items()),
             "user": config.get("User") or "",
             "directory": effects.working_directory(config),
@@ -77,7 +82,12 @@ def run(
                 environment.update(made.variables)
                 container = container.replace(
                     environment=tuple(f"{name}={it}" for name, it in environment.items()),
-                    mounts=(*_covers(builder, config), *container.mounts, *made.mounts),
+                    mounts=(
+                        *_covers(builder, config),
+                        *container.mounts,
+                        *made.mounts,
+                        *([_file_to_run(place, own_file)] if own_file else []),
+                    ),
                 )
                 lowers = files.lowers(builder.store, state.files)
                 staged = Staged(builder.store, lowers)
@@ -88,6 +98,16 @@ def run(
                     staged.discard()
             builder.progress.done(step)
     return history.with_layer(state, record, history.of_run(instruction, variables))
+
+
+def _file_to_run(place: origins.Place, heredoc: Heredoc) -> Mount:
+    """A heredoc that begins with `#!`, as a program; where BuildKit has it, too."""
+    directory = place.directory()
+    path = f"{directory}/{heredoc.name}"
+    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+        os.fchmod(file.fileno(), 0o755)
+        file.write(heredoc.text)
+    return Mount("bind", _FILES, directory, read_only=True)
 
 
 def _container(builder: Builder, instruction: Run) -> ContainerConfig:
