@@ -45,13 +45,14 @@ def save(
     kind: str = saving.DOCKER_ARCHIVE,
     several: bool = False,
     compress: bool = False,
+    platform: str = "",
 ) -> None:
     """Write images to a path or an open descriptor.
 
     Without `several` only the first of `texts` is an image, and the others are more names for it in the archive; with
-    it each is an image. `compress` is about the plain layers in a docker-dir.
+    it each is an image. `compress` is about the plain layers in a docker-dir. `platform` chooses from lists of images.
 
-    Raises ImageNotFound, InvalidReference, CannotSave, OneImageOnly.
+    Raises what images.find_for raises, CannotSave, OneImageOnly.
     """
     from pod.image import names
     from pod.image.packing import DOCKER, GZIP, Packing
@@ -60,13 +61,13 @@ def save(
     if several:
         found: dict[str, saving.SavedImage] = {}
         for text in texts:
-            image = images.with_layers(engine, images.find(engine, text))
+            image = images.with_layers(engine, images.find_for(engine, text, platform))
             known = found.get(image.digest)
             chosen = (*(known.names if known else ()), *names_for(image, text))
             found[image.digest] = saving.SavedImage(image, tuple(dict.fromkeys(chosen)))
         chosen_images = list(found.values())
     else:
-        image = images.with_layers(engine, images.find(engine, texts[0]))
+        image = images.with_layers(engine, images.find_for(engine, texts[0], platform))
         more = [str(names.name_for_new_image(references.parse(text))) for text in texts[1:]]
         chosen_images = [saving.SavedImage(image, (*names_for(image, texts[0]), *more))]
     packing = Packing(

@@ -67,6 +67,16 @@ class OtherPlatform(PodError):
         )
 
 
+class NotForPlatform(PodError):
+    """The local image is for another platform than the one that was asked for."""
+
+    def __init__(self, wanted: str, has: str, platform: str) -> None:
+        super().__init__(
+            f"image '{wanted}' is here for {has}, not for {platform}",
+            hint=f"pod pull --platform {platform} {wanted}",
+        )
+
+
 class AmbiguousName(PodError):
     """Several images have names that end so."""
 
@@ -96,6 +106,17 @@ def find_named(engine: Engine, text: str) -> ImageRecord:
     except ImageNotFound as error:
         error.hint = "pod images"
         raise
+
+
+def find_for(engine: Engine, text: str, platform: str = "") -> ImageRecord:
+    """As `find`, for `--platform`: of a list the image for it, and an image must be for it. "" is any.
+
+    Raises also NoSuchPlatform, NotHere, NotForPlatform, InvalidValue.
+    """
+    found = find_if_here(engine, text, platform) or find(engine, text)
+    if platform and not _suits(found, platform):
+        raise NotForPlatform(text, found.platform, platform)
+    return found
 
 
 def find_whole(engine: Engine, text: str) -> ImageRecord | ListRecord:

@@ -45,14 +45,19 @@ class Step(Record):
     size_bytes: int
 
 
-def document(engine: Engine, text: str, *, size: bool = False) -> dict[str, Any]:
+def document(
+    engine: Engine, text: str, *, size: bool = False, platform: str = ""
+) -> dict[str, Any]:
     """Everything about the image `text`. `size` is for containers alone. Raises ImageNotFound, AmbiguousId.
 
     Of a list, the image for this machine; when it has none, or not here, what there is to say about the list.
+    With `platform`, the image for that, or NoSuchPlatform, NotHere, NotForPlatform.
     """
     try:
-        image = images.find(engine, text)
+        image = images.find_for(engine, text, platform)
     except (NoSuchPlatform, NotHere):
+        if platform:
+            raise
         return _about_list(find_list(engine, text))
     same = [other for other in engine.store.images.list() if other.id == image.id]
     if not any(image.names == other.names for other in same):
@@ -109,9 +114,9 @@ def _about_list(record: ListRecord) -> dict[str, Any]:
     }
 
 
-def history(engine: Engine, text: str) -> tuple[ImageRecord, Sequence[Step]]:
-    """How an image came about, the last step first. Raises ImageNotFound."""
-    image = images.find(engine, text)
+def history(engine: Engine, text: str, platform: str = "") -> tuple[ImageRecord, Sequence[Step]]:
+    """How an image came about, the last step first. Raises what images.find_for raises."""
+    image = images.find_for(engine, text, platform)
     config = image.config()
     layers = [
         _unpacked_size(engine, diff_id, layer.size)

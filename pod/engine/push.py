@@ -65,13 +65,16 @@ def push(
     options: PullOptions,
     form: PackOptions,
     signing: Signing | None = None,
+    *,
+    platform: str = "",
 ) -> Pushed:
     """Copy the image that `text` means to `destination`, a location or a name; "" is its own name. Lists go whole.
 
-    With `signing`, the image is signed at its destination, a registry. Call with a single thread.
+    With `platform`, of a list the image for it goes alone. With `signing`, the image is signed at its destination, a
+    registry. Call with a single thread.
     Raises ImageNotFound, InvalidReference, UsageError, RegistryError, CannotSave, CannotSign, ...
     """
-    found = images.find_any(engine, text)
+    found = images.find_for(engine, text, platform) if platform else images.find_any(engine, text)
     if found is not None and not isinstance(found, ImageRecord):
         from pod.engine import list_push
 

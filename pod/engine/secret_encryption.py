@@ -64,7 +64,7 @@ def _cipher(passphrase: bytes, salt: bytes):  # type: ignore[no-untyped-def]  # 
     except ImportError as error:
         raise CannotEncrypt(
             "secrets with a passphrase need the Python package 'cryptography', which is not installed",
-            hint="pip install 'pod[secrets]', or apt install python3-cryptography",
+            hint="pip install 'pod-containers[secrets]', or apt install python3-cryptography",
         ) from error
     import hashlib  # heavy
 

@@ -76,6 +76,31 @@ def test_none_for_the_platform(pod: Engine, several: str) -> None:
     pod("create", "--platform", "linux/amd64", "--arch", "amd64", several, status=125)
 
 
+@pytest.mark.not_podman("only docker has --platform here")
+def test_one_image_of_a_list(pod: Engine, several: str, registry: Registry, tmp_path: Path) -> None:
+    """`--platform` of commands about images that are here."""
+    pod("pull", "-q", INSECURE, "--all-platforms", several)
+    arm = ("--platform", "linux/arm/v7")
+    (found,) = pod("image", "inspect", *arm, several).json()
+    assert (found["Architecture"], found["Variant"]) == ("arm", "v7")
+    identity = found["Id"]
+    assert pod("history", "-q", "--no-trunc", *arm, several).lines[0] == identity
+    archive = tmp_path / "one.tar"
+    pod("save", "-q", *arm, "-o", str(archive), several)
+    name = f"{registry.host}/me/alone:1"
+    pod("push", "-q", INSECURE, *arm, several, name)
+    pod("rmi", several)
+    pod("load", "-q", "-i", str(archive))
+    assert pod("image", "inspect", "--format", "{{.Id}}", several).out == identity
+    pod("rmi", several)
+    pod("pull", "-q", INSECURE, *arm, name)
+    assert pod("image", "inspect", "--format", "{{.Id}}", *arm, name).out == identity
+    for words in (["history"], ["image", "inspect"], ["save"], ["push"]):
+        refused = pod(*words, "--platform", "linux/s390x", name, status=125)
+        assert "is here for linux/arm/v7, not for linux/s390x" in refused.stderr
+    pod("rmi", name)
+
+
 @pytest.mark.not_podman("does not read the variable")
 def test_platform_of_the_environment(pod: Engine, several: str) -> None:
     done = pod("run", "--rm", "-q", "--network", "none", INSECURE, several,

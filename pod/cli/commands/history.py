@@ -26,7 +26,7 @@ def show_history(arguments: Arguments, engine: Engine) -> None:
     form = arguments.text("format")
     if arguments.flag("quiet") and form:
         raise UsageError("--quiet and --format exclude each other")
-    image, steps = history(engine, arguments.words[0])
+    image, steps = history(engine, arguments.words[0], arguments.text("platform") or "")
     whole = arguments.flag("no_trunc")
     digits = image.id.partition(":")[2]
     ids = [digits if whole else digits[:12], *[_MISSING] * (len(steps) - 1)]
@@ -92,7 +92,12 @@ COMMAND = Command(
         "of 0 B has changed only the configuration."
     ),
     options=(
-        Option(("--platform",), "text", refused="an image of pod is for one platform"),
+        Option(
+            ("--platform",),
+            "text",
+            "Show the image for this platform, of a list of images",
+            metavar="OS/ARCH[/VARIANT]",
+        ),
         Option(("--format",), "text", "Show it as JSON, or by a Go template", metavar="FORMAT"),
         Option(("-H", "--human"), "flag", "Show sizes and ages for people", default=True),
         Option(("--no-trunc",), "flag", "Show whole ids and commands"),

@@ -20,7 +20,7 @@ def inspect_images(arguments: Arguments, engine: Engine) -> int:
     documents: list[dict[str, Any]] = []
 
     def find(name: str) -> None:
-        documents.append(document(engine, name))
+        documents.append(document(engine, name, platform=arguments.text("platform") or ""))
 
     status = for_each(arguments.words, find)
     if documents or not arguments.text("format"):
@@ -33,7 +33,12 @@ COMMAND = Command(
     "[OPTIONS] IMAGE [IMAGE...]",
     description="Shows everything about images as a JSON array, or by a Go template.",
     options=(
-        Option(("--platform",), "text", refused="an image of pod is for one platform"),
+        Option(
+            ("--platform",),
+            "text",
+            "Show the image for this platform, of a list of images",
+            metavar="OS/ARCH[/VARIANT]",
+        ),
         Option(
             ("-f", "--format"), "text", "Show them by a Go template, or as JSON", metavar="FORMAT"
         ),

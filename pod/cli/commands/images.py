@@ -183,7 +183,11 @@ COMMAND = Command(
     "[OPTIONS] [IMAGE]",
     description="Lists images, the youngest first, with a line for each name; of IMAGE alone when it is given.",
     options=(
-        Option(("--tree",), "flag", refused="an image of pod is for one platform"),
+        Option(
+            ("--tree",),
+            "flag",
+            refused="`pod manifest inspect` shows the images of a list, `pod image tree` layers",
+        ),
         Option(
             ("-a", "--all"), "flag", "Show all images; those that builds leave are none of pod's"
         ),

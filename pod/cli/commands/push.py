@@ -22,15 +22,16 @@ def push_image(arguments: Arguments, engine: Engine) -> int:
     source, destination = (*arguments.words, "")[:2]
     options, path = image.registry_options(arguments), arguments.text("digestfile")
     form, keys = pack_options(arguments), signing.of(arguments)
+    platform = arguments.text("platform") or ""
     if arguments.flag("all_tags"):
         if destination or path:
             raise UsageError("--all-tags excludes a destination and --digestfile")
 
         def push_to_its_name(name: str) -> None:
-            push.push(engine, name, "", options, form, keys)
+            push.push(engine, name, "", options, form, keys, platform=platform)
 
         return for_each(push.names_of_all_tags(engine, source), push_to_its_name)
-    pushed = push.push(engine, source, destination, options, form, keys)
+    pushed = push.push(engine, source, destination, options, form, keys, platform=platform)
     if path:
         write_digest(path, pushed.digest)
     return 0
@@ -119,7 +120,12 @@ COMMAND = Command(
         ),
         Option(("--encrypt-layer",), "list", refused=_PLAIN),
         Option(("--encryption-key",), "list", refused=_PLAIN),
-        Option(("--platform",), "text", refused="an image of pod is for one platform"),
+        Option(
+            ("--platform",),
+            "text",
+            "Push the image for this platform, of a list of images",
+            metavar="OS/ARCH[/VARIANT]",
+        ),
         Option(("-q", "--quiet"), "flag", "Show no progress"),
         Option(("--remove-signatures",), "flag", "Copy no signatures, which pod does anyway"),
         *signing.OPTIONS,

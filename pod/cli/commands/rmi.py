@@ -66,7 +66,11 @@ COMMAND = Command(
         "a container uses it. The disk space follows behind the command's back."
     ),
     options=(
-        Option(("--platform",), "text", refused="an image of pod is for one platform"),
+        Option(
+            ("--platform",),
+            "text",
+            refused="an image goes as a whole; `pod manifest remove` takes one out of a list",
+        ),
         Option(("-a", "--all"), "flag", "Remove all images"),
         Option(
             ("-f", "--force"),

@@ -42,6 +42,7 @@ def save_images(arguments: Arguments, engine: Engine) -> None:
         kind=kind,
         several=several,
         compress=arguments.flag("compress"),
+        platform=arguments.text("platform") or "",
     )
 
 
@@ -54,7 +55,12 @@ COMMAND = Command(
         "are images, too, and layers that they share are written once."
     ),
     options=(
-        Option(("--platform",), "text", refused="an image of pod is for one platform"),
+        Option(
+            ("--platform",),
+            "text",
+            "Save the image for this platform, of a list of images",
+            metavar="OS/ARCH[/VARIANT]",
+        ),
         Option(
             ("--compress",), "flag", "Compress the layers of a docker-dir that are not compressed"
         ),
