@@ -70,7 +70,7 @@ class TcpPort:
         self._loop = loop
         self._listener = listener
         self._target = target
-        self._connections: set[_Connection] = set()
+        self._connections: set[Connection] = set()
         listener.setblocking(False)
         loop.watch(listener.fileno(), self._accept)
 
@@ -92,7 +92,7 @@ class TcpPort:
             log.debug(f"a connection from {address[0]} cannot go on: {error}")
             client.close()
             return
-        connection = _Connection(self._loop, client, server, self._connections.discard)
+        connection = Connection(self._loop, client, server, self._connections.discard)
         self._connections.add(connection)
         connection.begin(where)
 
@@ -229,7 +229,7 @@ def _splice(source: int, sink: int, count: int = _PIPE_BYTES) -> int:
 _SPLICE_FLAGS = 1 | 2  # SPLICE_F_MOVE, SPLICE_F_NONBLOCK
 
 
-class _Connection:
+class Connection:
     """A client and the container, with a flow in each direction."""
 
     def __init__(
@@ -237,7 +237,7 @@ class _Connection:
         loop: Loop,
         client: socket.socket,
         server: socket.socket,
-        forget: Callable[[_Connection], None],
+        forget: Callable[[Connection], None],
     ) -> None:
         self._loop = loop
         self._client = client
@@ -250,6 +250,7 @@ class _Connection:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def begin(self, where: tuple[str, int]) -> None:
+        """Connect the server's side, and move bytes as soon as it is there."""
         code = self._server.connect_ex(where)
         if code not in (0, *_AGAIN):
             self.close()

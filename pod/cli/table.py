@@ -165,6 +165,12 @@ COMMANDS: dict[str, Row] = {
         False,
     ),
     "network exists": ("network_exists", "network", "Tell whether a network exists", False),
+    "network expose": (
+        "network_expose",
+        "network",
+        "Reach containers by name: http://NAME.pod.localhost",
+        False,
+    ),
     "network inspect": ("network_inspect", "network", "Show everything about networks", False),
     "network ls": ("network_ls", "network", "List networks", False),
     "network prune": ("network_prune", "network", "Remove unused networks", False),
