@@ -1,8 +1,8 @@
 """`pod network expose`: http://NAME.pod.localhost for every container that publishes a port, on one port of the host.
 
-Names below localhost are the machine itself (RFC 6761), so that no name server has to know them. A connection is read up
-to the end of its first request's head, without taking anything out of it, and goes then to the port that the container
-publishes, untouched: the name in the head is all that is looked at, and a client opens a connection for each name.
+Names below localhost are the machine itself (RFC 6761), so that no name server has to know them. A connection is read
+up to the end of its first request's head, without taking anything out of it, and goes then to the port that the
+container publishes, untouched: the name in the head is all that is looked at, and each name has its own connections.
 """
 
 from __future__ import annotations
