@@ -6,6 +6,7 @@ Source: podman-build(1). --env and --unsetlabel change what a stage begins with,
 from __future__ import annotations
 
 from pod.base.version import VERSION
+from pod.build import history
 from pod.build.dockerfile import instructions as kinds
 
 TYPE_CHECKING = False
@@ -65,8 +66,10 @@ def finished(state: StageState, options: BuildOptions) -> StageState:
             for entry in config.get("Env") or ()
             if entry.partition("=")[0] not in options.unset_environment
         ]
-    history = () if options.omit_history else state.history
-    return state.replace(config=config, history=history)
+    state = state.replace(config=config)
+    for entry in history.of_labels(options.labels):
+        state = history.added(state, entry)
+    return state.replace(history=()) if options.omit_history else state
 
 
 def in_document(document: dict[str, Any], options: BuildOptions) -> dict[str, Any]:

@@ -197,7 +197,8 @@ class Builder:
         if isinstance(instruction, kinds.Copy | kinds.Add):
             from pod.build.steps import copy
 
-            return (yield from copy.copy(self, step, state, instruction))
+            assert isinstance(given, kinds.Copy | kinds.Add)
+            return (yield from copy.copy(self, step, state, instruction, given))
         if isinstance(instruction, kinds.Arg):
             for pair in instruction.pairs:
                 variables.declare(pair.name, pair.value)
@@ -209,4 +210,4 @@ class Builder:
                 for pair in instruction.pairs:
                     variables.set(pair.name, pair.value or "")
         self.progress.done(step)
-        return history.added(state, history.nothing_done(given))
+        return history.added(state, history.nothing_done(given, variables))

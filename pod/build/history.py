@@ -96,17 +96,22 @@ def timestamp(ns: int) -> str:
     return f"{text}{fraction}Z"
 
 
-def nothing_done(instruction: Instruction) -> str:
-    """Of an instruction that makes no layer, as it was written; of ARG the names alone."""
+def nothing_done(instruction: Instruction, variables: Variables) -> str:
+    """Of an instruction that makes no layer, as it was written; of ARG the names of all that have a value by now."""
     text = instruction.text
     if isinstance(instruction, kinds.Arg):
-        text = " ".join(["ARG", *(pair.name for pair in instruction.pairs)])
+        text = " ".join(["ARG", *sorted(variables.declared)])
     return f"/bin/sh -c #(nop) {text}"
+
+
+def of_labels(labels: Mapping[str, str]) -> list[str]:
+    """Of --label, which podman takes for instructions at the end."""
+    return [f'/bin/sh -c #(nop) LABEL "{key}"="{value}"' for key, value in labels.items()]
 
 
 def of_run(instruction: kinds.Run, variables: Variables) -> str:
     """With the arguments that were declared before it."""
-    words = [f"{name}={value}" for name, value in variables.arguments.items()]
+    words = [f"{name}={value}" for name, value in sorted(variables.declared.items())]
     declared = f"|{len(words)} {' '.join(words)} " if words else ""
     rest = instruction.text.split(None, 1)[1]
     if instruction.heredocs:
@@ -115,7 +120,7 @@ def of_run(instruction: kinds.Run, variables: Variables) -> str:
 
 
 def of_copy(instruction: kinds.Copy | kinds.Add, content: str) -> str:
-    """`content` is "file:DIGEST" or "dir:DIGEST"."""
+    """As it was written. `content` is "file:DIGEST" or "dir:DIGEST"."""
     return f"/bin/sh -c #(nop) {instruction.word.upper()} {content} in {instruction.target} "
 
 

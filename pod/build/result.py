@@ -28,7 +28,6 @@ def make_image(
 ) -> ImageRecord:
     """Store the image, with these names; nameless without any."""
     base, new = _layers(store, state, options, hold)
-    state = asked.finished(state, options)
     diff_ids = [*base.diff_ids, *(layer.diff_id for layer in new)]
     document = asked.in_document(_document(state, options, diff_ids), options)
     is_docker = options.format == "docker"

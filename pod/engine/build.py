@@ -82,6 +82,7 @@ def _made(
     engine: Engine, options: BuildOptions, planned: Plan, state: StageState, hold: Hold
 ) -> Made:
     """The image of one platform."""
+    state = asked.finished(state, options)
     fixed = options.source_date_epoch if options.timestamp is None else options.timestamp
     entries = state.history
     if fixed is not None:

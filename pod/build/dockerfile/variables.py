@@ -79,6 +79,11 @@ class Variables:
         }
 
     @property
+    def declared(self) -> dict[str, str]:
+        """All ARGs that have a value, with the one of ENV for those that it hides."""
+        return {name: self._environment.get(name, value) for name, value in self._arguments.items()}
+
+    @property
     def proxies(self) -> dict[str, str]:
         """Those of the predefined ARGs that were given: for RUN, without being part of its identity."""
         return {name: value for name, value in self._given.items() if name in PROXIES}

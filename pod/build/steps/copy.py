@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
 
 def copy(
-    builder: Builder, step: Step, state: StageState, instruction: Copy | Add
+    builder: Builder,
+    step: Step,
+    state: StageState,
+    instruction: Copy | Add,
+    given: Copy | Add,
 ) -> Generator[Any, Any, StageState]:
-    """The state after the files have been copied."""
+    """The state after the files have been copied. `given` is the instruction before its variables were expanded."""
     target = effects.resolved(state.config, instruction.target)
     if instruction.target.endswith(("/", "/.")) or instruction.target in {".", ".."}:
         target = target.rstrip("/") + "/"
@@ -65,5 +69,5 @@ def copy(
             finally:
                 staged.discard()
             builder.progress.done(step)
-    created_by = history.of_copy(instruction, f"{kind}:{inputs['content']}")
+    created_by = history.of_copy(given, f"{kind}:{inputs['content']}")
     return history.with_layer(state, record, created_by)
