@@ -26,7 +26,7 @@ ABSENT = {
     "trust": "it is docker's older way of signing; `pod image trust` and `pod push --sign-by` are podman's",
     "generate kube": _LATER,
     **dict.fromkeys(
-        ("auto-update compose kube play service stack").split(),
+        ("compose kube play service stack").split(),
         _LATER,
     ),
 }

@@ -93,6 +93,12 @@ COMMANDS: dict[str, Row] = {
         False,
     ),
     "container prune": ("container_prune", "container", "Remove all stopped containers", False),
+    "auto-update": (
+        "auto_update",
+        "system",
+        "Bring running containers to the newest version of their images",
+        False,
+    ),
     "generate systemd": (
         "generate_systemd",
         "system",

@@ -309,7 +309,10 @@ def _user_name() -> str:
         return str(os.getuid())
 
 
-def run_program(words: list[str], text: str = "") -> subprocess.CompletedProcess[str]:
+def run_program(
+    words: list[str], text: str = "", *, seconds: float | None = _SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of the host in a clean environment; status 127 for one that is not there, or takes too long."""
     program = processes.find_program(words[0])
     log.debug(f"runs {quoted(words)}")
     try:
@@ -319,7 +322,7 @@ def run_program(words: list[str], text: str = "") -> subprocess.CompletedProcess
             capture_output=True,
             text=True,
             env=processes.clean_environment(),
-            timeout=_SECONDS,
+            timeout=seconds,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
