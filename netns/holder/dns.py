@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 
-from netns.holder.answers import MAX_PACKET, Known, answer_to
+from netns.holder.answers import MAX_PACKET, Known
 from netns.holder.upstream import PORT, Question, host_servers
 from pod.base import log
 
@@ -92,7 +92,7 @@ class Server:
         known = self._look(client.partition("%")[0])
         if known is None:
             return
-        answer = answer_to(data, known, MAX_PACKET if by_tcp else 0)
+        answer = known.answer_to(data, MAX_PACKET if by_tcp else 0)
         if answer is not None:
             if answer:
                 send(answer)

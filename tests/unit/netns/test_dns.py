@@ -198,8 +198,12 @@ def test_a_packet_has_one_question(count: int) -> None:
 
 def check(data: bytes) -> None:
     """Whatever comes, the answer is an answer to it, and nobody is sent one for an answer."""
+    everything = known()
     for limit in (0, 65535):
-        packet = answer_to(data, known(), limit)
+        packet = answer_to(data, everything, limit)
+        assert everything.answer_to(data, limit) == packet
+        again = bytes(2) + data[2:]  # another number
+        assert everything.answer_to(again, limit) == answer_to(again, everything, limit)
         if len(data) < 12 or data[2] & 0x80:
             assert packet == b""
         elif packet is not None:
