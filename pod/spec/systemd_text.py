@@ -97,7 +97,9 @@ def split(text: str, *, keep_unknown: bool = False) -> list[str]:
             pieces.append(character)
         if closing:
             raise BadQuoting(f"a quote {closing} is not closed in '{text}'")
-        words.append("".join(pieces))
+        word = "".join(pieces)
+        # A semicolon of its own would begin the next command (systemd.service(5), "Command lines").
+        words.append(";" if keep_unknown and word == "\\;" else word)
 
 
 def _unescape(text: str, position: int, *, keep_unknown: bool) -> tuple[str, int]:
