@@ -81,8 +81,12 @@ class StepStore:
         return record
 
     def tree(self, key: str) -> str:
-        """Where the tree of a step is."""
-        return self._path(key)
+        """Where the tree of a step is: here, or among the layers."""
+        path = self._path(key)
+        try:
+            return f"{self._layers.directory}/{os.path.basename(os.readlink(path))}"
+        except OSError:
+            return path
 
     def all(self) -> Iterator[StepRecord]:
         """All records, in no order."""

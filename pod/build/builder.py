@@ -54,6 +54,7 @@ class Builder:
         self.plan = plan
         self.context = context
         self.hold = hold
+        self.nest = host.nest
         self.cache = Cache(host.store, options, progress, hold)
         self.rules = IgnoreRules(context.ignored, context.ignore_name)
         self._described: dict[copying.Part, tuple[str, bool]] = {}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from pod.base.records import Record
 from pod.spec.digest import hex_of
 from storage.layers import NAME_LENGTH
@@ -33,12 +31,12 @@ class FileSystem(Record):
 
 def lowers(store: Store, system: FileSystem) -> list[str]:
     """The directories that it is made of, topmost first."""
-    found = [store.steps.tree(key) for key in reversed(system.steps)]
+    steps = store.steps
+    found = [steps.tree(key) for key in reversed(system.steps)]
     for diff_id in reversed(system.diff_ids):
         record = store.layers.record(diff_id)
         found.append(f"{store.layers.directory}/{hex_of(diff_id)[:NAME_LENGTH]}")
         if record.opaque:
             break  # overlay does not look for that mark at the root
-    # A step that has become a layer of the base image, too, is not mounted twice.
-    real = [os.path.realpath(path) for path in found]
-    return [path for number, path in enumerate(found) if real[number] not in real[:number]]
+    # A step may have become the very layer that the base has, too.
+    return list(dict.fromkeys(found))

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Protocol
 
+    from pod.build.nest import Nest
     from pod.linux.idmap import IdMap
     from pod.spec.container import ContainerConfig
     from storage.images import ImageRecord
@@ -23,6 +24,8 @@ class Order(Record):
     bundle: dict[str, Any]
     network: dict[str, Any]
     maps: tuple[IdMap, IdMap]
+    user_namespace: str
+    """The path of that to join; "" for a new one with these maps."""
 
 
 class Host(Protocol):
@@ -35,6 +38,10 @@ class Host(Protocol):
     @property
     def run_directory(self) -> str:
         """A directory of this build's own, in memory where there is one; gone when the build is over."""
+
+    @property
+    def nest(self) -> Nest:
+        """The user namespace that everything works in."""
 
     def image(self, name: str, platform: str) -> ImageRecord:
         """The image, fetched if need be, with its layers unpacked. Raises PodError."""

@@ -14,6 +14,7 @@ from pod.build.builder import Builder
 from pod.build.contexts import Contexts
 from pod.build.dockerfile.parser import parse
 from pod.build.host import Order
+from pod.build.nest import Nest
 from pod.build.options import Built
 from pod.build.planner import plan
 from pod.build.result import created_of, make_image
@@ -115,6 +116,7 @@ class _Host:
         self._progress = progress
         self.contexts: Contexts | None = None
         self._fetched: dict[str, str] = {}
+        self.nest = Nest()
         self.run_directory = f"{engine.paths.runroot}/builds/{os.urandom(8).hex()}"
         self._lock = locks.FileLock(f"{self.run_directory}.lock")
 
@@ -127,6 +129,7 @@ class _Host:
     def __exit__(self, *_: object) -> None:
         from storage import removal
 
+        self.nest.__exit__()
         removal.remove_tree(self.run_directory)
         self._lock.remove()
 
@@ -224,4 +227,5 @@ class _Host:
             },
             network=settings,
             maps=idmap.default_maps(),
+            user_namespace=self.nest.path(),
         )

@@ -53,13 +53,13 @@ def take(store: Store, identity: str, name: str, sharing: str, locks: Locks) -> 
     lock = ""
     if sharing == "private":
         while number < _MOST:
-            held = FileLock(f"{store.root}/locks/build-mount-{identity[:32]}-{number}")
+            held = FileLock(f"{top}/{identity[:32]}-{number}.lock")
             if held.try_acquire():
                 locks.add(held)
                 break
             number += 1
     elif sharing == "locked":
-        lock = f"{store.root}/locks/build-mount-{identity[:32]}-locked"
+        lock = f"{top}/{identity[:32]}-locked.lock"
     path = f"{top}/{identity[:32]}-{number}"
     store.steps.note_mount(path, name)
     try:

@@ -7,7 +7,6 @@ from pod.build import effects, files, history, keys
 from pod.build.staged import Staged
 from pod.build.steps import copying, origins
 from pod.build.tasks import Job
-from pod.linux import idmap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ def copy(
                         settings,
                     )
 
-                yield lambda: Job(idmap.start_inside(work, what="copy files", keep_groups=True))
+                yield lambda: Job(builder.nest.start(work, what="copy files"))
                 faults.step("build: copied")
                 record = builder.cache.keep(step, key, inputs, staged.upper)
             finally:

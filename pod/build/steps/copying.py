@@ -15,8 +15,10 @@ from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.build.modes import parse_chmod
 from pod.build.sources import Origin, Wanted, content_hash, select
+from pod.build.steps.owners import find_owner
 from pod.linux import inroot, mounts, syscalls
 from storage import copying as storage_copying
+from storage import overlayfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,8 +142,6 @@ class Opened:
 
 
 def _options() -> tuple[str, ...]:
-    from storage import overlayfs
-
     return overlayfs.marks_here().mount_options
 
 
@@ -175,8 +175,6 @@ class Copier:
     def __init__(
         self, root_fd: int, origin: Origin, settings: Settings, *, keeps_owners: bool
     ) -> None:
-        from pod.build.steps.owners import find_owner
-
         self._root_fd = root_fd
         self._source_fd = origin.root_fd
         self._settings = settings
@@ -214,8 +212,6 @@ class Copier:
         path = self._settings.working_directory
         if path == "/" or self._is_directory(path):
             return
-        from pod.build.steps.owners import find_owner
-
         parent_fd = self._make_directories(posixpath.dirname(path), owned=False)
         os.close(parent_fd)
         fd = self._make_directories(path, owned=False)

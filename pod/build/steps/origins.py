@@ -12,7 +12,7 @@ from pod.build.dockerfile.instructions import Copy
 from pod.build.sources import Wanted
 from pod.build.steps import copying
 from pod.build.tasks import Job
-from pod.linux import idmap, inroot
+from pod.linux import inroot
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def describe(
     def work() -> tuple[str, bool]:
         return copying.describe(part, mount_point)
 
-    digest, is_file = yield lambda: Job(idmap.start_inside(work, what="read files of a stage"))
+    digest, is_file = yield lambda: Job(builder.nest.start(work, what="read files of a stage"))
     builder.cache.remember(key, f"{digest} {'file' if is_file else 'dir'}")
     return digest, is_file
 

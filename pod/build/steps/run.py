@@ -217,17 +217,19 @@ def _follow(order: Order, streams: tuple[int, int, int], locks: Sequence[str]) -
     for lock in held:
         lock.acquire()
     bundle = order.bundle
-    nest = create.begin(order.maps, new_network=create.wants_new_network(bundle))
-    try:
-        connection = attach.begin(order.network, nest.pid)
-    except BaseException:
-        nest.abandon()
-        raise
+    new_network = create.wants_new_network(bundle)
+    if order.user_namespace:
+        nest = create.join_user_namespace(order.user_namespace, new_network=new_network)
+    else:
+        nest = create.begin(order.maps, new_network=new_network)
+    connection = None
     try:
         container = create.create(nest, bundle, streams)
         for fd in streams:
             os.close(fd)
         try:
+            # Not before: while it joins the namespace, its /proc files are closed to us for a moment.
+            connection = attach.begin(order.network, container.holder_pid or container.pid)
             ready = create.wait_until_ready(container)
             connection.wait()
         except BaseException:
@@ -236,7 +238,8 @@ def _follow(order: Order, streams: tuple[int, int, int], locks: Sequence[str]) -
         create.start(ready)
         _, status = os.waitpid(ready.pid, 0)
     except BaseException:
-        connection.detach()
+        if connection is not None:
+            connection.detach()
         raise
     finally:
         if bundle["cgroup"]:

@@ -16,7 +16,6 @@ from pod.build.dockerfile.errors import DockerfileError
 from pod.build.sources import Wanted
 from pod.build.steps import caches, copying, origins
 from pod.build.tasks import Job
-from pod.linux import idmap
 from pod.spec.mounts import Mount
 from storage import mapped
 
@@ -140,20 +139,20 @@ def _bind(
     path = origin.part.root
     if origin.system is not None or origin.part.rules or origin.is_file:
         # What ignore rules hide is not to be seen, and a file alone can be mounted as such.
-        path = yield from _extracted(place, origin)
+        path = yield from _extracted(builder, place, origin)
     elif subpath:
         path = _inside(path, subpath)
     return Mount("bind", asked.target, path, read_only=asked.readonly, overlay=not asked.readonly)
 
 
-def _extracted(place: Place, origin: Origin) -> Generator[Any, Any, str]:
+def _extracted(builder: Builder, place: Place, origin: Origin) -> Generator[Any, Any, str]:
     """A copy of what an origin shows; the path of it."""
     directory, mount_point = place.directory(), place.directory()
 
     def work() -> str:
         return copying.extract(origin.part, mount_point, directory)
 
-    name = yield lambda: Job(idmap.start_inside(work, what="copy files", keep_groups=True))
+    name = yield lambda: Job(builder.nest.start(work, what="copy files"))
     return f"{directory}/{name}" if origin.is_file else directory
 
 
@@ -193,7 +192,7 @@ def _cache(
                 return copying.extract(origin.part, mount_point, cache.path)
 
             try:
-                yield lambda: Job(idmap.start_inside(work, what="fill a cache"))
+                yield lambda: Job(builder.nest.start(work, what="fill a cache"))
             finally:
                 os.rmdir(mount_point)
         os.chmod(cache.path, 0o755 if asked.mode is None else asked.mode)

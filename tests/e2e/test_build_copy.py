@@ -1,0 +1,156 @@
+"""COPY and ADD: what arrives, with which owner and mode; nothing outside of context and image is met."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from tests.support.build import Context
+from tests.support.engine import Engine
+
+NONE = "--network=none"
+STAT = "cd /; find made* -exec stat -c '%n %a %u:%g' {} + | sort"
+
+
+@pytest.fixture
+def context(pod: Engine, tmp_path: Path) -> Context:
+    return Context(pod, tmp_path / "context")
+
+
+def test_owners_and_modes(context: Context) -> None:
+    context.write({"d/f": "x", "d/in/g": "y"})
+    os.chmod(context.directory / "d/f", 0o640)
+    os.chmod(context.directory / "d/in", 0o750)
+    os.chmod(context.directory / "d/in/g", 0o600)
+    context.build(
+        "FROM busybox\n"
+        "RUN echo web:x:12:13:::/bin/sh >> /etc/passwd && echo staff:x:14: >> /etc/group\n"
+        "COPY d /made1\n"
+        "COPY --chown=web:staff d /made2\n"
+        "COPY --chown=5 d/f /made3\n"
+        "COPY --chmod=711 d/f /made4\n"
+        "COPY d/f /made5/deep/name\n",
+        NONE,
+    )
+    assert context.run("sh", "-c", STAT).split("\n") == [
+        "made1 755 0:0",
+        "made1/f 640 0:0",
+        "made1/in 750 0:0",
+        "made1/in/g 600 0:0",
+        "made2 755 12:14",
+        "made2/f 640 12:14",
+        "made2/in 750 12:14",
+        "made2/in/g 600 12:14",
+        "made3 640 5:5",
+        "made4 711 0:0",
+        "made5 755 0:0",
+        "made5/deep 755 0:0",
+        "made5/deep/name 640 0:0",
+    ]
+
+
+def test_from_a_stage_owners_stay(context: Context) -> None:
+    context.build(
+        "FROM busybox AS one\n"
+        "RUN mkdir -p /out/in && echo x > /out/in/f && chown -R 7:8 /out/in && ln -s in/f /out/l\n"
+        "FROM busybox\n"
+        "COPY --from=one /out /made\n"
+        "COPY --from=0 --chown=1:2 /out/in/f /made/other\n",
+        NONE,
+    )
+    assert context.run("sh", "-c", STAT).split("\n") == [
+        "made 755 0:0",
+        "made/in 755 7:8",
+        "made/in/f 644 7:8",
+        "made/l 777 0:0",
+        "made/other 644 1:2",
+    ]
+
+
+def test_an_unknown_owner_is_an_error(context: Context) -> None:
+    context.write({"f": "x"})
+    done = context.build("FROM busybox\nCOPY --chown=nosuch f /f\n", NONE, status=None)
+    assert done.status != 0
+    assert "nosuch" in done.stderr
+
+
+def test_links_of_the_image_lead_inside_it(context: Context, tmp_path: Path) -> None:
+    """Targets are looked up as a container would: absolute links and ".." end in the image's own root."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    context.write({"f": "x", "d/g": "y"})
+    context.build(
+        "FROM busybox\n"
+        f"RUN ln -s {outside} /evil && ln -s ../../../../../..{outside} /worse && mkdir /real && ln -s /real /link\n"
+        "COPY f /evil/f\n"
+        "COPY f /worse/f\n"
+        "COPY f /link/f\n"
+        "COPY d /link\n",
+        NONE,
+    )
+    assert list(outside.iterdir()) == []
+    assert context.run("sh", "-c", f"cat /real/f /real/g {outside}/f") == "xyx"
+    assert context.run("readlink", "/link") == "/real"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("../secret", id="dots"),
+        pytest.param("link", id="absolute link"),
+        pytest.param("directory/secret", id="link to a directory"),
+        pytest.param("relative", id="relative link"),
+    ],
+)
+def test_nothing_outside_of_the_context_is_copied(
+    context: Context, tmp_path: Path, source: str
+) -> None:
+    (tmp_path / "secret").write_text("very-secret")
+    context.write({"f": "x"})
+    (context.directory / "link").symlink_to(tmp_path / "secret")
+    (context.directory / "directory").symlink_to(tmp_path)
+    (context.directory / "relative").symlink_to("../secret")
+    done = context.build(f"FROM busybox\nCOPY {source} /got\n", NONE, status=None)
+    assert done.status != 0 or context.run("cat", "/got") != "very-secret"
+
+
+def test_archives_are_unpacked_by_add_alone(context: Context) -> None:
+    context.write({"tree/in/f": "x", "plain": "y"})
+    with tarfile.open(context.directory / "a.tar.gz", "w:gz") as archive:
+        archive.add(context.directory / "tree", "top")
+    context.build("FROM busybox\nADD a.tar.gz plain /made/\nCOPY a.tar.gz /copied/\n", NONE)
+    assert context.run("cat", "/made/top/in/f", "/made/plain") == "xy"
+    assert context.run("ls", "/copied") == "a.tar.gz"
+
+
+def test_archive_cannot_leave_its_target(context: Context) -> None:
+    context.write({"f": "x"})
+    with tarfile.open(context.directory / "a.tar", "w") as archive:
+        link = tarfile.TarInfo("link")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc"
+        archive.addfile(link)
+        archive.add(context.directory / "f", "link/passwd")
+        archive.add(context.directory / "f", "../../escaped")
+    done = context.build("FROM busybox\nADD a.tar /made/\n", NONE, status=None)
+    if done.status == 0:
+        assert context.run("cat", "/etc/passwd") != "x"
+        assert context.run("sh", "-c", "[ -e /escaped ] || echo none") == "none"
+
+
+def test_what_is_in_the_way(context: Context) -> None:
+    context.write({"f": "new", "d/x": "y"})
+    context.build("FROM busybox\nRUN echo old > /f\nCOPY f /f\nCOPY d /tmp\n", NONE)
+    assert context.run("cat", "/f", "/tmp/x") == "newy"
+    done = context.build("FROM busybox\nRUN echo old > /f\nCOPY d/ /f/\n", NONE, status=None)
+    assert done.status != 0
+
+
+def test_heredocs_are_files(context: Context) -> None:
+    context.build(
+        "FROM busybox\nENV A=b\nCOPY <<one <<'two' /made/\n$A\none\n$A\ntwo\nRUN cat /made/one /made/two > /said\n",
+        NONE,
+    )
+    assert context.run("cat", "/said") == "b\n$A"
