@@ -63,7 +63,7 @@ def read_bytes(path: str) -> bytes:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         parts = []
-        while part := os.read(fd, 1 << 20):
+        while part := os.read(fd, 1 << 16):
             parts.append(part)
         return b"".join(parts)
     finally:

@@ -79,6 +79,9 @@ class Engine:
         self._has_looked = False  # at the database; it may be closed again, for a fork
         self._events: Journal | None = None
         self._store: Store | None = None
+        self.seen_running: set[str] = (
+            set()
+        )  # ids; by this command, so that `tidy` need not look again
         self._monitor: Channel | None = None
         self._joiner: Joiner | None = None
 

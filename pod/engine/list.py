@@ -124,6 +124,8 @@ def _active(engine: Engine, row: Summary, boot: str) -> Listed | None:
     if row.boot_id == boot:
         run = reconcile.read_run(engine.paths.run(row.id))
         if run.is_alive:
+            if run.condition == "running":
+                engine.seen_running.add(row.id)
             return Listed(engine.paths, row, state_of(run), run)
     from pod.engine import finish  # heavy, and rarely needed
     from pod.state import containers as rows

@@ -87,6 +87,7 @@ def _samples(found: Iterable[Listed]) -> list[Sample]:
     members: dict[str, list[int]] | None = None
     samples = []
     machine = _machine_memory()
+    missing: set[str] = set()
     host_network = _namespace("self", "net")
     for it in found:
         if not it.pid or it.run is None:
@@ -98,12 +99,38 @@ def _samples(found: Iterable[Listed]) -> list[Sample]:
         else:
             members = _by_namespace() if members is None else members
             pids = members.get(_namespace(it.pid), [])
-        samples.append(_sample(it, cgroup, pids, machine, host_network))
+        samples.append(_sample(it, _Group(cgroup, missing), pids, machine, host_network))
     return samples
 
 
+class _Group:
+    """The files of a container's cgroup, without one that no group beside it has either: its controller is missing."""
+
+    def __init__(self, path: str, missing: set[str]) -> None:
+        self.path = path
+        self._beside = path[: path.rfind("/") + 1]
+        self._missing = missing
+        self._is_there = False
+
+    def text(self, name: str) -> str | None:
+        beside = self._beside + name
+        if not self.path or beside in self._missing:
+            return None
+        text = _text(f"{self.path}/{name}")
+        if text is not None:
+            self._is_there = True
+        elif self._is_there:
+            self._missing.add(beside)
+        return text
+
+    def number(self, name: str) -> int | None:
+        """None for "max", and when there is no such file."""
+        text = (self.text(name) or "").strip()
+        return int(text) if text.isdigit() else None
+
+
 def _sample(
-    it: Listed, cgroup: str, pids: list[int] | None, machine: int, host_network: str
+    it: Listed, group: _Group, pids: list[int] | None, machine: int, host_network: str
 ) -> Sample:
     moment_ns = time.time_ns()
     # What the kernel has no file for, is summed over the processes; None: not yet looked at.
@@ -112,23 +139,23 @@ def _sample(
     def total() -> _Sum:
         nonlocal summed
         if summed is None:
-            summed = _Sum(cgroups.processes(cgroup) if pids is None else pids)
+            summed = _Sum(cgroups.processes(group.path) if pids is None else pids)
         return summed
 
-    cpu = _table(f"{cgroup}/cpu.stat") if cgroup else {}
+    cpu = _table(group.text("cpu.stat"))
     if cpu:
         cpu_ns, system_ns = cpu["usage_usec"] * 1000, cpu["system_usec"] * 1000
     else:
         cpu_ns, system_ns = total().cpu_ns, total().system_ns
-    memory = _number(f"{cgroup}/memory.current") if cgroup else None
+    memory = group.number("memory.current")
     if memory is None:
         memory = total().memory
     else:
         # What the kernel can take back at once is not in use (as docker and podman count).
-        memory -= min(memory, _table(f"{cgroup}/memory.stat").get("inactive_file", 0))
-    tasks = _number(f"{cgroup}/pids.current") if cgroup else None
-    limit = _number(f"{cgroup}/memory.max") if cgroup else None
-    blocks = _block_io(cgroup) if cgroup else None
+        memory -= min(memory, _table(group.text("memory.stat")).get("inactive_file", 0))
+    tasks = group.number("pids.current")
+    limit = group.number("memory.max")
+    blocks = _block_io(group.text("io.stat"))
     read, written = blocks if blocks is not None else total().blocks()
     received, sent = (0, 0) if _namespace(it.pid, "net") == host_network else _network(it.pid)
     since_start = max(1, moment_ns - it.started_ns)
@@ -173,14 +200,13 @@ class _Sum:
         """Bytes read from and written to block devices by processes that live."""
         read = written = 0
         for pid in self._pids:
-            counts = _table(f"/proc/{pid}/io")
+            counts = _table(_text(f"/proc/{pid}/io"))
             read += counts.get("read_bytes:", 0)
             written += counts.get("write_bytes:", 0)
         return read, written
 
 
-def _block_io(cgroup: str) -> tuple[int, int] | None:
-    text = _text(f"{cgroup}/io.stat")
+def _block_io(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     read = written = 0
@@ -226,16 +252,10 @@ def _machine_memory() -> int:
     return _PAGE * os.sysconf("SC_PHYS_PAGES")
 
 
-def _table(path: str) -> dict[str, int]:
+def _table(text: str | None) -> dict[str, int]:
     """Lines of a name and a number; {} for a file that is not there or not ours."""
-    pairs = (line.split() for line in (_text(path) or "").splitlines())
+    pairs = (line.split() for line in (text or "").splitlines())
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
-
-
-def _number(path: str) -> int | None:
-    """None for "max", and when there is no such file."""
-    text = (_text(path) or "").strip()
-    return int(text) if text.isdigit() else None
 
 
 def _text(path: str) -> str | None:

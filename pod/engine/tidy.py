@@ -35,7 +35,9 @@ def tidy(engine: Engine) -> None:
 def _tidy(engine: Engine) -> None:
     paths = engine.paths
     known = summaries.ids_by_status(engine.database)
-    for container_id in (one for one, status in known.items() if status == "active"):
+    active = {one for one, status in known.items() if status == "active"}
+    seen, engine.seen_running = engine.seen_running, set()
+    for container_id in active - seen:
         if not locks.is_held(f"{paths.run(container_id)}/{LOCK_FILE}"):
             from pod.engine import finish  # heavy, and rarely needed, as everywhere below
             from pod.state import containers

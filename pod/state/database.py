@@ -47,6 +47,7 @@ _BUSY_SECONDS = 30.0
 _RETRY_SECONDS = 0.005
 _RESERVE_BYTES = 128 << 10  # some transactions and their part of the log
 _ENOUGH_BYTES = 1 << 20
+_LONGEST_LOG = 250  # pages, before somebody who writes brings them into the database
 SCHEMA_VERSION = 4  # the number of files in schema/; a test compares
 
 
@@ -142,6 +143,8 @@ def _open(path: str) -> sqlite3.Connection:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA synchronous = NORMAL")
+        # Each command that opens it while no other does reads the whole log.
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG}")
         if version != SCHEMA_VERSION:
             migrate(connection, path)
     except sqlite3.Error as error:
