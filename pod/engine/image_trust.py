@@ -113,10 +113,10 @@ def _made(scope: str, kind: str, keys: Sequence[str]) -> list[dict[str, Any]]:
         raise UsageError(
             f"the type '{kind}' needs at least one public key", hint="--pubkeysfile FILE"
         )
+    for key in keys:
+        if not os.path.isfile(key):
+            raise PodError(f"the public key '{key}' of --pubkeysfile is no file")
     paths = [os.path.abspath(key) for key in keys]
-    for path in paths:
-        if not os.path.isfile(path):
-            raise PodError(f"the public key '{path}' is no file")
     own = {"keyType": policies.GPG_KEYS} if kind == "signedBy" else {}
     return [{"type": kind, **own, "keyPath": path} for path in paths]
 

@@ -31,8 +31,11 @@ def stop(
     timeout_seconds: int | None = None,
     *,
     by_user: bool = True,
+    signal: int = 0,
 ) -> bool:
     """Stop the container; False when it was not running. `timeout_seconds` None means the container's own.
+
+    `signal` is what asks it to end, 0 for its own stop signal.
 
     One that was not stopped `by_user` starts again at boot if its policy is unless-stopped. Takes the container's lock.
     """
@@ -42,7 +45,7 @@ def stop(
         if not rows:
             lock.remove()  # it is gone, and taking the lock made its file again
             return False
-        return stop_locked(engine, rows[0], lock, timeout_seconds, by_user=by_user)
+        return stop_locked(engine, rows[0], lock, timeout_seconds, by_user=by_user, signal=signal)
 
 
 def stop_locked(
@@ -52,6 +55,7 @@ def stop_locked(
     timeout_seconds: int | None = None,
     *,
     by_user: bool = True,
+    signal: int = 0,
 ) -> bool:
     """As `stop`, for a caller that holds the lock and has the row as it is under it."""
     container = finish.settle(engine, container, lock)
@@ -70,7 +74,7 @@ def stop_locked(
         if run.condition == "held":
             timeout = 0  # there is no command yet that could be asked
         if timeout != 0:
-            send(run, signals.parse(config.stop_signal or "SIGTERM"))
+            send(run, signal or signals.parse(config.stop_signal or "SIGTERM"))
             faults.step("stop: signalled")
             if run.condition == "paused":
                 from pod.engine import pause

@@ -53,6 +53,25 @@ def test_stop_signal_of_the_container(pod: Engine) -> None:
     assert state(pod, "s") == "exited 4"
 
 
+@pytest.mark.not_podman("it is docker's")
+@pytest.mark.parametrize("command", ["stop", "restart"])
+def test_another_signal_than_its_own(pod: Engine, command: str) -> None:
+    script = "trap 'exit 5' USR2; trap '' TERM; echo ready; while true; do sleep 0.1; done"
+    start(pod, f"other-{command}", "busybox", "sh", "-c", script)
+    pod(command, "--signal", "USR2", f"other-{command}")
+    words = (
+        "events",
+        "--stream=false",
+        "--filter",
+        f"container=other-{command}",
+        "--filter",
+        "event=died",
+    )
+    assert pod(*words, "--format", "{{.ContainerExitCode}}").lines == ["5"]
+    result = pod(command, "--signal", "NONE", f"other-{command}", status=125)
+    assert "signal 'NONE' of --signal does not exist" in result.stderr
+
+
 def test_stopping_what_does_not_run_is_fine(pod: Engine) -> None:
     pod("create", "--name", "c", "busybox")
     pod("run", "--name", "e", "--network", "none", "busybox", "true")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.base.errors import UsageError
-from pod.cli.commands.stop import SIGNAL, TIME
+from pod.cli.commands.stop import SIGNAL, TIME, read_signal
 from pod.cli.declare import Command, Option
 from pod.cli.options import select
 
@@ -25,10 +25,10 @@ def restart_containers(arguments: Arguments, engine: Engine) -> int:
         names = select.all_where(arguments, engine, lambda it: it.is_running)
     else:
         names = select.chosen(arguments, engine)
-    timeout = arguments.number("time")
+    timeout, signal = arguments.number("time"), read_signal(arguments)
 
     def do(name: str) -> str:
-        restart(engine, containers.find(engine.database, name), timeout)
+        restart(engine, containers.find(engine.database, name), timeout, signal=signal)
         return name
 
     return for_each(names, do)

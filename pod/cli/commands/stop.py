@@ -21,8 +21,19 @@ TIME = Option(
 SIGNAL = Option(
     ("-s", "--signal"),
     "text",
-    refused="a container is stopped with its --stop-signal; `pod kill` sends any other",
+    "Signal that asks containers to end, instead of their own",
+    metavar="SIGNAL",
 )
+
+
+def read_signal(arguments: Arguments) -> int:
+    """--signal; 0 for none."""
+    text = arguments.text("signal")
+    if text is None:
+        return 0
+    from pod.linux.signals import parse
+
+    return parse(text, "--signal")
 
 
 def stop_containers(arguments: Arguments, engine: Engine) -> int:
@@ -31,7 +42,7 @@ def stop_containers(arguments: Arguments, engine: Engine) -> int:
     from pod.state import containers
 
     ignore = arguments.flag("ignore")
-    timeout = arguments.number("time")
+    timeout, signal = arguments.number("time"), read_signal(arguments)
     names = select.chosen(arguments, engine, default=lambda it: it.is_running, needs=not ignore)
     by_option = set(names) - set(arguments.words)
 
@@ -42,7 +53,7 @@ def stop_containers(arguments: Arguments, engine: Engine) -> int:
             if ignore or name in by_option:
                 return None
             raise
-        stop(engine, found, timeout)
+        stop(engine, found, timeout, signal=signal)
         return name
 
     return at_once(engine, names, do, "stop a container")
