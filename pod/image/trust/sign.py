@@ -50,7 +50,9 @@ def read_parameters(path: str) -> Signing:
         with open(path, "rb") as file:
             document = yaml_text.parse(file.read(_MAX_PARAMETERS))
     except OSError as error:
-        raise PodError(f"'{path}' cannot be read: {error.strerror}") from error
+        raise PodError(
+            f"the file '{path}' of --sign-by-sigstore cannot be read: {error.strerror}"
+        ) from error
     except ValueError as error:
         raise PodError(f"'{path}' is not valid YAML: {error}") from error
     if not isinstance(document, dict):
