@@ -39,6 +39,8 @@ class Container:
         self.places: dict[str, Place] = {}
         self.servers = servers
         self.ports: list[forward.TcpPort | forward.UdpPort] = []
+        self.addresses: dict[int, str] = {}  # by family: where its published ports lead
+        self.gateways: dict[int, str] = {}  # and who clients on loopback interfaces appear as
 
 
 class Members:
@@ -129,6 +131,7 @@ class Members:
         # Known from now on: no program of the container can ask before it has its address.
         container.places[name] = place
         self._known.clear()
+        self._locate(container)
         yield from bridges.connect(container.cables[name], container.network_fd, network, place)
 
     def _add_network(self, network: Network) -> Steps:
@@ -186,6 +189,7 @@ class Members:
         cable = container.cables.pop(name)
         container.places.pop(name)
         self._known.clear()
+        self._locate(container)
         try:
             yield from bridges.disconnect(cable)
         finally:
@@ -193,19 +197,24 @@ class Members:
 
     def _publish(self, container: Container, ports: list[dict[str, Any]], fds: list[int]) -> None:
         """`ports` say where the sockets `fds` lead: {"port", "protocol"}; one each."""
-        addresses: dict[int, str] = {}
-        gateways: dict[int, str] = {}
-        for name, place in container.places.items():
-            for one in place["addresses"]:
-                family = socket.AF_INET6 if ":" in one else socket.AF_INET
-                addresses.setdefault(family, one.partition("/")[0])
-            for one in self._networks[name]["gateways"]:
-                family = socket.AF_INET6 if ":" in one else socket.AF_INET
-                gateways.setdefault(family, one.partition("/")[0])
         for port, fd in zip(ports, fds, strict=True):
             kind = forward.TcpPort if port["protocol"] == "tcp" else forward.UdpPort
-            target = forward.Target(addresses, port["port"], gateways)
+            target = forward.Target(container.addresses, port["port"], container.gateways)
             container.ports.append(kind(self._loop, socket.socket(fileno=os.dup(fd)), target))
+
+    def _locate(self, container: Container) -> None:
+        """Have published ports lead to the first network, of each family, that the container is on now."""
+        found: tuple[dict[int, str], dict[int, str]] = ({}, {})
+        for name, place in container.places.items():
+            for known, texts in zip(
+                found, (place["addresses"], self._networks[name]["gateways"]), strict=True
+            ):
+                for one in texts:
+                    family = socket.AF_INET6 if ":" in one else socket.AF_INET
+                    known.setdefault(family, one.partition("/")[0])
+        for kept, new in zip((container.addresses, container.gateways), found, strict=True):
+            kept.clear()
+            kept.update(new)
 
     def detach(self, container_id: str) -> Steps:
         """Disconnect a container, if it is connected."""

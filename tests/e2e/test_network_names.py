@@ -278,6 +278,75 @@ def test_ports_and_restarts(pod: Engine, back: str) -> None:
     assert until(answer, "answered") == "web"
 
 
+def answer_at(address: str, port: int) -> str:
+    """What a web server says; "" when nobody is there."""
+    host = f"[{address}]" if ":" in address else address
+    try:
+        with urllib.request.urlopen(f"http://{host}:{port}/", timeout=5) as reply:
+            return str(reply.read().decode().strip())
+    except OSError:
+        return ""
+
+
+def test_ports_follow_the_networks(pod: Engine, back: str) -> None:
+    """A port leads to the network that is left when the first one is taken away, and to one that comes."""
+    other = network(pod, "other")
+    port = free_port()
+    web(pod, "web", "--network", back, "-p", f"127.0.0.1:{port}:80")
+    assert until(lambda: answer_at("127.0.0.1", port), "answered") == "web"
+    pod("network", "connect", other, "web")
+    pod("network", "disconnect", back, "web")
+    assert until(lambda: answer_at("127.0.0.1", port), "answered") == "web"
+    pod("network", "connect", back, "web")
+    pod("network", "disconnect", other, "web")
+    assert until(lambda: answer_at("127.0.0.1", port), "answered") == "web"
+
+
+@OWN_NAMES
+def test_a_range_of_ports(pod: Engine, back: str) -> None:
+    first = free_port()
+    while not all(can_be_had(first + number) for number in range(3)):
+        first = free_port()
+    script = "for it in 81 82 83; do mkdir /$it; echo $it > /$it/index.html; httpd -p $it -h /$it; done; sleep 1000"
+    ports = f"127.0.0.1:{first}-{first + 2}:81-83"
+    pod("run", "-d", "--network", back, "-p", ports, "busybox", "sh", "-c", script)
+    for number in range(3):
+        found = until(lambda it=number: answer_at("127.0.0.1", first + it), "answered")  # type: ignore[misc]
+        assert found == str(81 + number)
+
+
+def can_be_had(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def test_a_port_on_an_address_of_ipv6(pod: Engine, back: str) -> None:
+    """The container has none of that family: it sees its gateway."""
+    port = free_port()
+    web(pod, "web", "--network", back, "-p", f"[::1]:{port}:80")
+    assert until(lambda: answer_at("::1", port), "answered") == "web"
+    assert answer_at("127.0.0.1", port) == ""
+
+
+def test_ports_are_reached_from_containers(pod: Engine, back: str) -> None:
+    """By the host's address, from the container itself and from another; never one on the host's 127.0.0.1."""
+    address = outgoing_address()
+    assert address is not None
+    open_port, closed_port = free_port(), free_port()
+    published = ("-p", f"{open_port}:80", "-p", f"127.0.0.1:{closed_port}:80")
+    web(pod, "web", "--network", back, *published)
+    fetch = f"for i in $(seq 50); do wget -q -O - http://{address}:{open_port} && exit; sleep 0.1; done; exit 9"
+    assert pod("exec", "web", "sh", "-c", fetch).out == "web"
+    pod("run", "-d", "--name", "other", "--network", back, "busybox", "sleep", "1000")
+    assert pod("exec", "other", "sh", "-c", fetch).out == "web"
+    pod("exec", "other", "wget", "-q", "-O", "-", f"http://{address}:{closed_port}", status=1)
+    assert answer_at("127.0.0.1", closed_port) == "web"
+
+
 @OWN_NAMES
 def test_udp_ports_show_the_client(pod: Engine, back: str) -> None:
     port = free_port()
