@@ -66,7 +66,7 @@ def layers_of(
         if not record.diff_id or not store.blobs.has(record.layer_digest)
     ]
     if missing:
-        trees = [store.steps.tree(key) for key in keys]
+        trees = _trees(store, keys)
         jobs = [(trees[number], [*reversed(trees[:number]), *lowers]) for number in missing]
         marks = overlayfs.marks_here()
 
@@ -108,7 +108,8 @@ def squashed(
     def write(_: int, out_fd: int) -> int:
         from storage import tree
 
-        return tree.write_difference(trees, below, marks, out_fd, time_of=times.of)
+        above = [os.path.realpath(path) for path in trees]
+        return tree.write_difference(above, below, marks, out_fd, time_of=times.of)
 
     return _unpacked(store, write, hold)
 
@@ -131,7 +132,7 @@ def _with_times(
         if store.layers.has(known.diff_id) and store.blobs.has(known.layer_digest):
             layer = Layer(known.layer_digest, known.layer_size, known.layer_type)
             return NewLayer(layer, known.diff_id, known.layer_size)
-    trees = [store.steps.tree(it.key) for it in records[: number + 1]]
+    trees = _trees(store, [it.key for it in records[: number + 1]])
     marks = overlayfs.marks_here()
 
     def write(_: int, out_fd: int) -> int:
@@ -154,6 +155,11 @@ def _with_times(
         )
     )
     return made
+
+
+def _trees(store: Store, keys: Sequence[str]) -> list[str]:
+    """Where the trees of steps really are: of one that has become a layer, the step has a link to it."""
+    return [os.path.realpath(store.steps.tree(key)) for key in keys]
 
 
 def _unpacked(

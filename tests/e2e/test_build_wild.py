@@ -1,0 +1,330 @@
+"""Build files as people write them: several stages, package managers with caches, compilers, scripts, secrets.
+
+Package managers and their packages are real; what they would fetch from the Internet lies in the context.
+"""
+
+from __future__ import annotations
+
+import base64
+import glob
+import hashlib
+import os
+import subprocess
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_build_language import build, config, shown, write
+from tests.support.engine import Engine
+
+
+@pytest.fixture
+def tools(pod: Engine) -> Engine:
+    pod.have("tools")
+    return pod
+
+
+FOUR_STAGES = """# syntax=docker/dockerfile:1
+ARG TOOLS=tools
+
+FROM ${TOOLS} AS frontend
+WORKDIR /app
+COPY package*.json ./
+RUN --mount=type=cache,target=/root/.npm test -f package.json && echo seen >> /root/.npm/log
+COPY resources/ resources/
+RUN <<EOF
+set -e
+mkdir -p public/build
+cat resources/*.js | tr -d '\\n' > public/build/app.js
+EOF
+
+FROM ${TOOLS} AS vendor
+WORKDIR /app
+COPY composer.json .
+RUN mkdir -p vendor && python3 -c "import json; print(*json.load(open('composer.json'))['require'])" > vendor/installed
+
+FROM ${TOOLS} AS app
+WORKDIR /var/www
+COPY --chown=www-data:www-data . .
+COPY --chown=www-data --from=vendor /app/vendor vendor
+COPY --chown=www-data --from=frontend /app/public/build public/build
+USER www-data
+RUN touch storage/writable && ! touch /etc/not
+
+FROM nginx AS production
+ARG PORT=8080
+LABEL org.opencontainers.image.title="shop"
+COPY --from=app /var/www/public /usr/share/nginx/html
+COPY <<EOF /etc/nginx/conf.d/shop.conf
+server {
+    listen ${PORT};
+    root /usr/share/nginx/html;
+    location / { try_files \\$uri /index.html; }
+}
+EOF
+RUN nginx -t
+EXPOSE ${PORT}/tcp
+HEALTHCHECK --interval=10s --retries=2 CMD ["nginx", "-t"]
+"""
+SHOP = {
+    "package.json": "{}",
+    "package-lock.json": "{}",
+    "resources/a.js": "let a = 1;\n",
+    "resources/b.js": "a++;\n",
+    "composer.json": '{"require": {"one": "*", "two": "*"}}',
+    "public/index.html": "<h1>shop</h1>",
+    "storage/.keep": "",
+    "node_modules/huge": "x" * 100_000,
+    ".env": "PASSWORD=1",
+    ".dockerignore": "node_modules\n.env*\n!.env.example\n",
+}
+
+
+@pytest.mark.not_podman("4.3 has no heredocs")
+def test_front_end_dependencies_application_and_server(tools: Engine, tmp_path: Path) -> None:
+    tools.have("nginx")
+    build(tools, tmp_path, FOUR_STAGES, "--target", "app", files=SHOP)
+    script = "cat vendor/installed; ls -A; stat -c %U public/build/app.js storage/writable; id -un"
+    lines = shown(tools, script).split("\n")
+    assert lines[0] == "one two"
+    assert {"node_modules", ".env"}.isdisjoint(lines)
+    assert lines[-3:] == ["www-data"] * 3
+    build(tools, tmp_path, FOUR_STAGES)
+    assert shown(tools, "cat /usr/share/nginx/html/build/app.js") == "let a = 1;a++;"
+    assert "listen 8080;" in shown(tools, "cat /etc/nginx/conf.d/shop.conf")
+    assert "try_files $uri" in shown(tools, "cat /etc/nginx/conf.d/shop.conf")
+    found = config(tools)
+    assert set(found["ExposedPorts"]) == {"80/tcp", "8080/tcp"}
+    assert found["Cmd"] == ["nginx", "-g", "daemon off;"]
+    assert found["Labels"]["org.opencontainers.image.title"] == "shop"
+
+
+def wheel(directory: Path, name: str, source: str) -> None:
+    """A wheel of one module, with all that pip wants of it."""
+    info = f"{name}-1.0.dist-info"
+    files = {
+        f"{name}.py": source,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = ""
+    with zipfile.ZipFile(directory / f"{name}-1.0-py3-none-any.whl", "w") as archive:
+        for path, content in files.items():
+            archive.writestr(path, content)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(content.encode()).digest())
+            record += f"{path},sha256={digest.decode().rstrip('=')},{len(content)}\n"
+        archive.writestr(f"{info}/RECORD", f"{record}{info}/RECORD,,\n")
+
+
+PYTHON = """FROM tools AS base
+ENV PYTHONDONTWRITEBYTECODE=1
+WORKDIR /app
+FROM base AS packages
+RUN --mount=type=cache,target=/root/.cache \\
+    --mount=type=bind,source=requirements.txt,target=requirements.txt \\
+    --mount=type=bind,source=wheels,target=/wheels \\
+    python3 /wheels/pip.whl/pip install -q --no-index --find-links /wheels --target /packages -r requirements.txt \\
+    && echo again >> /root/.cache/count && wc -l < /root/.cache/count > /packages/count
+FROM base
+COPY --from=packages /packages /packages
+ENV PYTHONPATH=/packages
+COPY app.py .
+CMD ["python3", "app.py"]
+"""
+
+
+def test_python_packages_with_a_cache(tools: Engine, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    (pip,) = glob.glob("/usr/share/python-wheels/pip-*.whl")
+    (wheels / "pip.whl").write_bytes(Path(pip).read_bytes())
+    wheel(wheels, "greeting", "def greet(name): return f'hello {name}'\n")
+    app = (
+        "import greeting, os; print(greeting.greet('you'), open('/packages/count').read().strip())"
+    )
+    files = {"requirements.txt": "greeting==1.0\n", "app.py": app}
+    build(tools, tmp_path, PYTHON, "--no-cache", files=files)
+    first = tools("run", "--rm", "--network=none", "made").out
+    assert first.startswith("hello you ")
+    # Another program leaves the packages alone, other packages find the cache.
+    build(tools, tmp_path, PYTHON, files={"app.py": app.replace("'you'", "'me'")})
+    assert tools("run", "--rm", "--network=none", "made").out == first.replace("you", "me")
+    build(tools, tmp_path, PYTHON, files={"requirements.txt": "greeting\n"})
+    count = int(first.split()[-1])
+    assert tools("run", "--rm", "--network=none", "made").out == f"hello me {count + 1}"
+    assert shown(tools, "ls -A /root/.cache /wheels 2>/dev/null || true") == ""
+
+
+C = r"""FROM tools AS build
+WORKDIR /src
+COPY *.h *.c ./
+RUN tcc -o hello hello.c && ./hello build
+# The program with the libraries that it needs, as ldd(1) tells.
+RUN mkdir -p /out && cp hello /out/ \
+    && ldd hello | grep -o '/[^ ]*' | xargs -I{} cp -L --parents {} /out/
+FROM scratch
+COPY --from=build /out /
+ENTRYPOINT ["/hello"]
+CMD ["world"]
+"""
+HELLO = {
+    "hello.h": '#define GREETING "hello"\n',
+    "hello.c": '#include <stdio.h>\n#include "hello.h"\n'
+    'int main(int c, char **v) { printf("%s %s\\n", GREETING, v[c - 1]); return 0; }\n',
+}
+
+
+def test_a_program_in_c_alone_in_its_image(tools: Engine, tmp_path: Path) -> None:
+    said = build(tools, tmp_path, C, files=HELLO)
+    assert "hello build" in said.stdout + said.stderr
+    assert tools("run", "--rm", "--network=none", "made").out == "hello world"
+    assert tools("run", "--rm", "--network=none", "made", "you").out == "hello you"
+    assert len(tools("image", "inspect", "made").json()[0]["RootFS"]["Layers"]) == 1
+    assert not [word for word in config(tools).get("Env") or [] if not word.startswith("PATH=")]
+
+
+SCRIPTS = """FROM tools
+ARG GREETING=hello
+RUN <<'EOT' bash
+set -euo pipefail
+words=(one two)
+echo "${words[@]}" > /words
+EOT
+RUN python3 <<EOT
+with open("/python", "w") as file:
+    print("$GREETING", 6 * 7, file=file)
+EOT
+RUN <<'EOT'
+#!/usr/bin/env python3
+import os
+with open("/interpreted", "w") as file:
+    print(os.environ["GREETING"], "$GREETING", file=file)
+EOT
+RUN cat <<ONE - <<TWO > /both
+1 $GREETING
+ONE
+2
+TWO
+COPY --chmod=755 <<EOT /usr/local/bin/entry
+#!/bin/sh
+echo "${GREETING} \\$1"
+EOT
+ENTRYPOINT ["entry"]
+"""
+
+
+@pytest.mark.not_podman("4.3 has no heredocs")
+def test_scripts_inside_of_the_file(tools: Engine, tmp_path: Path) -> None:
+    build(tools, tmp_path, SCRIPTS)
+    script = "cat /words /python /interpreted /both"
+    out = tools("run", "--rm", "--network=none", "--entrypoint", "sh", "made", "-c", script).out
+    assert out == "one two\nhello 42\nhello $GREETING\n2"
+    assert tools("run", "--rm", "--network=none", "made", "you").out == "hello you"
+
+
+@pytest.fixture
+def agent(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """(socket of an ssh agent, fingerprint of its key)."""
+    key = str(tmp_path / "key")
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    fingerprint = subprocess.run(
+        ["ssh-keygen", "-lf", key], check=True, capture_output=True, text=True
+    ).stdout.split()[1]
+    socket = str(tmp_path / "agent")
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", socket], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.readline()  # it listens when it has said where
+    environment = {**os.environ, "SSH_AUTH_SOCK": socket}
+    subprocess.run(["ssh-add", "-q", key], check=True, env=environment)
+    yield socket, fingerprint
+    process.terminate()
+    process.communicate()
+
+
+SECRETS = """FROM tools
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc,required sed s/token=// /root/.npmrc | tr a-z b-za > /used
+RUN --mount=type=secret,id=missing test ! -e /run/secrets/missing
+RUN --mount=type=ssh ssh-add -l > /keys
+"""
+
+
+def test_secrets_and_an_agent_leave_nothing(
+    tools: Engine, tmp_path: Path, agent: tuple[str, str]
+) -> None:
+    secret = (
+        hashlib.sha256(os.urandom(16))
+        .hexdigest()
+        .translate(str.maketrans("0123456789", "ghijklmnop"))
+    )
+    (tmp_path / "npmrc").write_text(f"token={secret}\n")
+    context = tmp_path / "context"
+    context.mkdir()
+    options = ("--secret", f"id=npmrc,src={tmp_path}/npmrc", "--ssh", f"default={agent[0]}")
+    said = build(tools, context, SECRETS, *options)
+    assert secret not in said.stdout + said.stderr
+    shifted = "".join(chr((ord(letter) - 96) % 26 + 97) for letter in secret)
+    lines = shown(
+        tools, "cat /used /keys; ls -A /root/.npmrc /run/secrets /run/buildkit 2>/dev/null; true"
+    ).split("\n")
+    assert lines[0] == shifted
+    assert agent[1] in lines[1]
+    assert lines[2:] in ([], ["/root/.npmrc"])
+    assert shown(tools, "cat /root/.npmrc 2>/dev/null || true") == ""
+    found = subprocess.run(
+        ["grep", "-rlF", secret, tools.root], capture_output=True, text=True
+    ).stdout
+    assert found == ""
+
+
+@pytest.mark.not_podman("a variable with a secret is newer")
+def test_secrets_as_variables_are_gone_after_their_command(tools: Engine, tmp_path: Path) -> None:
+    dockerfile = """FROM busybox
+RUN --mount=type=secret,id=token,env=TOKEN test "${TOKEN%secret}" = "very "
+RUN test -z "$TOKEN"
+RUN --mount=type=secret,id=none,required true
+"""
+    write(tmp_path, {"Dockerfile": dockerfile})
+    said = tools(
+        "build",
+        "--secret",
+        "id=token,env=MY_TOKEN",
+        str(tmp_path),
+        env={"MY_TOKEN": "very secret"},
+        status=125,
+    )
+    assert "Dockerfile:4: " in said.stderr
+    assert "none" in said.stderr
+    assert "very secret" not in said.stderr
+
+
+CROSS = """FROM --platform=$BUILDPLATFORM busybox AS build
+ARG TARGETOS TARGETARCH BUILDARCH
+RUN echo "$TARGETOS $TARGETARCH" > /out
+FROM scratch
+ARG TARGETARCH
+LABEL arch=$TARGETARCH
+COPY --from=build /out /arch-$TARGETARCH
+"""
+
+
+def test_images_for_other_platforms_without_their_programs(tools: Engine, tmp_path: Path) -> None:
+    write(tmp_path, {"Dockerfile": CROSS})
+    platforms = ("amd64", "arm64", "riscv64")
+    tools(
+        "build",
+        "--platform",
+        ",".join(f"linux/{each}" for each in platforms),
+        "--manifest",
+        "cross",
+        str(tmp_path),
+    )
+    listed = tools("manifest", "inspect", "cross").json()["manifests"]
+    assert sorted(each["platform"]["architecture"] for each in listed) == list(platforms)
+    out = tmp_path / "out"
+    tools(
+        "build", "--platform", "linux/riscv64", "--output", f"type=local,dest={out}", str(tmp_path)
+    )
+    assert [path.name for path in out.iterdir()] == ["arch-riscv64"]
+    assert (out / "arch-riscv64").read_text() == "linux riscv64\n"
