@@ -220,11 +220,12 @@ class _Writer:
         service: Iterable[str],
     ) -> Unit:
         options = self.options
-        lines = []
+        lines = [f"# {unit}.service"]
         if options.header:
-            lines += [f"# {unit}.service", f"# made by {_version()}", f"# {_now()}", ""]
+            lines += [f"# made by {_version()}", f"# {_now()}"]
         suffix = " for %I" if options.template else ""
         lines += [
+            "",
             "[Unit]",
             f"Description=pod {unit}.service{suffix}",
             "Documentation=man:pod-generate-systemd(1)",

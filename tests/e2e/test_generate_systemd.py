@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
@@ -148,3 +149,98 @@ def test_the_units_of_a_pod(pod: Engine, systemd: UserManager, new: bool) -> Non
     if new:
         assert pod.containers() == []
         assert pod("pod", "ps", "-q").out == ""
+
+
+def keys_of(text: str) -> dict[str, list[str]]:
+    """The values of each key of a unit, continuation lines joined."""
+    found: dict[str, list[str]] = {}
+    for line in text.replace("\\\n", " ").splitlines():
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith("#"):
+            found.setdefault(key, []).append(" ".join(value.split()))
+    return found
+
+
+def test_what_the_options_say(pod: Engine, tmp_path: Path, is_podman: bool) -> None:
+    pod("create", "--name", "c", "--network=none", "--stop-timeout", "3", "busybox", "true")
+    words = ["--restart-policy=always", "--restart-sec=4", "--start-timeout=5", "--stop-timeout=7"]
+    words += ["--after=a.service", "--after=b.service", "--requires=r.service", "--wants=w.service"]
+    words += ["--container-prefix=x", "--separator=_", "--name", "-e", "A=b c", "--no-header"]
+    (name, text), *_ = pod("generate", "systemd", "--format=json", *words, "c").json().items()
+    keys = keys_of(text)
+    assert name == "x_c"
+    assert text.startswith("# x_c.service\n\n")
+    assert keys["Restart"] == ["always"]
+    assert is_podman or keys["RestartSec"] == ["4"]  # podman 4.3 forgets it
+    assert keys["TimeoutStartSec"] == ["5"]
+    assert keys["TimeoutStopSec"] == ["67"]
+    assert keys["Requires"] == ["r.service"]
+    assert "w.service" in " ".join(keys["Wants"])
+    assert {"a.service", "b.service"} <= set(" ".join(keys["After"]).split())
+    assert keys["WantedBy"] == ["default.target"]
+    assert "A=b c" in " ".join(keys["Environment"]).replace('"', "")
+    paths = pod("generate", "systemd", "--files", "--name", "c", cwd=str(tmp_path)).lines
+    assert paths == [f"{tmp_path}/container-c.service"]
+    assert "ExecStart=" in (tmp_path / "container-c.service").read_text()
+    number = pod("inspect", "-f", "{{.Id}}", "c").out
+    (name,) = pod("generate", "systemd", "--format=json", "c").json()
+    assert name == f"container-{number}"
+
+
+def test_a_template(pod: Engine) -> None:
+    pod("create", "--name", "c", "--network=none", "busybox", "true")
+    words = ("--new", "--template", "--name", "--format=json")
+    ((name, text),) = pod("generate", "systemd", *words, "c").json().items()
+    assert name.removesuffix("@") == "container-c"  # podman's has none
+    assert text.startswith("# container-c@.service\n")
+    assert "--name c-%i " in " ".join(keys_of(text)["ExecStart"])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--restart-policy", "often", "c"], "often"),
+        (["none-such"], "none-such"),
+        (["--restart-sec", "x", "c"], "x"),
+    ],
+)
+def test_what_is_wrong_is_named(pod: Engine, words: list[str], message: str) -> None:
+    pod("create", "--name", "c", "--network=none", "busybox", "true")
+    assert message in pod("generate", "systemd", *words, status=125).stderr
+
+
+@only_here
+def test_what_has_no_unit(pod: Engine) -> None:
+    pod("pod", "create", "--name", "p", "--network=none")
+    pod("create", "--pod", "p", "--name", "c", "busybox", "true")
+    pod("pod", "create", "--name", "bare", "--infra=false")
+    for words, message in (
+        (["--new", "c"], "is in pod 'p'"),
+        (["--template", "p"], "'p' is a pod"),
+        (["bare"], "has no infra container"),
+        (["-e", "nothing", "p"], "NAME=VALUE"),
+        (["--after", "a b", "p"], "--after"),
+    ):
+        assert message in pod("generate", "systemd", *words, status=125).stderr
+    pod("pod", "rm", "bare")
+
+
+@only_here
+def test_a_service_that_is_never_ready_fails_in_time(pod: Engine, systemd: UserManager) -> None:
+    words = [
+        "--sdnotify=container",
+        "--network=none",
+        "--stop-signal=KILL",
+        "busybox",
+        "sleep",
+        "1d",
+    ]
+    pod("create", "--name", "c", *words)
+    options = ["--start-timeout", "1", "--stop-timeout", "0", "--restart-policy", "no"]
+    generate(pod, systemd, "--new", "--name", *options, "c")
+    # systemd sends SIGTERM to the monitor, which ignores it, and SIGKILL to all when the time is over.
+    systemd.write("container-c.service.d/a.conf", "[Service]\nTimeoutStopSec=1\n")
+    systemd.reload()
+    systemd("start", "container-c", status=1)
+    assert systemd.show("container-c", "Result") == "timeout"
+    assert pod.containers() == []
