@@ -21,6 +21,7 @@ MAX_PACKET = 65535
 _PLAIN_BYTES = 512  # what an answer by UDP may have without EDNS, RFC 1035 4.2.1
 _LARGEST_BYTES = 1232  # and with it, so that nothing is fragmented (dnsflagday.net/2020)
 _ANY_CLASS = 255  # RFC 1035 3.2.5
+_MAX_LABEL, _MAX_NAME = 63, 255
 _MAX_REMEMBERED = 32  # answers for one client: small ones, by UDP
 
 
@@ -57,7 +58,8 @@ class Known:
             for name in member.names:
                 self._by_name.setdefault(name, {}).update(dict.fromkeys(member.addresses))
             for address in member.addresses:
-                self._by_address.setdefault(address, []).append(member.names[0])
+                names = self._by_address.setdefault(address, [])
+                names += list(filter(_can_be_said, member.names))[:1]
 
     def answer_to(self, data: bytes, limit: int = 0) -> bytes | None:
         """As `answer_to` below; what was answered last is remembered, which takes a tenth of making it."""
@@ -92,6 +94,13 @@ class Known:
 
         wanted = ip_address(address)
         return [] if any(wanted in ip_network(it) for it in self._subnets) else None
+
+
+def _can_be_said(name: str) -> bool:
+    """Whether a name, which may be longer than a label may be, fits into a packet, RFC 1035 2.3.4."""
+    labels = f"{name}.{addresses.DOMAIN}".split(".")
+    is_short = all(0 < len(label) <= _MAX_LABEL for label in labels)
+    return is_short and name.isascii() and sum(map(len, labels)) + len(labels) < _MAX_NAME
 
 
 class Member:

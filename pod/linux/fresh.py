@@ -13,8 +13,11 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 
 def command(module: str, function: str, *arguments: int) -> list[str]:
     """The words, the program first, that call `module.function(*arguments)`. Nothing of the environment is heeded."""
+    # Without site.py, packages that lie elsewhere than pod would not be found.
+    elsewhere = [it for it in sys.path if it.endswith("-packages") and it != _ROOT]
     code = (
-        f"import sys; sys.path.insert(0, {_ROOT!r}); from pod.base.modules import install; install(); "
+        f"import sys; sys.path.insert(0, {_ROOT!r}); sys.path += {elsewhere}; "
+        f"from pod.base.modules import install; install(); "
         f"from {module} import {function}; {function}{arguments}"
     )
     return [sys.executable or "python3", "-I", "-S", "-c", code]

@@ -122,6 +122,36 @@ def test_addresses_have_names(name: str, found: list[str] | None) -> None:
     assert addresses(name, "PTR") == found
 
 
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["x" * 63, "0123456789ab"], "x" * 63),
+        (["x" * 64, "0123456789ab"], "0123456789ab"),
+        (["a..b", "b"], "b"),
+        (["größe", "0123456789ab"], "0123456789ab"),
+        ([".".join(["x" * 60] * 4), "0123456789ab"], "0123456789ab"),
+        (["x" * 64], ""),
+    ],
+)
+def test_an_address_has_the_first_name_that_can_be_said(names: list[str], found: str) -> None:
+    """Names of containers are longer than labels may be, RFC 1035 2.3.4."""
+    members = [Member(names, ["10.89.0.9"])]
+    packet = answer_to(question("9.0.89.10.in-addr.arpa", "PTR"), known(members))
+    assert packet is not None
+    reply = dnslib.DNSRecord.parse(packet)
+    assert [str(it.rdata) for it in reply.rr] == ([f"{found}.dns.podman."] if found else [])
+    assert reply.header.rcode == (RCODE.NOERROR if found else RCODE.NXDOMAIN)
+
+
+def test_a_name_of_63_characters_is_found_and_one_of_64_is_no_question() -> None:
+    members = [Member(["x" * 63, "x" * 64], ["10.89.0.9"])]
+    packet = answer_to(question("x" * 63), known(members))
+    assert packet is not None and len(dnslib.DNSRecord.parse(packet).rr) == 1
+    longer = question("x" * 63).replace(b"\x3f" + b"x" * 63, b"\x40" + b"x" * 64)
+    packet = answer_to(longer, known(members))
+    assert packet is not None and packet[3] & 15 == RCODE.FORMERR
+
+
 UNUSED = ["9.0.89.10.in-addr.arpa", "1.0.89.10.in-addr.arpa", f"9{NIBBLES[1:]}.ip6.arpa"]
 
 

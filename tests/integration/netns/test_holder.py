@@ -1,0 +1,173 @@
+"""The holder by itself: 250 network namespaces on one network, answers while it works, and its end."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import dnslib
+import pytest
+
+from netns.errors import NetworkError
+from netns.holder import client, protocol
+from pod.linux import idmap, processes, sockets, syscalls
+from pod.linux.namespaces import CLONE_NEWNET, CLONE_NEWUSER
+from tests.support.waiting import until
+
+MANY = 250
+GATEWAY = "10.77.0.1"
+NETWORK = {
+    "name": "back",
+    "bridge": "podman1",
+    "gateways": [f"{GATEWAY}/24"],
+    "subnets": ["10.77.0.0/24"],
+    "mtu": 0,
+    "internal": False,
+    "isolate": False,
+    "dns": True,
+    "dns_servers": [],
+}
+
+
+class Namespaces:
+    """Processes with network namespaces inside the holder's user namespace; all end with `close`."""
+
+    def __init__(self, holder: int, count: int) -> None:
+        self._holder = holder
+        self.pids: list[int] = []
+        wait_fd, self._write_fd = os.pipe()
+        told_fd, tell_fd = os.pipe()
+
+        def stay() -> None:
+            self._enter_user()
+            for _ in range(count):
+                pid = os.fork()
+                if pid == 0:
+                    syscalls.unshare(CLONE_NEWNET)
+                    os.write(tell_fd, os.getpid().to_bytes(4, "big"))
+                    os.read(wait_fd, 1)
+                    os._exit(0)
+            os.close(tell_fd)
+            os.read(wait_fd, 1)
+
+        self._parent = processes.fork(stay, what="hold networks", keep={wait_fd, tell_fd})
+        os.close(wait_fd)
+        os.close(tell_fd)
+        for _ in range(count):
+            self.pids.append(int.from_bytes(os.read(told_fd, 4), "big"))
+        os.close(told_fd)
+
+    def _enter_user(self) -> None:
+        fd = os.open(f"/proc/{self._holder}/ns/user", os.O_RDONLY)
+        syscalls.setns(fd, CLONE_NEWUSER)
+        os.close(fd)
+
+    def ask(self, pid: int, name: str) -> list[str]:
+        """The addresses behind a name, from one of the namespaces."""
+
+        def inside() -> list[str]:
+            network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+            self._enter_user()
+            syscalls.setns(network, CLONE_NEWNET)
+            packet = bytes(dnslib.DNSRecord.question(name).pack())
+            asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            asker.settimeout(5)
+            for _ in range(5):
+                asker.sendto(packet, (GATEWAY, 53))
+                try:
+                    return [str(it.rdata) for it in dnslib.DNSRecord.parse(asker.recv(65535)).rr]
+                except TimeoutError:
+                    continue
+            raise AssertionError(f"no answer about '{name}'")
+
+        found: list[str] = processes.fork(inside, what="ask").result()
+        return found
+
+    def close(self) -> None:
+        os.close(self._write_fd)
+        self._parent.result()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> dict[str, Any]:
+    program = processes.find_program("slirp4netns")
+    assert program is not None
+    return {
+        "directory": str(tmp_path),
+        "maps": idmap.default_maps(),
+        "backend": "slirp4netns",
+        "program": program,
+        "options": [],
+        "cgroup": "",
+        "scope": {},
+    }
+
+
+@pytest.fixture
+def holder(settings: dict[str, Any]) -> Generator[sockets.Channel]:
+    channel = client.ensure(settings)
+    pid = channel.peer()
+    started = processes.start_time(pid)
+    assert started is not None
+    yield channel
+    channel.close()
+    client.end(settings["directory"])
+    assert processes.wait_until_gone(pid, started)
+    left = {it for it in os.listdir(settings["directory"]) if it != "cgroup"}
+    assert left <= {protocol.LOCK}
+
+
+def attach(channel: sockets.Channel, pid: int, number: int) -> None:
+    place = {
+        "network": "back",
+        "interface": "eth0",
+        "addresses": [f"10.77.0.{number + 2}/24"],
+        "mac": "",
+        "aliases": ["all"],
+        "default": True,
+        "again": False,
+    }
+    process_fd = os.pidfd_open(pid)
+    try:
+        names = [f"m{number}"]
+        client.ask(
+            channel, protocol.ATTACH, pid, f"{number:064x}", names, [], [NETWORK], [place], [],
+            fds=(process_fd,),
+        )  # fmt: skip
+    finally:
+        os.close(process_fd)
+
+
+def connected(channel: sockets.Channel) -> int:
+    return len(client.ask(channel, protocol.STATUS)[0]["containers"])
+
+
+@pytest.mark.timeout(300)  # 4 s where nothing else runs
+def test_250_on_one_network(holder: sockets.Channel) -> None:
+    namespaces = Namespaces(holder.peer(), MANY)
+    try:
+        for number, pid in enumerate(namespaces.pids):
+            attach(holder, pid, number)
+        assert connected(holder) == MANY
+        assert namespaces.ask(namespaces.pids[0], f"m{MANY - 1}") == [f"10.77.0.{MANY + 1}"]
+        assert namespaces.ask(namespaces.pids[-1], "m0.dns.podman") == ["10.77.0.2"]
+    finally:
+        namespaces.close()
+    until(lambda: not client.ask(holder, protocol.STATUS)[0]["networks"], "disconnected", 60)
+    assert connected(holder) == 0
+
+
+def test_one_that_cannot_be_connected_is_no_harm(holder: sockets.Channel) -> None:
+    namespaces = Namespaces(holder.peer(), 1)
+    try:
+        attach(holder, namespaces.pids[0], 0)
+        assert namespaces.ask(namespaces.pids[0], "m0") == ["10.77.0.2"]
+        with pytest.raises(NetworkError, match="could not set up the network"):
+            attach(holder, os.getpid(), 1)  # whose network namespace is not one inside the holder's
+        assert namespaces.ask(namespaces.pids[0], "m0") == ["10.77.0.2"]
+        assert connected(holder) == 1
+    finally:
+        namespaces.close()
