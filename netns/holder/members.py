@@ -31,8 +31,8 @@ class Container:
     def __init__(
         self, pid: int, container_id: str, names: list[str], servers: list[str], process_fd: int
     ) -> None:
-        self.process_fd = process_fd
         self.network_fd = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self.process_fd = os.dup(process_fd)
         self.id = container_id
         self.names = names
         self.cables: dict[str, str] = {}
@@ -76,7 +76,7 @@ class Members:
         """Connect a container until the process of the first of `fds`, a pidfd, ends; the others are its ports."""
         if container_id in self._containers:
             yield from self.detach(container_id)
-        container = Container(pid, container_id, names, servers, os.dup(fds[0]))
+        container = Container(pid, container_id, names, servers, fds[0])
         self._containers[container_id] = container
         self._loop.watch(container.process_fd, lambda _: self._ended(container))
         try:
