@@ -63,6 +63,14 @@ def test_wrong_value_is_named(pod: Engine, words: list[str], named: str) -> None
         (["--cpus", "1", "--cpu-quota", "10000"], "--cpus", "--cpu-quota"),
         (["--platform", "linux/amd64", "--arch", "amd64"], "--platform", "--arch"),
         (["-t", "--log-driver", "passthrough"], "--tty", "--log-driver"),
+        (["--cgroups", "split", "--cgroup-parent", "x"], "--cgroups", "--cgroup-parent"),
+        (["--cgroups", "disabled", "--memory", "1g"], "--cgroups", "--memory"),
+        (["--uidmap", "0:0:1", "--subuidname", "x"], "--uidmap", "--subuidname"),
+        (["--no-healthcheck", "--health-cmd", "true"], "--no-healthcheck", "--health-cmd"),
+        (["--memory-swap", "1g"], "--memory-swap", "--memory"),
+        (["--init-ctr", "once"], "--init-ctr", "--pod"),
+        (["--rmi", "--restart", "always"], "--rm", "--restart"),
+        (["-v", "/tmp:/x", "--tmpfs", "/x"], "--volume", "--tmpfs"),
     ],
 )
 @pytest.mark.not_podman("its messages name the options in other words, or not at all")

@@ -197,6 +197,10 @@ def limit_changes(
         changes["cgroups"] = parse_cgroups(arguments.text("cgroups") or "")
     if arguments.given("require_limits"):
         changes["require_limits"] = arguments.flag("require_limits")
+    if changes.get("cgroups", base.cgroups) == "split" and changes.get("cgroup_parent"):
+        from pod.base.errors import UsageError
+
+        raise UsageError("--cgroups=split excludes --cgroup-parent: the cgroup is that of the unit")
     if changes.get("cgroups", base.cgroups) == "disabled":
         _refuse_limits(given, changes)
     return changes
