@@ -15,6 +15,7 @@ from tests.support.oci import Runtime
 from tests.support.waiting import until
 
 pytestmark = [
+    pytest.mark.timeout(400),  # everything is emulated where it runs
     pytest.mark.needs_login,
     pytest.mark.not_podman("podman is not in the virtual machine"),
 ]

@@ -174,7 +174,8 @@ def _boot(
     # A card with a default route, which pasta looks for; restricted, so that nothing gets out.
     command += ["-nic", "user,model=virtio-net-pci,restrict=on"]
     command += ["-kernel", f"{system}/vmlinuz", "-initrd", f"{system}/initrd.img"]
-    command += ["-append", "root=/dev/vda rw console=ttyS0 quiet panic=-1"]
+    # The kernel gives up when a busy host lets it wait too long for its timer, unless told not to look.
+    command += ["-append", "root=/dev/vda rw console=ttyS0 quiet panic=-1 no_timer_check"]
     # snapshot: writes go to a temporary file, so that the system stays as it was built.
     command += ["-drive", f"file={system}/disk,format=raw,if=virtio,snapshot=on"]
     command += ["-drive", f"file={disk},format=raw,if=virtio"]
