@@ -68,15 +68,19 @@ def parse_filters(texts: Sequence[str]) -> Filters:
         key, equals, value = text.partition("=")
         if key == "stars":
             if not value.isdecimal():
-                raise UsageError(f"invalid filter '{text}': expected is stars=NUMBER")
+                raise UsageError(
+                    f"invalid argument '{text}' for '--filter': expected is stars=NUMBER"
+                )
             filters = filters.replace(stars=int(value))
         elif key in ("is-official", "is-automated"):
             if equals and value not in ("true", "false"):
-                raise UsageError(f"invalid filter '{text}': expected is {key}=true or {key}=false")
+                raise UsageError(
+                    f"invalid argument '{text}' for '--filter': expected is {key}=true or {key}=false"
+                )
             filters = filters.replace(**{key.replace("-", "_"): value != "false"})
         else:
             raise UsageError(
-                f"invalid filter '{text}': expected is one of stars, is-official, is-automated"
+                f"invalid argument '{text}' for '--filter': expected is one of stars, is-official, is-automated"
             )
     return filters
 

@@ -29,7 +29,7 @@ def create_network(arguments: Arguments, engine: Engine) -> None:
     driver = arguments.text("driver") or "bridge"
     if driver != "bridge":
         raise Unsupported(
-            f"the network driver '{driver}'",
+            f"the network driver '{driver}' of --driver",
             _OTHER_DRIVERS.get(driver, "pod has the driver 'bridge'"),
         )
     if arguments.given("ipv4") and not arguments.flag("ipv4"):
