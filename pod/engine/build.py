@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, cast
 
-from pod.base import ids, locks, paths
+from pod.base import ids, locks, log, paths
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.build import asked, history
@@ -30,7 +30,7 @@ from pod.spec.container import ContainerConfig
 from storage import behind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pod.build.options import BuildOptions, NamedContext
     from pod.build.planner import Plan
@@ -62,7 +62,8 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
             plan(dockerfile, options, platform, own, shows_platform=len(platforms) > 1)
             for platform in platforms
         ]
-        check(engine, options, dockerfile, plans[0].stages, context)
+        warn = log.warning if options.check else _warner(progress)
+        check(engine, options, dockerfile, plans[0].stages, context, warn)
         if options.check:
             return Built(id="")
         progress.begin([step for planned in plans for step in planned.steps])
@@ -77,6 +78,11 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
         built = deliver(engine, options, made, progress, hold)
     behind.start(engine.store.steps.settle)
     return built
+
+
+def _warner(progress: Progress) -> Callable[[str], None]:
+    """Tells `progress` of warnings, which has its own way to show them."""
+    return lambda text: progress.message(f"warning: {text}")
 
 
 def _made(

@@ -14,7 +14,7 @@ from pod.engine import images
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pod.build.contexts import BuildContext
     from pod.build.dockerfile.parser import Dockerfile
@@ -37,8 +37,9 @@ def check(
     dockerfile: Dockerfile,
     stages: Stages,
     context: BuildContext,
+    warn: Callable[[str], None] = log.warning,
 ) -> None:
-    """Warn of what is doubtful. Raises ChecksFailed for warnings after --check, or if they are to be errors."""
+    """Tell `warn` what is doubtful. Raises ChecksFailed for warnings after --check, or if they are to be errors."""
     checks = parse_checks(options.arguments.get(_CHECK_ARGUMENT) or dockerfile.directives.check)
     if options.quiet and not checks.error and not options.check:
         return
@@ -50,9 +51,9 @@ def check(
         environments=_environments(engine, stages),
     )
     for warning in warnings:
-        log.warning(f"{warning}{quoted(warning.place)}" if options.check else str(warning))
+        warn(f"{warning}{quoted(warning.place)}" if options.check else str(warning))
     for name in unused(options.arguments, _declared(dockerfile)):
-        log.warning(f"no ARG declares '{name}', which --build-arg gives")
+        warn(f"no ARG declares '{name}', which --build-arg gives")
     if warnings and (options.check or checks.error):
         count = f"{len(warnings)} warnings" if len(warnings) > 1 else "a warning"
         raise ChecksFailed(f"'{dockerfile.name}' has {count}")

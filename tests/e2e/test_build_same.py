@@ -206,11 +206,13 @@ def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
         path.chmod(0o755 if name in EXECUTABLE else 0o644)
-    with tarfile.open(top / "archive.tar.gz", "w:gz") as archive:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
         for name, mode in (("x", 0o640), ("y", 0o755)):
             entry = tarfile.TarInfo(f"inner/{name}")
             entry.size, entry.mode, entry.uid, entry.gid = 1, mode, 6, 7
             archive.addfile(entry, io.BytesIO(b"z"))
+    (top / "archive.tar.gz").write_bytes(gzip.compress(out.getvalue(), mtime=0))
     return top
 
 
@@ -292,4 +294,7 @@ def entries(layer: bytes) -> dict[str, list[object]]:
                 mode = oct(entry.mode & 0o7777)
                 kind = entry.type.decode()
                 found[name] = [kind, mode, entry.uid, entry.gid, entry.linkname, shown]
+    if len(found) > 50:  # the base image
+        text = json.dumps(found, sort_keys=True)
+        return {"all": [hashlib.sha256(text.encode()).hexdigest()]}
     return found
