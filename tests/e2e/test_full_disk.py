@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.image.faulty import FaultyRegistry
+from tests.integration.image.taking import TakingRegistry
 from tests.support import images
 from tests.support.checks import nothing_wrong, one_error
 from tests.support.engine import Engine, engine_in, program
@@ -140,6 +141,42 @@ def test_everything_else(disk: Disk, server: FaultyRegistry) -> None:
     nothing_wrong(disk.pod, max_age="24h")
     disk.free()
     assert disk.pod("volume", "ls", "-q").lines[0] == "kept"
+    works(disk, server)
+
+
+def test_what_goes_to_registries(disk: Disk, server: FaultyRegistry, tmp_path: Path) -> None:
+    """Lists, artifacts, and a push that has to write its layers anew: what needs space says so, and leaves nothing."""
+    image = f"{server.host}/me/busybox"
+    (tmp_path / "large").write_bytes(os.urandom(13 * MEGABYTE))
+    (tmp_path / "small").write_bytes(b"small")
+    with TakingRegistry() as taking:
+        there = f"{taking.host}/me"
+        disk.pod("manifest", "create", "before", image)
+        disk.pod("artifact", "add", f"{there}/thing:1", str(tmp_path / "small"))
+        too_much = disk.pod("artifact", "add", "localhost/x:1", str(tmp_path / "large"), status=125)
+        assert "no space left" in one_error(too_much).lower()
+        nothing_wrong(disk.pod, max_age="24h")
+        disk.fill()
+        packing = ("--compression-format", "zstd", "--force-compression")
+        for words in (["manifest", "create", "after", image], ["manifest", "add", "before", image],
+                      ["manifest", "annotate", "--index", "--annotation", "a=b", "before"],
+                      ["artifact", "add", f"{there}/thing:2", str(tmp_path / "small")],
+                      ["push", "-q", *packing, image, f"{there}/packed"],
+                      ["push", "-q", image, f"{there}/plain"],
+                      ["manifest", "push", "before", f"docker://{there}/list"],
+                      ["artifact", "push", "-q", f"{there}/thing:1"]):  # fmt: skip
+            result = disk.pod(*words, status=None)
+            if result.status:  # what is sent as it is needs no space
+                message = one_error(result, hint=None).lower()
+                assert "no space left" in message or "full" in message, result
+        disk.free()
+        nothing_wrong(disk.pod, max_age="24h")
+        disk.pod("push", "-q", *packing, image, f"{there}/packed")
+        disk.pod("manifest", "push", "before", f"docker://{there}/list")
+        disk.pod("artifact", "push", "-q", f"{there}/thing:1")
+        disk.pod("artifact", "rm", "-a")
+        disk.pod("rmi", "-i", "before", "after")
+    disk.pod("system", "prune", "--external", "-f")
     works(disk, server)
 
 

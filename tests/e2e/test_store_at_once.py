@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.image.faulty import FaultyRegistry
+from tests.integration.image.taking import TakingRegistry
 from tests.support.checks import nothing_wrong
 from tests.support.engine import Engine, Result
 from tests.support.layout import Entry, Layout, layer_tar
@@ -106,6 +107,51 @@ def test_everything_at_once(pod: Engine, server: FaultyRegistry, tmp_path: Path)
     quiet(pod)
     nothing_wrong(pod)
     assert pod("images", "-q").out == ""
+
+
+def test_everything_for_registries_at_once(pod: Engine, tmp_path: Path) -> None:
+    """Push, lists and artifacts, the same ones too, beside commands that remove."""
+    (tmp_path / "file").write_bytes(b"x" * 100_000)
+    pod("tag", "busybox", "localhost/app:1")
+    with TakingRegistry() as taking:
+        there = f"{taking.host}/me"
+        commands: list[tuple[str, ...]] = []
+        for number in range(2):
+            commands += [
+                *[
+                    ("push", "-q", "busybox", f"{there}/app:{tag}")
+                    for tag in ("1", "1", str(number))
+                ],
+                ("push", "-q", "--compression-format", "zstd", "busybox", f"{there}/packed:1"),
+                ("manifest", "create", "--amend", "several", "localhost/app:1"),
+                ("manifest", "create", f"list{number}", "localhost/app:1"),
+                ("manifest", "push", f"list{number}", f"docker://{there}/list:1"),
+                ("artifact", "add", f"{there}/thing{number}:1", str(tmp_path / "file")),
+                ("artifact", "rm", f"{there}/thing0:1"),
+                ("artifact", "ls"),
+                ("tag", "busybox", f"localhost/t{number}:1"),
+                ("rmi", f"localhost/t{number}:1"),
+                ("pull", "-q", f"{there}/app:1"),
+                ("image", "prune", "-f"),
+                ("system", "prune", "--external", "-f"),
+            ]
+        random.Random(5).shuffle(commands)
+        for result in at_once(pod, commands):
+            if result.command[1] in ("push", "tag", "prune"):
+                assert result.status == 0, result
+        names = pod("images", "--format", "{{.Repository}}:{{.Tag}}").lines
+        assert {"localhost/several:latest", "localhost/list0:latest"} <= set(names)
+        assert f"{there}/thing1" in pod("artifact", "ls", "--format", "{{.Repository}}").lines
+        for name in ("several", "list0", "list1"):
+            (entry,) = pod("manifest", "inspect", name).json()["manifests"]
+            assert entry["digest"] == pod("image", "inspect", "-f", "{{.Digest}}", "app:1").out
+            pod("manifest", "push", name, f"docker://{there}/again:1")
+        pod("artifact", "push", "-q", f"{there}/thing1:1")
+    pod("artifact", "rm", "-a")
+    pod("rmi", "-i", "several", "list0", "list1", "app:1", f"{there}/app:1")
+    pod("system", "prune", "--external", "-f")
+    quiet(pod)
+    nothing_wrong(pod, max_age="24h")
 
 
 def test_pruned_by_all(pod: Engine, server: FaultyRegistry) -> None:
