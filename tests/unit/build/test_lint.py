@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import pytest
@@ -121,3 +122,11 @@ def test_experimental_rules_have_to_be_asked_for() -> None:
 def test_error_makes_the_build_fail() -> None:
     assert parse_checks("error=true").error
     assert not parse_checks("skip=all").error
+
+
+def test_the_manual_page_has_the_rules() -> None:
+    page = os.path.join(os.path.dirname(__file__), "../../../man/pod-dockerfile.5.md")
+    with open(page, encoding="utf-8") as file:
+        checks = file.read().partition("## CHECKS")[2].partition("## ERRORS")[0]
+    rows = [line.split("|")[1].strip() for line in checks.splitlines() if line.startswith("|")]
+    assert [row.removesuffix(" *") for row in rows[2:]] == sorted(RULES)
