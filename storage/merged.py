@@ -149,7 +149,8 @@ def open_merged(layers: Iterable[str], marks: Marks) -> MergedDirectory:
     fds: list[int] = []
     try:
         for layer in layers:
-            fds.append(os.open(layer, _DIRECTORY))
+            # Of the store's own: the tree of a build's step is a link once it has become a layer.
+            fds.append(os.open(layer, _DIRECTORY & ~os.O_NOFOLLOW))
             if marks.is_opaque(fds[-1]):
                 break
     except BaseException:

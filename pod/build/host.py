@@ -55,6 +55,9 @@ class Host(Protocol):
     ) -> Order:
         """How to run `config`. `directory` has a directory `rootfs` to mount on; `layers` are those of image mounts."""
 
+    def end(self, order: Order) -> None:
+        """The command that was started from this has ended, or was killed: remove what is left of it."""
+
     def context_directory(self, name: str) -> str:
         """The directory of a --build-context of this name; "" for one that is an image. Raises PodError."""
 

@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING, cast
 
-from pod.base import ids, locks, log, paths
+from pod.base import files, ids, locks, log, paths
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.build import asked, history
@@ -19,7 +19,7 @@ from pod.build.options import Built
 from pod.build.planner import plan
 from pod.build.result import created_of, make_image
 from pod.build.tasks import Tasks
-from pod.engine import create, images, launch, namefiles, network
+from pod.engine import build_leftovers, create, images, launch, namefiles, network
 from pod.engine import facts as host_facts
 from pod.engine.build_checks import check
 from pod.engine.build_results import Made, deliver, names_at_once, pull_options
@@ -123,7 +123,7 @@ class _Host:
         self.contexts: Contexts | None = None
         self._fetched: dict[str, str] = {}
         self.nest = Nest()
-        self.run_directory = f"{engine.paths.runroot}/builds/{os.urandom(8).hex()}"
+        self.run_directory = f"{build_leftovers.directory(engine)}/{os.urandom(8).hex()}"
         self._lock = locks.FileLock(f"{self.run_directory}.lock")
 
     def __enter__(self) -> _Host:
@@ -133,11 +133,12 @@ class _Host:
         return self
 
     def __exit__(self, *_: object) -> None:
-        from storage import removal
-
         self.nest.__exit__()
-        removal.remove_tree(self.run_directory)
+        build_leftovers.remove(self.run_directory)
         self._lock.remove()
+
+    def end(self, order: Order) -> None:
+        build_leftovers.end_command(order.network["run_directory"])
 
     @property
     def store(self) -> Store:
@@ -205,6 +206,8 @@ class _Host:
         document = bundle.runtime_config(config, facts)
         settings = network.settings_for(engine, container)
         settings["run_directory"] = run_directory
+        path = f"{run_directory}/{build_leftovers.CGROUP_FILE}"
+        files.write_atomic(path, placement.path.encode(), sync=False)
         return Order(
             bundle={
                 "id": identifier,

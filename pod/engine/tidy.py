@@ -72,6 +72,10 @@ def _tidy(engine: Engine) -> None:
         from pod.engine import network_connect
 
         network_connect.clear_up(engine)
+    if _names(f"{paths.runroot}/builds"):
+        from pod.engine import build_leftovers
+
+        build_leftovers.clear_up(engine)
     was_killed = any(name.startswith(_HOLD_PREFIX) for name in lock_names)
     if was_killed or _names(f"{paths.root}/staging") or _names(f"{paths.root}/trash"):
         engine.store.tidy()

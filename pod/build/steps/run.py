@@ -153,10 +153,12 @@ def _execute(
     shown: str,
 ) -> Generator[Any, Any, None]:
     """Run the command to its end. Raises StepFailed."""
+    orders: list[Order] = []
 
     def start_it() -> Job:
         staged.make_overlay_directories(container.mounts)
         order = builder.host.order(container, ids.new_id(), staged.path, made.layers)
+        orders.append(order)
         staged.make_points(order.bundle["config"]["mounts"])
         order.bundle["rootfs"] = staged.mount()
         return start(
@@ -166,7 +168,11 @@ def _execute(
             locks=made.waits_for,
         )
 
-    wait_status = yield start_it
+    try:
+        wait_status = yield start_it
+    finally:
+        for order in orders:
+            builder.host.end(order)
     faults.step("build: executed")
     if wait_status != 0:
         raise StepFailed(step, shown, exits.from_wait_status(wait_status))

@@ -1,0 +1,208 @@
+"""The cache of builds: what is taken from it, what is not, and that it survives whatever happens to a build."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_killed import killed, steps_of
+from tests.support.build import Context
+from tests.support.checks import nothing_wrong
+from tests.support.engine import Engine
+from tests.support.waiting import until
+
+NONE = "--network=none"
+pytestmark = pytest.mark.not_podman("its cache has other rules, and its steps have no names")
+
+# Each RUN leaves a number that is another one whenever it is executed.
+NUMBER = "head -c 8 /dev/urandom | md5sum"
+TEXT = (
+    "FROM busybox\n"
+    "COPY a /a\n"
+    f"RUN {NUMBER} > /first\n"
+    "ARG WHO=nobody\n"
+    f'RUN echo "$WHO" > /who; {NUMBER} > /second\n'
+    "LABEL kind=plain\n"
+    "COPY b /b\n"
+    f"RUN {NUMBER} > /third\n"
+    'CMD ["cat", "/first", "/second", "/third"]\n'
+)
+
+
+@pytest.fixture
+def context(pod: Engine, tmp_path: Path) -> Context:
+    found = Context(pod, tmp_path / "context").write({"a": "1", "b": "1"})
+    for name in ("a", "b"):
+        os.utime(found.directory / name, (1e9, 1e9))
+    return found
+
+
+def numbers(context: Context) -> list[str]:
+    return context.run().split("\n")
+
+
+def test_the_same_again_is_the_same_image(context: Context, pod: Engine) -> None:
+    first = context.build(TEXT, NONE).out
+    os.utime(context.directory / "a")  # times are not content
+    again = context.build(TEXT, NONE, tag="other")
+    assert again.out == first
+    assert again.stderr.count("Using cache") == 5
+    names = pod("images", "--format", "{{.Repository}}", "--filter", f"id={first}").lines
+    assert set(names) == {"localhost/made", "localhost/other"}
+
+
+@pytest.mark.parametrize(
+    ("change", "kept"),
+    [
+        pytest.param("a", 0, id="a file that the first COPY has"),
+        pytest.param("mode", 0, id="its mode"),
+        pytest.param("argument", 1, id="an argument, for the commands after ARG"),
+        pytest.param("b", 2, id="a file that the second COPY has"),
+        pytest.param("label", 3, id="a label, for no command"),
+        pytest.param("unused", 3, id="a file that nothing copies"),
+    ],
+)
+def test_what_changes_and_what_stays(context: Context, change: str, kept: int) -> None:
+    context.build(TEXT, NONE)
+    before = numbers(context)
+    options: list[str] = []
+    text = TEXT
+    if change == "mode":
+        os.chmod(context.directory / "a", 0o600)
+    elif change == "argument":
+        options = ["--build-arg", "WHO=you"]
+    elif change == "label":
+        text = text.replace("kind=plain", "kind=fancy")
+    else:
+        context.write({change: "2"})
+    context.build(text, NONE, *options)
+    after = numbers(context)
+    assert [one == other for one, other in zip(before, after, strict=True)] == [
+        index < kept for index in range(3)
+    ]
+
+
+def test_no_cache_executes_everything(context: Context) -> None:
+    context.build(TEXT, NONE)
+    before = numbers(context)
+    context.build(TEXT, NONE, "--no-cache")
+    assert not set(before) & set(numbers(context))
+
+
+def test_the_cache_outlives_the_image(context: Context, pod: Engine) -> None:
+    context.build(TEXT, NONE)
+    before = numbers(context)
+    pod("rmi", "-f", "made")
+    pod("image", "prune", "-f")
+    context.build(TEXT, NONE)
+    assert numbers(context) == before
+
+
+def test_a_fixed_time_gives_the_same_digest(context: Context, pod: Engine) -> None:
+    """Also where nothing of the first build is left."""
+    text = "FROM busybox\nCOPY a /a\nRUN mkdir /d && echo x > /d/f && rm /bin/vi\nENV A=b\n"
+    environment = {"SOURCE_DATE_EPOCH": "1000000000"}
+    context.build(text, NONE, "--no-cache", env=environment, tag="one")
+    context.write({"a": "1"})  # with another time
+    context.build(text, NONE, "--no-cache", env=environment, tag="two")
+    one, two = (pod("image", "inspect", name).json()[0] for name in ("one", "two"))
+    assert one["Digest"] == two["Digest"]
+    assert one["Created"].startswith("2001-09-09T01:46:40")
+    newest = context.run("sh", "-c", "stat -c %Y /a /d /d/f /bin", image="one").split()
+    assert max(map(int, newest)) <= 1000000000
+
+
+def test_two_builds_at_once(context: Context, pod: Engine) -> None:
+    (context.directory / "Dockerfile").write_text(TEXT)
+    with pod.spawn("build", "-q", "-t", "one", NONE, str(context.directory)) as one:
+        context.build(TEXT, NONE, tag="two")
+        assert one.wait(60) == 0
+    for name in ("one", "two"):
+        assert len(context.run(image=name).split("\n")) == 3
+    nothing_wrong(pod, max_age="24h")
+
+
+STEPS = [
+    "build: copied",
+    "build: executed",
+    "step: placed",
+    "step: recorded",
+    "blob: named",
+    "layer: linked",
+    "layer: placed",
+    "image: index",
+]
+
+
+def test_kill_at_every_step(context: Context, pod: Engine) -> None:
+    """After each kill the next build goes on with what was finished, and everything is well."""
+    text = f"FROM busybox\nCOPY a /a\nRUN {NUMBER} > /first\nRUN {NUMBER} > /second\n"
+    arguments = ("build", "-t", "made", NONE, str(context.directory))
+    (context.directory / "Dockerfile").write_text(text)
+    context.write({"a": f"first of {os.getpid()}"})
+    assert set(STEPS) <= steps_of(pod, *arguments)
+    for number, step in enumerate(STEPS):
+        context.write({"a": f"{number} of {os.getpid()}"})
+        killed(pod, step, *arguments)
+        nothing_wrong(pod, max_age="24h", after=step)
+        done = context.build(text, NONE)
+        if step == "image: index":
+            assert done.stderr.count("Using cache") == 3
+        assert context.run("cat", "/a") == f"{number} of {os.getpid()}"
+        nothing_wrong(pod, max_age="24h", after=step)
+
+
+def test_finished_steps_are_kept_when_the_build_is_killed(context: Context, pod: Engine) -> None:
+    """kill -9 while a command runs: that is ended, too, and the next build begins with it."""
+    text = f"FROM busybox\nCOPY a /a\nRUN {NUMBER} > /first\nRUN echo begun; [ -e /go ] || sleep 1000\n"
+    (context.directory / "Dockerfile").write_text(text)
+    log = context.directory.parent / "log"
+    with (
+        log.open("wb") as file,
+        pod.spawn("build", NONE, str(context.directory), stdout=file, stderr=file) as build,
+    ):
+        until(lambda: b"\nbegun" in log.read_bytes(), "the command runs")
+        build.send_signal(signal.SIGKILL)
+    until(lambda: not sleepers(), "the command is ended")
+    done = context.build(text.replace("sleep 1000", "true"), NONE)
+    assert done.stderr.count("Using cache") == 2
+    nothing_wrong(pod, max_age="24h")
+
+
+def sleepers() -> list[str]:
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[:2] == [b"sleep", b"1000"] and os.stat(f"/proc/{pid}").st_uid == os.getuid():
+            found.append(pid)
+    return found
+
+
+def test_interrupted_build_leaves_nothing(context: Context, pod: Engine) -> None:
+    text = "FROM busybox\nRUN echo begun; sleep 1000\n"
+    (context.directory / "Dockerfile").write_text(text)
+    log = context.directory.parent / "log"
+    with (
+        log.open("wb") as file,
+        pod.spawn("build", NONE, str(context.directory), stdout=file, stderr=file) as build,
+    ):
+        until(lambda: b"\nbegun" in log.read_bytes(), "the command runs")
+        build.send_signal(signal.SIGINT)
+        assert build.wait(30) != 0
+    until(lambda: not sleepers(), "the command is ended")
+    nothing_wrong(pod)
+
+
+def test_records_have_no_arguments_in_plain(context: Context, pod: Engine) -> None:
+    context.build(TEXT, NONE, "--build-arg", "WHO=somebody-to-hide")
+    folder = f"{pod.root}/build"
+    names = [name for name in os.listdir(folder) if name.endswith(".json")]
+    records = "".join(Path(f"{folder}/{name}").read_text() for name in names)
+    assert records
+    assert "somebody-to-hide" not in records
