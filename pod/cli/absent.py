@@ -24,9 +24,9 @@ ABSENT = {
     "volume reload": "pod has no volume plugins",
     "volume update": "only cluster volumes can be updated",
     "trust": "it is docker's older way of signing; `pod image trust` and `pod push --sign-by` are podman's",
-    "generate kube": _LATER,
+    "kube apply": "it needs a cluster; this version of pod does not talk to one",
     **dict.fromkeys(
-        ("compose kube play service stack").split(),
+        ("compose service stack").split(),
         _LATER,
     ),
 }

@@ -227,12 +227,14 @@ def prepare(
 ) -> ContainerConfig:
     """Make the volumes that the container's mounts need and check the other sources; names and paths filled in.
 
+    Volumes that are named in the configuration before belong to the container as well.
+
     `directory` is the container's, with its root file system, `maps` its id map where it is not the usual one. What is
     made is taken back by `undo`.
     """
     mounts: list[Mount] = []
-    used: list[str] = []
-    anonymous: list[str] = []
+    used: list[str] = list(config.volumes)
+    anonymous: list[str] = list(config.anonymous_volumes)
     layers = (config.rootfs,) if config.rootfs else engine.rootfs.layers(directory)
     for mount in config.mounts:
         if mount.kind == "volume":

@@ -17,6 +17,23 @@ def parse_with_lines(data: bytes) -> Any:
     return _loaded(data, "rt")
 
 
+def parse_all_with_lines(data: bytes) -> list[Any]:
+    """The same of all documents in a text."""
+    found: list[Any] = _loaded(data, "rt", every=True)
+    return found
+
+
+def first_line(table: Any) -> int:
+    """The line of the first key of such a dictionary; 0 where it is not known."""
+    return next((line_of(table, key) for key in table), 0) if isinstance(table, dict) else 0
+
+
+def is_old_octal(number: Any) -> bool:
+    """Whether a number of `parse_with_lines` is written as 0644: octal in YAML 1.1, decimal in 1.2."""
+    is_padded = type(number).__name__ == "ScalarInt" and getattr(number, "_width", None)
+    return bool(is_padded) and not set(str(int(number))) - set("01234567")
+
+
 def line_of(table: Any, key: Any) -> int:
     """The line of a key in a dictionary of `parse_with_lines`; 0 where it is not known."""
     try:
@@ -25,14 +42,30 @@ def line_of(table: Any, key: Any) -> int:
         return 0
 
 
-def _loaded(data: bytes, kind: str) -> Any:
+def written(documents: list[Any]) -> str:
+    """Documents as text, in the order of their keys, with `---` between them."""
+    from io import StringIO
+
+    from ruamel.yaml import YAML
+
+    writer = YAML(typ="safe", pure=True)
+    writer.default_flow_style = False
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
+    writer.explicit_start = len(documents) > 1
+    writer.width = 4096
+    out = StringIO()
+    writer.dump_all(documents, out)
+    return out.getvalue()
+
+
+def _loaded(data: bytes, kind: str, *, every: bool = False) -> Any:
     """`kind` is a loader of ruamel.yaml that makes no objects but its own."""
     from ruamel.yaml import YAML  # heavy
     from ruamel.yaml.error import YAMLError
 
     reader = YAML(typ=kind, pure=True)
     try:
-        return reader.load(data)
+        return list(reader.load_all(data)) if every else reader.load(data)
     except YAMLError as error:
         raise ValueError(_said(error)) from error
     except UnicodeDecodeError as error:

@@ -16,7 +16,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../.."))
 
 LAYERS = (
     ("pod.cli", "pod.api", "pod.monitor"),
-    ("pod.compose",),
+    ("pod.compose", "pod.kube"),
     ("pod.engine",),
     ("pod.build", "pod.image", "pod.quadlet", "pod.runtime", "pod.state"),
     ("storage", "netns"),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pod.cli.declare import Arguments
     from pod.engine.context import Engine
     from pod.spec.container import ContainerConfig
+    from pod.spec.logging import LogConfig
 
 DETACH_KEYS = Option(
     ("--detach-keys",),
@@ -108,14 +109,7 @@ def lifetime_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, A
 
         changes["restart"] = parse_restart(arguments.text("restart") or "")
     if arguments.given("log_driver") or arguments.given("log_opt"):
-        from pod.spec.logging import parse_log_driver, parse_log_options
-
-        driver = arguments.text("log_driver")
-        changes["log"] = parse_log_options(
-            base.log.driver if driver is None else parse_log_driver(driver),
-            arguments.texts("log_opt"),
-            base.log,
-        )
+        changes["log"] = read_log(arguments, base.log)
     if arguments.given("stop_signal"):
         from pod.linux.signals import parse
 
@@ -142,6 +136,18 @@ def lifetime_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, A
     if arguments.given("requires"):
         changes["requires"] = tuple(arguments.texts("requires"))
     return changes
+
+
+def read_log(arguments: Arguments, base: LogConfig) -> LogConfig:
+    """What --log-driver and --log-opt make of `base`."""
+    from pod.spec.logging import parse_log_driver, parse_log_options
+
+    driver = arguments.text("log_driver")
+    return parse_log_options(
+        base.driver if driver is None else parse_log_driver(driver),
+        arguments.texts("log_opt"),
+        base,
+    )
 
 
 def check_lifetime(arguments: Arguments, config: ContainerConfig) -> None:

@@ -1,0 +1,284 @@
+"""`pod kube play`, `down`, `generate`: Kubernetes documents made, started, removed, and written."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.engine import Engine
+from tests.support.waiting import until
+
+SHOP = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: settings}
+data: {greeting: hello, page.html: "<h1>hi</h1>"}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: keys}
+stringData: {token: s3cret}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: kube-data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: shop}
+spec:
+  selector: {matchLabels: {app: shop}}
+  template:
+    metadata: {labels: {app: shop}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      initContainers:
+      - name: prepare
+        image: busybox
+        command: [sh, -c, "echo prepared > /data/init"]
+        volumeMounts: [{name: data, mountPath: /data}]
+      containers:
+      - name: web
+        image: busybox
+        command: [sh, -c]
+        args: ["echo $(GREETING) $TOKEN $POD $(cat /data/init); touch /scratch/x && exec httpd -f -p 80 -h /etc/site"]
+        env:
+        - {name: GREETING, valueFrom: {configMapKeyRef: {name: settings, key: greeting}}}
+        - {name: TOKEN, valueFrom: {secretKeyRef: {name: keys, key: token}}}
+        - {name: POD, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+        ports: [{containerPort: 80, hostPort: PORT, hostIP: 127.0.0.1}]
+        securityContext: {capabilities: {drop: [MKNOD]}, allowPrivilegeEscalation: false}
+        volumeMounts:
+        - {name: data, mountPath: /data}
+        - {name: site, mountPath: /etc/site}
+        - {name: scratch, mountPath: /scratch}
+      volumes:
+      - {name: data, persistentVolumeClaim: {claimName: kube-data}}
+      - {name: site, configMap: {name: settings, items: [{key: page.html, path: index.html}]}}
+      - {name: scratch, emptyDir: {}}
+"""
+ONE = """
+apiVersion: v1
+kind: Pod
+metadata: {name: one}
+spec:
+  terminationGracePeriodSeconds: 0
+  restartPolicy: Never
+  containers:
+  - {name: main, image: busybox, command: COMMAND}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Any:
+    def write(text: str, name: str = "shop.yaml") -> str:
+        path = tmp_path / name
+        path.write_text(text)
+        return str(path)
+
+    return write
+
+
+@pytest.mark.not_podman("4.3 knows no $() of variables in arguments, and names containers otherwise")
+def test_play_makes_and_starts_all_and_down_removes_it(pod: Engine, written: Any) -> None:
+    port = free_port()
+    path = written(SHOP.replace("PORT", str(port)))
+    shown = pod("kube", "play", path).out
+    assert shown.startswith("Pod:\n") and "Volumes:\nkube-data" in shown and "Secrets:\n" in shown
+    try:
+        assert until(lambda: pod("logs", "shop-pod-web").out, "the greeting") == (
+            "hello s3cret shop-pod prepared"
+        )
+
+        def page() -> bytes:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            try:
+                connection.request("GET", "/")
+                return connection.getresponse().read()
+            except OSError:
+                return b""
+            finally:
+                connection.close()
+
+        assert until(page, "an answer") == b"<h1>hi</h1>"
+        again = pod("kube", "play", path, status=125)
+        assert "there is a pod 'shop-pod' already" in again.stderr and "--replace" in again.stderr
+    finally:
+        down = pod("kube", "down", path).lines
+    assert down[0] == "Pods removed:" and "keys" in down
+    assert pod("volume", "ls", "-q").lines == ["kube-data"]
+    assert pod("pod", "ls", "-q").out == ""
+    assert pod("ps", "-aq").out == ""
+    assert pod("kube", "down", "--force", path).lines[-2:] == ["Volumes removed:", "kube-data"]
+    pod("network", "rm", "podman-default-kube-network")
+
+
+def test_pods_find_each_other_by_name(pod: Engine, written: Any) -> None:
+    server = ONE.replace("one", "server").replace(
+        "COMMAND", "[sh, -c, 'echo found > /i; exec httpd -f -p 80 -h /']"
+    )
+    asks = "[sh, -c, 'until wget -q -O - http://server/i; do sleep 0.1; done']"
+    path = written(server + "---" + ONE.replace("one", "client").replace("COMMAND", asks))
+    pod("kube", "play", path)
+    try:
+        until(lambda: pod("logs", "client-main").out == "found", "the answer")
+    finally:
+        pod("kube", "down", path)
+        pod("network", "rm", "podman-default-kube-network")
+
+
+@pytest.mark.not_podman("4.3 has no --wait")
+@pytest.mark.parametrize("status", [0, 3])
+def test_wait_ends_with_the_containers_and_leaves_nothing(
+    pod: Engine, written: Any, status: int
+) -> None:
+    path = written(ONE.replace("COMMAND", f"[sh, -c, 'exit {status}']"))
+    pod("kube", "play", "--network", "none", "--wait", path, status=status)
+    assert pod("pod", "ls", "-q").out == ""
+
+
+def test_start_false_and_replace(pod: Engine, written: Any) -> None:
+    path = written(ONE.replace("COMMAND", "[sleep, '100']"))
+    pod("kube", "play", "--network", "none", "--start=false", path)
+    assert pod("ps", "-a", "--filter", "name=one-main", "--format", "{{.State}}").out == "created"
+    before = pod("pod", "inspect", "one", "--format", "{{.Id}}").out
+    pod("kube", "play", "--network", "none", "--replace", path)
+    assert pod("pod", "inspect", "one", "--format", "{{.Id}}").out != before
+    assert pod("ps", "--filter", "name=one-main", "--format", "{{.State}}").out == "running"
+    pod("kube", "down", "-", stdin=Path(path).read_bytes())
+    assert pod("pod", "ls", "-q").out == ""
+
+
+@pytest.mark.not_podman("4.3 leaves what was made before the failure")
+def test_what_cannot_be_made_leaves_nothing(pod: Engine, written: Any) -> None:
+    text = ONE.replace("COMMAND", "[id]") + "---" + ONE.replace("one", "two").replace("busybox", "localhost/no-such")
+    failed = pod("kube", "play", written(text.replace("COMMAND", "[id]")), status=125)
+    assert "localhost/no-such" in failed.stderr
+    assert pod("pod", "ls", "-q").out == ""
+    assert pod("volume", "ls", "-q").out == ""
+    pod("network", "rm", "podman-default-kube-network", status=None)
+
+
+@pytest.mark.not_podman("4.3 passes over it")
+def test_run_as_non_root_is_held(pod: Engine, written: Any) -> None:
+    text = ONE.replace("COMMAND", "[id], securityContext: {runAsNonRoot: true}")
+    failed = pod("kube", "play", "--network", "none", written(text), status=125)
+    assert "container 'one-main' would run as root" in failed.stderr
+    assert pod("pod", "ls", "-q").out == ""
+
+
+@pytest.mark.not_podman("other sentences")
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: [1", "is not YAML: line 1"),
+        ("just words", "'the document' is not a table of fields"),
+        ("", "has no documents"),
+        ("kind: Pod\nmetadata: {name: x}", "'apiVersion' is missing"),
+        ("apiVersion: v1\nkind: Pot\nmetadata: {name: x}", "line 2: a Pot cannot be played"),
+        (ONE.replace("COMMAND", "[id], imagee: x"), "'spec.containers[0].imagee' is not a known field"),
+        (ONE.replace("COMMAND", "id"), "'spec.containers[0].command' is not a list"),
+        (ONE.replace("name: one", "name: One!"), "'metadata.name' is 'One!'"),
+        (ONE.replace("COMMAND", "[id], env: [{name: A, valueFrom: {secretKeyRef: {name: no, key: k}}}]"),
+         "there is no Secret 'no'"),
+        (ONE.replace("COMMAND", "[id], volumeMounts: [{name: v, mountPath: /v}]"), "the pod has no volume 'v'"),
+        (ONE.replace("COMMAND", "[id], resources: {limits: {memory: lots}}"), "is 'lots', which is not a quantity"),
+        (ONE.replace("COMMAND", "[id]") + "---" + ONE.replace("COMMAND", "[id]"), "there is a Pod 'one' already"),
+    ],
+)  # fmt: skip
+def test_bad_documents_are_named_by_line_and_field(
+    pod: Engine, written: Any, text: str, sentence: str
+) -> None:
+    failed = pod("kube", "play", written(text, "bad.yaml"), status=125)
+    assert sentence in failed.stderr and "bad.yaml" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+@pytest.mark.not_podman("it has no such file: the documents are more")
+def test_a_thousand_documents(pod: Engine, written: Any) -> None:
+    text = "---\n".join(
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m{n}}}\n" for n in range(1000)
+    )
+    pod("kube", "play", "--network", "none", written(text))
+
+
+# Documents of what there is
+
+
+def without_ids(text: str) -> list[dict[str, Any]]:
+    from ruamel.yaml import YAML
+
+    return list(YAML(typ="safe", pure=True).load_all(text))
+
+
+@pytest.mark.not_podman("it writes other fields")
+def test_generated_documents_are_valid_and_play_back_to_the_same(
+    pod: Engine, written: Any
+) -> None:
+    import kubernetes_validate
+
+    pod("volume", "create", "--label", "a=b", "kube-back")
+    pod("pod", "create", "--name", "back", "--label", "app=back", "--network", "none", "--restart", "always",
+        "--add-host", "db:192.0.2.7", "--sysctl", "net.ipv4.ip_forward=1")  # fmt: skip
+    pod("create", "--pod", "back", "--name", "back-web", "-e", "A=$(B)", "-w", "/tmp", "--user", "7:8",
+        "--cap-drop", "ALL", "--read-only", "-v", "kube-back:/data:ro", "--tmpfs", "/scratch:size=1m",
+        "--memory", "64m", "--cpus", "0.5", "--health-cmd", "true", "--health-interval", "5s",
+        "--security-opt", "no-new-privileges", "--ulimit", "nofile=99:100", "busybox", "sleep", "9")  # fmt: skip
+    pod("create", "--pod", "back", "--init-ctr", "once", "--name", "back-first", "busybox", "true")
+    text = pod("kube", "generate", "--podman-only", "kube-back", "back").stdout
+    for document in without_ids(text):
+        kubernetes_validate.validate(document, "1.31", strict=True)
+
+    def said() -> Any:
+        shown = []
+        for name in ("back-web", "back-first"):
+            config = json.loads(pod("inspect", name).stdout)[0]
+            host = config["HostConfig"]
+            shown.append([
+                config["Config"]["Env"], config["Config"]["WorkingDir"], config["Config"]["User"], config["Args"],
+                config["Path"], host["CapDrop"], host["ReadonlyRootfs"], host["Memory"], host["NanoCpus"],
+                host["SecurityOpt"], host["Ulimits"], config["Config"].get("Healthcheck"),
+                sorted((it["Destination"], it["RW"]) for it in config["Mounts"]), sorted(host["Tmpfs"]),
+            ])  # fmt: skip
+        found = json.loads(pod("pod", "inspect", "back").stdout)
+        found = found[0] if isinstance(found, list) else found
+        infra = json.loads(pod("inspect", found["InfraContainerID"]).stdout)[0]
+        return [*shown, found["Labels"], infra["HostConfig"]["ExtraHosts"], infra["HostConfig"].get("Sysctls")]
+
+    before = said()
+    pod("pod", "rm", "-f", "back")
+    path = written(text)
+    pod("kube", "play", "--network", "none", "--start=false", path)
+    assert said() == before
+    again = pod("kube", "generate", "--podman-only", "kube-back", "back").stdout
+    assert without_ids(again) == without_ids(text)
+
+
+@pytest.mark.not_podman("4.3 has pods alone")
+@pytest.mark.parametrize("kind", ["pod", "deployment", "daemonset", "job"])
+def test_kinds_of_documents(pod: Engine, kind: str, tmp_path: Path) -> None:
+    import kubernetes_validate
+
+    pod("create", "--name", "loose", "-p", "127.0.0.1:0:80", "--restart", "always", "busybox", "sleep", "9")
+    path = str(tmp_path / "out.yaml")
+    pod("kube", "generate", "--type", kind, "--service", "-f", path, "loose")
+    service, document = without_ids(Path(path).read_text())
+    for one in (service, document):
+        kubernetes_validate.validate(one, "1.31", strict=True)
+    assert document["kind"].lower() == kind
+    assert [port["port"] for port in service["spec"]["ports"]] == [80]
+    refused = pod("kube", "generate", "-f", path, "loose", status=125)
+    assert "there is a file" in refused.stderr
+    assert "no container, pod or volume" in pod("generate", "kube", "nothing", status=125).stderr
