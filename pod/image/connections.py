@@ -1,4 +1,4 @@
-"""Connections to registries: parts of a URL, and what is idle of each server's connections."""
+"""Connections to registries: parts of a URL, and one pool of connections for each server."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ import threading
 
 from pod.base.records import Record
 from pod.image import failures, tls
-from pod.image.dial import dial
-from pod.image.wire import Connection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ssl
+    from typing import Any
 
-    _Server = tuple[str, str, int, bool]
-
-_MOST_IDLE = 8  # for each server
+_POOLED = 8
 
 
 class Settings(Record):
@@ -51,67 +47,75 @@ class Url(Record):
 
 
 class Connections:
-    """Connections that are open and idle, and new ones. Used by several threads at once."""
+    """Pools, made when they are first needed. Used by several threads at once."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._idle: dict[_Server, list[Connection]] = {}
-        self._contexts: dict[_Server, ssl.SSLContext] = {}
+        self._pools: dict[tuple[str, str, int, bool], Any] = {}
+        self._managers: dict[str, Any] = {}
         self._lock = threading.Lock()
 
-    def take(
-        self, target: Url, proxy: str, *, insecure: bool, names: tuple[str, ...]
-    ) -> Connection:
-        """A connection to a server, or to the proxy for it. `names` are what else it is called, for its certificates;
-        without any, it is not the registry itself but a place that it redirects to.
-
-        Raises RegistryError.
-        """
-        server = _server(target, insecure)
+    def pool(self, target: Url, proxy: str, *, insecure: bool, names: tuple[str, ...]) -> Any:
+        """The pool for a server. `names` are what else it is called, for its certificates; without any, it is not
+        the registry itself but a place that it redirects to."""
+        key = (target.scheme, target.host, target.port, insecure)
         with self._lock:
-            idle = self._idle.get(server, [])
-            while idle:
-                connection = idle.pop()
-                if not connection.is_stale():
-                    return connection
-                connection.close()
-        context = self._context(target, insecure, names) if target.scheme == "https" else None
-        stream = dial(target, proxy, context, self._settings.connect_seconds)
-        stream.settimeout(self._settings.idle_seconds)
-        return Connection(stream)
-
-    def give_back(self, target: Url, connection: Connection, *, insecure: bool) -> None:
-        """Keep a connection that is idle now."""
-        with self._lock:
-            idle = self._idle.setdefault(_server(target, insecure), [])
-            if len(idle) < _MOST_IDLE:
-                idle.append(connection)
-                return
-        connection.close()
+            if key not in self._pools:
+                if target.scheme == "https":
+                    self._pools[key] = self._secure(target, proxy, insecure, names)
+                else:
+                    self._pools[key] = self._plain(target, proxy)
+            return self._pools[key]
 
     def close(self) -> None:
         """Close what is idle."""
         with self._lock:
-            for idle in self._idle.values():
-                for connection in idle:
-                    connection.close()
-            self._idle.clear()
+            for pool in self._pools.values():
+                pool.close()
+            for manager in self._managers.values():
+                manager.clear()
+            self._pools.clear()
+            self._managers.clear()
 
-    def _context(self, target: Url, insecure: bool, names: tuple[str, ...]) -> ssl.SSLContext:
-        server = _server(target, insecure)
-        with self._lock:
-            if server not in self._contexts:
-                known = (*names, target.authority, f"{target.shown_host}:{target.port}")
-                self._contexts[server] = tls.context_for(
-                    tuple(dict.fromkeys(known)),
-                    verify=not insecure,
-                    directory=self._settings.cert_dir if names else None,
-                )
-            return self._contexts[server]
+    def _plain(self, target: Url, proxy: str) -> Any:
+        import urllib3  # heavy
 
+        if proxy:
+            return self._manager(proxy).connection_from_host(target.shown_host, target.port, "http")
+        return urllib3.HTTPConnectionPool(target.shown_host, target.port, maxsize=_POOLED)
 
-def _server(target: Url, insecure: bool) -> _Server:
-    return target.scheme, target.host, target.port, insecure
+    def _secure(self, target: Url, proxy: str, insecure: bool, names: tuple[str, ...]) -> Any:
+        import urllib3  # heavy
+
+        known = (*names, target.authority, f"{target.shown_host}:{target.port}")
+        context = tls.context_for(
+            tuple(dict.fromkeys(known)),
+            verify=not insecure,
+            directory=self._settings.cert_dir if names else None,
+        )
+        settings: dict[str, Any] = {"ssl_context": context, "maxsize": _POOLED}
+        if insecure:
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+            settings |= {"cert_reqs": "CERT_NONE", "assert_hostname": False}
+        if proxy:
+            manager = self._manager(proxy)
+            return manager.connection_from_host(
+                target.shown_host, target.port, "https", pool_kwargs=settings
+            )
+        return urllib3.HTTPSConnectionPool(target.shown_host, target.port, **settings)
+
+    def _manager(self, proxy: str) -> Any:
+        import urllib3  # heavy
+
+        if proxy not in self._managers:
+            headers = None
+            userinfo = urllib3.util.parse_url(proxy).auth
+            if userinfo:
+                from urllib.parse import unquote
+
+                headers = urllib3.util.make_headers(proxy_basic_auth=unquote(userinfo))
+            self._managers[proxy] = urllib3.ProxyManager(proxy, proxy_headers=headers)
+        return self._managers[proxy]
 
 
 def parse_url(text: str) -> Url:

@@ -1,6 +1,6 @@
 """What can go wrong between us and a registry: one class for each thing that a person would act on differently.
 
-`explain` turns what sockets and ssl raise into these, by class and by number, never by words.
+`explain` turns what urllib3 and ssl raise into these, by class and by number, never by words.
 """
 
 from __future__ import annotations
@@ -75,8 +75,10 @@ class TimedOut(RegistryError):
 
 class ProxyFailed(RegistryError):
     def __init__(self, proxy: str, host: str, why: str) -> None:
+        scheme, _, rest = proxy.rpartition("://")
+        shown = f"{scheme}://{rest.rpartition('@')[2]}" if scheme else rest.rpartition("@")[2]
         super().__init__(
-            f"proxy '{proxy}' could not be used to reach registry '{host}': {why}",
+            f"proxy '{shown}' could not be used to reach registry '{host}': {why}",
             hint="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",
         )
 
@@ -275,34 +277,42 @@ def said(words: str) -> str:
     return f": {shown}" if shown else ""
 
 
-def explain(error: Exception, host: str) -> RegistryError:
-    """The RegistryError for what broke, Garbled or an OSError, while talking to `host` over a connection."""
+def explain(error: Exception, host: str, proxy: str = "") -> RegistryError:
+    """The RegistryError for an exception of urllib3 while talking to `host`, perhaps through `proxy`."""
     import ssl  # heavy
 
-    if isinstance(error, TimeoutError):
-        return TimedOut(host, "answer")
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return ConnectionLost(host, os_reason(ConnectionResetError(errno.ECONNRESET, "")))
+    from urllib3 import exceptions  # heavy
+
+    if isinstance(error, exceptions.ProxyError):
+        cause = error.original_error
+        why = str(cause)  # http.client: "Tunnel connection failed: 407 Proxy Authentication Required"
+        if not why.startswith("Tunnel connection failed"):
+            why = explain(cause, host).message.rpartition(": ")[2]
+        return ProxyFailed(proxy, host, why)
+    if isinstance(error, exceptions.LocationParseError):
+        return ProxyFailed(proxy, host, "that is no address")
+    if isinstance(error, exceptions.SSLError):
+        reason = error.args[0] if error.args else error
+        return _explain_tls(reason if isinstance(reason, ssl.SSLError) else None, host)
     if isinstance(error, ssl.SSLError):
         return _explain_tls(error, host)
+    if isinstance(error, exceptions.NameResolutionError):
+        return UnknownHost(host)
+    if isinstance(error, exceptions.NewConnectionError):  # in some versions a kind of the next
+        return ConnectionRefused(host, _os_reason(error.__cause__))
+    if isinstance(error, exceptions.ConnectTimeoutError):
+        return TimedOut(host, "accept the connection")
+    if isinstance(error, exceptions.TimeoutError | TimeoutError):
+        return TimedOut(host, "answer")
     if isinstance(error, OSError):
-        return ConnectionLost(host, os_reason(error))
+        return ConnectionLost(host, _os_reason(error))
+    cause = error.args[1] if len(error.args) > 1 else error.__cause__
+    if isinstance(cause, OSError):
+        return ConnectionLost(host, _os_reason(cause))
     return ConnectionLost(host, "it ended too early")
 
 
-def explain_handshake(error: OSError, host: str) -> RegistryError:
-    """The same for what broke before a connection was secure."""
-    import ssl  # heavy
-
-    return _explain_tls(error, host) if isinstance(error, ssl.SSLError) else explain(error, host)
-
-
-def reason_of(error: RegistryError) -> str:
-    """What is behind the colon of its message: why, without where."""
-    return error.message.rpartition(": ")[2]
-
-
-def _explain_tls(error: ssl.SSLError, host: str) -> RegistryError:
+def _explain_tls(error: ssl.SSLError | None, host: str) -> RegistryError:
     import ssl  # heavy
 
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -312,17 +322,18 @@ def _explain_tls(error: ssl.SSLError, host: str) -> RegistryError:
         if code in _NAME_MISMATCH:
             return CertificateForOtherName(host)
         return UnknownAuthority(host)
-    if error.reason in _NOT_TLS:
+    if error is not None and error.reason in _NOT_TLS:
         return NoTls(host)
-    if error.reason in (_WANTED, *_REFUSED):
+    if error is not None and error.reason in (_WANTED, *_REFUSED):
         return OwnCertificateWanted(host, refused=error.reason != _WANTED)
     if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         return NoTls(host)  # it hung up instead of shaking hands
-    return TlsFailed(host, error.reason or "no secure connection")
+    return TlsFailed(
+        host, error.reason or "no secure connection" if error else "no secure connection"
+    )
 
 
-def os_reason(error: BaseException | None) -> str:
-    """Why a system call on a connection failed, for people."""
+def _os_reason(error: BaseException | None) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         words = {
             errno.ECONNREFUSED: "nothing listens there",

@@ -12,15 +12,13 @@ from pod.base.records import Record
 from pod.base.version import VERSION
 from pod.image import failures
 from pod.image.connections import Connections, Settings, Url, join_url, parse_url
-from pod.image.dial import proxy_login
 from pod.image.proxies import is_loopback, proxy_for, split_host
-from pod.image.wire import Garbled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from pod.image.wire import Answer
+    import urllib3
 
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -43,58 +41,39 @@ class Body(Record):
 class Response:
     """An answer whose body has not been read. Close it, or read it to its end."""
 
-    def __init__(self, raw: Answer, host: str, siblings: set[Response]) -> None:
+    def __init__(self, raw: urllib3.BaseHTTPResponse, host: str, siblings: set[Response]) -> None:
         self.status = raw.status
+        self.headers = raw.headers
         self._raw = raw
         self._host = host
         self._siblings = siblings
 
     def header(self, name: str) -> str:
-        return self._raw.header(name)
-
-    def all_of(self, name: str) -> list[str]:
-        """The values of all headers with this name."""
-        return self._raw.all_of(name)
+        return str(self.headers.get(name, ""))
 
     def read(self, limit: int) -> bytes:
         """The body, at most `limit` bytes and one more, which tells that there are more. Closes the response."""
         try:
             parts, have = [], 0
-            for part in self._decoded(limit + 1):
+            while have <= limit and (part := self._read(limit + 1 - have, decode=True)):
                 parts.append(part)
                 have += len(part)
-                if have > limit:
-                    break
-            return b"".join(parts)[: limit + 1]
+            return b"".join(parts)
         finally:
             self.close()
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it travels. Raises ConnectionLost or TimedOut when it breaks off."""
-        while chunk := self._read(CHUNK_BYTES):
+        while chunk := self._read(CHUNK_BYTES, decode=False):
             yield chunk
 
-    def _read(self, count: int) -> bytes:
+    def _read(self, count: int, *, decode: bool) -> bytes:
+        from urllib3.exceptions import HTTPError  # heavy
+
         try:
-            return self._raw.read(count)
-        except (Garbled, OSError) as error:
+            return self._raw.read(count, decode_content=decode)
+        except (HTTPError, OSError) as error:
             raise failures.explain(error, self._host) from error
-
-    def _decoded(self, count: int) -> Iterator[bytes]:
-        """The body, without the compression that we did not ask for, in pieces of at most `count` bytes."""
-        coding = self.header("Content-Encoding").strip().lower()
-        if coding not in ("gzip", "x-gzip", "deflate"):
-            while part := self._read(count):
-                yield part
-            return
-        import zlib
-
-        inflater = zlib.decompressobj(zlib.MAX_WBITS | 32)
-        try:
-            while not inflater.eof and (part := inflater.unconsumed_tail or self._read(count)):
-                yield inflater.decompress(part, count)
-        except zlib.error as error:
-            raise failures.UnexpectedAnswer(self._host, f"its content is no {coding}") from error
 
     def words(self) -> str:
         """What the body of an error says, for a person: the messages of a registry's JSON, else nothing."""
@@ -115,12 +94,20 @@ class Response:
 
     def abort(self) -> None:
         """Let a read in another thread end at once."""
-        self._raw.abort()
+        shutdown = getattr(self._raw, "shutdown", None)  # urllib3 has it from version 2.3 on
+        if shutdown is not None:
+            try:
+                shutdown()
+            except (OSError, ValueError, RuntimeError):
+                pass  # it has ended by itself, and its connection may be somebody else's by now
 
     def close(self) -> None:
-        """Close the connection, unless the body was read: then it has been given back."""
+        """Give the connection back when the body was read, else close it."""
         self._siblings.discard(self)
-        self._raw.close()
+        if self._raw.closed or self._raw.length_remaining == 0:
+            self._raw.release_conn()
+        else:
+            self._raw.close()
 
 
 class HttpClient:
@@ -249,36 +236,35 @@ class HttpClient:
         names: tuple[str, ...],
         body: Body | None,
     ) -> Response:
+        import urllib3  # heavy
+        from urllib3.exceptions import HTTPError
+
         if self._cancelled.is_set():
             raise failures.Cancelled
         proxy = proxy_for(target.scheme, target.host, target.port)
-        sent = {
-            "Host": target.authority,
-            "User-Agent": f"pod/{VERSION}",
-            "Accept-Encoding": "identity",
-            **headers,
-        }
+        sent = {"User-Agent": f"pod/{VERSION}", "Accept-Encoding": "identity", **headers}
         if body is not None:
             sent |= {"Content-Length": str(body.size), "Content-Type": body.media_type}
-        elif method not in ("GET", "HEAD", "DELETE"):
-            sent["Content-Length"] = "0"
-        path = target.path
-        if proxy and target.scheme == "http":
-            path = str(target)
-            if login := proxy_login(proxy):
-                sent["Proxy-Authorization"] = login
+        through_proxy = proxy and target.scheme == "http"
         log.debug(f"{method} {target}{f' through {proxy}' if proxy else ''}")
-        connection = self._connections.take(target, proxy, insecure=insecure, names=names)
         try:
-            raw = connection.send(
+            pool = self._connections.pool(target, proxy, insecure=insecure, names=names)
+            raw = pool.urlopen(
                 method,
-                path,
-                sent,
-                body.chunks() if body is not None and body.size else (),
-                release=lambda idle: self._connections.give_back(target, idle, insecure=insecure),
+                str(target) if through_proxy else target.path,
+                body=body.chunks() if body is not None and body.size else None,
+                headers=sent,
+                retries=False,
+                redirect=False,
+                assert_same_host=False,  # a proxy is asked for other hosts than itself
+                preload_content=False,
+                decode_content=False,
+                timeout=urllib3.Timeout(
+                    connect=self.settings.connect_seconds, read=self.settings.idle_seconds
+                ),
             )
-        except (Garbled, OSError) as error:
-            raise failures.explain(error, target.authority) from error
+        except (HTTPError, OSError) as error:
+            raise failures.explain(error, target.authority, proxy) from error
         response = Response(raw, target.authority, self._open)
         self._open.add(response)
         return response
