@@ -285,7 +285,9 @@ def explain(error: Exception, host: str, proxy: str = "") -> RegistryError:
 
     if isinstance(error, exceptions.ProxyError):
         cause = error.original_error
-        why = str(cause)  # http.client: "Tunnel connection failed: 407 Proxy Authentication Required"
+        why = str(
+            cause
+        )  # http.client: "Tunnel connection failed: 407 Proxy Authentication Required"
         if not why.startswith("Tunnel connection failed"):
             why = explain(cause, host).message.rpartition(": ")[2]
         return ProxyFailed(proxy, host, why)
@@ -306,9 +308,9 @@ def explain(error: Exception, host: str, proxy: str = "") -> RegistryError:
         return TimedOut(host, "answer")
     if isinstance(error, OSError):
         return ConnectionLost(host, _os_reason(error))
-    cause = error.args[1] if len(error.args) > 1 else error.__cause__
-    if isinstance(cause, OSError):
-        return ConnectionLost(host, _os_reason(cause))
+    beneath = error.args[1] if len(error.args) > 1 else error.__cause__
+    if isinstance(beneath, OSError):
+        return ConnectionLost(host, _os_reason(beneath))
     return ConnectionLost(host, "it ended too early")
 
 

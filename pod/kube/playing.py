@@ -62,11 +62,13 @@ def play(
     *,
     start: bool = True,
     replace: bool = False,
-    build: Callable[[str], None] | None = None,
+    build: Callable[[str], bool] | None = None,
 ) -> Result:
     """Make all of a plan, then start the pods. When something cannot be made, what was made before goes again.
 
-    `build` is called with the name of each image before it is looked for. Raises KubeError and what creating raises.
+    `build` is called with the name of each image before it is looked for, and tells whether it has been built.
+
+    Raises KubeError and what creating raises.
     """
     names = [planned.name for planned in plan.pods]
     if replace:
@@ -147,7 +149,7 @@ def _make(
     planned: PlannedPod,
     pull: PullOptions,
     undo: Undo,
-    build: Callable[[str], None] | None,
+    build: Callable[[str], bool] | None,
 ) -> Played:
     """The pod with its volumes and containers."""
     for volume in planned.volumes:
@@ -161,10 +163,10 @@ def _make(
     made = []
     for one in planned.containers:
         config = pod_join.join(engine, one.config, pod, set())
-        if build is not None:
-            build(config.image)
+        is_built = build is not None and build(config.image)
+        policy = "missing" if is_built else one.pull
         container = container_run.create_only(
-            engine, config, pull.replace(policy=one.pull), name=one.name
+            engine, config, pull.replace(policy=policy), name=one.name
         )
         made.append(container)
         if one.non_root and userns.user_of(engine, container.config).uid == 0:

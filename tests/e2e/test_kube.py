@@ -91,7 +91,9 @@ def written(tmp_path: Path) -> Any:
     return write
 
 
-@pytest.mark.not_podman("4.3 knows no $() of variables in arguments, and names containers otherwise")
+@pytest.mark.not_podman(
+    "4.3 knows no $() of variables in arguments, and names containers otherwise"
+)
 def test_play_makes_and_starts_all_and_down_removes_it(pod: Engine, written: Any) -> None:
     port = free_port()
     path = written(SHOP.replace("PORT", str(port)))
@@ -163,12 +165,28 @@ def test_start_false_and_replace(pod: Engine, written: Any) -> None:
 
 @pytest.mark.not_podman("4.3 leaves what was made before the failure")
 def test_what_cannot_be_made_leaves_nothing(pod: Engine, written: Any) -> None:
-    text = ONE.replace("COMMAND", "[id]") + "---" + ONE.replace("one", "two").replace("busybox", "localhost/no-such")
+    text = (
+        ONE.replace("COMMAND", "[id]")
+        + "---"
+        + ONE.replace("one", "two").replace("busybox", "localhost/no-such")
+    )
     failed = pod("kube", "play", written(text.replace("COMMAND", "[id]")), status=125)
     assert "localhost/no-such" in failed.stderr
     assert pod("pod", "ls", "-q").out == ""
     assert pod("volume", "ls", "-q").out == ""
     pod("network", "rm", "podman-default-kube-network", status=None)
+
+
+def test_images_are_built_of_directories(pod: Engine, written: Any, tmp_path: Path) -> None:
+    (tmp_path / "built").mkdir()
+    (tmp_path / "built" / "Dockerfile").write_text("FROM busybox\nCMD echo from the build\n")
+    path = written(ONE.replace("image: busybox, command: COMMAND", "image: built"))
+    pod("kube", "play", "--network", "none", "--context-dir", str(tmp_path), "--build", path)
+    try:
+        until(lambda: "from the build" in pod("logs", "one-main").out, "the output")
+    finally:
+        pod("kube", "down", path)
+        pod("rmi", "localhost/built")
 
 
 @pytest.mark.not_podman("4.3 passes over it")
@@ -224,9 +242,7 @@ def without_ids(text: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.not_podman("it writes other fields")
-def test_generated_documents_are_valid_and_play_back_to_the_same(
-    pod: Engine, written: Any
-) -> None:
+def test_generated_documents_are_valid_and_play_back_to_the_same(pod: Engine, written: Any) -> None:
     import kubernetes_validate
 
     pod("volume", "create", "--label", "a=b", "kube-back")
@@ -255,7 +271,12 @@ def test_generated_documents_are_valid_and_play_back_to_the_same(
         found = json.loads(pod("pod", "inspect", "back").stdout)
         found = found[0] if isinstance(found, list) else found
         infra = json.loads(pod("inspect", found["InfraContainerID"]).stdout)[0]
-        return [*shown, found["Labels"], infra["HostConfig"]["ExtraHosts"], infra["HostConfig"].get("Sysctls")]
+        return [
+            *shown,
+            found["Labels"],
+            infra["HostConfig"]["ExtraHosts"],
+            infra["HostConfig"].get("Sysctls"),
+        ]
 
     before = said()
     pod("pod", "rm", "-f", "back")
@@ -271,7 +292,18 @@ def test_generated_documents_are_valid_and_play_back_to_the_same(
 def test_kinds_of_documents(pod: Engine, kind: str, tmp_path: Path) -> None:
     import kubernetes_validate
 
-    pod("create", "--name", "loose", "-p", "127.0.0.1:0:80", "--restart", "always", "busybox", "sleep", "9")
+    pod(
+        "create",
+        "--name",
+        "loose",
+        "-p",
+        "127.0.0.1:0:80",
+        "--restart",
+        "always",
+        "busybox",
+        "sleep",
+        "9",
+    )
     path = str(tmp_path / "out.yaml")
     pod("kube", "generate", "--type", kind, "--service", "-f", path, "loose")
     service, document = without_ids(Path(path).read_text())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from pod.base.errors import UsageError
@@ -10,7 +11,7 @@ from pod.cli.options import image, lifetime, network, places, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pod.cli.declare import Arguments
     from pod.engine.context import Engine
@@ -54,6 +55,7 @@ def play(arguments: Arguments, engine: Engine) -> int:
         pull,
         start=arguments.flag("start"),
         replace=arguments.flag("replace"),
+        build=_builder(arguments, engine),
     )
     status = _show(result)
     if waits and not status:
@@ -130,6 +132,42 @@ def _options(arguments: Arguments, engine: Engine) -> PlayOptions:
         annotations=tuple(parse_annotations(arguments.texts("annotation")).items()),
         profiles=arguments.text("seccomp_profile_root") or "/var/lib/kubelet/seccomp",
     )
+
+
+def _builder(arguments: Arguments, engine: Engine) -> Callable[[str], bool] | None:
+    """Builds an image where there is a directory of its name with a Dockerfile; None with --build=false.
+
+    With --build it does so always, else when the image is not here. It tells whether the image is built by now.
+    """
+    always = arguments.flag("build")
+    if arguments.given("build") and not always:
+        return None
+    top = os.path.abspath(arguments.text("context_dir") or ".")
+
+    def build(name: str) -> bool:
+        from pod.build.options import BuildOptions
+        from pod.cli.build_progress import progress_for
+        from pod.engine import build as engine_build
+        from pod.engine import images
+        from pod.image.names import name_for_new_image
+        from pod.spec.reference import parse
+
+        reference = parse(name)
+        directory = os.path.join(top, reference.repository.rpartition("/")[2])
+        files = (f"{directory}/{file}" for file in ("Containerfile", "Dockerfile"))
+        if reference.digest or not any(os.path.isfile(file) for file in files):
+            return False
+        if not always and images.find_if_here(engine, name) is not None:
+            return True
+        tag = str(name_for_new_image(reference))
+        progress = progress_for("", quiet=arguments.flag("quiet"))
+        try:
+            engine_build.build(engine, BuildOptions(context=directory, tags=(tag,)), progress)
+        finally:
+            progress.finish()
+        return True
+
+    return build
 
 
 def _published(pods: tuple[PlannedPod, ...], ports: list[PortMapping]) -> tuple[PlannedPod, ...]:
@@ -215,11 +253,21 @@ COMMAND = Command(
     options=(
         *_OF_RUN,
         Option(
+            ("--build",), "flag", "Build all images of which there is a directory with a Dockerfile"
+        ),
+        Option(
             ("--configmap",),
             "list",
             "More ConfigMaps that the documents refer to",
             metavar="FILE",
             completes="file",
+        ),
+        Option(
+            ("--context-dir",),
+            "text",
+            "Where the directories of images are",
+            metavar="DIRECTORY",
+            completes="directory",
         ),
         Option(
             ("--down",), "flag", "Remove what the documents describe; the same as pod kube down"

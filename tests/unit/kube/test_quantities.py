@@ -18,7 +18,9 @@ def test_processors(text: str, wanted: int) -> None:
     assert quantities.microseconds_of(text) == wanted
 
 
-@pytest.mark.parametrize("text", ["", "m", "-1", "1 Mi", "1e", "1e999", "1.2.3", "0x10", "1KiB", "٣", "nan", "1" * 40])
+@pytest.mark.parametrize(
+    "text", ["", "m", "-1", "1 Mi", "1e", "1e999", "1.2.3", "0x10", "1KiB", "٣", "nan", "1" * 40]
+)
 def test_no_quantities(text: str) -> None:
     with pytest.raises(ValueError, match="a quantity such as"):
         quantities.parse(text)
@@ -26,7 +28,8 @@ def test_no_quantities(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("$(A)b", "1b"), ("$$(A)", "$(A)"), ("$(B)", "$(B)"), ("$", "$"), ("$(A", "$(A"), ("$$$(A)", "$1"), ("a$b", "a$b")],
+    [("$(A)b", "1b"), ("$$(A)", "$(A)"),
+     ("$(B)", "$(B)"), ("$", "$"), ("$(A", "$(A"), ("$$$(A)", "$1"), ("a$b", "a$b")],
 )  # fmt: skip
 def test_variables_in_texts(text: str, wanted: str) -> None:
     assert values.expand(text, {"A": "1"}) == wanted
