@@ -72,6 +72,7 @@ def test_containers_find_each_other(pod: Engine, back: str) -> None:
         assert fetch(pod, name, "--network", back) == "shop", name
 
 
+@pytest.mark.not_podman("with CNI, it is not for half a minute")
 def test_the_next_container_with_an_address_is_reached_at_once(pod: Engine, back: str) -> None:
     """Those who knew the one before have no time to forget where it was."""
     pod("run", "-d", "--name", "client", "--network", back, "busybox", "sleep", "1000")
