@@ -98,6 +98,9 @@ def _pool(value: Any, what: str) -> Any:
     base, size = value.get("base"), value.get("size")
     if not isinstance(base, str) or type(size) is not int or len(value) != 2 or not 0 < size < 31:
         raise UsageError('must be a list of tables {"base" = "RANGE", "size" = PREFIX_LENGTH}')
+    subnet = networks.parse_subnet("default_subnet_pools", base).subnet
+    if networks.is_ipv6(subnet) or int(subnet.rpartition("/")[2]) > size:
+        raise UsageError(f"must have ranges of IPv4 that have room for subnets: '{base}' has not")
     return base, size
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 
 from netns.backends import addresses
-from netns.holder import protocol
 from pod.base import ids
 from pod.base.errors import InvalidValue, PodError
-from pod.engine.network_places import directory
 from pod.linux import interfaces
 from pod.spec import namespaces, networks
 from pod.spec.networks import NetworkConfig
-from pod.state import containers, events
+from pod.state import events
 from pod.state import networks as rows
 
 TYPE_CHECKING = False
@@ -146,7 +144,7 @@ def remove(
     if force:
         from pod.engine import pod_remove
         from pod.engine import remove as removal
-        from pod.state import pods
+        from pod.state import containers, pods
 
         users = [user.id for user in rows.users(engine.database, network.name)]
         for user in containers.by_ids(engine.database, users):
@@ -183,7 +181,8 @@ def update(
 
     Raises NoSuchNetwork, PodError for a network without names.
     """
-    from netns.holder import client
+    from netns.holder import client, protocol
+    from pod.engine.network_places import directory
 
     def make(network: NetworkConfig) -> NetworkConfig:
         if not network.dns:

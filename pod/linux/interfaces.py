@@ -75,15 +75,14 @@ def routed_subnets() -> list[str]:
 
     Both tables are in hexadecimal; /proc/net/route has the least byte first.
     """
-    from ipaddress import IPv6Address
-
     found = []
     try:
         with open("/proc/net/ipv6_route", encoding="ascii") as file:
             for line in file:
                 target, length = line.split()[:2]
                 if int(length, 16):
-                    found.append(f"{IPv6Address(int(target, 16))}/{int(length, 16)}")
+                    address = _socket.inet_ntop(_socket.AF_INET6, bytes.fromhex(target))
+                    found.append(f"{address}/{int(length, 16)}")
     except FileNotFoundError:
         pass  # a kernel without IPv6
     with open("/proc/net/route", encoding="ascii") as file:

@@ -7,13 +7,14 @@ commands do; every start on a network makes do with the C library's functions.
 from __future__ import annotations
 
 import _socket
+import os
 
 from pod.base.errors import InvalidValue, PodError
 from pod.base.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from ipaddress import IPv4Network, IPv6Network
     from typing import ClassVar
 
@@ -169,26 +170,28 @@ def free_subnet(
 
     `pools`: where subnets are taken from, and how long their prefixes are.
     """
-    from ipaddress import ip_network
-
-    taken = [
-        network for text in others if (network := ip_network(text)).version == (6 if ipv6 else 4)
-    ]
-    if ipv6:
-        import secrets
-
-        # A site of our own with random bits, as RFC 4193 wants it.
-        for _ in range(_TRIES):
-            site = ip_network(((0xFD << 120) | (secrets.randbits(56) << 64), 64))
-            if not any(site.overlaps(other) for other in taken):
-                return Subnet(str(site), str(site[1]))
-    for pool, length in () if ipv6 else pools:
-        for candidate in ip_network(pool).subnets(new_prefix=length):
-            if not any(candidate.overlaps(other) for other in taken):
-                return Subnet(str(candidate), str(candidate[1]))
+    bits = 128 if ipv6 else 32
+    taken = [(low, high) for low, high, other in map(_bounds, others) if other == bits]
+    for base, length in _sites() if ipv6 else _blocks(pools):
+        last = base + (1 << (bits - length)) - 1
+        if not any(low <= last and base <= high for low, high in taken):
+            return Subnet(f"{_text(base, bits)}/{length}", _text(base + 1, bits))
     raise SubnetTaken(
         "no subnet is left for a network", hint="pod network prune, or give one with --subnet"
     )
+
+
+def _sites() -> Iterator[tuple[int, int]]:
+    """Sites of our own with random bits, as RFC 4193 wants it: address, and prefix length."""
+    for _ in range(_TRIES):
+        yield (0xFD << 120) | (int.from_bytes(os.urandom(7), "big") << 64), 64
+
+
+def _blocks(pools: Sequence[tuple[str, int]]) -> Iterator[tuple[int, int]]:
+    for pool, length in pools:
+        low, high, bits = _bounds(pool)
+        for base in range(low, high + 1, 1 << (bits - length)):
+            yield base, length
 
 
 def choose_address(subnet: Subnet, taken: frozenset[str], network: str) -> str:
