@@ -15,11 +15,11 @@ the container; `namespace` and `map_ids` are for the making of the container.
 from __future__ import annotations
 
 import os
-import socket
 
 from netns.errors import NetworkError
 from netns.holder import client, protocol
 from pod.linux import idmap
+from pod.linux import inet as socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,11 +6,10 @@ Answers come from what is connected at this moment (answers.py). Everything else
 
 from __future__ import annotations
 
-import socket
-
 from netns.holder.answers import MAX_PACKET, Known
 from netns.holder.upstream import PORT, Question, host_servers
 from pod.base import log
+from pod.linux import inet as socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,13 +12,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import socket
 
 from pod.base import log
+from pod.linux import inet as socket
 from pod.linux import loop as loops
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import _socket
     from collections.abc import Callable
     from typing import Any
 
@@ -179,7 +180,7 @@ class _UdpClient:
 class _Flow:
     """One direction: from a socket through a pipe to another socket."""
 
-    def __init__(self, source: socket.socket, sink: socket.socket) -> None:
+    def __init__(self, source: _socket.socket, sink: _socket.socket) -> None:
         self.source = source
         self.sink = sink
         self.read_fd, self.write_fd = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -235,8 +236,8 @@ class Connection:
     def __init__(
         self,
         loop: Loop,
-        client: socket.socket,
-        server: socket.socket,
+        client: _socket.socket,
+        server: _socket.socket,
         forget: Callable[[Connection], None],
     ) -> None:
         self._loop = loop

@@ -7,11 +7,11 @@ what belongs to it goes.
 from __future__ import annotations
 
 import os
-import socket
 
 from netns.holder import answers, bridges, dns, forward
 from pod.base import log
 from pod.base.errors import PodError
+from pod.linux import inet as socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import socket
 
 from netns.backends import addresses
 from netns.holder.answers import MAX_PACKET, no_answer
 from pod.base import log
+from pod.linux import inet as socket
 from pod.linux import loop as loops
 
 TYPE_CHECKING = False
