@@ -219,7 +219,10 @@ def _earlier_namespace(pid: int) -> int | None:
     """The user namespace that a running container's is nested in, ioctl_ns(2); None without such a container."""
     if not pid:
         return None
-    fd = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fd = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None  # it has ended meanwhile
     try:
         return fcntl.ioctl(fd, _NS_GET_PARENT)
     finally:

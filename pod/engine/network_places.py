@@ -143,7 +143,25 @@ def holder_settings(engine: Engine) -> dict[str, Any]:
         "backend": name,
         "program": program,
         "options": network.configured_options(engine, name),
+        "container_pid": _left_by_a_holder(engine, path),
     }
+
+
+def _left_by_a_holder(engine: Engine, directory: str) -> int:
+    """A process of a container that runs on networks though nobody holds them: theirs was killed. 0 for none."""
+    from netns.holder import client
+
+    channel = client.connect(directory)
+    if channel is not None:
+        channel.close()
+        return 0
+    from pod.engine import finish, network_connect
+
+    for container in network_connect.connected(engine):
+        run = finish.read_run(engine, container)
+        if run.is_alive and run.pid:
+            return run.pid
+    return 0
 
 
 def _scope(engine: Engine, directory: str) -> dict[str, str]:

@@ -133,3 +133,80 @@ def host_address() -> str:
     address = outgoing_address()
     assert address is not None, "this machine has no address that others could reach"
     return address
+
+
+def test_containers_before_and_after_a_killed_holder_find_each_other(
+    pod: Engine, back: str
+) -> None:
+    """The next holder goes on in the user namespace of the killed one, though another container starts it."""
+    web(pod, "before", "--network", back)
+    one = holder()
+    one.kill()
+    keeper.wait_for_end([one], 30)
+    pod("run", "-d", "--name", "after", "--network", back, *SLEEP)
+    pod("network", "reload", "before")
+    assert fetch(pod, "after", "before") == "before"
+
+
+def test_several_commands_make_the_same_network(pod: Engine) -> None:
+    makers = [pod.spawn("network", "create", "same") for _ in range(4)]
+    ends = [(maker.communicate(timeout=60), maker.returncode) for maker in makers]
+    assert sorted(status for _, status in ends) == [0, 125, 125, 125]
+    for (out, err), status in ends:
+        assert (out == b"same\n") == (status == 0)
+        assert status == 0 or b"there is a network 'same' already" in err
+    again = [pod.spawn("network", "create", "--ignore", "same") for _ in range(3)]
+    assert [(it.communicate(timeout=60)[0], it.returncode) for it in again] == [(b"same\n", 0)] * 3
+    assert pod("network", "ls", "-q", "--filter", "name=same").out == "same"
+    pod("network", "rm", "same")
+
+
+def test_a_killed_container_leaves_its_address_to_others(pod: Engine) -> None:
+    """Of its cable and its lease nothing is left, whoever ended it."""
+    pod("network", "create", "--subnet", "10.77.9.0/30", "narrow")
+    pod("run", "-d", "--name", "first", "--network", "narrow", "--ip", "10.77.9.2", *SLEEP)
+    monitor = Process(*monitor_of(pod, "first"))
+    monitor.kill()
+    keeper.wait_for_end([monitor], 30)
+    pod("rm", "-f", "-t", "0", "first")
+    web(pod, "second", "--network", "narrow", "--ip", "10.77.9.2")
+    assert fetch(pod, "second", "10.77.9.2") == "second"
+    users = pod("network", "inspect", "narrow").json()[0]["containers"]
+    assert [it["name"] for it in users.values()] == ["second"]
+    assert "second" in pod("network", "rm", "narrow", status=2).stderr
+    pod("network", "rm", "-f", "-t", "0", "narrow")
+    assert pod("ps", "-a", "-q").out == ""
+
+
+def monitor_of(pod: Engine, name: str) -> tuple[int, int]:
+    """The pid and start time of a container's monitor."""
+    pid = int(pod("inspect", "-f", "{{.State.ConmonPid}}", name).out)
+    (found,) = [it for it in keeper.descendants() if it.pid == pid]
+    return found.pid, found.started
+
+
+def test_the_host_has_its_names_on_networks(pod: Engine, back: str) -> None:
+    with closing(socket.create_server((host_address(), 0))) as server:
+        server.settimeout(30)
+        port = str(server.getsockname()[1])
+        options = ("--network", back, "--add-host", "gate:host-gateway")
+        pod("run", "-d", "--name", "first", *options, *SLEEP)
+        for name in ("host.containers.internal", "host.docker.internal", "gate"):
+            pod("exec", "-d", "first", "nc", name, port)
+            server.accept()[0].close()
+
+
+def test_names_that_are_too_long_or_of_other_letters(pod: Engine, back: str) -> None:
+    """RFC 1035 has 63 bytes for a label; containers may have longer names, and are found by their ids then."""
+    number = pod("run", "-d", "--name", "x" * 64, "--network", back, *SLEEP).out
+    pod("run", "-d", "--name", "y" * 63, "--network", back, *SLEEP)
+    asker = ("exec", "y" * 63, "nslookup")
+    address = pod("exec", "x" * 64, "hostname", "-i").out.split()[0]
+    assert address in pod(*asker, number[:12]).out
+    assert pod(*asker, "y" * 63).status == 0
+    assert pod(*asker, "x" * 64, status=None).status != 0
+    assert f"{number[:12]}.dns.podman" in pod(*asker, address).out
+    for words in (["--name", "größe"], ["--network", "größe"]):
+        assert "größe" in pod("create", *words, "busybox", status=125).stderr
+    assert "größe" in pod("network", "create", "größe", status=125).stderr
+    assert "z" * 64 in pod("network", "create", "z" * 64, status=125).stderr
