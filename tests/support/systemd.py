@@ -31,13 +31,20 @@ class UserManager:
 
     def __call__(self, *words: str, status: int | None = 0) -> str:
         """Standard output of `systemctl --user WORDS`; AssertionError unless its exit status is `status`."""
-        done = subprocess.run(
-            ["systemctl", "--user", *words],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-        )
+        try:
+            done = subprocess.run(
+                ["systemctl", "--user", *words],
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                timeout=_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            states = self("status", *words[1:], status=None)
+            jobs = self("list-jobs", status=None)
+            raise AssertionError(
+                f"systemctl {' '.join(words)} does not end:\n{states}\n{jobs}\n{self.log()}"
+            ) from None
         if status is not None and done.returncode != status:
             states = "" if words[0] == "status" else self("status", *words[1:], status=None)
             said = f"{done.stdout}{done.stderr}\n{states}\n{self.log()}"
