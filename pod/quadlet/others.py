@@ -64,20 +64,19 @@ def network(quadlet: Quadlet, service: Service) -> None:
 
 
 def image(quadlet: Quadlet, service: Service) -> None:
-    entry = quadlet.last("Image")
-    if entry is None:
-        raise quadlet.error("is missing: which image is pulled", "Image")
-    service.is_oneshot()
-    words = ["image", "pull", *options.plain(quadlet), *quadlet.words("PodmanArgs")]
-    service.run("ExecStart", [*words, entry.value])
+    _pull(quadlet, service, "Image", "which image is pulled")
 
 
 def artifact(quadlet: Quadlet, service: Service) -> None:
-    entry = quadlet.last("Artifact")
+    _pull(quadlet, service, "Artifact", "which artifact is pulled")
+
+
+def _pull(quadlet: Quadlet, service: Service, key: str, what: str) -> None:
+    entry = quadlet.last(key)
     if entry is None:
-        raise quadlet.error("is missing: which artifact is pulled", "Artifact")
+        raise quadlet.error(f"is missing: {what}", key)
     service.is_oneshot()
-    words = ["artifact", "pull", *options.plain(quadlet), *quadlet.words("PodmanArgs")]
+    words = [key.lower(), "pull", *options.plain(quadlet), *quadlet.words("PodmanArgs")]
     service.run("ExecStart", [*words, entry.value])
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import threading
 from collections.abc import Generator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -188,3 +191,75 @@ def test_without_root_the_services_are_written(
         pod("quadlet", "rm", "-f", "web.container", env=environment)
         assert systemd.show("web", "LoadState") == "not-found"
         assert pod.containers() == []
+
+
+def test_a_built_image_a_task_and_one_that_is_healthy(pod: Engine, files: Quadlets) -> None:
+    files.write("ctx/Containerfile", "FROM busybox\nCOPY word /word\n")
+    files.write("ctx/word", "built\n")
+    files.write("b.build", "[Build]\nImageTag=localhost/quadlet-built\nFile=ctx/Containerfile\n")
+    files.write(
+        "task.container",
+        "[Container]\nImage=b.build\nNetwork=none\nVolume=out.volume:/out\nExec=cp /word /out/word\n"
+        "[Service]\nType=oneshot\nRemainAfterExit=yes\n",
+    )
+    files.write("out.volume", "[Volume]\n")
+    files.write(
+        "app.container",
+        "[Unit]\nRequires=task.container\nAfter=task.container\n"
+        "[Container]\nImage=busybox\nNetwork=none\nStopSignal=KILL\nVolume=out.volume:/out\n"
+        "Exec=sh -c 'cp /out/word /ready; sleep 1d'\n"
+        "HealthCmd=test -e /ready\nHealthInterval=100ms\nNotify=healthy\n",
+    )
+    files.reload()
+    files.systemd("start", "app")
+    assert pod("exec", "systemd-app", "cat", "/ready").out == "built"
+    assert pod("inspect", "-f", "{{.State.Health.Status}}", "systemd-app").out == "healthy"
+    assert files.systemd("is-active", "task") == "active"
+    files.systemd("stop", "app")
+    pod("rmi", "localhost/quadlet-built")
+
+
+def test_all_services_are_what_systemd_accepts(files: Quadlets) -> None:
+    files.write("web.container", WEB)
+    files.write("data.volume", "[Volume]\nUser=1\n")
+    files.write("n.network", "[Network]\nSubnet=10.1.0.0/24\nNetworkDeleteOnStop=yes\n")
+    files.write("p.pod", "[Pod]\nNetwork=n.network\nStopTimeout=3\n")
+    files.write("i.image", "[Image]\nImage=docker.io/library/x\n")
+    files.write("a.artifact", "[Artifact]\nArtifact=docker.io/library/x\n")
+    files.write("b.build", "[Build]\nImageTag=x\nSetWorkingDirectory=unit\n")
+    files.write("t@.container", "[Container]\nImage=x\nReloadCmd=a %i\nPod=p.pod\n")
+    files.reload()
+    systemd = files.systemd
+    generated = os.path.join(systemd.environment["XDG_RUNTIME_DIR"], "systemd", "generator")
+    paths = [os.path.join(generated, it) for it in os.listdir(generated) if it.endswith(".service")]
+    assert len(paths) == 8
+    done = subprocess.run(
+        ["systemd-analyze", "--user", "--man=no", "verify", *paths],
+        env=systemd.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+class _Site(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"[Volume]\n")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_quadlet_from_an_address(pod: Engine, files: Quadlets) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Site) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{site.server_address[1]}/some/where.volume"
+        (path,) = pod("quadlet", "install", address, env=files.systemd.environment).lines
+        site.shutdown()
+    assert path.endswith("/containers/systemd/where.volume")
+    with open(path) as file:
+        assert file.read() == "[Volume]\n"
+    message = pod("quadlet", "install", address, status=125).stderr
+    assert f"'{address}' cannot be fetched" in message
