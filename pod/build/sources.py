@@ -17,6 +17,7 @@ from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.build.dockerfile.errors import DockerfileError
 from pod.build.dockerfile.ignore import IgnoreRules
+from pod.build.dockerfile.instructions import Place
 from pod.build.dockerfile.match import BadPattern, has_wildcard, name_matcher, path_matcher
 
 TYPE_CHECKING = False
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pod.build.dockerfile.ignore import State
-    from pod.build.dockerfile.instructions import Place
 
 _MOST_LINKS = 40  # as the kernel, path_resolution(7)
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -89,6 +89,12 @@ def select(origin: Origin, wanted: Wanted) -> Selection:
         ) from error
 
 
+def names_matching(origin: Origin, pattern: str) -> list[str]:
+    """The paths below `origin` that a source means: none where it has wildcards and nothing matches."""
+    place = Place(file="", first=0, last=0, lines=())
+    return _Selector(origin, Wanted((pattern,), "/", place)).matches(_inside(pattern))
+
+
 def content_hash(origin: Origin, selection: Selection, *, with_owners: bool) -> str:
     """A sha256 in hex of all that makes the result differ. Without owners it is as if all belonged to root."""
     import hashlib  # heavy
@@ -149,7 +155,7 @@ class _Selector:
                 continue
             pattern = _inside(source)
             literal = not has_wildcard(pattern)
-            for path in self._matches(pattern):
+            for path in self.matches(pattern):
                 count += 1
                 is_file = (
                     self._take(path, posixpath.basename(pattern if literal else path)) and literal
@@ -182,7 +188,7 @@ class _Selector:
 
     # Names and wildcards
 
-    def _matches(self, pattern: str) -> list[str]:
+    def matches(self, pattern: str) -> list[str]:
         """Paths without links below the root; "" is the root itself. None where there is nothing."""
         found = [""]
         for part in pattern.split("/") if pattern else []:
@@ -329,12 +335,12 @@ class _Selector:
         prefix = _inside(before) if pivot else ""
         pattern = _inside(after if pivot else source)
         if not pattern:
-            top = self._matches(prefix)
+            top = self.matches(prefix)
             for path in top:
                 self._take(path, "")
             return len(top)
         count = 0
-        for top_path in self._matches(prefix):
+        for top_path in self.matches(prefix):
             fixed = _fixed_part(pattern)
             start = self._resolved_parts(top_path, fixed)
             if start is None:

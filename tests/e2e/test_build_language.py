@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.engine import Engine, Result
+from tests.support.registry import Registry
 
 
 def write(directory: Path, files: dict[str, str]) -> Path:
@@ -209,6 +210,31 @@ EOF
         "/bin/sh",
         "second",
         "awk",
+    ]
+
+
+def test_add_of_archives_and_addresses(pod: Engine, tmp_path: Path, registry: Registry) -> None:
+    write(tmp_path, dict.fromkeys(("one/in", "two/in", "plain.txt"), "x"))
+    for name, letter in (("one", "z"), ("two", "J"), ("one", "")):
+        archive = f"{name}.tar" + {"z": ".gz", "J": ".xz", "": ""}[letter]
+        subprocess.run(["tar", f"c{letter}f", archive, name], cwd=tmp_path, check=True)
+    (tmp_path / "not.tar.gz").write_text("")
+    dockerfile = f"""FROM busybox
+ADD *.tar.gz plain.txt /wild/
+ADD two.tar.xz /two
+ADD http://{registry.host}/v2/ /file
+ADD http://{registry.host}/v2/_catalog /named/
+"""
+    build(pod, tmp_path, dockerfile)
+    script = "cd /; find wild two file named -type f | sort; stat -c %a file"
+    assert shown(pod, script).split("\n") == [
+        "file",
+        "named/_catalog",
+        "two/two/in",
+        "wild/not.tar.gz",
+        "wild/one/in",
+        "wild/plain.txt",
+        "600",
     ]
 
 

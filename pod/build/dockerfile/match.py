@@ -29,6 +29,11 @@ def has_wildcard(text: str) -> bool:
     return not _WILDCARDS.isdisjoint(text)
 
 
+def as_pattern(path: str) -> str:
+    """A pattern that matches `path` and nothing else."""
+    return "".join(f"\\{letter}" if letter in _WILDCARDS else letter for letter in path)
+
+
 def name_matcher(pattern: str) -> Callable[[str], object]:
     """A function that says whether a name (one part of a path) matches. Raises BadPattern."""
     return re.compile(_translate(pattern, stars=False), re.DOTALL).fullmatch

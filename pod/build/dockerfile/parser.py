@@ -217,6 +217,9 @@ def _paths(source: _Source) -> tuple[tuple[str, ...], str]:
         )
     if not all(words):
         raise source.refuse(f"a path of {source.name} is empty")
+    for heredoc in source.line.heredocs:
+        if "/" in heredoc.name or heredoc.name in (".", ".."):
+            raise source.refuse(f"'{heredoc.name}' is no name for a file, which a heredoc becomes")
     return words[:-1], words[-1]
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import posixpath
 
-from pod.build import files, keys
+from pod.build import files, keys, remote
 from pod.build.context_archives import START_BYTES, looks_like_archive
 from pod.build.dockerfile.errors import DockerfileError
 from pod.build.dockerfile.instructions import Copy
-from pod.build.sources import Wanted
+from pod.build.dockerfile.match import as_pattern, has_wildcard
+from pod.build.sources import Wanted, names_matching
 from pod.build.steps import copying
 from pod.build.tasks import Job
 from pod.linux import inroot
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from storage.staging import StagedTree
 
     Found = tuple[list[copying.Part], list[str], str]
-
-_HTTP = ("http://", "https://")
 
 
 class Place:
@@ -91,6 +89,12 @@ def find(
         part, _ = yield from part_of(builder, instruction.from_, wanted)
         digest, is_file = yield from describe(builder, place, part)
         return [part], [digest], "file" if is_file else "dir"
+    if len(instruction.sources) > 1 and not target.endswith("/"):
+        raise DockerfileError(
+            instruction.place,
+            f"several sources need a directory as target, and '{instruction.target}' does not end with '/'",
+            hint=f"{instruction.target}/",
+        )
     parts: list[copying.Part] = []
     contents: list[str] = []
     plain: list[str] = []
@@ -99,7 +103,7 @@ def find(
     for source in instruction.sources:
         if instruction.heredocs and (source in heredocs or source.startswith("<<")):
             continue
-        if not isinstance(instruction, Copy) and _is_address(source):
+        if not isinstance(instruction, Copy) and remote.is_remote(source):
             part, content = _fetched(builder, place, instruction, source, target)
             parts.append(part)
             contents.append(content)
@@ -216,75 +220,30 @@ def _written(place: Place, instruction: Copy | Add) -> copying.Part:
     )
 
 
-def _is_address(source: str) -> bool:
-    from pod.build import git
-
-    return source.startswith(_HTTP) or git.is_git(source)
-
-
 def _fetched(
     builder: Builder, place: Place, instruction: Add, source: str, target: str
 ) -> tuple[copying.Part, str]:
     """What is at an address of http(s) or git."""
-    from pod.build import git
-
     directory = place.directory()
-    if git.is_git(source):
-        reference = git.parse_git(source, "source of ADD")
-        builder.progress.message(f"fetching {source}")
-        commit = git.fetch(reference, directory, keep_history=instruction.keep_git_dir)
-        _check(instruction, source, f"sha1:{commit}")
-        top = git.open_directory(directory, reference)
-        part = copying.Part(name=f"'{source}'", wanted=_wanted(instruction, (".",)), root=top)
+    builder.progress.message(f"fetching {source}")
+    request = remote.Request(
+        source=source,
+        target=target,
+        place=instruction.place,
+        checksum=instruction.checksum,
+        keep_git_dir=instruction.keep_git_dir,
+    )
+    got = remote.fetch(request, directory)
+    path = os.path.join(directory, got.path)
+    if got.is_directory:
+        part = copying.Part(name=f"'{source}'", wanted=_wanted(instruction, (".",)), root=path)
         return part, copying.describe(part)[0]
-    path = source.partition("?")[0].partition("#")[0]
-    name = posixpath.basename(path.rstrip("/"))
-    if target.endswith("/"):
-        if not name or path.count("/") < 3:
-            raise DockerfileError(
-                instruction.place,
-                f"'{source}' says no name for the file in '{instruction.target}'",
-                hint="name the file: ADD URL /path/to/file",
-            )
-    else:
-        name = name or "file"
-    builder.progress.message(f"downloading {source}")
-    digest = _download(source, f"{directory}/{name}")
-    _check(instruction, source, digest)
-    wanted = _wanted(instruction, (name,))
-    part = copying.Part(name=f"'{source}'", wanted=wanted, root=directory)
+    part = copying.Part(
+        name=f"'{source}'", wanted=_wanted(instruction, (as_pattern(got.path),)), root=directory
+    )
     if instruction.unpack:
-        part = part.replace(archive=f"{directory}/{name}", wanted=_wanted(instruction, (".",)))
-    return part, f"{digest} {name if target.endswith('/') else ''} {instruction.unpack}"
-
-
-def _download(address: str, path: str) -> str:
-    """Fetch a file; its digest. Its mode is 0600, as docker and podman have it."""
-    import hashlib  # heavy
-
-    from pod.build.download import downloaded
-
-    content = hashlib.sha256()
-    with open(path, "wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        for chunk in downloaded(address):
-            content.update(chunk)
-            file.write(chunk)
-    os.utime(path, (0, 0))
-    return f"sha256:{content.hexdigest()}"
-
-
-def _check(instruction: Add, source: str, digest: str) -> None:
-    wanted = instruction.checksum
-    if not wanted:
-        return
-    plain = digest.partition(":")[2]
-    if wanted not in {digest, plain} and not (len(wanted) >= 7 and plain.startswith(wanted)):
-        raise DockerfileError(
-            instruction.place,
-            f"what is at '{source}' has the checksum {digest}, not {wanted}",
-            hint="if the new content is what you want, change --checksum",
-        )
+        part = part.replace(archive=path, wanted=_wanted(instruction, (".",)))
+    return part, f"{got.identity} {got.path if target.endswith('/') else ''} {instruction.unpack}"
 
 
 def _unpacked(builder: Builder, instruction: Add, part: copying.Part) -> list[copying.Part]:
@@ -292,11 +251,17 @@ def _unpacked(builder: Builder, instruction: Add, part: copying.Part) -> list[co
     if instruction.unpack is False:
         return [part]
     archives = {}
-    for source in part.wanted.sources:
-        path = _archive(builder, source)
-        if path:
-            archives[source] = path
-    others = tuple(source for source in part.wanted.sources if source not in archives)
+    others: tuple[str, ...] = ()
+    with copying.Opened(part, "") as origin:
+        for source in part.wanted.sources:
+            wildcards = has_wildcard(source)
+            for found_path in names_matching(origin, source) if wildcards else [source]:
+                path = _archive(builder, found_path)
+                name = as_pattern(found_path) if wildcards else source
+                if path:
+                    archives[name] = path
+                else:
+                    others += (name,)
     found = [
         part.replace(wanted=_wanted(instruction, (source,)), archive=path)
         for source, path in archives.items()

@@ -45,7 +45,7 @@ def run(
     words = (*effects.shell(config), instruction.script) if command.shell else command.words
     own_file = instruction.interpreted
     if own_file is not None:
-        words = (f"{_FILES}/{own_file.name}",)
+        words = (f"{_FILES}/{_name_of(own_file)}",)
     environment = {**variables.arguments, **variables.environment}
     substitution = Substitution(variables.known(), builder.plan.stages.escape)
     asked = parse_mounts(instruction, lambda text: substitution.text(text, instruction.place))
@@ -103,11 +103,15 @@ def run(
 def _file_to_run(place: origins.Place, heredoc: Heredoc) -> Mount:
     """A heredoc that begins with `#!`, as a program; where BuildKit has it, too."""
     directory = place.directory()
-    path = f"{directory}/{heredoc.name}"
+    path = f"{directory}/{_name_of(heredoc)}"
     with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
         os.fchmod(file.fileno(), 0o755)
         file.write(heredoc.text)
     return Mount("bind", _FILES, directory, read_only=True)
+
+
+def _name_of(heredoc: Heredoc) -> str:
+    return heredoc.name if heredoc.name.isalnum() else "script"
 
 
 def _container(builder: Builder, instruction: Run) -> ContainerConfig:
