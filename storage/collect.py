@@ -68,12 +68,12 @@ class Hold:
 def find_garbage(store: Store) -> Garbage:
     """See Store.garbage. Without the store's lock the answer is for information only."""
     blobs, layers = _wanted(store)
-    held = _held(store)
-    stray_blobs = [digest for digest in store.blobs.list() if digest not in blobs | held]
+    kept = held(store)
+    stray_blobs = [digest for digest in store.blobs.list() if digest not in blobs | kept]
     stray_layers = [
         record.diff_id
         for record in store.layers.list()
-        if hex_of(record.diff_id)[:NAME_LENGTH] not in layers and record.diff_id not in held
+        if hex_of(record.diff_id)[:NAME_LENGTH] not in layers and record.diff_id not in kept
     ]
     size = 0
     for digest in stray_blobs:
@@ -86,7 +86,7 @@ def find_garbage(store: Store) -> Garbage:
         for name, diff_id in store.layers.forms().items()
         if name not in layers
         and hex_of(diff_id)[:NAME_LENGTH] not in layers
-        and diff_id not in held
+        and diff_id not in kept
     ]
     debris = (*store.layers.debris(), *store.steps.debris(), *_temporaries(store))
     return Garbage(tuple(stray_blobs), tuple(stray_layers), debris, size, forms=tuple(stray_forms))
@@ -164,15 +164,15 @@ def _wanted(store: Store) -> tuple[set[str], set[str]]:
     return blobs, layers
 
 
-def _held(store: Store) -> set[str]:
+def held(store: Store) -> set[str]:
     """The digests that running commands hold."""
-    held: set[str] = set()
+    found: set[str] = set()
     directory = f"{store.root}/locks"
     for name in names(directory):
         path = f"{directory}/{name}"
         if name.startswith(_HOLD_PREFIX) and locks.is_held(path):
             try:
-                held.update(files.read_text(path).split())
+                found.update(files.read_text(path).split())
             except FileNotFoundError:
                 continue
-    return held
+    return found

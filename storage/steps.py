@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import time
 
-from pod.base import faults, files
+from pod.base import faults, files, locks
 from pod.base.records import Record
 from pod.linux import processes
 from pod.spec.digest import hex_of
@@ -142,6 +142,36 @@ class StepStore:
         """Remember what the cache mount in the directory `path` is called, and that it was used now."""
         files.write_json(f"{path}.json", {"name": name}, sync=False)
 
+    def mounts(self) -> list[tuple[str, str, int]]:
+        """The cache mounts: name of the directory, what it is called, and when it was used last."""
+        found = []
+        directory = f"{self.directory}/{MOUNTS}"
+        for name in names(directory):
+            path = f"{directory}/{name}"
+            if name.count(".") or not os.path.isdir(path):
+                continue
+            try:
+                called = files.read_json(f"{path}.json")["name"]
+                used_ns = os.stat(f"{path}.json").st_mtime_ns
+            except (FileNotFoundError, files.DamagedFile, KeyError, TypeError):
+                called, used_ns = "", 0
+            found.append((name, called, used_ns))
+        return found
+
+    def is_mount_busy(self, name: str) -> bool:
+        """Whether a step has the cache mount."""
+        return locks.is_held(f"{self.directory}/{MOUNTS}/{name}.lock")
+
+    def remove_mount(self, name: str) -> None:
+        """Forget a cache mount; its content goes to the trash."""
+        path = f"{self.directory}/{MOUNTS}/{name}"
+        self._staging.discard(path)
+        for ending in ("json", "lock"):
+            try:
+                os.unlink(f"{path}.{ending}")
+            except FileNotFoundError:
+                continue
+
     # Writing
 
     def keep(self, record: StepRecord, tree: str = "") -> StepRecord:
@@ -230,11 +260,17 @@ class StepStore:
             syscalls.syncfs(fd)
         finally:
             os.close(fd)
+        from storage.rootfs import measure_inside
+
+        trees = [self.tree(record.key) for record in unsettled if record.tree]
+        sizes = dict(zip(trees, measure_inside(trees), strict=True)) if trees else {}
         with self.lock():
             for record in unsettled:
                 now = self._read(f"{self._path(record.key)}.json")
                 if now is not None:
-                    self._write(now.replace(boot=""), kept_time=True)
+                    usage = sizes.get(self.tree(record.key))
+                    size = usage.allocated if usage is not None else 0
+                    self._write(now.replace(boot="", size=size), kept_time=True)
 
     def lock(self) -> FileLock:
         """Held while records are written."""

@@ -177,13 +177,6 @@ class Builder:
             found = self._described[part] = copying.describe(part)
         return found
 
-    def made_of(self, system: files.FileSystem) -> int:
-        """What tells a file system from another one with the same key, whose steps were executed again."""
-        if not system.steps:
-            return 0
-        record = self.store.steps.find(system.steps[-1])
-        return record.created_ns if record is not None else 0
-
     # The other instructions
 
     def _execute(

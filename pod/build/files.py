@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pod.base.records import Record
+from pod.build import keys
 from pod.spec.digest import hex_of
 from storage.layers import NAME_LENGTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from storage.images import Layer
+    from storage.steps import StepRecord
     from storage.store import Store
 
 
@@ -24,9 +26,13 @@ class FileSystem(Record):
     steps: tuple[str, ...] = ()
     """Keys of the steps that have a tree, lowest first."""
 
-    def with_step(self, key: str, *, has_tree: bool) -> FileSystem:
-        """The file system after a step."""
-        return self.replace(key=key, steps=(*self.steps, key) if has_tree else self.steps)
+    def with_step(self, record: StepRecord) -> FileSystem:
+        """The file system after a step.
+
+        What follows depends on this very execution of the step: its result may be another one when it is repeated.
+        """
+        key = keys.of("after", {"step": record.key, "executed": str(record.created_ns)})
+        return self.replace(key=key, steps=(*self.steps, record.key) if record.tree else self.steps)
 
 
 def lowers(store: Store, system: FileSystem) -> list[str]:

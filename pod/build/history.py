@@ -30,7 +30,7 @@ def with_layer(state: StageState, record: StepRecord, created_by: str) -> StageS
     """The state with the result of a step and an entry for it."""
     empty = {} if record.tree else {"empty_layer": True}
     state = state.replace(
-        files=state.files.with_step(record.key, has_tree=record.tree),
+        files=state.files.with_step(record),
         latest_ns=max(state.latest_ns, record.created_ns),
     )
     return _added(state, created_by, empty, record.created_ns)

@@ -19,7 +19,7 @@ from pod.build.options import Built
 from pod.build.planner import plan
 from pod.build.result import created_of, make_image
 from pod.build.tasks import Tasks
-from pod.engine import build_leftovers, create, images, launch, namefiles, network
+from pod.engine import build_cache, build_leftovers, create, images, launch, namefiles, network
 from pod.engine import facts as host_facts
 from pod.engine.build_checks import check
 from pod.engine.build_results import Made, deliver, names_at_once, pull_options
@@ -76,7 +76,8 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
             _made(engine, options, planned, results[planned.target.task], hold) for planned in plans
         ]
         built = deliver(engine, options, made, progress, hold)
-    behind.start(engine.store.steps.settle)
+    engine.close()
+    behind.start(lambda: _settle(engine))
     return built
 
 
@@ -103,6 +104,12 @@ def _made(
     )
     image = make_image(engine.store, state, options, hold, names_at_once(options))
     return Made(str(planned.platform), image)
+
+
+def _settle(engine: Engine) -> None:
+    """What nobody waits for."""
+    engine.store.steps.settle()
+    build_cache.keep_small(engine)
 
 
 class _BuildContainer(Record):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from pod.base.records import Record
-from pod.engine import leftovers
+from pod.engine import build_cache, leftovers
 from pod.engine import list as listing
 from pod.state import volumes
 from storage.images import ImageRecord
@@ -75,6 +75,10 @@ class DiskUsage(Record):
     artifacts: int = 0
     artifact_bytes: int = 0
     """What artifacts take that images do not."""
+    steps: int = 0
+    """Steps of builds, and cache mounts."""
+    steps_in_use: int = 0
+    cache_bytes: int = 0
 
     def rows(self) -> list[Row]:
         """The summary, whose sum is what du(1) says of the root directory."""
@@ -111,7 +115,7 @@ class DiskUsage(Record):
                 if self.artifacts
                 else []
             ),
-            Row("Build Cache", 0, 0, 0, 0),
+            Row("Build Cache", self.steps, self.steps_in_use, self.cache_bytes, self.cache_bytes),
             Row("Partial Downloads", len(self.partials), 0, partial_bytes, partial_bytes),
             Row("Garbage", len(self.garbage), 0, garbage_bytes, garbage_bytes),
             Row("Metadata", 0, 0, self.metadata_bytes, 0),
@@ -140,6 +144,11 @@ def measure(engine: Engine) -> DiskUsage:
         for it in artifacts
         for digest in blobs_below(store.blobs, it.digest)
     }
+    cache = build_cache.entries(engine)
+    cache_paths = [
+        store.steps.directory,
+        *(f"{store.layers.directory}/{name}" for name in store.steps.used_layers()),
+    ]
     stood_on = {f"{store.layers.directory}/{name}" for name in store.rootfs.used_layers()}
     partial_paths = [
         *(path for path, _ in store.blobs.partials()),
@@ -152,6 +161,7 @@ def measure(engine: Engine) -> DiskUsage:
             *stood_on.union(*image_paths.values(), artifact_paths),
             *partial_paths,
             *(it.path for it in garbage),
+            *cache_paths,
         ]
     )
 
@@ -190,6 +200,9 @@ def measure(engine: Engine) -> DiskUsage:
         metadata_bytes=_rest(engine.paths.root, sizes),
         artifacts=len(artifacts),
         artifact_bytes=sum(sizes[path] for path in artifact_paths - in_images),
+        steps=len(cache),
+        steps_in_use=sum(it.in_use for it in cache),
+        cache_bytes=sum(sizes[path] for path in {*cache_paths} - in_images),
     )
 
 

@@ -206,3 +206,14 @@ def test_records_have_no_arguments_in_plain(context: Context, pod: Engine) -> No
     records = "".join(Path(f"{folder}/{name}").read_text() for name in names)
     assert records
     assert "somebody-to-hide" not in records
+
+
+def test_pruned_steps_are_executed_again_and_images_stay(context: Context, pod: Engine) -> None:
+    context.write({"a": f"for prune of {os.getpid()}"})
+    context.build(TEXT, NONE)
+    before = numbers(context)
+    pod("builder", "prune", "-f")
+    assert numbers(context) == before
+    context.build(TEXT, NONE)
+    assert not set(before) & set(numbers(context))
+    nothing_wrong(pod, max_age="24h")

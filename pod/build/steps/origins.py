@@ -162,7 +162,7 @@ def part_of(
         wanted=wanted,
         lowers=tuple(files.lowers(builder.store, system)),
         keeps_owners=True,
-        identity=f"{system.key} {builder.made_of(system)}",
+        identity=system.key,
     )
     return part, system
 
