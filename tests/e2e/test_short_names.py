@@ -10,6 +10,7 @@ import pytest
 from tests.integration.image.faulty import FaultyRegistry, digest_of, small_layer
 from tests.support.engine import Engine
 from tests.support.terminal import Terminal
+from tests.support.tmux import Tmux
 
 Environment = dict[str, str]
 
@@ -192,3 +193,33 @@ def test_mirrors_for_digests_alone(pod: Engine, server: FaultyRegistry, home: En
         pod("pull", "-q", f"{server.host}/team/tool@{digest}", env=home)
         assert len(server.seen("/v2/team")) == before
         pod("rmi", f"{server.host}/team/tool@{digest}")
+
+
+@pytest.mark.not_podman("its question is a menu for arrow keys")
+def test_question_on_a_screen(pod: Engine, server: FaultyRegistry, home: Environment) -> None:
+    """As a person sees it, who mistypes, gives up with Ctrl-C, and then chooses."""
+    server.add_image("team/tool:1", [small_layer()])
+    with FaultyRegistry() as other, Tmux({**pod.environment, **home}) as tmux:
+        configure(home, "enforcing", other.host, server.host)
+        command = pod.full_command("pull", "-q", "team/tool:1")
+        ended = tmux.run(*command)
+        tmux.asks("Number, 1 to 2:")
+        lines = tmux.screen()
+        question = next(n for n, line in enumerate(lines) if "Which image is meant?" in line)
+        assert [line.strip() for line in lines[question + 1 :]] == [
+            f"1) {other.host}/team/tool:1",
+            f"2) {server.host}/team/tool:1",
+            "Number, 1 to 2:",
+        ]
+        tmux.type("two")
+        tmux.shows("'two' is none of the numbers")
+        tmux.asks("Number, 1 to 2:")
+        tmux.press("C-c")
+        ended(130)
+        assert other.requests == server.requests == []
+        ended = tmux.run(*command)
+        tmux.asks("Number, 1 to 2:")
+        tmux.type("2")
+        ended(0)
+        assert aliases(home) == f'[aliases]\n  "team/tool" = "{server.host}/team/tool"\n'
+    pod("rmi", f"{server.host}/team/tool:1")

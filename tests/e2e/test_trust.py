@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import fcntl
 import json
 import os
 import subprocess
@@ -54,7 +56,7 @@ class Scene:
         """The name does not come in, and nothing is left of it; what was said."""
         result = self.pod("pull", "-q", INSECURE, name or self.name, status=125)
         if self.pod.kind == "pod":
-            blobs = f"{self.pod.root}/blobs/sha256"
+            blobs = f"{self.pod.root}/images/blobs/sha256"
             assert not os.path.exists(blobs) or not os.listdir(blobs)
         else:
             assert self.pod("images", "-q", "--all").stdout == ""
@@ -177,6 +179,50 @@ def test_all_requirements_must_be_met(scene: Scene) -> None:
     scene.refused()
     scene.sign(scene.good(), scene.gpg.sign(payload(scene.digest, scene.name), "other"))
     scene.pull()
+
+
+@pytest.mark.not_podman("version 4.3 knows no keyPaths")
+def test_one_of_several_keys_is_enough(scene: Scene) -> None:
+    """Where a policy has its keys: files, one or several, or the document itself."""
+    other = scene.gpg.export(str(scene.directory / "other.asc"), "other")
+    scene.sign(scene.good())
+
+    def demand(**keys: Any) -> None:
+        scene.demand({"type": "signedBy", "keyType": "GPGKeys", **keys})
+
+    def data(path: str) -> str:
+        return base64.b64encode(Path(path).read_bytes()).decode()
+
+    for good, bad in (
+        ({"keyPaths": [other, scene.key]}, {"keyPaths": [other]}),
+        ({"keyData": data(scene.key)}, {"keyData": data(other)}),
+    ):
+        demand(**bad)
+        assert "not by a key that the policy names" in scene.refused()
+        demand(**good)
+        scene.pull()
+        scene.pod("rmi", "-f", "-a")
+
+
+@pytest.mark.not_podman("it looks after its own directories")
+def test_what_a_killed_verification_has_left_goes_with_the_next(
+    scene: Scene, tmp_path: Path
+) -> None:
+    scene.sign(scene.good())
+    places = tmp_path / "tmp"
+    left, working, young = (places / f"pod-gpg-{name}" for name in ("left", "working", "young"))
+    for directory in (left, working, young):
+        directory.mkdir(parents=True)
+        (directory / "pubring.kbx").write_text("x")
+    for directory in (left, working):
+        os.utime(directory, (0, 0))
+    held = os.open(working, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        scene.pod("pull", "-q", INSECURE, scene.name, env={"TMPDIR": str(places)})
+    finally:
+        os.close(held)
+    assert sorted(os.listdir(places)) == ["pod-gpg-working", "pod-gpg-young"]
 
 
 @pytest.mark.not_podman("version 4.3 says other words")

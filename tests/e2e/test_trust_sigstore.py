@@ -107,8 +107,18 @@ def test_what_is_signed_on_its_way_comes_in(scene: Scene) -> None:
         scene.demand(keyPath=path)
         scene.pull()
         pod("rmi", "-f", "-a")
-    data = base64.b64encode(Path(scene.public).read_bytes()).decode()
-    write_policy(scene.settings, [{"type": "sigstoreSigned", "keyData": data}])
+    data, stranger = (
+        base64.b64encode(Path(path).read_bytes()).decode()
+        for path in (scene.public, signing.sigstore_pair(str(other), PASSPHRASE)[1])
+    )
+    for keys in ({"keyPaths": [str(other / "cosign.pub")]}, {"keyDatas": [stranger]}):
+        write_policy(scene.settings, [{"type": "sigstoreSigned", **keys}])
+        assert "not by a key that the policy names" in scene.refused()
+    for keys in ({"keyPaths": [str(other / "cosign.pub"), scene.public]},
+                 {"keyDatas": [stranger, data]}, {"keyData": data}):  # fmt: skip
+        write_policy(scene.settings, [{"type": "sigstoreSigned", **keys}])
+        scene.pull()
+        pod("rmi", "-f", "-a")
     scene.pull()
     assert pod("run", "--rm", "--network=none", scene.name, "echo", "in").out == "in"
 

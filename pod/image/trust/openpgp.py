@@ -8,6 +8,7 @@ Source: gpg(1), and doc/DETAILS of GnuPG for the status lines.
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 from pod.base import log
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _STATUS = "[GNUPG:] "
 _SECONDS = 60
+_PREFIX = "pod-gpg-"
+_MOMENT_SECONDS = 60  # between making a directory and holding it there is a moment
 _FAULTS = {
     "BADSIG": "its content was changed after it was signed",
     "ERRSIG": "it is not by a key that the policy names",
@@ -76,12 +79,16 @@ class Keyring:
         import tempfile  # heavy
 
         self._gpg = _program()
-        self._home = tempfile.TemporaryDirectory(prefix="pod-gpg-")
+        _remove_left(tempfile.gettempdir())
+        self._home = tempfile.TemporaryDirectory(prefix=_PREFIX)
+        # Held as long as we live, so that nobody takes the directory for one that a killed command has left.
+        self._held = os.open(self._home.name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
+            fcntl.flock(self._held, fcntl.LOCK_EX)
             for source, content in keys:
                 self._import(source, content)
         except BaseException:
-            self._home.cleanup()
+            self.__exit__()
             raise
 
     def __enter__(self) -> Keyring:
@@ -89,6 +96,7 @@ class Keyring:
 
     def __exit__(self, *_: object) -> None:
         self._home.cleanup()
+        os.close(self._held)
 
     def open(self, signed: bytes) -> tuple[bytes, Signer]:
         """What was signed, and by whom. Raises BadSignature unless one good signature of a key here is on it."""
@@ -152,6 +160,31 @@ class Keyring:
             )
         except subprocess.TimeoutExpired:
             raise BadSignature("gpg did not come to an end with it") from None
+
+
+def _remove_left(parent: str) -> None:
+    """The directories of commands that were killed: ours, older than a moment, and held by nobody."""
+    import time
+
+    for name in os.listdir(parent):
+        path = os.path.join(parent, name)
+        if not name.startswith(_PREFIX):
+            continue
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            continue  # somebody else's, or just gone
+        try:
+            found = os.fstat(fd)
+            if found.st_uid == os.geteuid() and time.time() - found.st_mtime > _MOMENT_SECONDS:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                import shutil  # heavy
+
+                shutil.rmtree(path, ignore_errors=True)
+        except BlockingIOError:
+            pass  # at work
+        finally:
+            os.close(fd)
 
 
 def sign(content: bytes, key: str, passphrase_file: str = "") -> bytes:
