@@ -63,7 +63,7 @@ def write_in(
             _write(target, text)
         written[path] = target
     if config.networking.network.mode == "container":
-        owner = engine.paths.container(config.networking.network.joined)
+        owner = engine.paths.container(_owner_of_network(engine, config))
         for name in ("hosts", "resolv.conf"):
             if os.path.exists(f"{owner}/{name}"):
                 written[f"/etc/{name}"] = f"{owner}/{name}"
@@ -75,6 +75,17 @@ def write_in(
     if config.timezone:
         written["/etc/localtime"] = zone_file(config.timezone)
     return written
+
+
+def _owner_of_network(engine: Engine, config: ContainerConfig) -> str:
+    """The id of the container whose network this one shares: that one may share it itself, as those of a pod do."""
+    from pod.engine import lookup
+
+    while True:
+        owner = config.networking.network.joined
+        config = lookup.container(engine, owner).config
+        if config.networking.network.mode != "container":
+            return owner
 
 
 def zone_file(timezone: str) -> str:

@@ -375,6 +375,8 @@ def test_the_network_of_another_container(pod: Engine) -> None:
     links = {pod("exec", name, "readlink", "/proc/self/ns/net").out for name in ("owner", "web")}
     files = {pod("exec", name, "cat", "/etc/hosts").out for name in ("owner", "web")}
     assert len(links) == len(files) == 1
+    words = ("run", "--rm", "--network", "container:web", "busybox", "cat", "/etc/hosts")
+    assert "owner" in pod(*words).out
     pod("rm", "-f", "-t", "0", "web")
     assert until_http_fails(port)
     pod("rm", "-f", "-t", "0", "owner")
