@@ -320,6 +320,19 @@ def test_name_servers_of_the_configuration(pod: Engine, name_server: str, tmp_pa
     assert "192.0.2.77" in pod(*words, env={"CONTAINERS_CONF": str(file)}).out
 
 
+@pytest.mark.not_podman("Debian's podman has no server for names")
+def test_a_server_of_the_containers_own(pod: Engine, name_server: str) -> None:
+    """--dns says who is asked about other names; those of the network are found all the same."""
+    script = (
+        "until nslookup elsewhere.test; do sleep 0.1; done; nslookup asker; cat /etc/resolv.conf"
+    )
+    words = ("--name", "asker", "--network", "back", "--dns", name_server)
+    out = pod("run", "--rm", *words, "busybox", "timeout", "50", "sh", "-c", script).out
+    assert "192.0.2.77" in out
+    assert "nameserver 10.77.1.1" in out and f"nameserver {name_server}" not in out
+    assert "asker.dns.podman" in out
+
+
 @pytest.mark.not_podman("4.3.1 has no network update")
 def test_update(pod: Engine, name_server: str) -> None:
     pod("run", "-d", "--name", "asker", "--network", "back", "busybox", "sleep", "1000")

@@ -182,6 +182,22 @@ def test_without_any_server_that_is_said_and_own_names_are_found() -> None:
     inside(body, servers=("203.0.113.1",))  # no route leads there
 
 
+def test_the_way_out_goes_and_comes_back() -> None:
+    """As when the host's interface is down for a while: names of containers are found meanwhile."""
+
+    def body(place: Place) -> None:
+        place.upstream(UPSTREAM, "192.0.2.7")
+        assert addresses(place.ask("example.test")) == ["192.0.2.7"]
+        subprocess.run(["ip", "addr", "del", f"{UPSTREAM}/32", "dev", "lo"], check=True)
+        for _ in range(3):
+            assert place.ask("example.test").header.rcode == dnslib.RCODE.SERVFAIL
+            assert addresses(place.ask("shop")) == ["10.77.1.2"]
+        subprocess.run(["ip", "addr", "add", f"{UPSTREAM}/32", "dev", "lo"], check=True)
+        assert addresses(place.ask("example.test")) == ["192.0.2.7"]
+
+    inside(body)
+
+
 def test_the_hosts_servers_are_those_of_this_moment(tmp_path: Path) -> None:
     """The host changes its network, and with it /etc/resolv.conf."""
     file = tmp_path / "resolv.conf"
