@@ -100,6 +100,12 @@ def tell_started(notify: dict[str, str], pid: int) -> None:
         _tell(notify["socket"], f"MAINPID={pid}\nREADY=1")
 
 
+def tell_ready() -> None:
+    """Say that the service has started, where this command itself is its main process."""
+    if path := os.environ.get("NOTIFY_SOCKET", ""):
+        _tell(path, "READY=1")
+
+
 def _tell(path: str, message: str) -> None:
     try:
         sockets.send_datagram(path, message.encode())

@@ -211,10 +211,14 @@ def _start(engine: Engine, pod: Pod) -> tuple[PodError, ...]:
         return (error,)
 
 
-def wait_and_remove(engine: Engine, plan: Plan, result: Result) -> int:
+PROPAGATIONS = ("any", "all", "none")
+
+
+def wait_and_remove(engine: Engine, plan: Plan, result: Result, propagation: str) -> int:
     """Wait until all containers of the pods have ended, or the caller is interrupted; then remove the pods.
 
-    The first exit status that is not 0, else 0; 130 or 143 after a signal.
+    The first exit status that is not 0, where `propagation` is "any", or "all" and all have failed; else 0. After a
+    signal 130 or 143.
     """
     import signal
 
@@ -227,19 +231,23 @@ def wait_and_remove(engine: Engine, plan: Plan, result: Result) -> int:
     before = {
         number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)
     }
-    status = 0
+    statuses: list[int] = []
+    signalled = 0
     try:
         for played in result.pods:
             for container in played.containers:
                 rows = containers.by_ids(engine.database, [container.id])
                 if rows:
-                    status = status or wait.wait(engine, rows[0])
+                    statuses.append(wait.wait(engine, rows[0]))
     except Interrupted as interrupted:
-        status = 128 + int(interrupted.args[0])
+        signalled = 128 + int(interrupted.args[0])
     for number, handler in before.items():
         signal.signal(number, handler)
     remove_pods(engine, [planned.name for planned in plan.pods])
-    return status
+    failed = [status for status in statuses if status]
+    if signalled or not failed or propagation == "none":
+        return signalled
+    return failed[0] if propagation == "any" or len(failed) == len(statuses) else 0
 
 
 def remove_pods(engine: Engine, names: Sequence[str]) -> list[Pod]:

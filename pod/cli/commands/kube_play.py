@@ -24,6 +24,7 @@ _NOTHING_STARTED = 125
 
 
 def play(arguments: Arguments, engine: Engine) -> int:
+    from pod.engine import service
     from pod.engine.images import PullOptions
     from pod.kube import plan, playing, surroundings
     from pod.kube.fields import Notes
@@ -38,6 +39,14 @@ def play(arguments: Arguments, engine: Engine) -> int:
     waits = arguments.flag("wait")
     if waits and not arguments.flag("start"):
         raise UsageError("--wait and --start=false exclude each other")
+    propagation = arguments.text("service_exit_code_propagation") or "any"
+    if propagation not in playing.PROPAGATIONS:
+        raise UsageError(
+            f"invalid argument '{propagation}' for '--service-exit-code-propagation': expected is one of "
+            f"{', '.join(playing.PROPAGATIONS)}"
+        )
+    if arguments.given("service_exit_code_propagation") and not waits:
+        raise UsageError("--service-exit-code-propagation needs --wait")
     made = plan.make(
         texts,
         read_texts(arguments.texts("configmap")),
@@ -59,7 +68,8 @@ def play(arguments: Arguments, engine: Engine) -> int:
     )
     status = _show(result)
     if waits and not status:
-        return playing.wait_and_remove(engine, made, result)
+        service.tell_ready()
+        return playing.wait_and_remove(engine, made, result, propagation)
     return status
 
 
@@ -104,9 +114,12 @@ def _options(arguments: Arguments, engine: Engine) -> PlayOptions:
     from pod.kube.surroundings import network_for
     from pod.spec.environment import parse_annotations
     from pod.spec.namespaces import parse_networks
+    from pod.spec.service import IGNORED
     from pod.spec.userns import parse_userns
 
-    base = container_preset(engine.settings).replace(create_command=("pod", *sys.argv[1:]))
+    base = container_preset(engine.settings).replace(
+        create_command=("pod", *sys.argv[1:]), notify=IGNORED
+    )
     if arguments.given("log_driver") or arguments.given("log_opt"):
         base = base.replace(log=lifetime.read_log(arguments, base.log))
     first, *more = (
@@ -296,6 +309,12 @@ COMMAND = Command(
             "Directory of seccomp profiles that documents name",
             metavar="DIRECTORY",
             completes="directory",
+        ),
+        Option(
+            ("--service-exit-code-propagation",),
+            "text",
+            "With --wait: whose failure is that of the command: any, all or none",
+            metavar="WHOSE",
         ),
         Option(("--start",), "flag", "Start the pods", default=True),
         Option(

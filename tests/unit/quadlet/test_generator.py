@@ -260,7 +260,11 @@ def test_what_is_wrong_is_named_and_the_others_are_written(
         ("v.volume", "[Volume]\nDriver=image\n", "v.volume:1: Image=: is missing, which Driver=image needs"),
         ("v.volume", "[Volume]\nOptions=x\n", "v.volume:2: Options=: needs Device="),
         ("n.network", "[Network]\nGateway=1.1.1.1\n", "n.network:2: Gateway=: has no Subnet= that it belongs to"),
-        ("k.kube", "[Kube]\nYaml=x\n", "k.kube:1: this version of pod cannot play YAML of Kubernetes yet"),
+        ("k.kube", "[Kube]\n", "k.kube:1: needs Yaml=, the file with the documents"),
+        ("k.kube", "[Kube]\nYaml=x\nExitCodePropagation=some\n",
+         "k.kube:3: ExitCodePropagation=: ExitCodePropagation is 'some'; it can be all, any or none"),
+        ("k.kube", "[Kube]\nYaml=x\nRemapUsers=manual\nRemapUid=0:0\n",
+         "k.kube:1: RemapUsers=: is 'manual', which pods cannot have; it can be auto"),
     ],
 )  # fmt: skip
 def test_what_is_missing_is_named(folder: Folder, name: str, text: str, error: str) -> None:
@@ -314,6 +318,24 @@ def test_the_first_directory_wins(tmp_path: Path) -> None:
     assert "--hostname=first" in generated.services["c.service"]
 
 
+def test_kubernetes_documents_are_played_and_waited_for(folder: Folder) -> None:
+    folder.write("n.network", "[Network]\n")
+    folder.write(
+        "k.kube",
+        "[Kube]\nYaml=shop.yaml\nConfigMap=maps.yaml\nNetwork=n.network\nPublishPort=80:80\nAutoUpdate=registry\n"
+        "AutoUpdate=web/local\nExitCodePropagation=all\nKubeDownForce=true\nSetWorkingDirectory=yaml\n",
+    )
+    assert folder.command("k.service") == (
+        "kube play --replace --wait --service-exit-code-propagation=all --annotation=io.containers.autoupdate=registry "
+        f"--annotation=io.containers.autoupdate/web=local --configmap={folder.path}/maps.yaml --publish=80:80 "
+        f"--network=systemd-n {folder.path}/shop.yaml"
+    )
+    assert folder.lines("k.service", "ExecStopPost") == [
+        f"-/opt/pod kube down --force {folder.path}/shop.yaml"
+    ]
+    assert folder.lines("k.service", "WorkingDirectory") == [str(folder.path)]
+
+
 @pytest.mark.parametrize("suffix", keys.TYPES)
 def test_options_of_the_tables_exist(suffix: str) -> None:
     """Each key is an option that pod has, or refuses with a reason of its own."""
@@ -350,7 +372,7 @@ def test_the_manual_page_has_every_key(suffix: str) -> None:
     assert shown == {
         key: (
             row[2],
-            "no" if suffix == "kube" or (suffix, key) in keys.REFUSED else "yes",
+            "no" if (suffix, key) in keys.REFUSED else "yes",
         )
         for key, row in table.items()
     }
