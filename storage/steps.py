@@ -238,6 +238,19 @@ class StepStore:
             removal.run_as_owner(exchange, what="move a tree")
         faults.step("layer: placed")
 
+    def keep_layer(self, record: StepRecord) -> bool:
+        """Remember a result from elsewhere whose layer is unpacked here; whether it was not known before."""
+        path = self._path(record.key)
+        with self.lock():
+            if self.find(record.key) is not None or not self._layers.has(record.diff_id):
+                return False
+            self._staging.discard(path)
+            make_private(self.directory)
+            name = os.path.basename(self._layers.path(record.diff_id))
+            os.symlink(f"../layers/{name}", path)
+            self._write(record.replace(tree=True, boot=processes.boot_id()))
+        return True
+
     def remove(self, key: str) -> None:
         """Forget a result; its tree goes to the trash. A layer that it has become is left to the collection."""
         path = self._path(key)

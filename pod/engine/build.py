@@ -19,7 +19,16 @@ from pod.build.options import Built
 from pod.build.planner import plan
 from pod.build.result import created_of, make_image
 from pod.build.tasks import Tasks
-from pod.engine import build_cache, build_leftovers, create, images, launch, namefiles, network
+from pod.engine import (
+    build_cache,
+    build_cache_share,
+    build_leftovers,
+    create,
+    images,
+    launch,
+    namefiles,
+    network,
+)
 from pod.engine import facts as host_facts
 from pod.engine.build_checks import check
 from pod.engine.build_results import Made, deliver, names_at_once, pull_options
@@ -48,6 +57,8 @@ _FEWEST_JOBS = 4
 def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
     """Build; what came of it is in the store, or where --output says. Call with a single thread."""
     own = host_platform()
+    if options.cache_from or options.cache_to:
+        build_cache_share.check(options)
     with (
         engine.store.hold() as hold,
         _Host(engine, options, progress) as host,
@@ -67,6 +78,8 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
         if options.check:
             return Built(id="")
         progress.begin([step for planned in plans for step in planned.steps])
+        if options.cache_from:
+            build_cache_share.fetch(engine, options, progress, hold)
         tasks = Tasks(options.jobs or max(_FEWEST_JOBS, 2 * (os.cpu_count() or 1)))
         for planned in plans:
             Builder(host, options, progress, planned, context, hold).add_to(tasks)
@@ -75,6 +88,11 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
         made = [
             _made(engine, options, planned, results[planned.target.task], hold) for planned in plans
         ]
+        if options.cache_to:
+            targets = {planned.target.task for planned in plans}
+            states = [it for task, it in results.items() if task not in targets]
+            first, *others = [results[planned.target.task] for planned in plans]
+            build_cache_share.send(engine, options, first, [*others, *states], progress, hold)
         built = deliver(engine, options, made, progress, hold)
     engine.close()
     behind.start(lambda: _settle(engine))

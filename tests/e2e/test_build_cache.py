@@ -12,6 +12,7 @@ from tests.e2e.test_killed import killed, steps_of
 from tests.support.build import Context
 from tests.support.checks import nothing_wrong
 from tests.support.engine import Engine
+from tests.support.registry import Registry
 from tests.support.waiting import until
 
 NONE = "--network=none"
@@ -216,4 +217,23 @@ def test_pruned_steps_are_executed_again_and_images_stay(context: Context, pod: 
     assert numbers(context) == before
     context.build(TEXT, NONE)
     assert not set(before) & set(numbers(context))
+    nothing_wrong(pod, max_age="24h")
+
+
+@pytest.mark.parametrize("kind", ["local", "registry"])
+def test_a_cache_elsewhere(context: Context, pod: Engine, registry: Registry, kind: str) -> None:
+    """What was sent there is taken from there, when nothing is left here."""
+    context.write({"a": f"for a cache of {kind} {os.getpid()}"})
+    place = f"{registry.host}/cached" if kind == "registry" else f"{context.directory}/../cache"
+    word = "ref" if kind == "registry" else "dest"
+    context.build(TEXT, NONE, "--cache-to", f"type={kind},{word}={place}")
+    before = numbers(context)
+    pod("rmi", "made")
+    pod("builder", "prune", "-f")
+    word = "ref" if kind == "registry" else "src"
+    done = context.build(TEXT, NONE, "--cache-from", f"type={kind},{word}={place}")
+    assert done.stderr.count("Using cache") == 5
+    assert numbers(context) == before
+    assert pod("images", "-q", "--filter", "dangling=true").out == ""
+    context.build(TEXT, NONE, "--cache-from", f"type={kind},{word}={place}-missing")
     nothing_wrong(pod, max_age="24h")
