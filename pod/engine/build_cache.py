@@ -12,6 +12,8 @@ from storage.steps import MOUNTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pod.engine.context import Engine
 
 _SECOND = 1_000_000_000
@@ -106,20 +108,23 @@ def prune(
     *,
     everything: bool = False,
     unused_for_seconds: float = 0,
-    keep_bytes: int = 0,
+    keep_bytes: int | None = None,
+    choose: Callable[[Entry], bool] = lambda _: True,
 ) -> Pruned:
     """Remove what no build holds and nobody used for so long, oldest first, until at most `keep_bytes` are left.
 
-    Cache mounts go only with `everything`. What images have stays with them. Call with a single thread.
+    Cache mounts, and steps that are layers of images, go only with `everything`; the layers stay with the images. Only
+    what `choose` lets through goes. Call with a single thread.
     """
     present = entries(engine)
     total = sum(it.bytes for it in present)
     latest = time.time_ns() - int(unused_for_seconds * _SECOND)
     removed: list[Entry] = []
     for entry in present:
-        if keep_bytes and total <= keep_bytes:
+        if keep_bytes is not None and total <= keep_bytes:
             break
-        if entry.in_use or entry.used_ns > latest or (entry.kind == "mount" and not everything):
+        is_kept = not everything and (entry.kind == "mount" or entry.is_shared)
+        if is_kept or entry.in_use or entry.used_ns > latest or not choose(entry):
             continue
         if entry.kind == "mount":
             engine.store.steps.remove_mount(entry.id)

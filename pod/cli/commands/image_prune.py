@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pod.base.errors import UsageError
 from pod.cli.declare import Command, Option
 
 TYPE_CHECKING = False
@@ -23,6 +24,8 @@ def prune_images(arguments: Arguments, engine: Engine) -> None:
     if arguments.given("filter"):
         filters = Filters(engine, arguments.texts("filter"), image_prune.FILTER_KEYS)
     everything, space = arguments.flag("all"), wanted_space(arguments, engine)
+    if space is not None and arguments.flag("build_cache"):
+        raise UsageError("--build-cache and --until-free exclude each other")
     if not arguments.flag("force"):
         from pod.cli.ask import confirmed
 
@@ -35,6 +38,10 @@ def prune_images(arguments: Arguments, engine: Engine) -> None:
         for image_id in image_prune.prune(engine, filters, everything=everything):
             print(image_id.partition(":")[2])
         image_remove.collect(engine)
+        if arguments.flag("build_cache"):
+            from pod.engine import build_cache
+
+            build_cache.prune(engine, everything=True)
         return
     if not space.is_enough():
         space.collect()
@@ -65,7 +72,7 @@ COMMAND = Command(
     ),
     options=(
         Option(("-a", "--all"), "flag", "Remove images with names, too"),
-        Option(("--build-cache",), refused="pod does not build images yet"),
+        Option(("--build-cache",), "flag", "Remove what builds keep, too, cache mounts included"),
         Option(("--external",), refused="no other tool makes containers of pod's images"),
         Option(
             ("--filter",),

@@ -45,7 +45,12 @@ def prune_system(arguments: Arguments, engine: Engine) -> None:
     ):
         if names:
             print(heading, *names, sep="\n")
-    size = human.size(pruned.reclaimed_bytes, digits=4, space=False)
+    freed = 0
+    if arguments.flag("build"):
+        from pod.engine import build_cache
+
+        freed = build_cache.prune(engine, everything=choice.all_images).bytes
+    size = human.size(pruned.reclaimed_bytes + freed, digits=4, space=False)
     print(f"Total reclaimed space: {size}", flush=True)
     if space is not None:
         space.require()
@@ -87,7 +92,9 @@ COMMAND = Command(
         Option(
             ("-a", "--all"), "flag", "Remove images with names, too, when no container uses them"
         ),
-        Option(("--build",), refused="pod does not build images yet"),
+        Option(
+            ("--build",), "flag", "Remove what builds keep and no image has, too; all with --all"
+        ),
         Option(
             ("--external",),
             "flag",
