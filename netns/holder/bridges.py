@@ -101,12 +101,23 @@ def connect(cable: str, namespace_fd: int, network: Network, place: Place) -> St
         *(f"addr add {one} dev {inside}{_at_once(one)}" for one in place["addresses"]),
         f"link set dev {inside} up",
     ]
-    if place["default"] and not network["internal"]:
-        for gateway in network["gateways"]:
-            address = gateway.partition("/")[0]
-            everything = "::/0" if ":" in address else "0.0.0.0/0"
-            lines.append(f"route add {everything} via {address} dev {inside}")
+    if place["default"]:
+        lines += _way_out(network, place)
     yield from programs.ip(lines, namespace_fd)
+
+
+def lead_out(namespace_fd: int, network: Network, place: Place) -> Steps:
+    """Have the way out of a container go through a network that it is on."""
+    yield from programs.ip(_way_out(network, place), namespace_fd)
+
+
+def _way_out(network: Network, place: Place) -> list[str]:
+    lines = []
+    for gateway in () if network["internal"] else network["gateways"]:
+        address = gateway.partition("/")[0]
+        everything = "::/0" if ":" in address else "0.0.0.0/0"
+        lines.append(f"route add {everything} via {address} dev {place['interface']}")
+    return lines
 
 
 def disconnect(cable: str) -> Steps:

@@ -100,6 +100,8 @@ class Members:
     def join(self, container_id: str, network: Network, place: Place) -> Steps:
         """One more network for a container. Raises KeyError for one that is not connected."""
         container = self._containers[container_id]
+        has_way_out = any(it["default"] for it in container.places.values())
+        place["default"] = not has_way_out and not network["internal"]
         try:
             yield from self._join(container, network, place)
         except BaseException:
@@ -187,13 +189,23 @@ class Members:
         """One network less. Raises KeyError for a container that is not connected, or not there."""
         container = self._containers[container_id]
         cable = container.cables.pop(name)
-        container.places.pop(name)
+        left = container.places.pop(name)
         self._known.clear()
         self._locate(container)
         try:
             yield from bridges.disconnect(cable)
+            if left["default"]:
+                yield from self._lead_out(container)
         finally:
             yield from self._remove_unused()
+
+    def _lead_out(self, container: Container) -> Steps:
+        """The network by which it reached the world has gone; the next one that leads there takes its place."""
+        for name, place in container.places.items():
+            if not self._networks[name]["internal"]:
+                place["default"] = True
+                yield from bridges.lead_out(container.network_fd, self._networks[name], place)
+                return
 
     def _publish(self, container: Container, ports: list[dict[str, Any]], fds: list[int]) -> None:
         """`ports` say where the sockets `fds` lead: {"port", "protocol"}; one each."""

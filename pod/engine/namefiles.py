@@ -88,6 +88,37 @@ def _owner_of_network(engine: Engine, config: ContainerConfig) -> str:
             return owner
 
 
+def texts(engine: Engine, container: Container) -> dict[str, str]:
+    """What /etc/hosts and /etc/resolv.conf of a running container were written with, by file; {} for one that is not.
+
+    A container whose networks are others from now on has other ones: see `follow`.
+    """
+    networking = container.config.networking
+    found: dict[str, str] = {}
+    if container.status != "active" or networking.network.mode == "container":
+        return found
+    if networking.manage_hosts:
+        hostname = hostname_of(container.config, container.id)
+        found["hosts"] = _hosts(engine, container, hostname)
+    if networking.dns != ("none",):
+        found["resolv.conf"] = _resolv_conf(engine, container)
+    return found
+
+
+def follow(engine: Engine, container: Container, before: dict[str, str]) -> None:
+    """Write the files of a running container anew, those that are still as they were `before` a change of networks."""
+    if not before:
+        return
+    directory = engine.paths.container(container.id)
+    for name, text in texts(engine, container).items():
+        try:
+            is_ours = files.read_text(f"{directory}/{name}") == before.get(name)
+        except FileNotFoundError:
+            continue
+        if is_ours:
+            _write(f"{directory}/{name}", text)
+
+
 def zone_file(timezone: str) -> str:
     """The file of a time zone; "local" is the host's."""
     return "/etc/localtime" if timezone == "local" else f"/usr/share/zoneinfo/{timezone}"

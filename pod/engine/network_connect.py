@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from netns.holder import protocol
 from pod.base import locks, log
 from pod.base.errors import PodError
-from pod.engine import lookup
+from pod.engine import lookup, namefiles
 from pod.engine.network_places import ask, directory, names_of, places_of, plain
 from pod.engine.networks import event
 from pod.spec import namespaces
@@ -40,6 +40,7 @@ def _connect(engine: Engine, container: Container, network: NetworkConfig, place
         )
     if any(joined.joined == network.name for joined in networking.user_defined):
         raise PodError(f"container '{container.name}' is on network '{network.name}' already")
+    before = namefiles.texts(engine, container)
     wanted = [*place.values("ip"), *place.values("ip6")]
     rows.lease(engine.database, container.id, network.name, wanted)
     joined = place.replace(mode="network", joined=network.name)
@@ -51,12 +52,12 @@ def _connect(engine: Engine, container: Container, network: NetworkConfig, place
             known, places = places_of(engine, container)
             if not joined.values("interface_name"):
                 places[-1]["interface"] = ""  # the holder knows which names are free
-            places[-1]["default"] = False
             ask(engine, protocol.JOIN, container.id, plain(known[-1]), places[-1])
         containers.set_config(engine.database, container.id, config)
     except BaseException:
         rows.give_back(engine.database, container.id, network.name)
         raise
+    namefiles.follow(engine, container, before)
 
 
 def disconnect(engine: Engine, name: str, network: NetworkConfig) -> None:
@@ -71,6 +72,7 @@ def _disconnect(engine: Engine, container: Container, network: NetworkConfig) ->
     left = tuple(it for it in networking.user_defined if it.joined != network.name)
     if len(left) == len(networking.user_defined):
         raise PodError(f"container '{container.name}' is not on network '{network.name}'")
+    before = namefiles.texts(engine, container)
     if container.status == "active":
         ask(engine, protocol.LEAVE, container.id, network.name)
     first = left[0] if left else namespaces.Network("none")
@@ -78,6 +80,7 @@ def _disconnect(engine: Engine, container: Container, network: NetworkConfig) ->
     config = container.config.replace(networking=changed)
     containers.set_config(engine.database, container.id, config)
     rows.give_back(engine.database, container.id, network.name)
+    namefiles.follow(engine, container.replace(config=config), before)
 
 
 @contextmanager

@@ -384,6 +384,23 @@ def test_connect_and_disconnect(pod: Engine, back: str) -> None:
     assert fetch(pod, "shop", "--network", back) == "shop"
 
 
+@OWN_NAMES
+def test_a_container_leaves_its_first_network(pod: Engine, back: str) -> None:
+    """The next one has the way out and the names; a file that the container has changed stays as it is."""
+    other = network(pod, "other")
+    web(pod, "store", "--network", other)
+    for name in ("one", "two"):
+        pod("run", "-d", "--name", name, "--network", back, "busybox", "sleep", "1000")
+        pod("network", "connect", other, name)
+    pod("exec", "two", "sh", "-c", "echo '# mine' >> /etc/resolv.conf")
+    for name in ("one", "two"):
+        pod("network", "disconnect", back, name)
+        assert f"default via {gateway(pod, other)} dev" in pod("exec", name, "ip", "route").out
+    assert pod("exec", "one", "wget", "-q", "-O", "-", "http://store/").out == "store"
+    assert gateway(pod, other) in pod("exec", "one", "cat", "/etc/resolv.conf").out
+    assert gateway(pod, back) in pod("exec", "two", "cat", "/etc/resolv.conf").out
+
+
 @ONLY_POD
 def test_a_network_in_use_stays(pod: Engine, back: str) -> None:
     pod("create", "--name", "user", "--network", back, "busybox")
