@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 
 from pod.base.errors import PodError
+from pod.image.proxies import without_password
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,8 +76,7 @@ class TimedOut(RegistryError):
 
 class ProxyFailed(RegistryError):
     def __init__(self, proxy: str, host: str, why: str) -> None:
-        scheme, _, rest = proxy.rpartition("://")
-        shown = f"{scheme}://{rest.rpartition('@')[2]}" if scheme else rest.rpartition("@")[2]
+        shown = without_password(proxy)
         super().__init__(
             f"proxy '{shown}' could not be used to reach registry '{host}': {why}",
             hint="check HTTPS_PROXY, HTTP_PROXY and NO_PROXY",

@@ -12,7 +12,7 @@ from pod.base.records import Record
 from pod.base.version import VERSION
 from pod.image import failures
 from pod.image.connections import Connections, Settings, Url, join_url, parse_url
-from pod.image.proxies import is_loopback, proxy_for, split_host
+from pod.image.proxies import is_loopback, proxy_for, split_host, without_password
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -246,7 +246,8 @@ class HttpClient:
         if body is not None:
             sent |= {"Content-Length": str(body.size), "Content-Type": body.media_type}
         through_proxy = proxy and target.scheme == "http"
-        log.debug(f"{method} {target}{f' through {proxy}' if proxy else ''}")
+        way = f" through {without_password(proxy)}" if proxy else ""
+        log.debug(f"{method} {target}{way}")
         try:
             pool = self._connections.pool(target, proxy, insecure=insecure, names=names)
             raw = pool.urlopen(

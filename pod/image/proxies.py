@@ -18,8 +18,16 @@ def proxy_for(scheme: str, host: str, port: int) -> str:
     if "://" not in proxy:
         proxy = f"http://{proxy}"
     if not proxy.startswith(("http://", "https://")):
-        raise Unsupported(f"the proxy '{proxy}'", "only http and https proxies can be used")
+        raise Unsupported(
+            f"the proxy '{without_password(proxy)}'", "only http and https proxies can be used"
+        )
     return proxy
+
+
+def without_password(proxy: str) -> str:
+    """The URL of a proxy for messages: who we are there is nobody's business."""
+    scheme, between, rest = proxy.partition("://")
+    return f"{scheme}{between}{rest.rpartition('@')[2]}"
 
 
 def is_loopback(host: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pod.base.errors import Unsupported
-from pod.image.proxies import is_loopback, proxy_for, split_host
+from pod.image.proxies import is_loopback, proxy_for, split_host, without_password
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +78,23 @@ def test_other_kinds_of_proxy_are_refused(monkeypatch: pytest.MonkeyPatch) -> No
 )
 def test_split_host(text: str, host: str, port: int) -> None:
     assert split_host(text, 9) == (host, port)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "shown"),
+    [
+        ("http://me:p@ss@proxy:3128", "http://proxy:3128"),
+        ("https://proxy", "https://proxy"),
+        ("socks5://me:pass@proxy", "socks5://proxy"),
+    ],
+)
+def test_the_password_is_not_shown(proxy: str, shown: str) -> None:
+    assert without_password(proxy) == shown
+
+
+def test_a_proxy_of_another_kind_is_refused_without_its_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://me:secret@proxy")
+    with pytest.raises(Unsupported, match="'socks5://proxy'"):
+        proxy_for("https", "far.example", 443)
