@@ -94,7 +94,7 @@ def document(
         "NamesHistory": list(reversed(names)),
     }
     if execution.get("Healthcheck"):
-        found["HealthCheck"] = execution["Healthcheck"]
+        found["Healthcheck"] = execution["Healthcheck"]
     return found
 
 

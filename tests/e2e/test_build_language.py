@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.engine import Engine, Result
 from tests.support.registry import Registry
+from tests.support.repositories import repository, site  # noqa: F401  # fixtures
 
 
 def write(directory: Path, files: dict[str, str]) -> Path:
@@ -58,6 +59,8 @@ VOLUME /data ["/x"]
 VOLUME ["/two words"]
 USER daemon:0
 STOPSIGNAL SIGQUIT
+HEALTHCHECK --interval=1m30s --timeout=3s --start-period=10s --retries=5 CMD wget localhost || exit 1
+MAINTAINER Some Body <some@example.com>
 SHELL ["/bin/sh", "-ec"]
 CMD echo $A
 ENTRYPOINT ["/bin/env", "--"]
@@ -85,6 +88,15 @@ ENTRYPOINT ["/bin/env", "--"]
     assert set(found["ExposedPorts"]) == {"80/tcp", "53/udp"}
     assert {"/data", "/two words"} <= set(found["Volumes"])
     assert found["User"] == "daemon:0"
+    image = pod("image", "inspect", "made").json()[0]
+    assert image["Author"] == "Some Body <some@example.com>"
+    assert image["Healthcheck"] == {
+        "Test": ["CMD-SHELL", "wget localhost || exit 1"],
+        "Interval": 90_000_000_000,
+        "Timeout": 3_000_000_000,
+        "StartPeriod": 10_000_000_000,
+        "Retries": 5,
+    }
     assert found["StopSignal"] in ("SIGQUIT", "3")
     shell = "-ec" if pod.kind == "pod" else "-c"  # podman 4.3 asks SHELL for RUN alone
     assert found["Cmd"] == ["/bin/sh", shell, "echo $A"]
@@ -236,6 +248,31 @@ ADD http://{registry.host}/v2/_catalog /named/
         "wild/plain.txt",
         "600",
     ]
+
+
+@pytest.mark.not_podman("4.3 has no repositories in ADD")
+def test_add_of_a_repository(
+    pod: Engine,
+    tmp_path: Path,
+    repository: tuple[str, Path],  # noqa: F811
+) -> None:
+    context = tmp_path / "context"
+    context.mkdir()
+    url = repository[0]
+    build(pod, context, f"FROM busybox\nADD {url}#side:app /app\nADD --keep-git-dir {url} /all\n")
+    script = "cat /app/Dockerfile /all/app/Dockerfile; ls -A /all; stat -c '%a %u' /all/app/Dockerfile /all"
+    assert shown(pod, script).split("\n") == [
+        "FROM side",
+        "FROM one",
+        ".git",
+        "Dockerfile",
+        "app",
+        "out",
+        "644 0",
+        "755 0",
+    ]
+    wrong = f"FROM busybox\nADD --checksum=0123456 {url} /x\n"
+    assert "0123456 was asked for" in build(pod, context, wrong, status=125).stderr
 
 
 def test_stages_names_and_numbers(pod: Engine, tmp_path: Path) -> None:
