@@ -70,12 +70,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(f"{_ALLOWED}: not with podman: {reason}")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of processes that run the tests side by side, one begins with the virtual machine, the slowest."""
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        items.sort(key=lambda item: not item.location[0].startswith("tests/vm"))
-
-
 _ALLOWED = "allowed"
 
 
