@@ -146,9 +146,13 @@ class Watch:
 
     def run(self) -> NoReturn:
         """Watch the running container to its end, as often as its restart policy starts it again; never returns."""
-        signals.ignore([signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT])
-        is_service = self.notifier is not None
-        wakeup = signals.Wakeup([signals.SIGCHLD, *([signals.SIGTERM] if is_service else [])])
+        signals.ignore([signals.SIGINT, signals.SIGHUP, signals.SIGQUIT])
+        if self.notifier is None:
+            signals.ignore([signals.SIGTERM])  # else one that is pending is not lost
+            wakeup = signals.Wakeup([signals.SIGCHLD])
+        else:
+            wakeup = signals.Wakeup([signals.SIGCHLD, signals.SIGTERM])
+        signals.unblock([signals.SIGTERM])
         self.loop.watch(wakeup.fileno(), lambda _: self.reap(wakeup))
         self.reap(wakeup)  # what ended before
         if self.notifier is not None:

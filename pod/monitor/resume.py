@@ -12,7 +12,7 @@ import os
 import sys
 
 from pod.base import faults
-from pod.linux import fresh, sockets
+from pod.linux import fresh, signals, sockets
 from pod.monitor import logs
 from pod.monitor.main import Watch
 from pod.monitor.streams import Streams
@@ -34,6 +34,8 @@ def execute(watch: Watch) -> None:
     if not sys.executable:
         return
     state = _state_of(watch)
+    # What it handles would end it until the new program does so as well; that lets them through (Watch.run).
+    signals.block([signals.SIGTERM])
     memory = os.memfd_create("pod-monitor", 0)  # not close-on-exec
     kept = [*state["fds"].values(), *watch.streams.descriptors(), *state["client_fds"]]
     kept += state["started"]["network"]["fds"]
@@ -54,6 +56,7 @@ def execute(watch: Watch) -> None:
         for fd in kept:
             os.set_inheritable(fd, False)
         os.close(memory)
+        signals.unblock([signals.SIGTERM])
 
 
 def _state_of(watch: Watch) -> dict[str, Any]:

@@ -59,6 +59,12 @@ def manager(runtime_directory: str) -> Generator[Manager]:
     os.unlink(manager.path)
 
 
+def until_small(pid: int) -> None:
+    """Wait until the monitor goes on in another interpreter."""
+    command = Path(f"/proc/{pid}/cmdline")
+    until(lambda: "monitor.resume" in command.read_text(), "a small monitor")
+
+
 def monitor_of(file: Path) -> int:
     return int(file.read_text())
 
@@ -97,8 +103,7 @@ def test_container_says_when_it_is_ready(
     main = f"MAINPID={monitor_of(pids)}"
     assert manager.hear() == [main]
     if environment:
-        path = f"/proc/{monitor_of(pids)}/cmdline"
-        until(lambda: "monitor.resume" in Path(path).read_text(), "a small monitor")
+        until_small(monitor_of(pids))
     (go / "now").touch()
     assert manager.hear() == ["STATUS=half way", "EXTEND_TIMEOUT_USEC=5000000"]
     assert manager.hear() == [main, "READY=1"]
@@ -149,8 +154,9 @@ def test_wrong_word(pod: Engine) -> None:
 
 
 @pytest.mark.not_podman("conmon has its own ways")
+@pytest.mark.parametrize("small", [{}, SHRINKS_AT_ONCE], ids=["whole", "small"])
 def test_monitor_is_the_main_process_of_a_service(
-    pod: Engine, manager: Manager, tmp_path: Path
+    pod: Engine, manager: Manager, tmp_path: Path, small: dict[str, str]
 ) -> None:
     """SIGTERM for it is for the container, which is not started again; and it is what was wanted."""
     pids = tmp_path / "pids"
@@ -167,7 +173,7 @@ def test_monitor_is_the_main_process_of_a_service(
         "    pid, status = os.wait()\n"
         "    print(pid, os.waitstatus_to_exitcode(status), flush=True)\n"
     )
-    environment = {**pod.environment, **manager.environment}
+    environment = {**pod.environment, **manager.environment, **small}
     with subprocess.Popen(
         [sys.executable, "-c", adopting, *words],
         env=environment,
@@ -177,6 +183,8 @@ def test_monitor_is_the_main_process_of_a_service(
     ) as service:
         manager.hear_until("READY=1")
         until(lambda: pod("logs", "c").out == "up", "its trap")
+        if small:
+            until_small(monitor_of(pids))
         os.kill(monitor_of(pids), 15)
         assert f"{monitor_of(pids)} 0\n" in service.communicate(timeout=60)[0]
     assert pod("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "c").out == "exited 7"
