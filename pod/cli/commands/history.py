@@ -5,6 +5,7 @@ from __future__ import annotations
 from pod.base.errors import UsageError
 from pod.cli import human
 from pod.cli.declare import Command, Option
+from pod.cli.options.image import platform_in_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def show_history(arguments: Arguments, engine: Engine) -> None:
     form = arguments.text("format")
     if arguments.flag("quiet") and form:
         raise UsageError("--quiet and --format exclude each other")
-    image, steps = history(engine, arguments.words[0], arguments.text("platform") or "")
+    image, steps = history(engine, arguments.words[0], platform_in_list(arguments))
     whole = arguments.flag("no_trunc")
     digits = image.id.partition(":")[2]
     ids = [digits if whole else digits[:12], *[_MISSING] * (len(steps) - 1)]

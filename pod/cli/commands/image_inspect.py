@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pod.cli.declare import Command, Option
+from pod.cli.options.image import platform_in_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ def inspect_images(arguments: Arguments, engine: Engine) -> int:
     documents: list[dict[str, Any]] = []
 
     def find(name: str) -> None:
-        documents.append(document(engine, name, platform=arguments.text("platform") or ""))
+        documents.append(document(engine, name, platform=platform_in_list(arguments)))
 
     status = for_each(arguments.words, find)
     if documents or not arguments.text("format"):

@@ -22,7 +22,7 @@ def push_image(arguments: Arguments, engine: Engine) -> int:
     source, destination = (*arguments.words, "")[:2]
     options, path = image.registry_options(arguments), arguments.text("digestfile")
     form, keys = pack_options(arguments), signing.of(arguments)
-    platform = arguments.text("platform") or ""
+    platform = image.platform_in_list(arguments)
     if arguments.flag("all_tags"):
         if destination or path:
             raise UsageError("--all-tags excludes a destination and --digestfile")

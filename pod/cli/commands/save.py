@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pod.base.errors import UsageError
 from pod.cli.declare import Command, Option
+from pod.cli.options.image import platform_in_list
 from pod.cli.progress import progress_for
 from pod.cli.streams import archive_output
 
@@ -42,7 +43,7 @@ def save_images(arguments: Arguments, engine: Engine) -> None:
         kind=kind,
         several=several,
         compress=arguments.flag("compress"),
-        platform=arguments.text("platform") or "",
+        platform=platform_in_list(arguments),
     )
 
 

@@ -159,6 +159,16 @@ def _duration(text: str) -> int:
     return parse_duration_ns(text, "--retry-delay")
 
 
+def platform_in_list(arguments: Arguments) -> str:
+    """--platform alone, of commands that choose an image of a list; "" when it is not given."""
+    text = arguments.text("platform") or ""
+    if text:
+        from pod.image.platform import parse_platform
+
+        parse_platform(text)
+    return text
+
+
 def read_platform(arguments: Arguments) -> str:
     """ "OS/ARCH[/VARIANT]" of --platform, or of --os, --arch and --variant; "" for this machine's."""
     parts = [arguments.text(name) or "" for name in ("os", "arch", "variant")]
