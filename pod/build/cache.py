@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from storage.store import Store
 
 
+_SECOND = 1_000_000_000
+
+
 class Cache:
     """For one build; what it finds or keeps is held until the end of `hold`."""
 
@@ -30,15 +33,15 @@ class Cache:
         """The result of a step, which is told to whoever watches, or None when it has to be executed."""
         self._hold.add(f"step:{key}")
         record = self._steps.find(key)
-        if record is not None and not self._may_use(step, record):
-            record = None
-        if record is None:
-            self._progress.working(step)
+        refusal = self._refusal(step, record) if record is not None else ""
+        if record is None or refusal:
+            why = self._why_not(step, inputs, refusal) if self._options.explain else ""
+            self._progress.working(step, why)
             return None
         if record.diff_id:
             self._hold.add(record.diff_id)
         self._steps.note_use([key])
-        self._progress.cached(step)
+        self._progress.cached(step, "all that it depends on is the same")
         return record
 
     def keep(self, step: Step, key: str, inputs: Mapping[str, str], tree: str = "") -> StepRecord:
@@ -50,7 +53,7 @@ class Cache:
             key=key,
             created_ns=time.time_ns(),
             text=step.text,
-            stage=f"{step.stage} {step.number} {step.platform}".strip(),
+            stage=_place_of(step),
             inputs=dict(inputs),
         )
         return self._steps.keep(record, tree)
@@ -64,11 +67,41 @@ class Cache:
         """Keep a word for a key that does not change."""
         self._steps.keep(StepRecord(key=key, created_ns=time.time_ns(), result=result))
 
-    def _may_use(self, step: Step, record: StepRecord) -> bool:
+    def _refusal(self, step: Step, record: StepRecord) -> str:
+        """Why a result may not be used; "" when it may."""
         options = self._options
         if record.key in self._made:
-            return True  # by another stage of this very build
-        if not options.use_cache or step.stage in options.no_cache_stages:
-            return False
+            return ""  # another stage of this very build has made it
+        if not options.use_cache:
+            return "--no-cache"
+        if step.stage in options.no_cache_stages:
+            return f"--no-cache-filter {step.stage}"
         ttl = options.cache_ttl_seconds
-        return ttl is None or time.time_ns() - record.created_ns < ttl * 1_000_000_000
+        if ttl is not None and time.time_ns() - record.created_ns >= ttl * _SECOND:
+            return "its result is older than --cache-ttl"
+        return ""
+
+    def _why_not(self, step: Step, inputs: Mapping[str, str], refusal: str) -> str:
+        """What has changed since the same place of a Dockerfile was executed last, for --explain."""
+        if refusal:
+            return refusal
+        place = _place_of(step)
+        before = [it for it in self._steps.all() if it.stage == place and it.inputs]
+        changes = [
+            (
+                sum(it.inputs.get(name) != value for name, value in inputs.items()),
+                -it.created_ns,
+                it,
+            )
+            for it in before
+            if it.inputs.keys() == inputs.keys()
+        ]
+        if not changes:
+            return "there is no result of it"
+        nearest = min(changes, key=lambda it: it[:2])[2]
+        names = [name for name, value in inputs.items() if nearest.inputs[name] != value]
+        return f"changed: {', '.join(names)}"
+
+
+def _place_of(step: Step) -> str:
+    return f"{step.stage} {step.number} {step.platform}".strip()

@@ -71,6 +71,11 @@ class Staged:
             "options": [*overlayfs.marks_here().mount_options, "volatile"],
         }
 
+    def renew(self) -> None:
+        """Before it is mounted once more: overlay takes no work directory twice that was volatile."""
+        os.rename(f"{self.path}/work", f"{self.path}/worked")
+        os.mkdir(f"{self.path}/work", 0o700)
+
     def discard(self) -> None:
         """Throw away what is left."""
         self._tree.discard()

@@ -237,3 +237,12 @@ def test_a_cache_elsewhere(context: Context, pod: Engine, registry: Registry, ki
     assert pod("images", "-q", "--filter", "dangling=true").out == ""
     context.build(TEXT, NONE, "--cache-from", f"type={kind},{word}={place}-missing")
     nothing_wrong(pod, max_age="24h")
+
+
+def test_explain_names_what_has_changed(context: Context) -> None:
+    context.build(TEXT, NONE)
+    context.write({"b": f"changed by {os.getpid()}"})
+    done = context.build(TEXT, NONE, "--explain")
+    assert "changed: content" in done.stderr
+    assert "changed: files before it" in done.stderr
+    assert "--no-cache" in context.build(TEXT, NONE, "--explain", "--no-cache").stderr

@@ -179,7 +179,39 @@ def _execute(
             builder.host.end(order)
     faults.step("build: executed")
     if wait_status != 0:
+        if builder.options.on_error == "shell" and os.isatty(0):
+            yield from _look_around(builder, staged, container, made)
         raise StepFailed(step, shown, exits.from_wait_status(wait_status))
+
+
+def _look_around(
+    builder: Builder, staged: Staged, container: ContainerConfig, made: run_mounts.Made
+) -> Generator[Any, Any, None]:
+    """A shell of the caller's in what the command has left, with its mounts, variables and user (--on-error=shell)."""
+    builder.progress.message("a shell where the command has failed; `exit` ends it, and the build")
+    shell = container.replace(command=("/bin/sh",))
+    orders: list[Order] = []
+
+    def start_it() -> Job:
+        staged.renew()
+        order = builder.host.order(shell, ids.new_id(), staged.path, made.layers)
+        orders.append(order)
+        order.bundle["rootfs"] = staged.mount()
+        streams = (os.dup(0), os.dup(1), os.dup(2))
+        try:
+            child = processes.fork(
+                lambda: _follow(order, streams, made.waits_for), what="run a shell", keep=streams
+            )
+        finally:
+            for fd in streams:
+                os.close(fd)
+        return Job(child)
+
+    try:
+        yield start_it
+    finally:
+        for order in orders:
+            builder.host.end(order)
 
 
 def start(
