@@ -128,7 +128,11 @@ class _Lexer:
             elif character == self._escape:
                 following = self._peek(1)
                 self._position += 1 + len(following)
-                piece = character + following if raw or not following else following
+                piece = following or character
+                if raw and following:
+                    piece = (
+                        "\\" + following
+                    )  # what protects in a pattern, whatever does in the file
                 self._add(piece, outermost, quoted=True)
             else:
                 self._position += 1
@@ -178,7 +182,7 @@ class _Lexer:
                     self._escape,
                 )
             ):
-                result.append(character + self._peek(1) if raw else self._peek(1))
+                result.append("\\" * raw + self._peek(1))
                 self._position += 2
             else:
                 if raw and character in "*?\\":

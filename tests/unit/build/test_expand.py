@@ -117,6 +117,7 @@ def test_words_are_cut_in_values_too(text: str, expected: list[str]) -> None:
 
 def test_the_other_escape_character() -> None:
     assert expand("c:\\$a`$a", VARIABLES, "`") == "c:\\one$a"
+    assert expand("${star%`*b}", VARIABLES, "`") == "a"
 
 
 def test_in_heredocs_quotes_mean_nothing() -> None:
