@@ -7,7 +7,8 @@ import os
 from netns.errors import NetworkError
 from pod.linux import processes, signals
 
-_MAX_TEXT = 4096
+_MAX_TEXT = 1 << 16
+_LINES_OF_A_REASON = 12
 
 
 class Helper:
@@ -66,7 +67,9 @@ class Helper:
 
 def failed(name: str, text: str, hint: str | None = None) -> NetworkError:
     """The error for a helper that gave up, in its own words."""
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > _LINES_OF_A_REASON:
+        del lines[1:]  # a wrong option, and how to use the program
     return NetworkError(
         f"{name} could not connect the container to the network: {'; '.join(lines[-3:]) or 'it gave no reason'}",
         hint=hint,

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 
-from netns.holder import bridges, protocol, work
-from netns.holder.serving import Holder
+from netns.holder import protocol
 from pod.linux import namespaces, processes, signals, sockets, syscalls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
+
+    from netns.holder.serving import Holder
 
 
 def begin(channel_fd: int, earlier_fd: int = -1) -> NoReturn:
@@ -45,10 +46,14 @@ def _prepare(channel: sockets.Channel, earlier_fd: int) -> Holder:
     if earlier_fd >= 0:
         syscalls.setns(earlier_fd, namespaces.CLONE_NEWUSER)
         os.close(earlier_fd)
-        channel.send(protocol.UNSHARED)
     else:
         syscalls.unshare(namespaces.CLONE_NEWUSER)
-        channel.send(protocol.UNSHARED)
+    channel.send(protocol.UNSHARED)
+    # Here, while the starter has two programs write our id maps.
+    from netns.holder import bridges, work
+    from netns.holder.serving import Holder
+
+    if earlier_fd < 0:
         _expect(channel, protocol.MAPPED)
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)

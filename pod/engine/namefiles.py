@@ -188,8 +188,24 @@ def _addresses(engine: Engine, container: Container) -> tuple[str, str]:
         from pod.engine import network_places  # few containers are on one
 
         return network_places.address_and_resolver(engine, container)
+    if network.mode == "pasta" and network.options:
+        return (
+            _pasta_value(network.options, "-a", "--address") or addresses.CONTAINER,
+            _pasta_value(network.options, "--dns-forward") or addresses.RESOLVER,
+        )
     cidrs = network.values("cidr") if network.mode == "slirp4netns" else []
     return addresses.in_network(cidrs[-1]) if cidrs else (addresses.CONTAINER, addresses.RESOLVER)
+
+
+def _pasta_value(words: tuple[str, ...], *names: str) -> str:
+    """What pasta's own options say first about one of them, for IPv4: "-a ADDRESS" or "--address=ADDRESS"."""
+    for number, word in enumerate(words):
+        name, equals, value = word.partition("=")
+        if name in names:
+            value = value if equals else "".join(words[number + 1 : number + 2])
+            if ":" not in value:
+                return value
+    return ""
 
 
 def _base_hosts(engine: Engine, container: Container) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.engine import Engine, Result
 from tests.support.terminal import Terminal
-from tests.support.waiting import until
+from tests.support.waiting import free_port, until, until_http
 
 
 def run(pod: Engine, *words: str, **more: object) -> Result:
@@ -371,6 +371,35 @@ def test_options_of_slirp4netns(pod: Engine) -> None:
     assert "mtu 1400" in out and "10.9.8.100/24" in out
     assert "nameserver 10.9.8.3" in out
     assert any(line.split()[:2] == ["10.9.8.100", "me"] for line in out.splitlines())
+
+
+@pytest.mark.not_podman("4.3 knows no pasta")
+def test_options_of_pasta(pod: Engine) -> None:
+    words = "--mtu,1500,-a,10.9.8.7,-n,24,-g,10.9.8.1,-I,net7,--dns-forward=10.9.8.3"
+    script = "ip addr show net7; ip route; cat /etc/resolv.conf /etc/hosts"
+    network = ("--network", f"pasta:{words}")
+    out = pod("run", "--rm", *network, "-h", "me", "busybox", "sh", "-c", script).stdout
+    assert "mtu 1500" in out and "10.9.8.7/24" in out
+    assert "default via 10.9.8.1" in out
+    assert "nameserver 10.9.8.3" in out
+    assert any(line.split()[:2] == ["10.9.8.7", "me"] for line in out.splitlines())
+
+
+@pytest.mark.not_podman("4.3 knows no pasta")
+def test_ports_by_options_of_pasta(pod: Engine) -> None:
+    port = free_port()
+    script = "echo pasta > /tmp/index.html; exec httpd -f -h /tmp"
+    network = ("--network", f"pasta:-t,{port}:80")
+    pod("run", "-d", *network, "busybox", "sh", "-c", script)
+    assert until_http(f"http://127.0.0.1:{port}/") == "pasta\n"
+
+
+@pytest.mark.not_podman("4.3 knows no pasta")
+def test_a_wrong_option_of_pasta_is_quoted(pod: Engine) -> None:
+    failed = pod("run", "--rm", "--network", "pasta:--nonsense", "busybox", "true", status=None)
+    assert failed.status == 125
+    assert "pasta could not connect the container" in failed.stderr
+    assert "--nonsense" in failed.stderr
 
 
 @pytest.mark.parametrize(
