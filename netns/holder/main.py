@@ -7,6 +7,7 @@ are nested, and it has the network namespace with the bridges. Here it becomes t
 from __future__ import annotations
 
 import os
+import resource
 
 from netns.holder import protocol
 from pod.linux import namespaces, processes, signals, sockets, syscalls
@@ -42,6 +43,9 @@ def begin(channel_fd: int, earlier_fd: int = -1) -> NoReturn:
 def _prepare(channel: sockets.Channel, earlier_fd: int) -> Holder:
     processes.close_descriptors({0, 1, 2, channel.fileno(), max(earlier_fd, 0)})
     syscalls.set_command_line("pod networks")
+    # Each container takes two descriptors, each connection by a published port six; 1024 are usual.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     signals.ignore([signals.SIGINT, signals.SIGTERM, signals.SIGHUP, signals.SIGQUIT])
     if earlier_fd >= 0:
         syscalls.setns(earlier_fd, namespaces.CLONE_NEWUSER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from collections.abc import Generator
 from pathlib import Path
@@ -107,6 +108,15 @@ def settings(tmp_path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
+def few_descriptors() -> Generator[None]:
+    """As many as a process may have without asking for more; not enough for two of each of MANY."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MANY, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.fixture
 def holder(settings: dict[str, Any]) -> Generator[sockets.Channel]:
     channel = client.ensure(settings)
     pid = channel.peer()
@@ -146,7 +156,7 @@ def connected(channel: sockets.Channel) -> int:
 
 
 @pytest.mark.timeout(300)  # 4 s where nothing else runs
-def test_250_on_one_network(holder: sockets.Channel) -> None:
+def test_250_on_one_network(few_descriptors: None, holder: sockets.Channel) -> None:
     namespaces = Namespaces(holder.peer(), MANY)
     try:
         for number, pid in enumerate(namespaces.pids):
