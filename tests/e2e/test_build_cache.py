@@ -213,7 +213,7 @@ def test_pruned_steps_are_executed_again_and_images_stay(context: Context, pod: 
     context.write({"a": f"for prune of {os.getpid()}"})
     context.build(TEXT, NONE)
     before = numbers(context)
-    pod("builder", "prune", "-f")
+    pod("builder", "prune", "--all", "-f")
     assert numbers(context) == before
     context.build(TEXT, NONE)
     assert not set(before) & set(numbers(context))
@@ -229,7 +229,7 @@ def test_a_cache_elsewhere(context: Context, pod: Engine, registry: Registry, ki
     context.build(TEXT, NONE, "--cache-to", f"type={kind},{word}={place}")
     before = numbers(context)
     pod("rmi", "made")
-    pod("builder", "prune", "-f")
+    pod("builder", "prune", "--all", "-f")
     word = "ref" if kind == "registry" else "src"
     done = context.build(TEXT, NONE, "--cache-from", f"type={kind},{word}={place}")
     assert done.stderr.count("Using cache") == 5
