@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Task = Generator[Any, Any, Any]
 
 _CHUNK = 1 << 16
+_TICK_MILLISECONDS = 200
 
 
 class Job:
@@ -49,8 +50,10 @@ class NeverFinishes(PodError):
 class Tasks:
     """Runs tasks until all are done or one fails. `most_jobs` processes work at a time."""
 
-    def __init__(self, most_jobs: int) -> None:
+    def __init__(self, most_jobs: int, tick: Callable[[], None] | None = None) -> None:
+        """`tick` is called some times a second while jobs work."""
         self._most_jobs = most_jobs
+        self._tick = tick
         self._tasks: dict[str, Task] = {}
         self._results: dict[str, Any] = {}
         self._ready: list[tuple[str, Any, BaseException | None]] = []
@@ -93,8 +96,10 @@ class Tasks:
             return
         if not self._jobs:
             raise NeverFinishes(f"stages wait for one another: {', '.join(sorted(self._tasks))}")
-        for fd, _ in self._poll.poll():
+        for fd, _ in self._poll.poll(_TICK_MILLISECONDS if self._tick else None):
             self._serve(fd)
+        if self._tick:
+            self._tick()
 
     def _advance(self, name: str, value: Any, error: BaseException | None) -> None:
         task = self._tasks[name]

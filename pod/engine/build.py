@@ -80,7 +80,7 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
         progress.begin([step for planned in plans for step in planned.steps])
         if options.cache_from:
             build_cache_share.fetch(engine, options, progress, hold)
-        tasks = Tasks(options.jobs or max(_FEWEST_JOBS, 2 * (os.cpu_count() or 1)))
+        tasks = Tasks(options.jobs or max(_FEWEST_JOBS, 2 * (os.cpu_count() or 1)), progress.tick)
         for planned in plans:
             Builder(host, options, progress, planned, context, hold).add_to(tasks)
         results = tasks.run()

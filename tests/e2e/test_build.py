@@ -223,6 +223,39 @@ def test_quiet_says_nothing_but_the_id(pod: Engine, context: Path) -> None:
 
 
 @OURS
+def test_reasons_are_explained(pod: Engine, context: Path) -> None:
+    def why(text: str, *options: str) -> str:
+        return build(pod, context, text, "-q", "--explain", *options).stderr
+
+    assert "executed, " in why(HELLO, "--no-cache")  # there may be nothing to be left out
+    assert "executed, --no-cache\n" in why(HELLO, "--no-cache")
+    assert why(HELLO).count("cached, all that it depends on is the same") == 2
+    (context / "file").write_text("other\n")
+    assert "[3/4] COPY file /copied: executed, changed: content\n" in why(HELLO)
+    other = HELLO.replace("echo built", "echo changed")
+    said = why(other)
+    assert "RUN echo changed > /made: executed, changed: command\n" in said
+    assert "COPY file /copied: executed, changed: files before it\n" in said
+
+
+@OURS
+def test_shell_opens_where_a_command_failed(pod: Engine, context: Path) -> None:
+    (context / "secret").write_text("hidden")
+    text = "FROM busybox\nENV A=1\nWORKDIR /work\nUSER 5\n"
+    text += "RUN --mount=type=secret,id=s,uid=5 touch /tmp/made; B=2; exit 3\n"
+    (context / "Dockerfile").write_text(text)
+    script = "pwd; id -u; echo $A; ls /tmp; cat /run/secrets/s; touch /tmp/later; exit 9\n"
+    result = pod(
+        *("build", "--network", "none", "--on-error=shell"),
+        *("--secret", f"id=s,src={context}/secret", str(context)),
+        stdin=script,
+        status=3,
+    )
+    assert result.out == "/work\n5\n1\nmade\nhidden"
+    nothing_wrong(pod)
+
+
+@OURS
 @pytest.mark.parametrize("name", ["image build", "builder build", "buildx build"])
 def test_other_spellings(pod: Engine, context: Path, name: str) -> None:
     (context / "Dockerfile").write_text("FROM busybox\n")

@@ -92,7 +92,8 @@ def run(
                 lowers = files.lowers(builder.store, state.files)
                 staged = Staged(builder.store, lowers)
                 try:
-                    yield from _execute(builder, step, staged, container, made, shown)
+                    shell = effects.shell(config)[:1]
+                    yield from _execute(builder, step, staged, container, made, shown, shell)
                     record = builder.cache.keep(step, key, inputs, staged.upper)
                 finally:
                     staged.discard()
@@ -155,8 +156,9 @@ def _execute(
     container: ContainerConfig,
     made: run_mounts.Made,
     shown: str,
+    shell: tuple[str, ...],
 ) -> Generator[Any, Any, None]:
-    """Run the command to its end. Raises StepFailed."""
+    """Run the command to its end; with --on-error=shell, the shell after a failure. Raises StepFailed."""
     orders: list[Order] = []
 
     def start_it() -> Job:
@@ -179,39 +181,12 @@ def _execute(
             builder.host.end(order)
     faults.step("build: executed")
     if wait_status != 0:
-        if builder.options.on_error == "shell" and os.isatty(0):
-            yield from _look_around(builder, staged, container, made)
-        raise StepFailed(step, shown, exits.from_wait_status(wait_status))
+        failed = StepFailed(step, shown, exits.from_wait_status(wait_status))
+        if builder.options.on_error == "shell":
+            from pod.build.steps import debug
 
-
-def _look_around(
-    builder: Builder, staged: Staged, container: ContainerConfig, made: run_mounts.Made
-) -> Generator[Any, Any, None]:
-    """A shell of the caller's in what the command has left, with its mounts, variables and user (--on-error=shell)."""
-    builder.progress.message("a shell where the command has failed; `exit` ends it, and the build")
-    shell = container.replace(command=("/bin/sh",))
-    orders: list[Order] = []
-
-    def start_it() -> Job:
-        staged.renew()
-        order = builder.host.order(shell, ids.new_id(), staged.path, made.layers)
-        orders.append(order)
-        order.bundle["rootfs"] = staged.mount()
-        streams = (os.dup(0), os.dup(1), os.dup(2))
-        try:
-            child = processes.fork(
-                lambda: _follow(order, streams, made.waits_for), what="run a shell", keep=streams
-            )
-        finally:
-            for fd in streams:
-                os.close(fd)
-        return Job(child)
-
-    try:
-        yield start_it
-    finally:
-        for order in orders:
-            builder.host.end(order)
+            yield from debug.look_around(builder, staged, container, made, shell, failed)
+        raise failed
 
 
 def start(
@@ -227,7 +202,7 @@ def start(
     streams = (null, pipes[0][1], pipes[1][1])
     try:
         child = processes.fork(
-            lambda: _follow(order, streams, locks), what="run a command of the build", keep=streams
+            lambda: follow(order, streams, locks), what="run a command of the build", keep=streams
         )
     except BaseException:
         for read_fd, _ in pipes:
@@ -247,7 +222,7 @@ def start(
     )
 
 
-def _follow(order: Order, streams: tuple[int, int, int], locks: Sequence[str]) -> int:
+def follow(order: Order, streams: tuple[int, int, int], locks: Sequence[str]) -> int:
     """In the child: wait for what must be ours alone, then run the container to its end."""
     from netns import attach, release
     from pod.linux import cgroups

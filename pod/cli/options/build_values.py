@@ -128,6 +128,9 @@ def _refuse(arguments: Arguments) -> None:
         raise InvalidValue("--isolation", way or "", "default, oci or rootless")
     if arguments.flag("logsplit") and not arguments.text("logfile"):
         raise UsageError("--logsplit needs --logfile")
+    reads_stdin = "-" in arguments.words or "-" in arguments.texts("file")
+    if arguments.text("on_error") == "shell" and (reads_stdin or arguments.flag("stdin")):
+        raise UsageError("--on-error=shell needs standard input, which is something else already")
     if arguments.flag("rewrite_timestamp") and _epoch(arguments) is None:
         raise UsageError("--rewrite-timestamp needs --source-date-epoch")
 
