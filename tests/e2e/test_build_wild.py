@@ -125,8 +125,9 @@ FROM base AS packages
 RUN --mount=type=cache,target=/root/.cache \\
     --mount=type=bind,source=requirements.txt,target=requirements.txt \\
     --mount=type=bind,source=wheels,target=/wheels \\
-    python3 /wheels/pip.whl/pip install -q --no-index --find-links /wheels --target /packages -r requirements.txt \\
-    && echo again >> /root/.cache/count && wc -l < /root/.cache/count > /packages/count
+    python3 /wheels/pip.whl/pip install -q --no-index --find-links /wheels --target /packages -r requirements.txt
+RUN --mount=type=cache,target=/root/.cache --mount=type=bind,source=extra.txt,target=extra.txt \\
+    cat extra.txt >> /root/.cache/count && wc -l < /root/.cache/count > /packages/count
 FROM base
 COPY --from=packages /packages /packages
 ENV PYTHONPATH=/packages
@@ -145,14 +146,14 @@ def test_python_packages_with_a_cache(tools: Engine, tmp_path: Path) -> None:
     app = (
         "import greeting, os; print(greeting.greet('you'), open('/packages/count').read().strip())"
     )
-    files = {"requirements.txt": "greeting==1.0\n", "app.py": app}
+    files = {"requirements.txt": "greeting==1.0\n", "extra.txt": "one\n", "app.py": app}
     build(tools, tmp_path, PYTHON, "--no-cache", files=files)
     first = tools("run", "--rm", "--network=none", "made").out
     assert first.startswith("hello you ")
-    # Another program leaves the packages alone, other packages find the cache.
+    # Another program leaves the packages alone, and what has to be done again finds the cache.
     build(tools, tmp_path, PYTHON, files={"app.py": app.replace("'you'", "'me'")})
     assert tools("run", "--rm", "--network=none", "made").out == first.replace("you", "me")
-    build(tools, tmp_path, PYTHON, files={"requirements.txt": "greeting\n"})
+    build(tools, tmp_path, PYTHON, files={"extra.txt": "two\n"})
     count = int(first.split()[-1])
     assert tools("run", "--rm", "--network=none", "made").out == f"hello me {count + 1}"
     assert shown(tools, "ls -A /root/.cache /wheels 2>/dev/null || true") == ""
