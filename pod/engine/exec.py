@@ -89,12 +89,18 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
 
 def _prepare(joiner: joining.Joiner, cgroup: str, keep_fds: tuple[int, ...]) -> None:
     """Say where to. It enters the cgroup by itself, except one into which only systemd can move it."""
-    if cgroup.endswith(_IN_SCOPE):
+    if cgroup.endswith(_IN_SCOPE) or _is_in_unit(cgroup):
         from pod.linux import scopes
 
         scopes.attach(scopes.user_bus(), cgroup, joiner.pid)
         cgroup = ""
     joiner.prepare(cgroup, keep_fds)
+
+
+def _is_in_unit(cgroup: str) -> bool:
+    """Whether it is in that of a service of the user's systemd (--cgroups=split)."""
+    unit = os.path.basename(os.path.dirname(cgroup))
+    return unit.endswith(".service") and not unit.startswith("user@")
 
 
 def make_order(

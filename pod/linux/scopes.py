@@ -81,7 +81,7 @@ def attach(bus: str, cgroup: str, pid: int) -> None:
     try:
         if not bus:
             raise ScopeRefused("the user has no D-Bus here")
-        _call(bus, "AttachProcessesToUnit", "ssau", (unit, f"/{_CONTAINER}", [pid]))
+        _call(bus, "AttachProcessesToUnit", "ssau", (unit, f"/{os.path.basename(cgroup)}", [pid]))
     except ScopeRefused as error:
         log.info(f"the process is not in the container's cgroup: {error}")
 

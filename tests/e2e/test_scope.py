@@ -67,6 +67,38 @@ def test_a_scope_has_the_limits_and_ends_with_the_container(login_pod: Engine) -
     until(lambda: not is_loaded(f"pod-{number}.scope"), "the end of the scope")
 
 
+def test_exec_is_in_the_cgroup_of_a_container_in_a_unit(login_pod: Engine) -> None:
+    pod = login_pod
+    words = (
+        "-d",
+        "--rm",
+        "--name",
+        "c",
+        "--cgroups",
+        "split",
+        "--network",
+        "none",
+        "--memory",
+        "64m",
+    )
+    unit = ("systemd-run", "--user", "--quiet", "--unit", "pod-test-split", "-p", "Delegate=yes")
+    command = [
+        *unit,
+        "-p",
+        "Type=forking",
+        *pod.full_command("run", *words, "busybox", "sleep", "1d"),
+    ]
+    subprocess.run(command, env=pod.environment, check=True)
+    path = cgroup_path(pod, "c")
+    assert "/app.slice/pod-test-split.service/pod-" in path
+    directory = Path(f"/sys/fs/cgroup{path}")
+    assert (directory / "memory.max").read_text() == f"{64 * MIB}\n"
+    pod("exec", "-d", "c", "sleep", "2d")
+    until(lambda: len((directory / "cgroup.procs").read_text().split()) == 2, "both processes")
+    pod("rm", "-f", "-t", "0", "c")
+    until(lambda: not directory.exists(), "the end of the container")
+
+
 def test_who_makes_the_cgroup_and_where(login_pod: Engine) -> None:
     pod = login_pod
     running(pod, "c", "--cgroup-parent", "batch.slice")
