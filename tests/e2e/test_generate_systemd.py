@@ -243,4 +243,5 @@ def test_a_service_that_is_never_ready_fails_in_time(pod: Engine, systemd: UserM
     systemd.reload()
     systemd("start", "container-c", status=1)
     assert systemd.show("container-c", "Result") == "timeout"
-    assert pod.containers() == []
+    assert state(pod, "c") != "running"
+    assert not systemd.processes("container-c")

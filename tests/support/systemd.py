@@ -68,8 +68,10 @@ class UserManager:
     def processes(self, unit: str) -> set[int]:
         """The processes in the unit's cgroup and the groups below it."""
         found: set[int] = set()
-        top = f"/sys/fs/cgroup{self.show(unit, 'ControlGroup')}"
-        for directory, _, _ in os.walk(top):
+        group = self.show(unit, "ControlGroup")
+        if not group:
+            return found
+        for directory, _, _ in os.walk(f"/sys/fs/cgroup{group}"):
             with contextlib.suppress(OSError), open(f"{directory}/cgroup.procs") as file:
                 found |= {int(line) for line in file}
         return found
