@@ -15,7 +15,7 @@ from pod.base.records import Record
 from pod.engine import pod_members
 from pod.engine.startup import command as own_command
 from pod.spec import monitor
-from pod.spec.systemd_text import fixed, literal, quote
+from pod.spec.systemd_text import fixed, join, literal, quote
 from pod.state import containers, pods
 
 TYPE_CHECKING = False
@@ -380,7 +380,7 @@ def _words(options: Iterable[Typed]) -> list[str]:
 
 
 def _line(*words: Sequence[str]) -> str:
-    return " ".join(quote(literal(word)) for part in words for word in part)
+    return join(word for part in words for word in part)
 
 
 def _folded(parts: Iterable[str]) -> str:

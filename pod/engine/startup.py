@@ -14,6 +14,7 @@ from pod.base import files, log, paths
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.linux import processes
+from pod.spec.systemd_text import join
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -138,9 +139,9 @@ def command(engine: Engine, words: tuple[str, ...]) -> list[str]:
 
 def quoted(words: list[str]) -> str:
     """As a shell reads it."""
-    from shlex import join
+    import shlex
 
-    return join(words)
+    return shlex.join(words)
 
 
 def _is_usable(engine: Engine, method: Method) -> bool:
@@ -203,8 +204,8 @@ def _install_unit(engine: Engine) -> None:
         "RemainAfterExit=yes",
         "Delegate=yes",
         # One container that cannot start must not end the others: with a failure systemd would end them all.
-        f"ExecStart=-{_for_systemd(command(engine, _START))}",
-        f"ExecStop=-{_for_systemd(command(engine, _STOP))}",
+        f"ExecStart=-{join(command(engine, _START))}",
+        f"ExecStop=-{join(command(engine, _STOP))}",
         "TimeoutStartSec=infinity",
         "",
         "[Install]",
@@ -223,16 +224,6 @@ def _install_unit(engine: Engine) -> None:
                 "containers start only when you log in, and end when you log out: lingering is not allowed to you; "
                 f"as root: loginctl enable-linger {_user_name()}"
             )
-
-
-def _for_systemd(words: list[str]) -> str:
-    """A command line of a unit, systemd.service(5), "Command lines"."""
-    return " ".join(
-        '"'
-        + word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-        + '"'
-        for word in words
-    )
 
 
 def _tell_systemd() -> None:
