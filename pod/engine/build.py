@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, cast
 
 from pod.base import files, ids, locks, log, paths
-from pod.base.errors import PodError
+from pod.base.errors import PodError, Unsupported
 from pod.base.records import Record
 from pod.build import asked, history
 from pod.build.builder import Builder
@@ -56,6 +56,7 @@ _FEWEST_JOBS = 4
 
 def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
     """Build; what came of it is in the store, or where --output says. Call with a single thread."""
+    _check_possible(engine, options)
     own = host_platform()
     if options.cache_from or options.cache_to:
         build_cache_share.check(options)
@@ -122,6 +123,24 @@ def _made(
     )
     image = make_image(engine.store, state, options, hold, names_at_once(options))
     return Made(str(planned.platform), image)
+
+
+def _check_possible(engine: Engine, options: BuildOptions) -> None:
+    """Raises Unsupported for what commands of a build cannot have."""
+    network_asked = options.run.networking.network
+    if network_asked.mode in {"network", "ns"}:
+        raise Unsupported(
+            f"--network {network_asked}",
+            "each command of a build has a network of its own, no network at all or that of the host",
+            hint="--network default, none, host, pasta or slirp4netns",
+        )
+    driver = engine.rootfs.driver().name
+    if driver != "overlay":
+        raise Unsupported(
+            f"a build with the storage driver '{driver}'",
+            "what a step has changed is the upper directory of a native overlay",
+            hint="Linux 5.11 and later have it for ordinary users; `pod info` says why it is not used",
+        )
 
 
 def _settle(engine: Engine) -> None:
