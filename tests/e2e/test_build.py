@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
 import tarfile
 from pathlib import Path
 
@@ -156,6 +157,36 @@ def test_image_is_pushed(pod: Engine, context: Path) -> None:
         pod("push", "-q", name)
     pod("rmi", name)
     assert run(pod, name) == "built\ncopied"
+
+
+@OURS
+@pytest.mark.parametrize("form", ["oci", "docker"])
+def test_other_programs_take_the_image(
+    pod: Engine, context: Path, tmp_path: Path, form: str
+) -> None:
+    """docker's registry and skopeo; podman's turn is in test_build_same.py."""
+    assert pod.registry is not None
+    name = f"{pod.registry.host}/built/{form}:1"
+    text = f"{HELLO}HEALTHCHECK CMD true\n"
+    number = build(pod, context, text, "-q", "--format", form, "-t", name, "--push").out
+    place = f"oci:{tmp_path}/copy:1"
+    copy = ["skopeo", "copy", "--src-tls-verify=false", f"docker://{name}", place]
+    subprocess.run(copy, check=True, capture_output=True, timeout=60)
+    archive = tmp_path / "it.tar"
+    pod("save", "-q", "--format", f"{form}-archive", "-o", str(archive), name)
+    shown = subprocess.run(
+        ["skopeo", "inspect", "--config", f"{form}-archive:{archive}"],
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    config = json.loads(shown.stdout)
+    assert config["config"]["Cmd"] == ["/bin/sh", "-c", "cat /made /copied"]
+    assert [it.get("empty_layer", False) for it in config["history"][-4:]] == [
+        *(False, False),
+        *(True, True),
+    ]
+    assert number == pod("image", "inspect", "--format", "{{.Id}}", name).out
 
 
 @OURS

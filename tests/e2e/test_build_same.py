@@ -247,6 +247,10 @@ def test_podman_makes_the_same_now(
 ) -> None:
     case = "entry point resets command"
     assert build(pod, case, context, tmp_path) == build(podman, case, context, tmp_path)
+    pod("push", "-q", "same", f"oci-archive:{tmp_path}/ours.tar")
+    number = podman("pull", "-q", f"oci-archive:{tmp_path}/ours.tar").out
+    run = ("run", "--rm", "--network", "none", "--entrypoint", "cat", number, "/after")
+    assert podman(*run).out == "after"
 
 
 def described(place: Path) -> dict[str, Any]:
