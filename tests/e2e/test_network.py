@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from pod.linux.interfaces import outgoing_address
+from tests.support import keeper
 from tests.support.engine import Engine
 from tests.support.waiting import free_port, until, until_http
 
@@ -508,21 +509,13 @@ def test_a_container_outlives_its_helper(pod: Engine, backend: str) -> None:
 
 
 def helpers(backend: str) -> list[int]:
-    """Processes of this user that run the backend's program for a container of these tests."""
+    """Processes of these tests, and of no others on this machine, that run the backend's program."""
     names = {
         "pasta": ("pasta", "pasta.avx2", "passt.avx2", "passt"),
         "slirp4netns": ("slirp4netns",),
     }
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/comm") as file:
-                name = file.read().strip()
-            with open(f"/proc/{pid}/stat") as file:
-                state = file.read().rpartition(")")[2].split()[0]
-            is_ours = os.stat(f"/proc/{pid}").st_uid == os.getuid()
-        except OSError:
-            continue
-        if name in names[backend] and state != "Z" and is_ours:
-            found.append(int(pid))
-    return found
+    return [
+        process.pid
+        for process in keeper.descendants()
+        if (words := process.command()) and os.path.basename(words[0]) in names[backend]
+    ]
