@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pod.base.errors import PodError
@@ -16,6 +16,7 @@ from pod.build.dockerfile.stages import find_stages
 from pod.build.dockerfile.substitute import Substitution
 from pod.build.dockerfile.variables import platform_arguments
 
+LOADED = [HealthCheck.too_slow]  # a machine under load is no fault of ours
 PLATFORM = platform_arguments("linux/amd64", "linux/arm64/v8")
 WORDS = (
     "FROM RUN CMD LABEL MAINTAINER EXPOSE ENV ADD COPY ENTRYPOINT VOLUME USER WORKDIR ARG ONBUILD STOPSIGNAL "
@@ -42,7 +43,7 @@ def parsed(content: bytes) -> Dockerfile | None:
         return None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=LOADED)
 @given(contents)
 def test_files(content: bytes) -> None:
     dockerfile = parsed(content)
@@ -61,7 +62,7 @@ def test_files(content: bytes) -> None:
         assert error.message
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=LOADED)
 @given(texts, st.sampled_from(["\\", "`"]))
 def test_words(text: str, escape: str) -> None:
     for function in (expand, expand_words, expand_heredoc):
@@ -71,7 +72,7 @@ def test_words(text: str, escape: str) -> None:
             assert error.message
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=LOADED)
 @given(texts)
 def test_smaller_grammars(text: str) -> None:
     place = parse(b"FROM a", "Dockerfile").instructions[0].place
@@ -87,7 +88,7 @@ def test_smaller_grammars(text: str) -> None:
             assert error.message
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, deadline=None, suppress_health_check=LOADED)
 @given(
     st.text(alphabet="ab/*?[]^-!\\. ", max_size=12), st.text(alphabet="ab/", min_size=1, max_size=8)
 )
