@@ -89,8 +89,6 @@ class BuildOptions(Record):
     """--from: the image in the place of that of the first FROM."""
     platforms: tuple[str, ...] = ()
     """OS/ARCH[/VARIANT]; none for this machine's, more than one for a list of images."""
-    all_platforms: bool = False
-    """Every platform that the image of the final stage's FROM has."""
     arguments: Mapping[str, str] = {}
     """--build-arg and --build-arg-file; a name alone has been looked up among the caller's variables."""
     check: bool = False

@@ -45,8 +45,7 @@ def keeps_images(options: BuildOptions) -> bool:
 
 def names_at_once(options: BuildOptions) -> tuple[str, ...]:
     """The names that an image of a single platform may be stored with."""
-    is_list = len(options.platforms) > 1 or options.all_platforms
-    return () if is_list else options.tags
+    return () if len(options.platforms) > 1 else options.tags
 
 
 def deliver(
@@ -69,7 +68,7 @@ def deliver(
         return Built("")
     more = (name_of(output) for output in options.outputs if output.name)
     names = tuple(dict.fromkeys((*options.tags, *more)))
-    if len(made) > 1 or options.all_platforms:
+    if len(made) > 1:
         built = _as_list(engine, options, names, made, progress, hold)
     else:
         built = _as_image(engine, options, names, made[0], progress, hold)

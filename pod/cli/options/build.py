@@ -117,7 +117,9 @@ _SOURCE = (
         if option.flags[-1] in {"--arch", "--os", "--variant"}
     ),
     Option(
-        ("--all-platforms",), "flag", "Build for every platform that the image of the last FROM has"
+        ("--all-platforms",),
+        "flag",
+        refused="the platforms are named: --platform linux/amd64,linux/arm64",
     ),
 )
 _RESULT = (

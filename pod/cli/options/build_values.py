@@ -43,7 +43,6 @@ def read_build(arguments: Arguments, engine: Engine) -> BuildOptions:
         target=arguments.text("target") or "",
         base=_base(arguments),
         platforms=_platforms(arguments),
-        all_platforms=arguments.flag("all_platforms"),
         arguments=_arguments(arguments),
         check=arguments.flag("check") or arguments.text("call") == "check",
         tags=tags,
@@ -104,7 +103,6 @@ def _refuse(arguments: Arguments) -> None:
     for one, other in (
         ("squash", "squash_all"),
         ("timestamp", "source_date_epoch"),
-        ("all_platforms", "platform"),
         ("manifest", "output"),
         ("push", "output"),
     ):
@@ -201,7 +199,7 @@ def _platforms(arguments: Arguments) -> tuple[str, ...]:
         raise UsageError(f"--platform excludes --{name}")
     if any(parts):
         return (str(platform_of(*parts)),)
-    if not texts and not arguments.flag("all_platforms"):
+    if not texts:
         default = os.environ.get("DOCKER_DEFAULT_PLATFORM", "")
         texts = [default] if default else []
     found = (str(platform_of("", "", "") if it == "local" else parse_platform(it)) for it in texts)

@@ -78,7 +78,6 @@ def test_refused_ones_say_why_in_a_sentence(option: Option, read: Read) -> None:
     [
         ("--squash --squash-all", "--squash --squash-all"),
         ("--timestamp 1 --source-date-epoch 1", "--timestamp --source-date-epoch"),
-        ("--all-platforms --platform linux/arm64", "--all-platforms --platform"),
         ("--platform linux/arm64 --arch arm64", "--platform --arch"),
         ("--manifest a --output b", "--manifest --output"),
         ("--push --output b", "--push --output"),
