@@ -126,8 +126,7 @@ class BuildOptions(Record):
     timestamp: int | None = None
     """Seconds since 1970 for the image, its history and all files of new layers (--timestamp)."""
     source_date_epoch: int | None = None
-    """The same for the image and its history, and with `rewrite_timestamp` the latest time of any file."""
-    rewrite_timestamp: bool = False
+    """The same for the image and its history, and the latest time of any file in new layers."""
     compat_volumes: bool = False
     """Throw away what RUN changes below a VOLUME, as docker's old builder did."""
     id_file: str = ""

@@ -247,6 +247,17 @@ def test_progress_as_json_and_in_files(pod: Engine, context: Path) -> None:
 
 
 @OURS
+def test_drawing_shows_all_of_a_failed_step(pod: Engine, context: Path) -> None:
+    """What a command writes does not drive the terminal."""
+    text = 'FROM busybox\nRUN for i in 1 2 3 4 5 6 7 8; do echo line $i; done; printf "\\033[2Jx\\n"; exit 4\n'
+    result = build(pod, context, text, "--progress", "tty", status=4)
+    assert "FAILED [2/2] RUN for i in" in result.stderr and "exit status 4" in result.stderr
+    shown = result.stderr.partition("FAILED")[2]
+    assert all(f"line {number}\n" in shown for number in range(1, 9))
+    assert "\033[2J" not in result.stderr
+
+
+@OURS
 def test_quiet_says_nothing_but_the_id(pod: Engine, context: Path) -> None:
     for options in (["-q"], ["--progress", "quiet"]):
         result = build(pod, context, "FROM busybox\nRUN echo loud\n", "--no-cache", *options)

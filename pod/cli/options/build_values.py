@@ -66,7 +66,6 @@ def read_build(arguments: Arguments, engine: Engine) -> BuildOptions:
         squash="all" if arguments.flag("squash_all") else "new" if arguments.flag("squash") else "",
         timestamp=arguments.number("timestamp"),
         source_date_epoch=_epoch(arguments),
-        rewrite_timestamp=arguments.flag("rewrite_timestamp"),
         compat_volumes=arguments.flag("compat_volumes"),
         id_file=_path(arguments, "iidfile"),
         metadata_file=_path(arguments, "metadata_file"),
