@@ -36,6 +36,24 @@ $pod kill killed
 $pod wait killed
 echo "== install"
 $pod startup install
+mkdir -p /tmp/quadlets/web
+cat > /tmp/quadlets/web/web.container <<'END'
+[Container]
+Image=localhost/latest
+Network=none
+Memory=64m
+StopSignal=KILL
+Volume=data.volume:/data
+Exec=sh -c 'echo started >> /data/starts; exec sleep 1000'
+[Install]
+WantedBy=default.target
+END
+echo "[Volume]" > /tmp/quadlets/web/data.volume
+$pod quadlet install /tmp/quadlets/web
+systemctl --user start web
+echo "== service"
+systemctl --user is-active web
+cat /sys/fs/cgroup$(systemctl --user show --value -p ControlGroup web)/pod-*/memory.max
 echo "== end"
 true
 """
@@ -43,6 +61,12 @@ true
 # The unit may still be at it; stopping and starting it is another, orderly way down and up again.
 AFTER = """
 pod=.venv/bin/pod
+echo "== service after the reboot"
+# Nobody has started it: it is wanted by the default target.
+timeout 300 sh -c 'until systemctl --user --quiet is-active web; do sleep 0.2; done'
+systemctl --user show --value -p ActiveState web
+$pod exec systemd-web cat /data/starts
+$pod quadlet rm -f web
 systemctl --user start pod-startup.service
 echo "== after the reboot"
 $pod ps --format '{{.Names}}' | sort
@@ -102,6 +126,17 @@ def test_containers_run_again_after_a_reboot(said: dict[str, str]) -> None:
     assert said["after the reboot"].split() == ["always", "unless-stopped"]
     assert "restarted" in said["why"]
     assert said["exec"] == "well\n"
+
+
+def test_a_quadlet_runs_again_after_a_reboot_with_its_volume(said: dict[str, str]) -> None:
+    assert said["service"].split() == ["active", str(64 << 20)]
+    assert said["service after the reboot"].split() == [
+        "active",
+        "started",
+        "started",
+        "data.volume",
+        "web.container",
+    ]
 
 
 def test_the_unit_stops_and_starts_them(said: dict[str, str]) -> None:
