@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from pod.cli.declare import Arguments
     from pod.engine.context import Engine
 
+_DAY_SECONDS = 24 * 60 * 60
+
 
 def build_image(arguments: Arguments, engine: Engine) -> None:
     from pod.cli.options.build_values import read_build
@@ -26,6 +28,10 @@ def build_image(arguments: Arguments, engine: Engine) -> None:
         built = build_it(engine, options, progress)
     finally:
         progress.finish()
+    if arguments.flag("prune"):
+        from pod.engine.build_cache import prune
+
+        prune(engine, unused_for_seconds=_DAY_SECONDS)
     if not built.id:
         return
     write_results(options, built)

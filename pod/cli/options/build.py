@@ -228,6 +228,11 @@ _CACHE = (
         "Leave out stages that the target does not need",
         default=True,
     ),
+    Option(
+        ("--prune",),
+        "flag",
+        "Afterwards, remove results of steps that no image has and no build has used for a day",
+    ),
     Option(("--jobs",), "number", "How many stages at once; 0 for as many as make sense", lowest=0),
 )
 _STEPS_OPTIONS = (

@@ -28,7 +28,7 @@ _FALSE = ("false", "0", "", "disabled=true")
 
 def read_build(arguments: Arguments, engine: Engine) -> BuildOptions:
     """What `pod build` was asked for. Raises UsageError and its like."""
-    _refuse(arguments)
+    _refuse(arguments, engine)
     settings = engine.settings
     tags = tuple(_name(text, "--tag") for text in arguments.texts("tag"))
     outputs = _outputs(arguments, tags)
@@ -98,7 +98,7 @@ def read_build(arguments: Arguments, engine: Engine) -> BuildOptions:
     )
 
 
-def _refuse(arguments: Arguments) -> None:
+def _refuse(arguments: Arguments, engine: Engine) -> None:
     for one, other in (
         ("squash", "squash_all"),
         ("timestamp", "source_date_epoch"),
@@ -123,6 +123,8 @@ def _refuse(arguments: Arguments) -> None:
         raise Unsupported("--isolation 'chroot'", "steps run in namespaces of their own, always")
     if way not in {None, "", "default", "oci", "rootless"}:
         raise InvalidValue("--isolation", way or "", "default, oci or rootless")
+    if engine.given_runtime:
+        raise Unsupported("flag '--runtime'", "steps run in pod's own runtime")
     if arguments.flag("logsplit") and not arguments.text("logfile"):
         raise UsageError("--logsplit needs --logfile")
     reads_stdin = "-" in arguments.words or "-" in arguments.texts("file")
