@@ -56,6 +56,7 @@ def test_result_is_alone_on_standard_output(pod: Engine, context: Path) -> None:
     assert build(pod, context, HELLO).stderr.count("Using cache") == 2
 
 
+@OURS
 def test_cached_steps_are_there_when_the_image_is_gone(pod: Engine, context: Path) -> None:
     first = build(pod, context, HELLO, "-q", "-t", "hello").out
     pod("rmi", "hello")
