@@ -14,6 +14,7 @@ import tarfile
 import time
 from io import BytesIO
 
+from tests.bench.builds import BUILD_CASES
 from tests.bench.images import IMAGE_CASES
 from tests.bench.measuring import (
     Case,
@@ -358,6 +359,7 @@ CASES = (
     ),
     *IMAGE_CASES,
     *NETWORK_CASES,
+    *BUILD_CASES,
     Case(
         {
             "start-30": Measure(
