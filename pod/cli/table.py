@@ -96,7 +96,7 @@ COMMANDS: dict[str, Row] = {
     "auto-update": (
         "auto_update",
         "system",
-        "Bring running containers to the newest version of their images",
+        "Bring running containers to newer versions of their images",
         False,
     ),
     "generate systemd": (
@@ -184,12 +184,7 @@ COMMANDS: dict[str, Row] = {
         "Print Kubernetes documents of containers, pods and volumes",
         False,
     ),
-    "kube play": (
-        "kube_play",
-        "pod",
-        "Make and start pods, volumes and secrets of Kubernetes documents",
-        False,
-    ),
+    "kube play": ("kube_play", "pod", "Make and start what Kubernetes documents describe", False),
     "network create": ("network_create", "network", "Create a network", False),
     "network disconnect": (
         "network_disconnect",
@@ -308,6 +303,7 @@ GROUPS = {
     "pod": "Manage pods, groups of containers",
     "volume": "Manage volumes",
     "network": "Manage networks",
+    "play": "Make pods of files of other formats",
     "quadlet": "Manage quadlets, files that services of systemd are made of",
     "secret": "Manage secrets",
     "config": "Manage configs",
