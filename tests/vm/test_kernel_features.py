@@ -64,7 +64,7 @@ pod=.venv/bin/pod
 echo "== service after the reboot"
 # Nobody has started it: it is wanted by the default target.
 timeout 300 sh -c 'until systemctl --user --quiet is-active web; do sleep 0.2; done'
-systemctl --user show --value -p ActiveState web
+systemctl --user is-active web
 $pod exec systemd-web cat /data/starts
 $pod quadlet rm -f web
 systemctl --user start pod-startup.service
