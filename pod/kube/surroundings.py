@@ -21,7 +21,7 @@ _MOST_BYTES = 64 << 20
 """Larger than any file of documents; a store or image that was named by mistake is not read whole."""
 
 
-def read_text(name: str) -> tuple[str, bytes]:
+def read_text(name: str, option: str = "") -> tuple[str, bytes]:
     """What errors call a file or an address, and its content. Raises KubeError."""
     if name.startswith(("http://", "https://")):
         from pod.build.download import downloaded
@@ -36,7 +36,8 @@ def read_text(name: str) -> tuple[str, bytes]:
         with open(os.path.expanduser(name), "rb") as file:
             data = file.read(_MOST_BYTES + 1)
     except OSError as error:
-        raise KubeError(f"file '{name}' cannot be read: {error.strerror}") from error
+        whose = f" of {option}" if option else ""
+        raise KubeError(f"file '{name}'{whose} cannot be read: {error.strerror}") from error
     if len(data) > _MOST_BYTES:
         raise KubeError(f"file '{name}' is too large to be documents in YAML")
     return f"file '{name}'", data

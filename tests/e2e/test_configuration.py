@@ -316,7 +316,7 @@ def test_module(configured: Configured, tmp_path: Path) -> None:
         ("[containers]\n\ninit = 'yes'\n", 3, "containers.init"),
         ("[engine]\npull_policy = 'sometimes'\n", 2, "engine.pull_policy"),
         ("[containers]\nvolumes = ['/a:b']\n", 2, "containers.volumes"),
-        ("[containers]\ncgroups = 'split'\n", 2, "containers.cgroups"),
+        ("[containers]\ncgroups = 'some'\n", 2, "containers.cgroups"),
     ],
 )
 def test_mistake_names_file_line_and_key(

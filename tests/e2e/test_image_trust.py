@@ -131,7 +131,10 @@ def test_wrong_rules_change_nothing(fresh_pod: Engine, settings: str) -> None:
     path = Path(settings, "policy.json")
     for words, said in (
         (["a.io"], "needs at least one public key"),
-        (["-f", "/nowhere/key", "a.io"], "the public key '/nowhere/key' is no file"),
+        (
+            ["-f", "/nowhere/key", "a.io"],
+            "the public key '/nowhere/key' of --pubkeysfile is no file",
+        ),
         (["-t", "accept", "-f", "/etc/passwd", "a.io"], "does not go with"),
         (["-t", "maybe", "a.io"], "maybe"),
         (["-t", "accept", "https://a.io"], "is no registry"),

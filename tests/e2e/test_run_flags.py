@@ -429,7 +429,6 @@ def test_wrong_network_is_named(pod: Engine, words: list[str], named: str) -> No
         (["--runtime", "/no/such/runtime"], "/no/such/runtime"),
         (["--network-cmd-path", "/no/such/program", "--network", "private"], "/no/such/program"),
         (["--cgroups", "disabled", "--memory", "5m"], "--memory"),
-        (["--cgroups", "split"], "split"),
         (["--network", "slirp4netns:port_handler=rootlesskit"], "rootlesskit"),
     ],
 )

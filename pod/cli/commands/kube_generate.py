@@ -50,7 +50,9 @@ def _write(path: str, text: str) -> None:
     try:
         files.write_atomic(path, text.encode(), mode=0o644)
     except OSError as error:
-        raise PodError(f"file '{path}' cannot be written: {error.strerror}") from error
+        raise PodError(
+            f"file '{path}' of --filename cannot be written: {error.strerror}"
+        ) from error
 
 
 COMMAND = Command(

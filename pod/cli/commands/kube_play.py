@@ -31,11 +31,13 @@ def play(arguments: Arguments, engine: Engine) -> int:
     from pod.spec.ports import parse_port
 
     notes = Notes()
-    texts = read_texts(arguments.words)
-    if arguments.flag("down"):
-        return take_down(engine, texts, force=arguments.flag("force"))
-    if arguments.flag("force"):
-        raise UsageError("--force needs --down")
+    options = _options(arguments, engine)
+    pull: PullOptions = image.given_options(arguments, quiet=arguments.flag("quiet"))
+    ports = [port for text in arguments.texts("publish") for port in parse_port(text)]
+    for option in ("--ip", "--ip6", "--mac-address"):
+        _addresses(arguments, option)
+    for option in ("--context-dir", "--seccomp-profile-root"):
+        _check_directory(arguments, option)
     waits = arguments.flag("wait")
     if waits and not arguments.flag("start"):
         raise UsageError("--wait and --start=false exclude each other")
@@ -47,16 +49,20 @@ def play(arguments: Arguments, engine: Engine) -> int:
         )
     if arguments.given("service_exit_code_propagation") and not waits:
         raise UsageError("--service-exit-code-propagation needs --wait")
+    config_maps = read_texts(arguments.texts("configmap"), "--configmap")
+    texts = read_texts(arguments.words)
+    if arguments.flag("down"):
+        return take_down(engine, texts, force=arguments.flag("force"))
+    if arguments.flag("force"):
+        raise UsageError("--force needs --down")
     made = plan.make(
         texts,
-        read_texts(arguments.texts("configmap")),
-        _options(arguments, engine),
+        config_maps,
+        options,
         surroundings.stored_secrets(engine),
         notes,
     )
-    ports = [port for text in arguments.texts("publish") for port in parse_port(text)]
     made = made.replace(pods=_addressed(arguments, _published(made.pods, ports)))
-    pull: PullOptions = image.given_options(arguments, quiet=arguments.flag("quiet"))
     _tell(notes, quiet=arguments.flag("quiet"))
     result = playing.play(
         engine,
@@ -73,8 +79,11 @@ def play(arguments: Arguments, engine: Engine) -> int:
     return status
 
 
-def read_texts(names: Sequence[str]) -> list[tuple[str, bytes]]:
-    """The content of files, addresses and - for standard input, each with the words by which errors name it."""
+def read_texts(names: Sequence[str], option: str = "") -> list[tuple[str, bytes]]:
+    """The content of files, addresses and - for standard input, each with the words by which errors name it.
+
+    `option` is the one that they were given with.
+    """
     from pod.kube import surroundings
 
     found = []
@@ -85,7 +94,7 @@ def read_texts(names: Sequence[str]) -> list[tuple[str, bytes]]:
             check_input("documents in YAML")
             found.append(("standard input", sys.stdin.buffer.read()))
         else:
-            found.append(surroundings.read_text(name))
+            found.append(surroundings.read_text(name, option))
     return found
 
 
@@ -203,10 +212,8 @@ def _published(pods: tuple[PlannedPod, ...], ports: list[PortMapping]) -> tuple[
 
 def _addressed(arguments: Arguments, pods: tuple[PlannedPod, ...]) -> tuple[PlannedPod, ...]:
     """--ip, --ip6 and --mac-address: each can be given once for each pod, in order."""
-    from pod.spec.namespaces import check_place
-
-    for option, key in (("--ip", "ip"), ("--ip6", "ip6"), ("--mac-address", "mac")):
-        texts = arguments.texts(option[2:].replace("-", "_"))
+    for option in ("--ip", "--ip6", "--mac-address"):
+        texts = _addresses(arguments, option)
         if len(texts) > len(pods):
             raise UsageError(f"{option} is given {len(texts)} times; there are {len(pods)} pods")
         for number, text in enumerate(texts):
@@ -214,10 +221,27 @@ def _addressed(arguments: Arguments, pods: tuple[PlannedPod, ...]) -> tuple[Plan
             network = networking.network
             if network.mode != "network" or networking.more_networks:
                 raise UsageError(f"{option} needs pods on one network made by 'pod network create'")
-            network = network.replace(options=(*network.options, check_place(option, key, text)))
+            network = network.replace(options=(*network.options, text))
             infra = pods[number].infra.replace(networking=networking.replace(network=network))
             pods = (*pods[:number], pods[number].replace(infra=infra), *pods[number + 1 :])
     return pods
+
+
+def _addresses(arguments: Arguments, option: str) -> list[str]:
+    """The values of --ip, --ip6 or --mac-address as options of a network. Raises InvalidValue."""
+    from pod.spec.namespaces import check_place
+
+    key = {"--ip": "ip", "--ip6": "ip6", "--mac-address": "mac"}[option]
+    return [
+        check_place(option, key, text)
+        for text in arguments.texts(option.removeprefix("--").replace("-", "_"))
+    ]
+
+
+def _check_directory(arguments: Arguments, option: str) -> None:
+    path = arguments.text(option.removeprefix("--").replace("-", "_"))
+    if path is not None and not os.path.isdir(path):
+        raise UsageError(f"'{path}' of {option} is not a directory")
 
 
 def _show(result: Result) -> int:
