@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 from pod.linux import idmap, namespaces, processes, syscalls
-from pod.runtime import create
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Any
+
+    from pod.runtime import create
 
 
 class Nest:
@@ -59,6 +60,8 @@ class Nest:
 
     def _open(self) -> int:
         if self._holder is None:
+            from pod.runtime import create
+
             self._holder = create.begin(self._maps, new_network=False)
             path = f"/proc/{self._holder.pid}/ns/user"
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

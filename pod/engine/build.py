@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, cast
 
 from pod.base import files, ids, locks, log, paths
 from pod.base.errors import PodError, Unsupported
@@ -21,7 +20,6 @@ from pod.build.result import created_of, make_image
 from pod.build.tasks import Tasks
 from pod.engine import (
     build_cache,
-    build_cache_share,
     build_leftovers,
     create,
     images,
@@ -38,15 +36,16 @@ from pod.spec import bundle
 from pod.spec.container import ContainerConfig
 from storage import behind
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from pod.build.options import BuildOptions, NamedContext
     from pod.build.planner import Plan
     from pod.build.progress import Progress
     from pod.build.state import StageState
     from pod.engine.context import Engine
-    from pod.state.containers import Container
     from storage.collect import Hold
     from storage.images import ImageRecord
     from storage.store import Store
@@ -59,6 +58,8 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
     _check_possible(engine, options)
     own = host_platform()
     if options.cache_from or options.cache_to:
+        from pod.engine import build_cache_share  # heavy: what pulls and pushes
+
         build_cache_share.check(options)
     with (
         engine.store.hold() as hold,
@@ -239,7 +240,7 @@ class _Host:
         engine = self._engine
         # Trees of stages are mounted as those of images are, and nobody else knows them.
         others = config.replace(mounts=tuple(it for it in config.mounts if it.source not in layers))
-        container = cast("Container", _BuildContainer(identifier, ids.short(identifier), others))
+        container: Any = _BuildContainer(identifier, ids.short(identifier), others)
         run_directory = f"{self.run_directory}/{identifier[:16]}"
         os.mkdir(run_directory, 0o700)
         hostname = namefiles.hostname_of(config, identifier)

@@ -6,8 +6,6 @@ follows. Source: https://pkg.go.dev/path/filepath#Match; Dockerfile reference; m
 
 from __future__ import annotations
 
-import re
-
 from pod.base.errors import PodError
 
 TYPE_CHECKING = False
@@ -36,15 +34,23 @@ def as_pattern(path: str) -> str:
 
 def name_matcher(pattern: str) -> Callable[[str], object]:
     """A function that says whether a name (one part of a path) matches. Raises BadPattern."""
-    return re.compile(_translate(pattern, stars=False), re.DOTALL).fullmatch
+    return _compiled(_translate(pattern, stars=False))
 
 
 def path_matcher(pattern: str) -> Callable[[str], object]:
     """A function that says whether a path matches; `**` is any number of directories. Raises BadPattern."""
-    return re.compile(_translate(pattern, stars=True), re.DOTALL).fullmatch
+    return _compiled(_translate(pattern, stars=True))
+
+
+def _compiled(expression: str) -> Callable[[str], object]:
+    import re  # heavy
+
+    return re.compile(expression, re.DOTALL).fullmatch
 
 
 def _translate(pattern: str, *, stars: bool) -> str:
+    from re import escape  # heavy
+
     result = []
     position = 0
     while position < len(pattern):
@@ -68,15 +74,17 @@ def _translate(pattern: str, *, stars: bool) -> str:
         elif character == "\\":
             if position == len(pattern):
                 raise BadPattern(pattern, "nothing follows the backslash at its end")
-            result.append(re.escape(pattern[position]))
+            result.append(escape(pattern[position]))
             position += 1
         else:
-            result.append(re.escape(character))
+            result.append(escape(character))
     return "".join(result)
 
 
 def _set(pattern: str, position: int) -> tuple[str, int]:
     """What stands between brackets; `position` is behind the first one."""
+    from re import escape  # heavy
+
     negated = pattern[position : position + 1] == "^"
     position += negated
     ranges: list[str] = []
@@ -89,7 +97,7 @@ def _set(pattern: str, position: int) -> tuple[str, int]:
             high, position = _member(pattern, position + 1)
         if high < low:
             raise BadPattern(pattern, f"the range from '{low}' to '{high}' is empty")
-        ranges.append(f"{re.escape(low)}-{re.escape(high)}")
+        ranges.append(f"{escape(low)}-{escape(high)}")
     members = "".join(ranges)
     # Not the slash, which "[^a]" would match otherwise: patterns are for parts of paths.
     return (f"[^/{members}]" if negated else f"[{members}]"), position + 1

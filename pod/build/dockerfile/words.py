@@ -6,8 +6,6 @@ Source: Dockerfile reference; the grammar of flags and of old and new forms of E
 
 from __future__ import annotations
 
-import json
-
 from pod.base.records import Record
 from pod.build.dockerfile.errors import DockerfileError
 from pod.build.dockerfile.instructions import Heredoc, Pair, Place
@@ -128,6 +126,8 @@ def json_words(text: str, instruction: str, place: Place) -> tuple[str, ...] | N
     stripped = text.strip(BLANKS)
     if not stripped.startswith("["):
         return None
+    import json  # heavy
+
     try:
         words = json.loads(stripped)
     except (ValueError, RecursionError):
