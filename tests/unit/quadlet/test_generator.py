@@ -389,7 +389,7 @@ def test_the_generator_loads_little() -> None:
             "-I",
             "-S",
             "-c",
-            f"import sys; sys.path.insert(0, {os.getcwd()!r}); {script}",
+            f"import sys; sys.path.insert(0, {str(Path(__file__).parents[3])!r}); {script}",
         ],
         capture_output=True,
         text=True,
