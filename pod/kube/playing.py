@@ -31,14 +31,19 @@ if TYPE_CHECKING:
 
     from pod.engine.context import Engine
     from pod.engine.images import PullOptions
-    from pod.kube.plan import Plan, PlannedVolume
+    from pod.kube.plan import Plan, PlannedSecret, PlannedVolume
     from pod.kube.pods import PlannedPod
     from pod.kube.volumes import PodVolume
     from pod.state.containers import Container
     from pod.state.pods import Pod
+    from pod.state.secrets import Secret
 
 DEFAULT_NETWORK = "podman-default-kube-network"
 """Where pods are unless --network says something else, so that they find each other by name; podman's name for it."""
+
+
+_PLAYED = {"io.podman.kube.play": "true"}
+"""The label of secrets that come from documents: others of the same name are somebody's own."""
 
 
 class Played(Record):
@@ -74,15 +79,13 @@ def play(
     if replace:
         remove_pods(engine, names)
     _check_new(engine, names)
+    _check_secrets(engine, [secret.name for secret in plan.secrets])
     for planned in plan.pods:
         for volume in planned.volumes:
             _check_source(planned, volume)
     with Undo() as undo:
         made_volumes = [_claim(engine, claim, undo) for claim in plan.volumes]
-        made_secrets = [
-            secrets.create(engine, it.name, it.document, labels=it.labels, replace=True).id
-            for it in plan.secrets
-        ]
+        made_secrets = [_secret(engine, secret, undo) for secret in plan.secrets]
         made = [_make(engine, planned, pull, undo, build) for planned in plan.pods]
     if start:
         made = [played.replace(errors=_start(engine, played.pod)) for played in made]
@@ -96,6 +99,29 @@ def _check_new(engine: Engine, names: Sequence[str]) -> None:
                 f"there is a pod '{name}' already",
                 hint="pod kube play --replace, or pod kube down before it",
             )
+
+
+def _check_secrets(engine: Engine, names: Sequence[str]) -> None:
+    for secret in secrets.store(engine).all():
+        if secret.name in names and not _is_played(secret):
+            raise PodError(
+                f"there is a secret '{secret.name}' already, which no document has made",
+                hint=f"call the other one otherwise, or: pod secret rm {secret.name}",
+            )
+
+
+def _secret(engine: Engine, planned: PlannedSecret, undo: Undo) -> str:
+    """Store a secret, in the place of that of an earlier play; its id."""
+    is_new = all(one.name != planned.name for one in secrets.store(engine).all())
+    labels = {**planned.labels, **_PLAYED}
+    made = secrets.create(engine, planned.name, planned.document, labels=labels, replace=True)
+    if is_new:
+        undo.add(lambda: secrets.remove(engine, made))
+    return made.id
+
+
+def _is_played(secret: Secret) -> bool:
+    return _PLAYED.items() <= dict(secret.labels).items()
 
 
 def _claim(engine: Engine, claim: PlannedVolume, undo: Undo) -> str:
@@ -276,7 +302,7 @@ def remove_volumes(engine: Engine, names: Sequence[str]) -> list[str]:
 def remove_secrets(engine: Engine, names: Sequence[str]) -> list[str]:
     """Remove secrets that `kube play` has stored; those that there were."""
     store = secrets.store(engine)
-    found = [one for one in store.all() if one.name in set(names)]
+    found = [one for one in store.all() if one.name in set(names) and _is_played(one)]
     for one in found:
         secrets.remove(engine, one)
     return [one.name for one in found]

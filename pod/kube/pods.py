@@ -111,6 +111,8 @@ def _check_workload(document: Document, spec: Fields) -> int:
     elif kind == "DaemonSet":
         spec.ignore("", "updateStrategy")
     else:
+        if spec.truth("suspend"):
+            spec.wrong("'spec.suspend' is true, and such a Job does not run", "suspend")
         spec.ignore("a Job runs once here", "completions", "parallelism", "completionMode")
         spec.ignore(
             "", "manualSelector", "podReplacementPolicy", "backoffLimitPerIndex", "maxFailedIndexes"
@@ -119,7 +121,6 @@ def _check_workload(document: Document, spec: Fields) -> int:
         spec.ignore(
             "it ends when it is done",
             "activeDeadlineSeconds",
-            "suspend",
             "podFailurePolicy",
             "successPolicy",
         )

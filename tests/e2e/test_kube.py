@@ -174,8 +174,10 @@ def test_what_cannot_be_made_leaves_nothing(pod: Engine, written: Any) -> None:
         + "---"
         + ONE.replace("one", "two").replace("busybox", "localhost/no-such")
     )
+    text += "---\napiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {token: x}\n"
     failed = pod("kube", "play", written(text.replace("COMMAND", "[id]")), status=125)
     assert "localhost/no-such" in failed.stderr
+    assert pod("secret", "ls", "-q").out == ""
     assert pod("pod", "ls", "-q").out == ""
     assert pod("volume", "ls", "-q").out == ""
     pod("network", "rm", "podman-default-kube-network", status=None)
@@ -199,6 +201,19 @@ def test_run_as_non_root_is_held(pod: Engine, written: Any) -> None:
     failed = pod("kube", "play", "--network", "none", written(text), status=125)
     assert "container 'one-main' would run as root" in failed.stderr
     assert pod("pod", "ls", "-q").out == ""
+
+
+@pytest.mark.not_podman("it puts its own in that one's place")
+def test_secrets_of_others_stay(pod: Engine, written: Any) -> None:
+    pod("secret", "create", "keys", "-", stdin=b"mine")
+    path = written("apiVersion: v1\nkind: Secret\nmetadata: {name: keys}\nstringData: {token: x}\n")
+    try:
+        assert "there is a secret 'keys' already" in pod("kube", "play", path, status=125).stderr
+        pod("kube", "down", path)
+        shown = pod("secret", "inspect", "--showsecret", "--format", "{{.SecretData}}", "keys").out
+        assert shown == "mine"
+    finally:
+        pod("secret", "rm", "keys")
 
 
 @pytest.mark.not_podman("other sentences")
