@@ -15,6 +15,9 @@ import time
 from pod.linux.signals import SIGKILL
 
 MOUNT = "/sys/fs/cgroup"
+_GONE = frozenset(
+    (errno.ENOENT, errno.ENODEV)
+)  # ENODEV: removed between open(2) and read(2) or write(2)
 _READY_SECONDS = 0.004
 _READY_TICKS = 50
 
@@ -162,17 +165,14 @@ def processes(path: str) -> list[int]:
                 with os.scandir(directory) as entries:
                     waiting += [entry.path for entry in entries if entry.is_dir()]
         except OSError as error:
-            if error.errno not in {errno.ENOENT, errno.ENODEV}:
+            if error.errno not in _GONE:
                 raise
     return found
 
 
 def is_populated(path: str) -> bool:
     """Whether a process lives in the group or below it; False when there is no such group."""
-    try:
-        return "populated 1" in _read(f"{path}/cgroup.events")
-    except FileNotFoundError:
-        return False
+    return "populated 1" in _events(path)
 
 
 def freeze(path: str, frozen: bool) -> None:
@@ -182,10 +182,7 @@ def freeze(path: str, frozen: bool) -> None:
 
 def is_frozen(path: str) -> bool:
     """Whether every process of the group has stopped."""
-    try:
-        return "frozen 1" in _read(f"{path}/cgroup.events")
-    except FileNotFoundError:
-        return False
+    return "frozen 1" in _events(path)
 
 
 def wait_until_frozen(path: str, timeout_seconds: float, *, frozen: bool = True) -> bool:
@@ -222,7 +219,9 @@ def kill(path: str) -> bool:
     """
     try:
         _write(f"{path}/cgroup.kill", "1")
-    except FileNotFoundError:
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise
         if not os.path.isdir(path):
             return False
         for pid in processes(path):
@@ -263,6 +262,16 @@ def out_of_memory_kills(path: str) -> int:
         if line.startswith("oom_kill "):
             return int(line.split()[1])
     return 0
+
+
+def _events(path: str) -> str:
+    """What cgroup.events says; "" when there is no such group."""
+    try:
+        return _read(f"{path}/cgroup.events")
+    except OSError as error:
+        if error.errno not in _GONE:
+            raise
+        return ""
 
 
 def _read(path: str) -> str:

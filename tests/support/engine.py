@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
+from tests.support import images
 from tests.support.registry import Registry
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -222,17 +223,20 @@ class Engine:
         return self._images_now() != self.images_then
 
     def _remove_new_images(self) -> None:
-        wanted = {f"docker.io/library/{name}:latest" for name in self.present}
-        listed = self(
-            "images", "-a", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}", status=None
-        ).lines
-        names = [line.split() for line in listed]
-        for name, number in names:
-            if name not in wanted:
+        """Bring the images back to what `have` brought, also one that a test has put another in the place of."""
+        wanted = {
+            (f"docker.io/library/{name}:latest", images.image(name).digest): name
+            for name in self.present
+        }
+        form = "{{.Repository}}:{{.Tag}} {{.Digest}} {{.ID}}"
+        listed = [
+            line.split() for line in self("images", "-a", "--format", form, status=None).lines
+        ]
+        for name, digest, number in listed:
+            if (name, digest) not in wanted:
                 self("rmi", "-f", number if name.startswith("<none>") else name, status=None)
-        gone = wanted - {name for name, _ in names}
-        for name in gone:
-            short = name.removeprefix("docker.io/library/").removesuffix(":latest")
+        gone = wanted.keys() - {(name, digest) for name, digest, _ in listed}
+        for short in [wanted[key] for key in gone]:
             self.present.discard(short)
             self.have(short)
         self.images_then = self._images_now()
