@@ -132,8 +132,8 @@ def _print_version() -> int:
 
 def _no_command(words: list[str]) -> int:
     """Help for nothing, for a group, or for `--help` behind a group; else an error that says what was meant."""
+    from pod.base.suggest import closest
     from pod.cli.absent import ABSENT
-    from pod.cli.suggest import closest
 
     if not words:
         from pod.cli.help import print_help

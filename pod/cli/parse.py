@@ -237,7 +237,7 @@ def split_commas(typed: str) -> list[str] | None:
 
 def _check_choice(arguments: Arguments, option: Option, name: str, typed: str) -> None:
     if option.choices and typed not in option.choices:
-        from pod.cli.suggest import did_you_mean
+        from pod.base.suggest import did_you_mean
 
         expected = f"expected is one of {', '.join(option.choices)}"
         raise _invalid(arguments, name, typed, expected + did_you_mean(typed, option.choices))
@@ -266,7 +266,7 @@ def _refuse_unknown(arguments: Arguments, outer: Arguments | None, word: str) ->
     name = word.partition("=")[0]
     if len(name) == 2 or name[2] == "-":
         raise _wrong(arguments, f"bad flag syntax: {word}")
-    from pod.cli.suggest import did_you_mean
+    from pod.base.suggest import did_you_mean
 
     known = ["--help"]
     for source in (arguments, outer or arguments):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from pod.base.errors import PodError
+from pod.base.suggest import did_you_mean
 from pod.spec import yaml_text
 
 TYPE_CHECKING = False
@@ -137,12 +136,8 @@ class Fields:
         """Raise KubeError for the first field that nobody knows."""
         for key in self._table:
             if key not in self._known:
-                close = get_close_matches(str(key), self._known, n=1)
-                self.wrong(
-                    f"'{self._at(str(key))}' is not a known field",
-                    str(key),
-                    hint=f"did you mean '{close[0]}'?" if close else None,
-                )
+                ending = did_you_mean(str(key), self._known)
+                self.wrong(f"'{self._at(str(key))}' is not a known field{ending}", str(key))
 
     def checked(self, key: str, parse: Callable[[str], Any]) -> Any:
         """The text of a field as `parse` reads it; its error gets the place."""

@@ -97,11 +97,9 @@ class Quadlet:
 
 
 def _unknown(entry: Entry, section: str, known: Iterable[str]) -> QuadletError:
-    import difflib  # only where something is wrong
+    from pod.base.suggest import did_you_mean
 
-    close = difflib.get_close_matches(entry.key, list(known), 1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    return entry.error(f"is no key of [{section}]{hint}")
+    return entry.error(f"is no key of [{section}]{did_you_mean(entry.key, known)}")
 
 
 class World:

@@ -173,11 +173,10 @@ def _capability(word: str, option: str) -> str:
         name = f"CAP_{name}"
     if name in NAMES:
         return name
-    from difflib import get_close_matches  # heavy
+    from pod.base.suggest import did_you_mean
 
-    close = get_close_matches(name, NAMES, n=1)
-    suggestion = f"; did you mean '{close[0].removeprefix('CAP_')}'" if close else ""
-    raise InvalidValue(option, word, f"there is no such capability{suggestion}")
+    ending = did_you_mean(name.removeprefix("CAP_"), [one.removeprefix("CAP_") for one in NAMES])
+    raise InvalidValue(option, word, f"there is no such capability{ending}")
 
 
 def effective_capabilities(

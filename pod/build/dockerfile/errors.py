@@ -6,8 +6,6 @@ from pod.base.errors import PodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pod.build.dockerfile.instructions import Place
 
 _SHOWN_LINES = 12
@@ -36,12 +34,3 @@ def quoted(place: Place) -> str:
     if len(place.lines) > _SHOWN_LINES:
         shown.append(f"\n  {'':>{width}} | ... ({len(place.lines) - _SHOWN_LINES} more lines)")
     return "".join(shown)
-
-
-def did_you_mean(typed: str, known: Iterable[str]) -> str:
-    """The end of a sentence that complains about `typed`: ", did you mean 'RUN'?", or nothing."""
-    from difflib import get_close_matches  # heavy
-
-    by_lower = {word.lower(): word for word in known}
-    matches = get_close_matches(typed.lower(), by_lower, n=1, cutoff=0.6)
-    return f", did you mean '{by_lower[matches[0]]}'?" if matches else ""

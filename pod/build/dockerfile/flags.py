@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pod.build.dockerfile.errors import DockerfileError, did_you_mean
+from pod.base.suggest import did_you_mean
+from pod.build.dockerfile.errors import DockerfileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

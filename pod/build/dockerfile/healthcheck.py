@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pod.base import units
 from pod.base.errors import UsageError
-from pod.build.dockerfile.errors import DockerfileError, did_you_mean
+from pod.base.suggest import did_you_mean
+from pod.build.dockerfile.errors import DockerfileError
 from pod.build.dockerfile.instructions import Command, Healthcheck
 from pod.build.dockerfile.words import first_word, json_words
 

@@ -7,8 +7,9 @@ Dockerfile reference, "check"; the pages of "Build checks" for each rule.
 from __future__ import annotations
 
 from pod.base.records import Record
+from pod.base.suggest import did_you_mean
 from pod.build.dockerfile import instructions as kinds
-from pod.build.dockerfile.errors import DockerfileError, did_you_mean
+from pod.build.dockerfile.errors import DockerfileError
 from pod.build.dockerfile.match import has_wildcard
 from pod.build.dockerfile.stages import SCRATCH, Stage, Stages
 from pod.build.dockerfile.substitute import Substitution

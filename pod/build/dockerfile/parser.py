@@ -6,8 +6,9 @@ Source: Dockerfile reference; Containerfile(5).
 from __future__ import annotations
 
 from pod.base.records import Record
+from pod.base.suggest import did_you_mean
 from pod.build.dockerfile import instructions as kinds
-from pod.build.dockerfile.errors import DockerfileError, did_you_mean
+from pod.build.dockerfile.errors import DockerfileError
 from pod.build.dockerfile.flags import Flags
 from pod.build.dockerfile.lines import Directives, LogicalLine, read_lines
 from pod.build.dockerfile.run_options import (

@@ -7,8 +7,9 @@ before it (`COPY --from`, `--mount from=`), as long as no two need each other; F
 from __future__ import annotations
 
 from pod.base.records import Record
+from pod.base.suggest import did_you_mean
 from pod.build.dockerfile import instructions as kinds
-from pod.build.dockerfile.errors import DockerfileError, did_you_mean
+from pod.build.dockerfile.errors import DockerfileError
 from pod.build.dockerfile.run_options import parse_mounts
 from pod.build.dockerfile.substitute import Substitution
 from pod.build.dockerfile.variables import Variables

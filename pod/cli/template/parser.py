@@ -377,7 +377,7 @@ class _Parser:
         if token.text in _KEYWORDS:
             self.fail(f"'{token.text}' cannot stand here", token)
         if token.text not in NAMES:
-            from pod.cli.suggest import did_you_mean
+            from pod.base.suggest import did_you_mean
 
             self.fail(
                 f"there is no function '{token.text}'{did_you_mean(token.text, NAMES)}", token

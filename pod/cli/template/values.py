@@ -133,7 +133,7 @@ def _go_spelling(name: str, receiver: dict[str, Any]) -> str:
 
 
 def _no_field(name: str, receiver: dict[str, Any]) -> str:
-    from pod.cli.suggest import closest
+    from pod.base.suggest import closest
 
     meant = closest(name, receiver)
     if meant:

@@ -195,7 +195,7 @@ def test_links_are_what_enable_would_make(folder: Folder) -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("Imge=x", "w.container:3: Imge=: is no key of [Container]; did you mean Image?"),
+        ("Imge=x", "w.container:3: Imge=: is no key of [Container], did you mean 'Image'?"),
         ("Rootfs=/x", "w.container:3: Rootfs=: excludes Image="),
         ("ReadOnly=perhaps", "w.container:3: ReadOnly=: 'perhaps' is neither true nor false"),
         ("PidsLimit=many", "w.container:3: PidsLimit=: 'many' is not a number"),

@@ -6,13 +6,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_CUTOFF = (
+    0.65  # of difflib's 0 to 1: "ROM" means FROM, "imagse" images; more words are named at random
+)
+
 
 def closest(typed: str, known: Iterable[str]) -> list[str]:
     """Up to three of `known` that `typed` may stand for, the nearest first."""
     from difflib import get_close_matches  # heavy
 
     by_lower = {word.lower(): word for word in known}
-    matches = get_close_matches(typed.lower(), by_lower, n=3, cutoff=0.7)
+    matches = get_close_matches(typed.lower(), by_lower, n=3, cutoff=_CUTOFF)
     return [by_lower[match] for match in matches]
 
 
