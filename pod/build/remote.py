@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import stat
 
+from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.build.dockerfile.errors import DockerfileError
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from pod.build.dockerfile.instructions import Place
 
 _ALGORITHM = "sha256:"
+
+
+class AnotherContent(PodError):
+    """What is at an address is not what --checksum says."""
 
 
 class Remote(Record):
@@ -74,10 +79,9 @@ def check(request: Request) -> None:
 
 
 def fetch(request: Request, directory: str) -> Remote:
-    """Bring it into the empty `directory`. Raises DockerfileError, and PodError of what it is fetched with."""
+    """Bring it into the empty `directory`, after `check`. Raises AnotherContent, and what it is fetched with raises."""
     from pod.build.git import is_git
 
-    check(request)
     if is_git(request.source):
         return _fetch_repository(request, directory)
     return _fetch_file(request, directory)
@@ -95,10 +99,9 @@ def _fetch_file(request: Request, directory: str) -> Remote:
     finally:
         os.close(fd)
     if request.checksum and request.checksum != _ALGORITHM + got.sha256:
-        raise DockerfileError(
-            request.place,
+        raise AnotherContent(
             f"what is at '{request.source}' has the checksum {_ALGORITHM}{got.sha256}, and"
-            f" {request.checksum} was asked for",
+            f" {request.checksum} was asked for"
         )
     os.utime(path, (got.modified_seconds, got.modified_seconds))
     return Remote(path=name, identity=_ALGORITHM + got.sha256, is_directory=False)
@@ -110,9 +113,8 @@ def _fetch_repository(request: Request, directory: str) -> Remote:
     reference = git.parse_git(request.source, "ADD")
     commit = git.fetch(reference, directory, keep_history=request.keep_git_dir)
     if not commit.startswith(request.checksum):
-        raise DockerfileError(
-            request.place,
-            f"'{request.source}' is at the commit {commit}, and {request.checksum} was asked for",
+        raise AnotherContent(
+            f"'{request.source}' is at the commit {commit}, and {request.checksum} was asked for"
         )
     top = git.open_directory(directory, reference)
     _usual_modes(top)

@@ -21,6 +21,7 @@ from pod.build.tasks import Tasks
 from pod.engine import (
     build_cache,
     build_leftovers,
+    build_networks,
     create,
     images,
     launch,
@@ -55,7 +56,8 @@ _FEWEST_JOBS = 4
 
 def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
     """Build; what came of it is in the store, or where --output says. Call with a single thread."""
-    _check_possible(engine, options)
+    _check_possible(engine)
+    options = build_networks.with_networks(engine, options)
     own = host_platform()
     if options.cache_from or options.cache_to:
         from pod.engine import build_cache_share  # heavy: what pulls and pushes
@@ -126,15 +128,8 @@ def _made(
     return Made(str(planned.platform), image)
 
 
-def _check_possible(engine: Engine, options: BuildOptions) -> None:
+def _check_possible(engine: Engine) -> None:
     """Raises Unsupported for what commands of a build cannot have."""
-    network_asked = options.run.networking.network
-    if network_asked.mode in {"network", "ns"}:
-        raise Unsupported(
-            f"--network {network_asked}",
-            "each command of a build has a network of its own, no network at all or that of the host",
-            hint="--network default, none, host, pasta or slirp4netns",
-        )
     driver = engine.rootfs.driver().name
     if driver != "overlay":
         raise Unsupported(
@@ -184,6 +179,8 @@ class _Host:
 
     def end(self, order: Order) -> None:
         build_leftovers.end_command(order.network["run_directory"])
+        if order.network["backend"] == "networks":
+            build_networks.dismiss(self._engine, order)
 
     @property
     def store(self) -> Store:
@@ -244,6 +241,9 @@ class _Host:
         run_directory = f"{self.run_directory}/{identifier[:16]}"
         os.mkdir(run_directory, 0o700)
         hostname = namefiles.hostname_of(config, identifier)
+        is_on_networks = bool(config.networking.user_defined)
+        if is_on_networks:
+            build_networks.admit(engine, identifier, config)
         generated = namefiles.write_in(run_directory, engine, container, hostname)
         facts, placement = host_facts.collect(engine, container, generated, (0, 0))
         image_layers = {**facts.image_layers, **layers}
@@ -281,5 +281,6 @@ class _Host:
             },
             network=settings,
             maps=idmap.default_maps(),
-            user_namespace=self.nest.path(),
+            # On networks it has one of its own, nested in that of their holder.
+            user_namespace="" if is_on_networks else self.nest.path(),
         )

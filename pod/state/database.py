@@ -48,7 +48,7 @@ _RETRY_SECONDS = 0.005
 _RESERVE_BYTES = 128 << 10  # some transactions and their part of the log
 _ENOUGH_BYTES = 1 << 20
 _LONGEST_LOG = 250  # pages, before somebody who writes brings them into the database
-SCHEMA_VERSION = 4  # the number of files in schema/; a test compares
+SCHEMA_VERSION = 5  # the number of files in schema/; a test compares
 
 
 class DatabaseError(PodError):

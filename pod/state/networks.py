@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from pod.base import plainjson
 from pod.base.errors import PodError
 from pod.base.records import Record
+from pod.linux import processes
 from pod.spec import networks
 from pod.spec.networks import NetworkConfig
 from pod.state.database import Database, IntegrityError, Transaction
@@ -108,8 +111,9 @@ def remove(database: Database, name: str) -> bool:
             "JOIN containers ON containers.id = leases.container WHERE leases.network = ? ORDER BY 1",
             name,
         )
-        if rows:
-            raise NetworkInUse(name, [f"container '{user}'" for (user,) in rows])
+        users = [f"container '{user}'" for (user,) in rows]
+        if users or _guests(transaction, database, name):
+            raise NetworkInUse(name, users or ["a command of a build"])
         return bool(transaction.execute("DELETE FROM networks WHERE name = ?", name))
 
 
@@ -140,13 +144,16 @@ def users(database: Database, name: str) -> list[User]:
 
 
 def leases_of(database: Database, container_id: str) -> dict[str, list[str]]:
-    """The addresses of a container, by network."""
+    """The addresses of a container, or of a guest, by network."""
     rows = database.query(
-        "SELECT network, address FROM leases WHERE container = ? ORDER BY network, address LIKE '%:%', address",
+        "SELECT network, address, address LIKE '%:%' FROM leases WHERE container = ? "
+        "UNION ALL SELECT network, address, address LIKE '%:%' FROM guests WHERE guest = ? "
+        "ORDER BY 1, 3, 2",
+        container_id,
         container_id,
     )
     found: dict[str, list[str]] = {}
-    for network, address in rows:
+    for network, address, _ in rows:
         found.setdefault(network, []).append(address)
     return found
 
@@ -181,13 +188,19 @@ def lease_in(
     )
     owners: dict[str, str] = dict(rows)
     asked = [networks.check_address(address, config) for address in wanted]
+    guests = _guests(transaction, database, config.name)
     for address in asked:
+        if address in guests:
+            raise networks.AddressUnusable(
+                f"address {address} of network '{config.name}' is in use by a command of a build",
+                hint="leave it out to get a free one",
+            )
         if address in owners:
             raise networks.AddressUnusable(
                 f"address {address} of network '{config.name}' is in use by container '{owners[address]}'",
                 hint="leave it out to get a free one",
             )
-    chosen = _choose(config, asked, has, frozenset(owners))
+    chosen = _choose(config, asked, has, frozenset((*owners, *guests)))
     if set(chosen) != set(has):
         transaction.execute(
             "DELETE FROM leases WHERE container = ? AND network = ?", container_id, config.name
@@ -228,6 +241,52 @@ def give_back(database: Database, container_id: str, name: str) -> None:
         transaction.execute(
             "DELETE FROM leases WHERE container = ? AND network = ?", container_id, name
         )
+
+
+# Guests: what is on a network without being a container
+
+
+def admit(database: Database, guest_id: str, name: str) -> list[str]:
+    """Addresses for a guest of a network, one of each family: until `dismiss`, or the end of this process.
+
+    Raises NoSuchNetwork, NoAddressLeft.
+    """
+    pid = os.getpid()
+    with database.transaction() as transaction:
+        config = find(database, name)
+        rows = database.query("SELECT address FROM leases WHERE network = ?", config.name)
+        guests = _guests(transaction, database, config.name)
+        chosen = _choose(config, [], [], frozenset((*(it for (it,) in rows), *guests)))
+        for address in chosen:
+            transaction.execute(
+                "INSERT INTO guests (network, address, guest, pid, started) VALUES (?, ?, ?, ?, ?)",
+                config.name,
+                address,
+                guest_id,
+                pid,
+                processes.start_time(pid) or 0,
+            )
+    return chosen
+
+
+def dismiss(database: Database, guest_id: str) -> None:
+    """A guest has gone."""
+    with database.transaction() as transaction:
+        transaction.execute("DELETE FROM guests WHERE guest = ?", guest_id)
+
+
+def _guests(transaction: Transaction, database: Database, name: str) -> set[str]:
+    """The addresses of guests of a network; those of processes that were killed are forgotten."""
+    found = set()
+    rows = database.query("SELECT address, pid, started FROM guests WHERE network = ?", name)
+    for address, pid, started in rows:
+        if processes.start_time(pid) == started:
+            found.add(address)
+        else:
+            transaction.execute(
+                "DELETE FROM guests WHERE network = ? AND address = ?", name, address
+            )
+    return found
 
 
 def _from_row(row: tuple[str, ...]) -> NetworkConfig:

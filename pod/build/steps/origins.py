@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pod.base.errors import PodError
 from pod.build import files, keys, remote
 from pod.build.context_archives import START_BYTES, looks_like_archive
 from pod.build.dockerfile.errors import DockerfileError
@@ -12,7 +13,7 @@ from pod.build.dockerfile.match import as_pattern, has_wildcard
 from pod.build.sources import Wanted, names_matching
 from pod.build.steps import copying
 from pod.build.tasks import Job
-from pod.linux import inroot
+from pod.linux import inroot, processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def find(
         if instruction.heredocs and (source in heredocs or source.startswith("<<")):
             continue
         if not isinstance(instruction, Copy) and remote.is_remote(source):
-            part, content = _fetched(builder, place, instruction, source, target)
+            part, content = yield from _fetched(builder, place, instruction, source, target)
             parts.append(part)
             contents.append(content)
         else:
@@ -222,8 +223,8 @@ def _written(place: Place, instruction: Copy | Add) -> copying.Part:
 
 def _fetched(
     builder: Builder, place: Place, instruction: Add, source: str, target: str
-) -> tuple[copying.Part, str]:
-    """What is at an address of http(s) or git."""
+) -> Generator[Any, Any, tuple[copying.Part, str]]:
+    """What is at an address of http(s) or git. Other stages go on meanwhile."""
     directory = place.directory()
     builder.progress.message(f"fetching {source}")
     request = remote.Request(
@@ -233,7 +234,16 @@ def _fetched(
         checksum=instruction.checksum,
         keep_git_dir=instruction.keep_git_dir,
     )
-    got = remote.fetch(request, directory)
+    remote.check(request)
+
+    def work() -> dict[str, Any]:
+        return remote.fetch(request, directory).to_json()
+
+    try:
+        fetched = yield lambda: Job(processes.fork(work, what=f"fetch '{source}'"))
+    except PodError as error:
+        raise DockerfileError(instruction.place, error.message, hint=error.hint) from error
+    got = remote.Remote.from_json(fetched)
     path = os.path.join(directory, got.path)
     if got.is_directory:
         part = copying.Part(name=f"'{source}'", wanted=_wanted(instruction, (".",)), root=path)

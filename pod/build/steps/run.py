@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from typing import Any
 
+    from netns.backends.networks import Places
     from pod.build.builder import Builder
     from pod.build.dockerfile.instructions import Heredoc, Run
     from pod.build.dockerfile.variables import Variables
@@ -234,19 +235,20 @@ def follow(order: Order, streams: tuple[int, int, int], locks: Sequence[str]) ->
     for lock in held:
         lock.acquire()
     bundle = order.bundle
-    new_network = create.wants_new_network(bundle)
-    if order.user_namespace:
-        nest = create.join_user_namespace(order.user_namespace, new_network=new_network)
-    else:
-        nest = create.begin(order.maps, new_network=new_network)
-    connection = None
+    settings = dict(order.network)
+    connection: attach.Attachment | None = None
+    if settings["backend"] == "networks":
+        from netns.backends.networks import Places
+
+        connection = settings["opened"] = Places(settings)
     try:
-        container = create.create(nest, bundle, streams)
+        container = create.create(_nest(order, settings), bundle, streams)
         for fd in streams:
             os.close(fd)
         try:
+            settings["lives"] = container.pid
             # Not before: while it joins the namespace, its /proc files are closed to us for a moment.
-            connection = attach.begin(order.network, container.holder_pid or container.pid)
+            connection = attach.begin(settings, container.holder_pid or container.pid)
             ready = create.wait_until_ready(container)
             connection.wait()
         except BaseException:
@@ -263,3 +265,18 @@ def follow(order: Order, streams: tuple[int, int, int], locks: Sequence[str]) ->
             cgroups.remove_with_processes(bundle["cgroup"])
     release.release(connection.plan())
     return status
+
+
+def _nest(order: Order, settings: dict[str, Any]) -> create.Nest:
+    """The namespaces that the command begins in."""
+    new_network = create.wants_new_network(order.bundle)
+    if order.user_namespace:
+        return create.join_user_namespace(order.user_namespace, new_network=new_network)
+    places: Places | None = settings.get("opened")
+    if places is None:
+        return create.begin(order.maps, new_network=new_network)
+
+    def map_ids(pid: int) -> None:
+        places.map_ids(pid, *order.maps)
+
+    return create.begin_nested(places.namespace, map_ids, new_network=new_network)

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 import pytest
 
 from pod.base import ids
 from pod.base.errors import PodError
+from pod.linux import processes
 from pod.spec.networks import DEFAULT_NAME, AddressUnusable, NetworkConfig, NoAddressLeft, Subnet
 from pod.state import containers, networks
 from pod.state.database import Database
@@ -177,3 +179,38 @@ def test_a_network_that_has_gone_meanwhile_has_no_users(database: Database) -> N
 def test_no_address_on_a_network_that_has_gone(database: Database, insert: Insert) -> None:
     with pytest.raises(NoSuchNetwork):
         networks.lease(database, insert("one").id, "back")
+
+
+def test_a_guest_has_an_address_until_it_goes(database: Database, insert: Insert) -> None:
+    """A command of a build is on a network without being a container."""
+    add(database, "back")
+    assert networks.admit(database, "guest", "back") == ["10.50.0.2"]
+    assert networks.leases_of(database, "guest") == {"back": ["10.50.0.2"]}
+    with pytest.raises(AddressUnusable, match="a command of a build"):
+        networks.lease(database, insert("one").id, "back", ["10.50.0.2"])
+    assert networks.lease(database, insert("two").id, "back") == ["10.50.0.3"]
+    assert networks.admit(database, "other", "back") == ["10.50.0.4"]
+    networks.dismiss(database, "guest")
+    assert networks.lease(database, insert("three").id, "back") == ["10.50.0.2"]
+
+
+def test_a_guest_keeps_the_network_while_its_process_lives(database: Database) -> None:
+    add(database, "back")
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    started = processes.start_time(pid)
+    with database.transaction() as transaction:
+        transaction.execute(
+            "INSERT INTO guests (network, address, guest, pid, started) VALUES (?, ?, ?, ?, ?)",
+            *("back", "10.50.0.2", "guest", pid, started),
+        )
+    with pytest.raises(NetworkInUse, match="a command of a build"):
+        networks.remove(database, "back")
+    os.close(reader)
+    os.close(writer)
+    os.waitpid(pid, 0)
+    assert networks.remove(database, "back") is True
