@@ -161,10 +161,15 @@ def _set_attributes(source: int, target: int, status: os.stat_result) -> None:
     os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def image_xattrs(fd: int) -> dict[str, bytes]:
-    """The attributes that belong to a file as an image sees it, by name: not overlay's, not ours."""
+def image_xattrs(file: int | str) -> dict[str, bytes]:
+    """The attributes that belong to a file as an image sees it, by name: not overlay's, not ours.
+
+    Capabilities for the root of another user namespace, which this one cannot read, are none here. A descriptor, or a
+    path of which no link is followed at the end.
+    """
+    follow = isinstance(file, int)
     try:
-        names = os.listxattr(fd)
+        names = os.listxattr(file, follow_symlinks=follow)
     except OSError as error:
         if error.errno == errno.ENOTSUP:
             return {}
@@ -173,7 +178,11 @@ def image_xattrs(fd: int) -> dict[str, bytes]:
     for name in sorted(names):
         ours = is_own_xattr(os.fsencode(name))
         if name == "security.capability" or (name.startswith("user.") and not ours):
-            found[name] = os.getxattr(fd, name)
+            try:
+                found[name] = os.getxattr(file, name, follow_symlinks=follow)
+            except OSError as error:
+                if error.errno not in {errno.EOVERFLOW, errno.ENODATA}:
+                    raise
     return found
 
 

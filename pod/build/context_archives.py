@@ -86,20 +86,6 @@ def _own_reader() -> type:
     return Reader
 
 
-def remove_tree(path: str) -> None:
-    """Remove a directory of ours with all in it, whatever modes its directories have."""
-    from shutil import rmtree  # heavy
-
-    rmtree(path, ignore_errors=True)
-    if os.path.lexists(path):
-        for folder, directories, _ in os.walk(path):
-            for name in directories:
-                inner = os.path.join(folder, name)
-                if not os.path.islink(inner):
-                    os.chmod(inner, 0o700)
-        rmtree(path, ignore_errors=True)
-
-
 def quoted(shown: str) -> str:
     """How messages name where something came from."""
     return shown if " " in shown else f"'{shown}'"

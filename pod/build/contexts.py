@@ -1,6 +1,7 @@
 """Where a build's files come from: its context as a directory, its Dockerfile as text, and what is ignored.
 
-What is fetched or unpacked goes to a directory of its own, which is removed when the build is over. Nothing in a
+What is fetched or unpacked goes to a directory of its own on the store's disk, since it may be large, and run
+directories are memory. It is removed when the build is over, or by the next command when that was killed. Nothing in a
 context is trusted: archives are unpacked without leaving that directory, Dockerfiles and ignore files of contexts from
 elsewhere are opened inside of it, so that a symbolic link does not show what is on this machine.
 """
@@ -19,7 +20,6 @@ from pod.build.context_archives import (
     CannotReadContext,
     looks_like_archive,
     quoted,
-    remove_tree,
     unpack,
 )
 from pod.build.download import downloaded
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pod.build.options import BuildOptions
+    from storage.staging import StagedTree, Staging
 
 NAMES = ("Containerfile", "Dockerfile")
 _IGNORE_NAMES = (".containerignore", ".dockerignore")
@@ -57,23 +58,24 @@ class BuildContext(Record):
 class Contexts:
     """The contexts of one build, while the `with` statement lasts:
 
-        with Contexts(options, directory) as contexts:
+        with Contexts(options, store.staging) as contexts:
             context = contexts.main()
 
-    Temporary files are made in `directory`. `notify` is told of what is fetched.
+    `notify` is told of what is fetched.
     """
 
     def __init__(
         self,
         options: BuildOptions,
-        directory: str,
+        staging: Staging,
         *,
         notify: Callable[[str], None] = log.info,
     ) -> None:
         self._options = options
-        self._parent = directory
+        self._staging = staging
         self._notify = notify
-        self._made: list[str] = []
+        self._tree: StagedTree | None = None
+        self._count = 0
 
     def __enter__(self) -> Contexts:
         return self
@@ -84,9 +86,9 @@ class Contexts:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        for path in self._made:
-            remove_tree(path)
-        self._made.clear()
+        if self._tree is not None:
+            self._tree.discard()
+            self._tree = None
 
     def main(self) -> BuildContext:
         """The context of the command line with its Dockerfile. Raises CannotReadContext, UsageError, CannotFetch."""
@@ -181,8 +183,10 @@ class Contexts:
     def _download(self, address: str) -> tuple[int, bytes]:
         """An open file with what is at an address, and how it begins. The caller closes it."""
         self._notify(f"downloading {address}")
-        fd = os.open(self._parent, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        path = self._fresh_path()
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
+            os.unlink(path)
             for chunk in downloaded(address):
                 _write_all(fd, chunk)
             os.lseek(fd, 0, os.SEEK_SET)
@@ -192,11 +196,15 @@ class Contexts:
             raise
 
     def _fresh(self) -> str:
-        from tempfile import mkdtemp  # heavy
-
-        path = mkdtemp(prefix="context-", dir=self._parent)
-        self._made.append(path)
+        path = self._fresh_path()
+        os.mkdir(path, 0o700)
         return path
+
+    def _fresh_path(self) -> str:
+        if self._tree is None:
+            self._tree = self._staging.create()
+        self._count += 1
+        return f"{self._tree.path}/{self._count}"
 
     # Files in it
 

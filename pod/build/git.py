@@ -101,6 +101,7 @@ def fetch(source: GitReference, target: str, *, keep_history: bool = False) -> s
             _git(target, *update)
     if not keep_history:
         _forget_history(target)
+    _usual_modes(target)
     return commit
 
 
@@ -152,6 +153,19 @@ def _forget_history(target: str) -> None:
             rmtree(os.path.join(folder, ".git"))
         elif ".git" in names:  # of a submodule
             os.unlink(os.path.join(folder, ".git"))
+
+
+def _usual_modes(top: str) -> None:
+    """0644, 0755 for programs and directories: git knows no more, and the rest is the caller's umask."""
+    for folder, directories, names in os.walk(top):
+        os.chmod(folder, 0o755)
+        for name in names:
+            path = os.path.join(folder, name)
+            mode = os.lstat(path).st_mode
+            if stat.S_ISREG(mode):
+                os.chmod(path, 0o755 if mode & 0o100 else 0o644)
+        if ".git" in directories:
+            directories.remove(".git")
 
 
 def _git(directory: str, *words: str) -> str:

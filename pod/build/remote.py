@@ -6,7 +6,6 @@ Source: Dockerfile reference, "Adding files from a URL", "Adding files from a Gi
 from __future__ import annotations
 
 import os
-import stat
 
 from pod.base.errors import PodError
 from pod.base.records import Record
@@ -117,23 +116,10 @@ def _fetch_repository(request: Request, directory: str) -> Remote:
             f"'{request.source}' is at the commit {commit}, and {request.checksum} was asked for"
         )
     top = git.open_directory(directory, reference)
-    _usual_modes(top)
     path = os.path.relpath(top, os.path.realpath(directory))
     path = "" if path == "." else path
     identity = f"git:{commit}:{path}{':with-history' * request.keep_git_dir}"
     return Remote(path=path, identity=identity, is_directory=True)
-
-
-def _usual_modes(top: str) -> None:
-    """0644, 0755 for programs and directories: git knows no more, and the rest is the caller's umask."""
-    for folder, directories, names in os.walk(top):
-        os.chmod(folder, 0o755)
-        for name in names:
-            path = os.path.join(folder, name)
-            mode = os.lstat(path).st_mode
-            if stat.S_ISREG(mode):
-                os.chmod(path, 0o755 if mode & 0o100 else 0o644)
-        directories.sort()
 
 
 def _name_of(address: str) -> str:

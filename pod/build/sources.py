@@ -3,7 +3,8 @@
 Every path is resolved as if the root of the source were "/": no "..", symbolic link or wildcard leaves it, and what the
 ignore rules hide is not there. Only directories that may have something wanted are read, and only files that were
 chosen are read for the hash. Source: Dockerfile reference, "COPY" and "ADD"; the hash is of what BuildKit has in its
-own: kinds, names, modes, owners, sizes, contents and targets of links, but no times.
+own: kinds, names, modes, owners, contents, extended attributes and targets of links, but no times; and which names are
+links to the same file, since the result differs by that.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pod.build.dockerfile.errors import DockerfileError
 from pod.build.dockerfile.ignore import IgnoreRules
 from pod.build.dockerfile.instructions import Place
 from pod.build.dockerfile.match import BadPattern, has_wildcard, name_matcher, path_matcher
+from storage.copying import image_xattrs, without_root_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,29 +98,41 @@ def names_matching(origin: Origin, pattern: str) -> list[str]:
 
 
 def content_hash(origin: Origin, selection: Selection, *, with_owners: bool) -> str:
-    """A sha256 in hex of all that makes the result differ. Without owners it is as if all belonged to root."""
+    """A sha256 in hex of all that makes the result differ. Without owners it is as if all belonged to root.
+
+    Raises PodError for what cannot be read.
+    """
     import hashlib  # heavy
 
     total = hashlib.sha256()
+    names: dict[tuple[int, int], str] = {}
     for entry in selection.entries:
         status = entry.status
         kind = stat.S_IFMT(status.st_mode)
-        what = ""
+        what = more = ""
         if kind == stat.S_IFREG:
+            if status.st_nlink > 1:
+                first = names.setdefault((status.st_dev, status.st_ino), entry.target)
+                more = f"link to {first}" if first != entry.target else ""
             what = _file_hash(origin, entry)
         elif kind == stat.S_IFLNK:
             what = os.readlink(entry.source, dir_fd=origin.root_fd)
         elif kind in (stat.S_IFCHR, stat.S_IFBLK):
             what = str(status.st_rdev)
+        elif kind == stat.S_IFDIR and entry.target:
+            what = _attributes(f"/proc/self/fd/{origin.root_fd}/{entry.source}")
         owner = f"{status.st_uid}:{status.st_gid}" if with_owners else "0:0"
-        # A link has no mode of its own: what lstat(2) says of it depends on the file system.
-        mode = 0 if kind == stat.S_IFLNK else stat.S_IMODE(status.st_mode)
-        line = "\0".join((entry.target, f"{kind:o}", f"{mode:o}", owner, what))
-        total.update(line.encode(errors="surrogateescape") + b"\0\n")
+        # A link has no mode of its own: what lstat(2) says of it depends on the file system. The mode of a directory
+        # whose content is taken is copied nowhere.
+        has_mode = entry.target and kind != stat.S_IFLNK
+        mode = stat.S_IMODE(status.st_mode) if has_mode else 0
+        parts = [entry.target, f"{kind:o}", f"{mode:o}", owner, what, *([more] if more else [])]
+        total.update("\0".join(parts).encode(errors="surrogateescape") + b"\0\n")
     return total.hexdigest()
 
 
 def _file_hash(origin: Origin, entry: Entry) -> str:
+    """Of content and extended attributes."""
     import hashlib  # heavy
 
     content = hashlib.sha256()
@@ -127,13 +141,21 @@ def _file_hash(origin: Origin, entry: Entry) -> str:
         try:
             while chunk := os.read(fd, _CHUNK):
                 content.update(chunk)
+            return content.hexdigest() + _attributes(fd)
         finally:
             os.close(fd)
     except OSError as error:
         raise PodError(
             f"'{entry.source}' in {origin.name} cannot be read: {error.strerror}"
         ) from error
-    return content.hexdigest()
+
+
+def _attributes(file: int | str) -> str:
+    """The extended attributes that are copied, as a text; "" for none."""
+    found = image_xattrs(file)
+    if not found:
+        return ""
+    return "".join(f" {name}={without_root_id(found[name]).hex()}" for name in sorted(found))
 
 
 class _Selector:

@@ -66,7 +66,7 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
     with (
         engine.store.hold() as hold,
         _Host(engine, options, progress) as host,
-        Contexts(options, host.run_directory, notify=progress.message) as contexts,
+        Contexts(options, engine.store.staging, notify=progress.message) as contexts,
     ):
         host.contexts = contexts
         context = contexts.main()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -148,9 +151,83 @@ def test_what_is_in_the_way(context: Context) -> None:
     assert done.status != 0
 
 
+@pytest.mark.not_podman("4.3 has no heredocs")
 def test_heredocs_are_files(context: Context) -> None:
     context.build(
         "FROM busybox\nENV A=b\nCOPY <<one <<'two' /made/\n$A\none\n$A\ntwo\nRUN cat /made/one /made/two > /said\n",
         NONE,
     )
     assert context.run("cat", "/said") == "b\n$A"
+
+
+def test_attributes_links_pipes_and_holes_are_copied(
+    context: Context, pod: Engine, tmp_path: Path
+) -> None:
+    """From the context and from a stage; a socket that is not named stays behind."""
+    top = context.write({"in/file": "x", "in/d/": ""}).directory / "in"
+    os.setxattr(top / "file", "user.colour", b"red")
+    os.setxattr(top / "d", "user.shape", b"round")
+    os.link(top / "file", top / "link")
+    os.mkfifo(top / "pipe", 0o640)
+    with open(top / "hole", "wb") as file:
+        file.truncate(64 << 20)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(top / "socket"))
+        context.build("FROM scratch AS one\nCOPY in /a\nFROM scratch\nCOPY --from=one /a /b\n")
+    found = exported(pod, tmp_path)
+    assert found["b/file"].pax_headers["SCHILY.xattr.user.colour"] == "red"
+    assert found["b/d"].pax_headers["SCHILY.xattr.user.shape"] == "round"
+    assert {found["b/file"].islnk(), found["b/link"].islnk()} == {True, False}
+    assert found["b/pipe"].isfifo() and found["b/hole"].size == 64 << 20
+    assert "b/socket" not in found
+
+
+def _link(top: Path) -> None:
+    os.unlink(top / "same")
+    os.link(top / "file", top / "same")
+
+
+@pytest.mark.not_podman("its cache knows nothing of attributes")
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda top: os.setxattr(top / "file", "user.a", b"2"), id="attribute"),
+        pytest.param(lambda top: os.setxattr(top, "user.a", b"1"), id="of a directory"),
+        pytest.param(_link, id="link"),
+        pytest.param(lambda top: (top / "file").chmod(0o640), id="mode"),
+    ],
+)
+def test_what_is_copied_is_what_the_cache_knows(
+    context: Context, change: Callable[[Path], None]
+) -> None:
+    top = context.write({"in/d/file": "x"}).directory / "in/d"
+    os.setxattr(top / "file", "user.a", b"1")
+    shutil.copy2(top / "file", top / "same")
+    text = "FROM scratch\nCOPY in /a\n"
+    context.build(text)
+    assert "Using cache" in context.build(text).stderr
+    change(top)
+    assert "Using cache" not in context.build(text).stderr
+
+
+def test_directory_itself_is_not_what_is_copied(context: Context) -> None:
+    """The mode of a context depends on the umask of who has made it, and comes nowhere."""
+    context.write({"in/file": "x"})
+    text = "FROM scratch\nCOPY in /a\n"
+    (context.directory / "in").chmod(0o700)
+    context.build(text, "--layers")
+    (context.directory / "in").chmod(0o755)
+    again = context.build(text, "--layers")
+    assert "Using cache" in again.stdout + again.stderr
+
+
+def exported(pod: Engine, directory: Path) -> dict[str, tarfile.TarInfo]:
+    """The files of the image "made"."""
+    archive = directory / "exported.tar"
+    pod("create", "--name", "exported", "made", "x")
+    try:
+        pod("export", "-o", str(archive), "exported")
+    finally:
+        pod("rm", "exported")
+    with tarfile.open(archive) as found:
+        return {os.path.normpath(entry.name): entry for entry in found}

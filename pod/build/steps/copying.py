@@ -307,7 +307,9 @@ class Copier:
             return  # what overlay hides something with
         else:
             raise PodError(
-                f"'{entry.source}' is a device, which only the machine's root could copy"
+                f"'{entry.source}' is a socket, and nobody listens on a copy"
+                if stat.S_ISSOCK(status.st_mode)
+                else f"'{entry.source}' is a device, which only the machine's root could copy"
             )
         self._set_attributes(to_fd, name, status)
 
@@ -322,6 +324,7 @@ class Copier:
         if is_new or self._owner is not None:
             os.fchown(fd, *self._owner_of(status))
         os.fchmod(fd, self._mode_of(status))
+        _copy_attributes(f"/proc/self/fd/{self._source_fd}/{entry.source}", fd)
         if is_new:
             self._times.append((target, status))
 
@@ -331,12 +334,11 @@ class Copier:
             status = os.fstat(source)
             target = os.open(name, _NEW, 0o600, dir_fd=to_fd)
             try:
-                _copy_content(source, target, status.st_size)
+                _copy_content(source, target, status)
                 owner = self._owner_of(status)
                 if owner != (0, 0):
                     os.fchown(target, *owner)
-                if self._keeps_owners:
-                    _copy_attributes(source, target)
+                _copy_attributes(source, target)
                 os.fchmod(target, self._mode_of(status))
                 os.utime(target, ns=(status.st_mtime_ns, status.st_mtime_ns))
             finally:
@@ -389,8 +391,11 @@ class Copier:
             ) from error
 
 
-def _copy_content(source: int, target: int, size: int) -> None:
-    left = size
+def _copy_content(source: int, target: int, status: os.stat_result) -> None:
+    left = status.st_size
+    if status.st_blocks * 512 < left:
+        storage_copying.copy_data(source, target, status)  # which leaves holes out
+        return
     while left:
         sent = os.sendfile(target, source, None, min(left, 1 << 30))
         if not sent:
@@ -398,7 +403,7 @@ def _copy_content(source: int, target: int, size: int) -> None:
         left -= sent
 
 
-def _copy_attributes(source: int, target: int) -> None:
+def _copy_attributes(source: int | str, target: int) -> None:
     """Extended attributes that a layer keeps, such as file capabilities."""
     for name, value in storage_copying.image_xattrs(source).items():
         try:

@@ -15,6 +15,7 @@ from pod.build import git
 from pod.build.context_archives import CannotReadContext
 from pod.build.contexts import BuildContext, Contexts
 from pod.build.options import BuildOptions
+from storage.staging import Staging
 from tests.support.repositories import git as git_in
 
 
@@ -27,7 +28,7 @@ def work(tmp_path: Path) -> Path:
 
 
 def opened(work: Path, **options: object) -> BuildContext:
-    contexts = Contexts(BuildOptions(**options), str(work))  # type: ignore[arg-type]
+    contexts = Contexts(BuildOptions(**options), Staging(str(work)))  # type: ignore[arg-type]
     return contexts.main()
 
 
@@ -238,9 +239,9 @@ def test_broken_archives_are_refused(work: Path, standard_input: object, content
 def test_nothing_is_left_behind(work: Path, standard_input: object) -> None:
     locked = ("locked", None, {"type": tarfile.DIRTYPE, "mode": 0o000})
     standard_input(archive(("Dockerfile", b"FROM x\n", {}), locked, ("locked/f", b"f", {})))  # type: ignore[operator]
-    with Contexts(BuildOptions(context="-"), str(work)) as contexts:
+    with Contexts(BuildOptions(context="-"), Staging(str(work))) as contexts:
         contexts.main()
-    assert os.listdir(work) == []
+    assert os.listdir(work / "staging") == []
 
 
 # Addresses
@@ -269,6 +270,19 @@ def test_git_repository_by_branch_tag_commit_and_directory(
     commit = git_in(source, "rev-parse", "HEAD")
     assert opened(work, context=f"{address}#{commit}:app").dockerfile == b"FROM one\n"
     assert commit in opened(work, context=f"{address}#{commit[:10]}").origin
+
+
+def test_files_of_a_repository_have_the_same_modes_everywhere(
+    work: Path, repository: tuple[str, Path]
+) -> None:
+    """git leaves them to the umask, and they are part of what COPY copies."""
+    before = os.umask(0o077)
+    try:
+        top = Path(opened(work, context=repository[0]).directory)
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o777 for path in top.rglob("*") if not path.is_symlink()}
+    assert modes <= {0o644, 0o755} and top.stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.parametrize(
