@@ -297,13 +297,16 @@ def title(step: Step) -> str:
 
 
 def failure(step: Step, status: int | None, reason: str) -> list[str]:
-    """The lines of a Dockerfile that have failed, and how."""
+    """The lines of a Dockerfile that have failed, and how; a `reason` that begins with them says them once."""
     lines = []
     if step.first_line:
         span = f"{step.first_line}"
         if step.last_line > step.first_line:
             span += f"-{step.last_line}"
-        lines.append(f"{visible(step.file or 'Dockerfile')}:{span}:")
+        where = f"{step.file or 'Dockerfile'}:{span}:"
+        lines.append(visible(where))
+        if reason.startswith(where):
+            reason = reason.removeprefix(where).partition("\n")[0].strip()
         width = len(str(step.last_line))
         for number, text in enumerate(step.lines, step.first_line):
             lines.append(f"  {number:>{width}} | {visible(text)}")

@@ -123,6 +123,16 @@ def test_insecure_needs_permission(context: Context) -> None:
     context.build(text, NONE, "--allow", "security.insecure")
 
 
+@pytest.mark.not_podman("its words are others")
+def test_what_a_child_process_finds_wrong_is_said_once(context: Context) -> None:
+    """The place and the lines stand above the sentence, and nothing is quoted twice in the progress."""
+    text = "FROM busybox AS other\nFROM busybox\nRUN --mount=type=bind,from=other,source=/no,target=/m true\n"
+    done = context.build(text, NONE, status=125)
+    steps, _, error = done.stderr.partition("Error:")
+    assert steps.endswith("\n  '/no' is not in the stage 'other'\n"), steps
+    assert error.startswith(" Dockerfile:3: '/no' is not in the stage 'other'\n  3 | RUN"), error
+
+
 @pytest.mark.not_podman("its status is 1, and its words are others")
 @pytest.mark.parametrize(
     ("command", "status", "words"),
