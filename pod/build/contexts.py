@@ -152,6 +152,8 @@ class Contexts:
                 f"the context '{text}' {'is no directory' if exists else 'is not there'}",
                 hint="pod build -f FILE DIRECTORY" if os.path.isfile(path) else None,
             )
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise CannotReadContext(f"the context '{text}' cannot be read: Permission denied")
         return os.path.realpath(path), None, "", True
 
     def _without_context(self) -> str:
@@ -177,7 +179,12 @@ class Contexts:
         top = self._fresh()
         self._notify(f"fetching {text}")
         keep = self._options.arguments.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "")
-        commit = git.fetch(source, top, keep_history=keep.lower() in {"1", "true"})
+        commit = git.fetch(
+            source,
+            top,
+            keep_history=keep.lower() in {"1", "true"},
+            secrets=self._options.secrets,
+        )
         return git.open_directory(top, source), commit
 
     def _download(self, address: str) -> tuple[int, bytes]:
@@ -187,7 +194,7 @@ class Contexts:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.unlink(path)
-            for chunk in downloaded(address):
+            for chunk in downloaded(address, secrets=self._options.secrets):
                 _write_all(fd, chunk)
             os.lseek(fd, 0, os.SEEK_SET)
             return fd, os.pread(fd, START_BYTES, 0)
@@ -215,7 +222,7 @@ class Contexts:
             return _read_rest(0, b"", "standard input"), "standard input"
         if name.startswith(_HTTP):
             content = b""
-            for chunk in downloaded(name):
+            for chunk in downloaded(name, secrets=self._options.secrets):
                 content += chunk
                 _check_size(content, name)
             return content, name

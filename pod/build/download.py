@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 
 from pod.base.records import Record
+from pod.build import credentials
 from pod.build.context_archives import CannotReadContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+
+    from pod.build.options import SecretSource
 
 
 class Downloaded(Record):
@@ -19,13 +22,13 @@ class Downloaded(Record):
     modified_seconds: int
 
 
-def download_to(fd: int, address: str) -> Downloaded:
+def download_to(fd: int, address: str, secrets: Iterable[SecretSource] = ()) -> Downloaded:
     """Write what is at an http(s) address to `fd`. Raises CannotReadContext and RegistryError."""
     import hashlib  # heavy
 
     content = hashlib.sha256()
     headers: dict[str, str] = {}
-    for chunk in downloaded(address, headers):
+    for chunk in downloaded(address, headers, secrets):
         content.update(chunk)
         view = memoryview(chunk)
         while view:
@@ -35,19 +38,40 @@ def download_to(fd: int, address: str) -> Downloaded:
     )
 
 
-def downloaded(address: str, headers: dict[str, str] | None = None) -> Iterator[bytes]:
+def downloaded(
+    address: str,
+    headers: dict[str, str] | None = None,
+    secrets: Iterable[SecretSource] = (),
+) -> Iterator[bytes]:
     """What is at an http(s) address, in pieces. Raises CannotReadContext and RegistryError.
 
-    `headers` gets Last-Modified, if there is one, before the first piece.
+    `headers` gets Last-Modified, if there is one, before the first piece. `secrets` may have some that log in
+    (credentials.py).
     """
+    from urllib.parse import urlsplit  # heavy
+
+    from pod.image.failures import RegistryError
     from pod.image.http import HttpClient, failure_of
 
     client = HttpClient()
+    asked: dict[str, str] = {}
     try:
-        response = client.request("GET", address, {}, insecure=address.startswith("http://"))
+        authority = urlsplit(address).netloc.rpartition("@")[2]
+    except ValueError as error:
+        raise CannotReadContext(f"the address '{address}' is not valid: {error}") from error
+    if login := credentials.for_http(secrets, authority):
+        asked["Authorization"] = login
+    try:
+        response = client.request("GET", address, asked, insecure=address.startswith("http://"))
         if response.status == 404:
             response.close()
             raise CannotReadContext(f"there is nothing at '{address}'")
+        if response.status in {401, 403}:
+            response.close()
+            raise CannotReadContext(
+                f"the server refuses '{address}' with status {response.status}",
+                hint=f"pod build --secret id=HTTP_AUTH_TOKEN_{authority},src=FILE",
+            )
         if response.status != 200:
             raise failure_of(response, address)
         length = response.header("Content-Length")
@@ -59,6 +83,10 @@ def downloaded(address: str, headers: dict[str, str] | None = None) -> Iterator[
             yield chunk
         if length.isdecimal() and received < int(length):
             raise CannotReadContext(f"what is at '{address}' ended too early")
+    except RegistryError as error:
+        # It is a server like any other that was asked.
+        message = error.message.replace("registry '", "server '", 1)
+        raise CannotReadContext(message, hint=error.hint) from error
     finally:
         client.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pod.base import exits
 from pod.base.errors import PodError
 
 TYPE_CHECKING = False
@@ -22,7 +21,7 @@ class StepFailed(PodError):
             lines = str(step.first_line)
         super().__init__(f"{step.file}:{lines}: the command '{_short(command)}' {ended}")
         self.status = status
-        self.exit_status = status if 0 < status < exits.FAILED else exits.FAILED
+        self.exit_status = status
 
 
 def _short(command: str) -> str:

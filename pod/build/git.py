@@ -12,7 +12,15 @@ import stat
 from pod.base import log
 from pod.base.errors import InvalidValue, PodError
 from pod.base.records import Record
+from pod.build import credentials
+from pod.image.proxies import without_password
 from pod.linux import inroot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pod.build.options import SecretSource
 
 _PROTOCOLS = ("git", "http", "https", "ssh")
 _ADDRESS_GRAMMAR = (
@@ -82,13 +90,21 @@ def parse_git(text: str, what: str = "context") -> GitReference:
     return GitReference(address, reference, directory.strip("/"))
 
 
-def fetch(source: GitReference, target: str, *, keep_history: bool = False) -> str:
+def fetch(
+    source: GitReference,
+    target: str,
+    *,
+    keep_history: bool = False,
+    secrets: Iterable[SecretSource] = (),
+) -> str:
     """Check the reference out into the empty directory `target`; the full id of the commit.
 
-    `keep_history` leaves the directory .git, with that one commit. Submodules come, too. Raises CannotFetch.
+    `keep_history` leaves the directory .git, with that one commit. Submodules come, too. `secrets` may have some that
+    log in (credentials.py). Raises CannotFetch.
     """
+    login = _login(source, secrets)
     _git(target, "init", "--quiet", ".")
-    checked_out = _fetch_commit(target, source)
+    checked_out = _fetch_commit(target, source, login)
     _git(target, "checkout", "--quiet", "--force", "--detach", checked_out, "--")
     commit = _git(target, "rev-parse", "--verify", "HEAD").strip()
     if os.path.lexists(os.path.join(target, ".gitmodules")):
@@ -96,29 +112,30 @@ def fetch(source: GitReference, target: str, *, keep_history: bool = False) -> s
         _git(target, "config", "remote.origin.url", source.url)
         update = ("submodule", "--quiet", "update", "--init", "--recursive")
         try:
-            _git(target, *update, "--depth=1")
+            _git(target, *update, "--depth=1", login=login)
         except CannotFetch:
-            _git(target, *update)
+            _git(target, *update, login=login)
     if not keep_history:
         _forget_history(target)
     _usual_modes(target)
     return commit
 
 
-def _fetch_commit(target: str, source: GitReference) -> str:
+def _fetch_commit(target: str, source: GitReference, login: Mapping[str, str]) -> str:
     """Bring what was asked for, with as little of the history as the server can give; what to check out."""
     wanted = source.reference or "HEAD"
     for depth in (("--depth=1",), ()):  # a server of plain files knows no depth
         try:
-            _git(target, "fetch", "--quiet", *depth, "--", source.url, wanted)
+            _git(target, "fetch", "--quiet", *depth, "--", source.url, wanted, login=login)
         except CannotFetch as error:
-            failure = error
+            failure = CannotFetch(f"'{without_password(source.url)}': {error.message}")
             continue
         return "FETCH_HEAD"
     if not _may_be_commit(wanted):
         raise failure
     # An abbreviated commit, or a server that gives no single ones: all of the history has it.
-    _git(target, "fetch", "--quiet", "--tags", "--", source.url, "+refs/*:refs/remotes/origin/*")
+    everything = ("--tags", "--", source.url, "+refs/*:refs/remotes/origin/*")
+    _git(target, "fetch", "--quiet", *everything, login=login)
     return wanted
 
 
@@ -168,7 +185,23 @@ def _usual_modes(top: str) -> None:
             directories.remove(".git")
 
 
-def _git(directory: str, *words: str) -> str:
+def _login(source: GitReference, secrets: Iterable[SecretSource]) -> dict[str, str]:
+    """Variables by which git tells the server who we are; not on a command line, where everybody could read it."""
+    scheme, has_scheme, rest = source.url.partition("://")
+    if not has_scheme or scheme not in {"http", "https"}:
+        return {}
+    authority = rest.partition("/")[0].rpartition("@")[2]
+    header = credentials.for_git(secrets, authority)
+    if not header:
+        return {}
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"http.{scheme}://{authority}/.extraHeader",
+        "GIT_CONFIG_VALUE_0": f"Authorization: {header}",
+    }
+
+
+def _git(directory: str, *words: str, login: Mapping[str, str] = {}) -> str:
     """What git prints. Raises CannotFetch with what it complains about."""
     import subprocess  # heavy
 
@@ -191,6 +224,7 @@ def _git(directory: str, *words: str) -> str:
     ):
         if name in os.environ:  # the caller's own ways to log in
             environment[name] = os.environ[name]
+    environment.update(login)
     command = ["git", *settings, "-C", directory, *words]
     log.debug(" ".join(command))
     try:

@@ -13,7 +13,10 @@ from pod.build.dockerfile.errors import DockerfileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pod.build.dockerfile.instructions import Place
+    from pod.build.options import SecretSource
 
 _ALGORITHM = "sha256:"
 
@@ -77,23 +80,23 @@ def check(request: Request) -> None:
         )
 
 
-def fetch(request: Request, directory: str) -> Remote:
+def fetch(request: Request, directory: str, secrets: Iterable[SecretSource] = ()) -> Remote:
     """Bring it into the empty `directory`, after `check`. Raises AnotherContent, and what it is fetched with raises."""
     from pod.build.git import is_git
 
     if is_git(request.source):
-        return _fetch_repository(request, directory)
-    return _fetch_file(request, directory)
+        return _fetch_repository(request, directory, secrets)
+    return _fetch_file(request, directory, secrets)
 
 
-def _fetch_file(request: Request, directory: str) -> Remote:
+def _fetch_file(request: Request, directory: str, secrets: Iterable[SecretSource]) -> Remote:
     from pod.build.download import download_to
 
     name = _name_of(request.source) or os.path.basename(request.target) or "download"
     path = os.path.join(directory, name)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        got = download_to(fd, request.source)
+        got = download_to(fd, request.source, secrets)
         os.fchmod(fd, 0o600)
     finally:
         os.close(fd)
@@ -106,11 +109,11 @@ def _fetch_file(request: Request, directory: str) -> Remote:
     return Remote(path=name, identity=_ALGORITHM + got.sha256, is_directory=False)
 
 
-def _fetch_repository(request: Request, directory: str) -> Remote:
+def _fetch_repository(request: Request, directory: str, secrets: Iterable[SecretSource]) -> Remote:
     from pod.build import git
 
     reference = git.parse_git(request.source, "ADD")
-    commit = git.fetch(reference, directory, keep_history=request.keep_git_dir)
+    commit = git.fetch(reference, directory, keep_history=request.keep_git_dir, secrets=secrets)
     if not commit.startswith(request.checksum):
         raise AnotherContent(
             f"'{request.source}' is at the commit {commit}, and {request.checksum} was asked for"

@@ -56,7 +56,7 @@ _FEWEST_JOBS = 4
 
 def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
     """Build; what came of it is in the store, or where --output says. Call with a single thread."""
-    _check_possible(engine)
+    _check_possible(engine, options)
     options = build_networks.with_networks(engine, options)
     own = host_platform()
     if options.cache_from or options.cache_to:
@@ -128,8 +128,13 @@ def _made(
     return Made(str(planned.platform), image)
 
 
-def _check_possible(engine: Engine) -> None:
-    """Raises Unsupported for what commands of a build cannot have."""
+def _check_possible(engine: Engine, options: BuildOptions) -> None:
+    """Raises Unsupported for what commands of a build cannot have, PodError for what is not there."""
+    for device in options.run.devices:
+        if not device.cdi and not os.path.exists(device.source):
+            raise PodError(
+                f"device '{device.source}' of --device is not there", hint=f"ls -l {device.source}"
+            )
     driver = engine.rootfs.driver().name
     if driver != "overlay":
         raise Unsupported(

@@ -86,6 +86,8 @@ def parse_platform(text: str) -> Platform:
     host = host_platform()
     if len(parts) == 1 and parts[0].lower() in ("linux", "local"):
         return host
+    if len(parts) == 1 and not _is_architecture(parts[0]) and parts[0] != host.architecture:
+        raise InvalidValue("--platform", text, "no such architecture; OS/ARCH is linux/amd64")
     if len(parts) == 1 or (len(parts) == 2 and _is_architecture(parts[0])):
         parts.insert(0, host.os)
     return platform_of(*parts)

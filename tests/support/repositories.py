@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,18 @@ def git(directory: Path, *words: str) -> str:
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
+    """What is below /private/ takes the header Authorization that the file `authorization` has."""
+
     def log_message(self, *_: object) -> None:
         pass
+
+    def send_head(self) -> Any:
+        if self.path.startswith("/private/"):
+            wanted = (Path(self.directory) / "authorization").read_text()
+            if self.headers.get("Authorization") != wanted:
+                self.send_error(401)
+                return None
+        return super().send_head()
 
 
 @pytest.fixture

@@ -237,7 +237,7 @@ def _fetched(
     remote.check(request)
 
     def work() -> dict[str, Any]:
-        return remote.fetch(request, directory).to_json()
+        return remote.fetch(request, directory, builder.options.secrets).to_json()
 
     try:
         fetched = yield lambda: Job(processes.fork(work, what=f"fetch '{source}'"))

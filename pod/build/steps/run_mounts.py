@@ -12,6 +12,7 @@ from pod.base import files as base_files
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.build import effects, files, keys
+from pod.build.credentials import content_of
 from pod.build.dockerfile.errors import DockerfileError
 from pod.build.sources import Wanted
 from pod.build.steps import caches, copying, origins
@@ -216,10 +217,7 @@ def _secret(
                 hint=f"pod build --secret id={asked.id},src=FILE",
             )
         return []
-    if source.kind == "env":
-        content = os.environ.get(source.source, "").encode("utf-8", "surrogateescape")
-    else:
-        content = base_files.read_bytes(source.source)
+    content = content_of(source)
     if asked.env:
         variables[asked.env] = content.decode("utf-8", "surrogateescape")
     if not asked.target:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 
 from pod.base.errors import PodError
@@ -23,6 +24,11 @@ def build_image(arguments: Arguments, engine: Engine) -> None:
     from pod.engine.build import build as build_it
 
     options = read_build(arguments, engine)
+    for option, path in (
+        ("--iidfile", options.id_file),
+        ("--metadata-file", options.metadata_file),
+    ):
+        _check_writable(option, path)
     progress = _progress(arguments, options)
     try:
         built = build_it(engine, options, progress)
@@ -71,6 +77,18 @@ def write_results(options: BuildOptions, built: Built) -> None:
         }
         text = json.dumps({key: value for key, value in document.items() if value}, indent=2)
         _write("--metadata-file", options.metadata_file, f"{text}\n")
+
+
+def _check_writable(option: str, path: str) -> None:
+    """Raises PodError for a file that cannot be written when the build is over, which may take an hour."""
+    place = path if os.path.exists(path) else os.path.dirname(path)
+    if not path or (
+        os.path.exists(place) and os.access(place, os.W_OK) and not os.path.isdir(path)
+    ):
+        return
+    code = errno.EISDIR if os.path.isdir(path) else errno.EACCES
+    why = os.strerror(code if os.path.exists(place) else errno.ENOENT)
+    raise PodError(f"'{path}' of {option} cannot be written: {why}")
 
 
 def _write(option: str, path: str, text: str) -> None:
