@@ -1,4 +1,4 @@
-"""Find pod's own modules by their compiled files, without the search that other modules need.
+"""Find pod's own modules, and some others, by their compiled files, without the search that other modules need.
 
 A command imports a hundred modules of pod, most of them within a few milliseconds of its start. Python's own finder
 lists directories, tries five file name endings and asks for the state of each file four times, which takes longer than
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 _ENDING = f".{sys.implementation.cache_tag}.pyc"
 _HEADER_BYTES = 16
 _BY_TIME = MAGIC_NUMBER + b"\0\0\0\0"
-_OURS = ("pod.", "storage.", "netns.")
+_KNOWN = ("pod.", "storage.", "netns.", "urllib3.", "email.")
+"""Where every module is a file of Python: our packages, and those of which a request to a registry needs dozens."""
 
 
 class _Loader(SourceFileLoader):
@@ -39,13 +40,13 @@ class _Loader(SourceFileLoader):
 
 
 class CompiledFinder:
-    """For sys.meta_path: knows modules inside pod's packages."""
+    """For sys.meta_path: knows modules inside the packages of _KNOWN."""
 
     @staticmethod
     def find_spec(
         name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if path is None or len(path) != 1 or not name.startswith(_OURS):
+        if path is None or len(path) != 1 or not name.startswith(_KNOWN):
             return None
         place = f"{path[0]}/{name[name.rindex('.') + 1 :]}"
         return _found(name, path[0], place) or _found(name, place, f"{place}/__init__")

@@ -11,7 +11,7 @@ from pod.base import log
 from pod.base.records import Record
 from pod.base.version import VERSION
 from pod.image import failures
-from pod.image.connections import Connections, Settings, Url, join_url, parse_url
+from pod.image.connections import Connections, Settings, Url, join_url, load_library, parse_url
 from pod.image.proxies import is_loopback, proxy_for, split_host, without_password
 
 TYPE_CHECKING = False
@@ -236,7 +236,8 @@ class HttpClient:
         names: tuple[str, ...],
         body: Body | None,
     ) -> Response:
-        import urllib3  # heavy
+        load_library()
+        import urllib3
         from urllib3.exceptions import HTTPError
 
         if self._cancelled.is_set():

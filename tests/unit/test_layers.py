@@ -45,7 +45,7 @@ ONLY = {
     "tomli": ("pod/engine/configuration.py",),
     "sqlite3": ("pod/state/",),
     "asyncio": (),
-    "importlib.metadata": (),
+    "importlib.metadata": ("pod/image/connections.py",),  # where a program asks urllib3 for HTTP/2
     "typing_extensions": ("pod/base/records.py", "pod/spec/oci.py"),  # for mypy alone
 }
 

@@ -104,3 +104,12 @@ end, os._exit = os._exit, shown
 from pod.__main__ import main
 main()
 """
+
+
+@pytest.mark.parametrize("name", ["urllib3.response", "email.message"])
+def test_modules_of_requests_are_found(name: str) -> None:
+    package = os.path.dirname(str(importlib.import_module(name.partition(".")[0]).__file__))
+    expected = importlib.machinery.PathFinder.find_spec(name, [package])
+    found = CompiledFinder.find_spec(name, [package])
+    assert expected is not None
+    assert found is None or (found.origin, found.cached) == (expected.origin, expected.cached)
