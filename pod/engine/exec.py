@@ -60,7 +60,7 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
     try:
         joiner = engine.take_joiner()
         try:
-            _prepare(joiner, run.state.get("cgroup") or "", options.keep_fds)
+            _prepare(joiner, run.state.get("cgroup") or "", run.pid, options.keep_fds)
             order = make_order(engine, container, run, options)
         except BaseException:
             joiner.abandon()
@@ -87,14 +87,16 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
     return status
 
 
-def _prepare(joiner: joining.Joiner, cgroup: str, keep_fds: tuple[int, ...]) -> None:
+def _prepare(
+    joiner: joining.Joiner, cgroup: str, init_pid: int, keep_fds: tuple[int, ...]
+) -> None:
     """Say where to. It enters the cgroup by itself, except one into which only systemd can move it."""
     if cgroup.endswith(_IN_SCOPE) or _is_in_unit(cgroup):
         from pod.linux import scopes
 
-        scopes.attach(scopes.user_bus(), cgroup, joiner.pid)
+        scopes.attach(scopes.user_bus(), cgroup, joiner.pid, init_pid)
         cgroup = ""
-    joiner.prepare(cgroup, keep_fds)
+    joiner.prepare(cgroup, init_pid, keep_fds)
 
 
 def _is_in_unit(cgroup: str) -> bool:

@@ -133,6 +133,23 @@ def enter(path: str, pid: int) -> None:
     _write(f"{path}/cgroup.procs", str(pid))
 
 
+def place_of(path: str, init_pid: int) -> str:
+    """Where a process that joins a container can be: the group `path` itself, or the one of its first process.
+
+    A group whose children have controllers takes no processes (cgroups(7), "no internal processes"): that is so where
+    systemd runs in a container. `init_pid` 0 is none.
+    """
+    try:
+        if not init_pid or not _read(f"{path}/cgroup.subtree_control").strip():
+            return path
+        with open(f"/proc/{init_pid}/cgroup", encoding="utf-8", errors="surrogateescape") as file:
+            group = file.read().rpartition("0::")[2].rstrip("\n")
+    except OSError:
+        return path  # the container has just ended
+    # The number may have been given to somebody else.
+    return MOUNT + group if f"{MOUNT}{group}".startswith(f"{path}/") else path
+
+
 def get_ready_to_move() -> None:
     """Have the kernel ready for `enter`, while somebody else works.
 

@@ -69,19 +69,24 @@ def start(scope: dict[str, str], pids: list[int], *, delegate: bool) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def attach(bus: str, cgroup: str, pid: int) -> None:
-    """Move a process of ours into a container's cgroup in a scope. Where that fails, it stays where it is."""
+def attach(bus: str, cgroup: str, pid: int, init_pid: int) -> None:
+    """Move a process of ours into a container's cgroup in a scope, or into that of its process `init_pid` there.
+
+    Where that fails, it stays where it is.
+    """
+    place = cgroups.place_of(cgroup, init_pid)
     try:
-        cgroups.enter(cgroup, pid)
+        cgroups.enter(place, pid)
         return
     except OSError as error:
         if error.errno not in {errno.EACCES, errno.EPERM, errno.ENOENT}:
             raise
-    unit = os.path.basename(os.path.dirname(cgroup))
+    scope = os.path.dirname(cgroup)
     try:
         if not bus:
             raise ScopeRefused("the user has no D-Bus here")
-        _call(bus, "AttachProcessesToUnit", "ssau", (unit, f"/{os.path.basename(cgroup)}", [pid]))
+        below = place.removeprefix(scope)
+        _call(bus, "AttachProcessesToUnit", "ssau", (os.path.basename(scope), below, [pid]))
     except ScopeRefused as error:
         log.info(f"the process is not in the container's cgroup: {error}")
 

@@ -46,10 +46,10 @@ def run(channel: sockets.Channel) -> NoReturn:
     """Receive what to do and do it; never returns."""
     try:
         cgroups.stay_ready_to_move(channel.fileno())
-        cgroup, keep_fds = _receive(channel, joiner.CONTAINER)[0]
+        cgroup, init_pid, keep_fds = _receive(channel, joiner.CONTAINER)[0]
         processes.close_descriptors({0, 1, 2, channel.fileno(), *keep_fds})
         if cgroup:
-            _enter_cgroup(cgroup)
+            _enter_cgroup(cgroup, init_pid)
         (order, flags), (pidfd, *streams) = _receive(channel, joiner.ORDER)
         _join(channel, pidfd, flags, order, (streams[0], streams[1], streams[2]))
     except BaseException as error:  # noqa: BLE001  the process ends here
@@ -141,13 +141,13 @@ def _join(
     execute.command(process["args"], environment, process["cwd"])
 
 
-def _enter_cgroup(path: str) -> None:
+def _enter_cgroup(path: str, init_pid: int) -> None:
     """Join the container's cgroup, which takes write access to the lowest group above both (cgroups(7)).
 
     From another login session there may be none; then the process stays where it is, as its limits do.
     """
     try:
-        cgroups.enter(path, 0)
+        cgroups.enter(cgroups.place_of(path, init_pid), 0)
     except (PermissionError, FileNotFoundError) as error:
         log.info(f"the process is not in the container's cgroup: {error.strerror}")
 

@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-CONTAINER = "container"  # the container's cgroup, "" for none, and how many descriptors from 3 on are to be kept
+# The container's cgroup, "" for none, its first process, 0 when not known, and descriptors from 3 on that are kept.
+CONTAINER = "container"
 ORDER = "order"  # what to start, and the flags of setns(2); with a pidfd and the three streams
 
 
@@ -42,9 +43,9 @@ class Joiner:
             _become_joiner(theirs)
         theirs.close()
 
-    def prepare(self, cgroup: str, keep_fds: tuple[int, ...] = ()) -> Joiner:
+    def prepare(self, cgroup: str, init_pid: int, keep_fds: tuple[int, ...] = ()) -> Joiner:
         """Say where to: the process enters the cgroup while the order is put together. Gives the joiner itself."""
-        self.channel.send(CONTAINER, cgroup, keep_fds)
+        self.channel.send(CONTAINER, cgroup, init_pid, keep_fds)
         return self
 
     def abandon(self) -> None:

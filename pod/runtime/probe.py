@@ -44,7 +44,7 @@ def probe(
 
     For a process with one thread that nobody else times by SIGALRM. On an exception everything is killed as well.
     """
-    at = joiner.Joiner().prepare(cgroup)
+    at = joiner.Joiner().prepare(cgroup, order["container_pid"])
 
     def end(number: int, frame: object) -> NoReturn:
         kill_all(at.pid)

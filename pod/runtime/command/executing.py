@@ -38,9 +38,9 @@ def execute(store: States, given: Given) -> int:
     if ".scope/" in cgroup:
         from pod.linux import scopes  # heavy
 
-        scopes.attach(scopes.manager_bus(), cgroup, joiner.pid)
+        scopes.attach(scopes.manager_bus(), cgroup, joiner.pid, saved.pid)
         cgroup = ""
-    joiner.prepare(cgroup, keep_fds)
+    joiner.prepare(cgroup, saved.pid, keep_fds)
     joined = start(_order(store, saved, config, process, keep_fds, detach), (0, 1, 2), joiner)
     if given.text("pid-file"):
         text = str(joined.inner_pid).encode()
