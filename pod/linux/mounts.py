@@ -7,6 +7,7 @@ that a container could have prepared. See mount(2), mount_setattr(2), pivot_root
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 
 from pod.linux import syscalls
@@ -182,6 +183,7 @@ def pivot_into(new_root: str) -> None:
 
 _PAGE = 4096  # mount(2) passes on at most one page of options, its end included
 _ODD = frozenset("\\:,")
+_MOST_LOWERS = 500  # OVL_MAX_STACK of fs/overlayfs
 
 
 def mount_overlay(
@@ -191,39 +193,86 @@ def mount_overlay(
 
     Without `upper` the mount is read-only, which needs two lowers. `options` are further words such as "userxattr".
     All directories are absolute paths. Those below one common parent are named relative to it, so that a hundred layers
-    fit into the one page of mount(2); beyond that, the layers are handed over one by one (Linux 6.7).
+    fit into the one page of mount(2), and beyond that by descriptors, whose names are short. The kernel takes no more
+    than 500: then the lowest are an overlay of their own, which is left below the other one at `target`.
     """
     # Images may have a layer twice, which the kernel refuses (ELOOP); the upper one has all that the lower one has.
     lowers = list(dict.fromkeys(lowers))
-    kept = [
-        os.open(target, os.O_PATH | os.O_CLOEXEC),
-        os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC),
-    ]
-    try:
+    words = list(options)
+    with _Place(target) as place:
+        if len(lowers) > _MOST_LOWERS:
+            groups = -((_MOST_LOWERS - len(lowers)) // (_MOST_LOWERS - 1))
+            lowers, rest = lowers[: _MOST_LOWERS - groups], lowers[_MOST_LOWERS - groups :]
+            ends = [len(rest) * number // groups for number in range(groups + 1)]
+            for first, end in itertools.pairwise(ends):
+                place.mount(rest[first:end], "", "", words)
+                lowers.append(fd_path(place.open(target)))
+        place.mount(lowers, upper, work, words)
+
+
+class _Place:
+    """Where overlays are mounted, and what is open meanwhile; the working directory is another one meanwhile, too."""
+
+    def __init__(self, target: str) -> None:
+        self._fds: list[int] = []
+        self._before = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._limits: tuple[int, int] | None = None
+        self._target = self.open(target)
+
+    def __enter__(self) -> _Place:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.fchdir(self._before)
+        for fd in (*self._fds, self._before):
+            os.close(fd)
+        if self._limits is not None:
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_NOFILE, self._limits)
+
+    def open(self, path: str) -> int:
+        """A descriptor that names the file at `path` as long as this is open."""
+        self._fds.append(os.open(path, os.O_PATH | os.O_CLOEXEC))
+        return self._fds[-1]
+
+    def mount(self, lowers: list[str], upper: str, work: str, options: list[str]) -> None:
+        """Mount one overlay, on top of what is mounted at the target already."""
         base = os.path.dirname(lowers[0])
         os.chdir(base)
         relative = [
             os.path.basename(lower) if os.path.dirname(lower) == base else lower for lower in lowers
         ]
         lowerdir = f"lowerdir={':'.join(map(_escape, relative))}"
-        words = [f"upperdir={upper}", f"workdir={work}", *options] if upper else list(options)
+        words = [f"upperdir={upper}", f"workdir={work}", *options] if upper else options
         if upper and (
             len(os.fsencode(lowerdir + "".join(words))) > _PAGE - 64
             or _ODD.intersection(upper + work)
         ):
             # By descriptors, whose names are short and plain whatever the user's directory is called.
-            for directory in (upper, work):
-                kept.append(os.open(directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
-            words[:2] = [f"upperdir={fd_path(kept[2])}", f"workdir={fd_path(kept[3])}"]
+            words = [
+                f"upperdir={fd_path(self.open(upper))}",
+                f"workdir={fd_path(self.open(work))}",
+                *options,
+            ]
         data = ",".join([lowerdir, *words])
-        if len(os.fsencode(data)) < _PAGE:
-            syscalls.mount("overlay", fd_path(kept[0]), "overlay", 0, data)
-        else:
-            _mount_overlay_stepwise(relative, words, kept[0])
-    finally:
-        os.fchdir(kept[1])
-        for fd in kept:
-            os.close(fd)
+        if len(os.fsencode(data)) >= _PAGE:
+            self._allow_descriptors(len(lowers))
+            fds = [self.open(lower) for lower in lowers]
+            os.chdir("/proc/self/fd")
+            data = ",".join([f"lowerdir={':'.join(map(str, fds))}", *words])
+        syscalls.mount("overlay", fd_path(self._target), "overlay", 0, data)
+
+    def _allow_descriptors(self, more: int) -> None:
+        """Let so many more be open; whoever is executed later has the limit that there was."""
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._limits = self._limits or (soft, hard)
+        wanted = soft + more
+        if hard != resource.RLIM_INFINITY:
+            wanted = min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def mount_overlay_options(target: str, options: Iterable[str]) -> None:
@@ -245,27 +294,6 @@ def mount_overlay_options(target: str, options: Iterable[str]) -> None:
 def split_lowers(value: str) -> list[str]:
     """The directories of an option "lowerdir=A:B"."""
     return [part.replace("\0", ":") for part in value.replace("\\:", "\0").split(":")]
-
-
-def _mount_overlay_stepwise(lowers: list[str], words: list[str], target_fd: int) -> None:
-    fs_fd = syscalls.fsopen("overlay")
-    try:
-        for lower in lowers:
-            syscalls.fsconfig(fs_fd, syscalls.FSCONFIG_SET_STRING, "lowerdir+", lower)
-        for word in words:
-            key, _, value = word.partition("=")
-            if value:
-                syscalls.fsconfig(fs_fd, syscalls.FSCONFIG_SET_STRING, key, value)
-            else:
-                syscalls.fsconfig(fs_fd, syscalls.FSCONFIG_SET_FLAG, key)
-        syscalls.fsconfig(fs_fd, syscalls.FSCONFIG_CMD_CREATE)
-        mount_fd = syscalls.fsmount(fs_fd)
-    finally:
-        os.close(fs_fd)
-    try:
-        move(mount_fd, target_fd)
-    finally:
-        os.close(mount_fd)
 
 
 def _escape(lower: str) -> str:

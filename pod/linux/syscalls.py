@@ -78,13 +78,6 @@ MOUNT_ATTR_STRICTATIME = 0x20
 MOUNT_ATTR_NODIRATIME = 0x80
 MOUNT_ATTR_NOSYMFOLLOW = 0x200000
 
-# fsconfig(2)
-FSCONFIG_SET_FLAG = 0
-FSCONFIG_SET_STRING = 1
-FSCONFIG_CMD_CREATE = 6
-FSOPEN_CLOEXEC = 1
-FSMOUNT_CLOEXEC = 1
-
 # close_range(2)
 CLOSE_RANGE_CLOEXEC = 4  # Linux 5.11
 
@@ -105,9 +98,6 @@ _SYS_SCHED_SETATTR = {"x86_64": 314, "aarch64": 274, "ppc64le": 355, "s390x": 34
 _SYS_PIDFD_GETFD = 438
 _SYS_OPEN_TREE = 428
 _SYS_MOVE_MOUNT = 429
-_SYS_FSOPEN = 430
-_SYS_FSCONFIG = 431
-_SYS_FSMOUNT = 432
 _SYS_OPENAT2 = 437
 _SYS_MOUNT_SETATTR = 442
 _SYS_CLOSE_RANGE = 436
@@ -368,33 +358,6 @@ def mount_setattr(
             ctypes.c_size_t(ctypes.sizeof(attr)),
         ),
         path,
-    )
-
-
-def fsopen(fstype: str) -> int:
-    """fsopen(2) (Linux 5.2): a descriptor on which a file system is configured."""
-    return _check(_syscall(c_long(_SYS_FSOPEN), c_char_p(fstype.encode()), c_uint(FSOPEN_CLOEXEC)))
-
-
-def fsconfig(fd: int, command: int, key: str | None = None, value: str | None = None) -> None:
-    """fsconfig(2) (Linux 5.2): set an option, or create the file system."""
-    _check(
-        _syscall(
-            c_long(_SYS_FSCONFIG),
-            c_int(fd),
-            c_uint(command),
-            None if key is None else c_char_p(key.encode()),
-            None if value is None else c_char_p(os.fsencode(value)),
-            c_int(0),
-        ),
-        value,
-    )
-
-
-def fsmount(fd: int, attributes: int = 0) -> int:
-    """fsmount(2) (Linux 5.2): a descriptor of the new, detached mount."""
-    return _check(
-        _syscall(c_long(_SYS_FSMOUNT), c_int(fd), c_uint(FSMOUNT_CLOEXEC), c_uint(attributes))
     )
 
 

@@ -13,7 +13,6 @@ from tests.support.build import Context
 from tests.support.checks import nothing_wrong
 from tests.support.engine import Engine
 
-
 pytestmark = pytest.mark.not_podman("4.3 cannot have networks in a build, nor two stages at once")
 
 

@@ -184,10 +184,10 @@ def test_full_disk_is_an_error(context: Context, pod: Engine) -> None:
 
 @pytest.mark.not_podman("it takes half a minute")
 def test_more_steps_than_one_page_of_mount_options_takes(context: Context) -> None:
-    steps = "".join(f"COPY f /f{number}\n" for number in range(150))
+    steps = "".join(f"COPY f /f{number}\n" for number in range(300))
     context.write({"f": "x"})
-    context.build(f"FROM busybox\n{steps}RUN ls / | grep -c ^f > /count\n", NONE, timeout=80)
-    assert context.run("cat", "/count") == "150"
+    context.build(f"FROM busybox\n{steps}RUN ls / | grep -c ^f > /count\n", NONE, timeout=85)
+    assert context.run("cat", "/count") == "300"
 
 
 def test_parallel_stages_run_at_the_same_time(context: Context) -> None:
