@@ -87,9 +87,7 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
     return status
 
 
-def _prepare(
-    joiner: joining.Joiner, cgroup: str, init_pid: int, keep_fds: tuple[int, ...]
-) -> None:
+def _prepare(joiner: joining.Joiner, cgroup: str, init_pid: int, keep_fds: tuple[int, ...]) -> None:
     """Say where to. It enters the cgroup by itself, except one into which only systemd can move it."""
     if cgroup.endswith(_IN_SCOPE) or _is_in_unit(cgroup):
         from pod.linux import scopes
