@@ -25,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from netns.holder.client import Prepared
     from pod.linux.idmap import IdMap
 
 
@@ -38,9 +39,9 @@ def begin(settings: dict[str, Any], pid: int) -> Places:
 class Places:
     """A connection to the holder, by which a container gets its places on networks."""
 
-    def __init__(self, settings: dict[str, Any]) -> None:
+    def __init__(self, settings: dict[str, Any], prepared: Prepared | None = None) -> None:
         self._settings = settings
-        self._channel = client.ensure(settings["holder"])
+        self._channel = client.ensure(settings["holder"], settings["networks"], prepared)
 
     @property
     def namespace(self) -> str:

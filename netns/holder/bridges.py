@@ -21,15 +21,19 @@ A *place* is how one container is on it:
     default     whether the way out goes through it
     again       whether it may be there already
 
-What takes a program is steps of work.py. See ip-link(8), ip-batch, nft(8).
+What may take a while is steps of work.py. See bridge(8), veth(4), nft(8).
 """
 
 from __future__ import annotations
 
+import _socket
+import errno
 import os
 
 from netns.holder import programs
-from pod.linux import interfaces
+from netns.holder.links import Links
+from pod.linux import interfaces, syscalls
+from pod.linux.namespaces import CLONE_NEWNET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,86 +51,100 @@ _MARK = 1  # of packets that belong to a connection of our own with a foreign ad
 _MARK_TABLE = 100
 
 
-def prepare() -> Steps:
+def prepare() -> None:
     """Make a new network namespace ready for bridges. The caller is in it, and its root."""
     interfaces.set_up("lo")
     for path in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
         _set(path, "1")
-    marked = [
-        f"rule add fwmark {_MARK} lookup {_MARK_TABLE}",
-        f"route add local default dev lo table {_MARK_TABLE}",
-    ]
-    yield from programs.ip(marked)
-    yield from programs.ip(marked, family="-6")
+    connection = Links()
+    for family in (_socket.AF_INET, _socket.AF_INET6):
+        connection.keep_marked(family, _MARK, _MARK_TABLE)
+    connection.close()
 
 
 def add(network: Network) -> Steps:
     """Make a network's bridge."""
-    bridge = network["bridge"]
-    mtu = [f"link set dev {bridge} mtu {network['mtu']}"] if network["mtu"] else []
-    yield from programs.ip(
-        [
-            f"link add name {bridge} type bridge",
-            *mtu,
-            *(
-                f"addr add {gateway} dev {bridge}{_at_once(gateway)}"
-                for gateway in network["gateways"]
-            ),
-            f"link set dev {bridge} up",
-        ]
-    )
+
+    def work(links: Links) -> None:
+        links.add_bridge(network["bridge"], network["mtu"])
+        for gateway in network["gateways"]:
+            links.add_address(gateway, network["bridge"])
+
+    yield from programs.links(work)
 
 
-def remove(bridge: str) -> Steps:
-    yield from programs.ip([f"link del dev {bridge}"])
+def remove(bridges: list[str]) -> Steps:
+    def work(links: Links) -> None:
+        for bridge in bridges:
+            links.remove(bridge)
+
+    yield from programs.links(work)
 
 
 def connect(cable: str, namespace_fd: int, network: Network, place: Place) -> Steps:
     """Lay a cable from the bridge into a container's network namespace; `cable` is what our end is called."""
     inside = place["interface"]
-    mac = f" address {place['mac']}" if place["mac"] else ""
-    mtu = f" mtu {network['mtu']}" if network["mtu"] else ""
-    if place["again"]:
-        # A holder that was killed may have left its end until the kernel has cleared up.
-        yield from programs.ip([f"link del dev {inside}"], namespace_fd, may_fail=True)
-    there = f"/proc/{os.getpid()}/fd/{namespace_fd}"
-    yield from programs.ip(
-        [
-            f"link add name {cable}{mtu} type veth peer name {inside}{mac}{mtu} netns {there}",
-            f"link set dev {cable} master {network['bridge']} up",
-        ]
-    )
-    lines = [
-        "link set dev lo up",
-        *(f"addr add {one} dev {inside}{_at_once(one)}" for one in place["addresses"]),
-        f"link set dev {inside} up",
-    ]
-    if place["default"]:
-        lines += _way_out(network, place)
-    yield from programs.ip(lines, namespace_fd)
+
+    def work(links: Links) -> None:
+        if place["again"]:
+            _remove_old(namespace_fd, inside)
+        links.add_cable(
+            cable, network["bridge"], inside, namespace_fd, mac=place["mac"], mtu=network["mtu"]
+        )
+        syscalls.setns(namespace_fd, CLONE_NEWNET)
+        there = Links()
+        there.set_up("lo")
+        for address in place["addresses"]:
+            there.add_address(address, inside)
+        there.set_up(inside)
+        if place["default"]:
+            _lead_out(there, network, place)
+
+    yield from programs.links(work)
+
+
+def _remove_old(namespace_fd: int, name: str) -> None:
+    """A holder that was killed may have left its end until the kernel has cleared up."""
+    here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    syscalls.setns(namespace_fd, CLONE_NEWNET)
+    try:
+        Links().remove(name)
+    except OSError as error:
+        if error.errno != errno.ENODEV:
+            raise
+    syscalls.setns(here, CLONE_NEWNET)
 
 
 def lead_out(namespace_fd: int, network: Network, place: Place) -> Steps:
     """Have the way out of a container go through a network that it is on."""
-    yield from programs.ip(_way_out(network, place), namespace_fd)
+
+    def work(_: Links) -> None:
+        syscalls.setns(namespace_fd, CLONE_NEWNET)
+        _lead_out(Links(), network, place)
+
+    yield from programs.links(work)
 
 
-def _way_out(network: Network, place: Place) -> list[str]:
-    lines = []
+def _lead_out(links: Links, network: Network, place: Place) -> None:
     for gateway in () if network["internal"] else network["gateways"]:
-        address = gateway.partition("/")[0]
-        everything = "::/0" if ":" in address else "0.0.0.0/0"
-        lines.append(f"route add {everything} via {address} dev {place['interface']}")
-    return lines
+        links.lead_out(gateway.partition("/")[0], place["interface"])
 
 
 def disconnect(cable: str) -> Steps:
-    """Take a cable away, at both ends."""
-    yield from programs.ip([f"link del dev {cable}"])
+    """Take a cable away, at both ends, if it is still there."""
+
+    def work(links: Links) -> None:
+        try:
+            links.remove(cable)
+        except OSError as error:
+            if error.errno != errno.ENODEV:
+                raise  # else it went with the container's network namespace
+
+    yield from programs.links(work)
 
 
-def write_rules(networks: Iterable[Network]) -> Steps:
-    """The rules for these networks, in place of those there were."""
+def begin_rules(networks: Iterable[Network]) -> programs.Child:
+    """Begin to load the rules for these networks, in place of those there were."""
     forward, outward = [], []
     for network in networks:
         bridge = network["bridge"]
@@ -141,7 +159,7 @@ def write_rules(networks: Iterable[Network]) -> Steps:
         for subnet in network["subnets"]:
             family = "ip6" if ":" in subnet else "ip"
             outward.append(f'{family} saddr {subnet} oifname "{OUTSIDE}" masquerade')
-    yield from programs.nft(_rules(forward, outward))
+    return programs.nft(_rules(forward, outward))
 
 
 def _rules(forward: list[str], outward: list[str]) -> str:
@@ -161,11 +179,6 @@ def _rules(forward: list[str], outward: list[str]) -> str:
     for name, (head, rules) in chains.items():
         lines += [f"chain {name} {{", f"{head};", *rules, "}"]
     return "\n".join([*lines, "}"]) + "\n"
-
-
-def _at_once(address: str) -> str:
-    """Nobody else can have an address of ours, so that it need not be asked for first (RFC 4862, 5.4)."""
-    return " nodad" if ":" in address else ""
 
 
 def _set(path: str, value: str) -> None:

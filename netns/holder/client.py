@@ -17,11 +17,21 @@ from pod.linux import fresh, idmap, processes, sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Protocol
 
+    from netns.holder.bridges import Network
     from pod.linux.idmap import IdMap
 
     Reply = tuple[Any, ...]
+
+    class Prepared(Protocol):
+        """A process that waits in new user and network namespaces."""
+
+        maps: tuple[IdMap, IdMap] | None
+
+        def become_holder(self, channel: sockets.Channel) -> int:
+            """Have it go on as a holder that is being started (main.go_on); its number, to be reaped."""
+
 
 _NS_GET_PARENT = 0xB702
 
@@ -56,8 +66,15 @@ def connect(directory: str) -> sockets.Channel | None:
         return None
 
 
-def ensure(settings: dict[str, Any]) -> sockets.Channel:
+def ensure(
+    settings: dict[str, Any],
+    networks: list[Network] | None = None,
+    prepared: Prepared | None = None,
+) -> sockets.Channel:
     """A connection to the holder, which is started if need be. The caller closes it.
+
+    `networks` are those that will be needed first. A holder is made of `prepared` if it fits, which spares the start
+    of an interpreter and the maps.
 
     `settings`: the holder's directory, its id maps, its cgroup or the scope to ask for, the outside helper's program
     and options; "container_pid" of one that runs though its holder was killed. Raises NetworkError, IdMapError.
@@ -68,7 +85,7 @@ def ensure(settings: dict[str, Any]) -> sockets.Channel:
         if channel is None:
             release.release_lost(directory)  # of one that was killed
             group.remove_lost(directory)
-            _start(settings)
+            _start(settings, networks or [], prepared)
             channel = connect(directory)
         elif has_lost_outside(directory):
             _replace_outside(settings, channel)
@@ -170,37 +187,32 @@ def clear_up(directory: str) -> bool:
         lock.release()
 
 
-def _start(settings: dict[str, Any]) -> None:
+def _start(settings: dict[str, Any], networks: list[Network], prepared: Prepared | None) -> None:
     """Start a holder and its outside helper; on failure nothing of them is left."""
-    directory: str = settings["directory"]
     maps: tuple[IdMap, IdMap] = settings["maps"]
-    ours, theirs = sockets.pair()
-    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     earlier = _earlier_namespace(settings.get("container_pid", 0))
-    kept = (theirs.fileno(), *(() if earlier is None else (earlier,)))
+    ours, theirs = sockets.pair()
     try:
-        pid = processes.spawn(
-            fresh.command("netns.holder.main", "begin", *kept),
-            streams=(null, null, null),
-            keep=kept,
-            directory="/",
-            new_session=True,
-        )
+        if prepared is not None and prepared.maps == maps and earlier is None:
+            pid = prepared.become_holder(theirs)
+            is_mapped = True
+        else:
+            pid = _spawn(theirs, earlier)
+            is_mapped = earlier is not None
     finally:
-        os.close(null)
         theirs.close()
         if earlier is not None:
             os.close(earlier)
     helper: outside.Outside | None = None
     try:
         ask_back(ours, protocol.UNSHARED)
-        if earlier is None:
+        if not is_mapped:
             idmap.map_ids(pid, *maps)
-            ours.send(protocol.MAPPED)
+        ours.send(protocol.MAPPED, settings["directory"], settings["cgroup"], networks)
         ask_back(ours, protocol.NAMED)
         helper = outside.start(settings, pid)
         fds = (helper.keep_fd,) if helper.keep_fd >= 0 else ()
-        ours.send(protocol.OUTSIDE, directory, helper.process, settings["cgroup"], fds=fds)
+        ours.send(protocol.OUTSIDE, helper.process, fds=fds)
         if settings["scope"]:
             group.ask_for_scope(settings["scope"], [pid, helper.process[0]])
         ask_back(ours, protocol.LISTENING)
@@ -213,6 +225,22 @@ def _start(settings: dict[str, Any]) -> None:
     finally:
         ours.close()
     helper.let_go()
+
+
+def _spawn(channel: sockets.Channel, earlier: int | None) -> int:
+    """A holder in a fresh interpreter; `earlier` is the user namespace it joins instead of a new one."""
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    kept = (channel.fileno(), *(() if earlier is None else (earlier,)))
+    try:
+        return processes.spawn(
+            fresh.command("netns.holder.main", "begin", *kept),
+            streams=(null, null, null),
+            keep=kept,
+            directory="/",
+            new_session=True,
+        )
+    finally:
+        os.close(null)
 
 
 def _earlier_namespace(pid: int) -> int | None:

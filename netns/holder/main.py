@@ -24,9 +24,22 @@ def begin(channel_fd: int, earlier_fd: int = -1) -> NoReturn:
 
     `earlier_fd` is the user namespace of a holder that was killed, in which containers go on.
     """
-    channel = sockets.from_fd(channel_fd)
+    _hold(sockets.from_fd(channel_fd), earlier_fd, is_prepared=False)
+
+
+def go_on(channel_fd: int) -> NoReturn:
+    """As `begin`, in a forked process that is in its user and network namespaces, with ids mapped; never returns."""
+    import gc
+
+    gc.enable()
+    os.setsid()
+    os.chdir("/")
+    _hold(sockets.from_fd(channel_fd), -1, is_prepared=True)
+
+
+def _hold(channel: sockets.Channel, earlier_fd: int, *, is_prepared: bool) -> NoReturn:
     try:
-        holder = _prepare(channel, earlier_fd)
+        holder = _prepare(channel, earlier_fd, is_prepared=is_prepared)
     except BaseException as error:  # noqa: BLE001  told to the starter; the process ends here
         try:
             channel.send(protocol.ERROR, *processes.describe_error(error))
@@ -40,7 +53,7 @@ def begin(channel_fd: int, earlier_fd: int = -1) -> NoReturn:
         processes.leave(0)
 
 
-def _prepare(channel: sockets.Channel, earlier_fd: int) -> Holder:
+def _prepare(channel: sockets.Channel, earlier_fd: int, *, is_prepared: bool) -> Holder:
     processes.close_descriptors({0, 1, 2, channel.fileno(), max(earlier_fd, 0)})
     syscalls.set_command_line("pod networks")
     # Each container takes two descriptors, each connection by a published port six; 1024 are usual.
@@ -50,30 +63,32 @@ def _prepare(channel: sockets.Channel, earlier_fd: int) -> Holder:
     if earlier_fd >= 0:
         syscalls.setns(earlier_fd, namespaces.CLONE_NEWUSER)
         os.close(earlier_fd)
-    else:
+    elif not is_prepared:
         syscalls.unshare(namespaces.CLONE_NEWUSER)
     channel.send(protocol.UNSHARED)
     # Here, while the starter has two programs write our id maps.
-    from netns.holder import bridges, work
+    from netns.holder import bridges
     from netns.holder.serving import Holder
 
-    if earlier_fd < 0:
-        _expect(channel, protocol.MAPPED)
+    (directory, cgroup, networks), _ = _expect(channel, protocol.MAPPED)
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # pasta and containers come by our /proc files
-    syscalls.unshare(namespaces.CLONE_NEWNET)
+    if not is_prepared:
+        syscalls.unshare(namespaces.CLONE_NEWNET)
     channel.send(protocol.NAMED)
-    work.finish(bridges.prepare())  # while the outside helper starts
-    # A descriptor that comes along stays open: with it, the outside helper ends.
-    directory, outside, cgroup = _expect(channel, protocol.OUTSIDE)
-    holder = Holder(directory, outside, cgroup)
+    # While the outside helper starts.
+    bridges.prepare()
+    holder = Holder(directory, cgroup)
+    holder.make_ready(networks)
+    (outside,), fds = _expect(channel, protocol.OUTSIDE)
+    holder.begin(outside, fds)
     channel.send(protocol.LISTENING)
     return holder
 
 
-def _expect(channel: sockets.Channel, name: str) -> list[Any]:
-    kind, message, _ = channel.receive()
+def _expect(channel: sockets.Channel, name: str) -> tuple[list[Any], list[int]]:
+    kind, message, fds = channel.receive()
     if not kind or message[0] != name:
         processes.leave(1)  # the starter was killed
-    return list(message[1:])
+    return list(message[1:]), fds

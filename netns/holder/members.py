@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pod.linux.loop import Loop
 
 _MAX_KNOWN = 1024  # answers to "who asks here?" that are remembered
+_KEEP_SECONDS = 2.0  # that long a network stays for the next container on it
+_LOAD_SECONDS = 0.2
 
 
 class Container:
@@ -90,12 +92,22 @@ class Members:
     def _ended(self, container: Container) -> None:
         """Process 1 has ended; another one of the same container may be coming already."""
         self._loop.forget(container.process_fd)
+        self._let_go(container)
 
-        def let_go() -> Steps:
+    def let_go(self, container_id: str) -> None:
+        """Disconnect a container, if it is connected: its ports at once, its cables as soon as may be."""
+        if container_id in self._containers:
+            self._let_go(self._containers[container_id])
+
+    def _let_go(self, container: Container) -> None:
+        def later() -> Steps:
             if self._containers.get(container.id) is container:
                 yield from self.detach(container.id)
 
-        self._work.add(let_go(), _tell)
+        if self._work:
+            self._work.add(later(), _tell)  # it may be the one that is being connected
+        elif self._containers.get(container.id) is container:
+            self._work.add(self._close(container), _tell)
 
     def join(self, container_id: str, network: Network, place: Place) -> Steps:
         """One more network for a container. Raises KeyError for one that is not connected."""
@@ -122,8 +134,7 @@ class Members:
 
     def _join(self, container: Container, network: Network, place: Place) -> Steps:
         name = network["name"]
-        if name not in self._networks:
-            yield from self._add_network(network)
+        yield from self.make(network)
         if not place["interface"]:
             taken = {it["interface"] for it in container.places.values()}
             free = (f"eth{number}" for number in range(len(taken) + 1))
@@ -136,12 +147,31 @@ class Members:
         self._locate(container)
         yield from bridges.connect(container.cables[name], container.network_fd, network, place)
 
-    def _add_network(self, network: Network) -> Steps:
+    def make(self, network: Network) -> Steps:
+        """Have a network, for those who come; it goes again when nobody does."""
+        known = self._networks.get(network["name"])
+        is_used = known is not None and network["name"] in self._used()
+        same = {**(known or {}), "dns_servers": network["dns_servers"]} == network
+        if known is not None and (is_used or same):
+            known["dns_servers"] = network["dns_servers"]
+            return
+        yield from self._remove_unused()  # what is new may overlap with what is not there any more
+        try:
+            yield from self._add(network)
+        except BaseException:
+            self._networks.pop(network["name"], None)
+            raise
+
+    def _add(self, network: Network) -> Steps:
         name = network["name"]
         self._networks[name] = network
-        # Rules name bridges that need not be there yet, so that none is without for a moment.
-        yield from bridges.write_rules(self._networks.values())
-        yield from bridges.add(network)
+        self._remove_unused_later()
+        # Nobody is on the bridge before there are rules for it.
+        rules = bridges.begin_rules(self._networks.values())
+        try:
+            yield from bridges.add(network)
+        finally:
+            yield from rules.ended()
         if network["dns"]:
             self._names[name] = []
             for gateway in network["gateways"]:
@@ -150,7 +180,7 @@ class Members:
                     self._loop, address, lambda client: self._known_to(name, client)
                 )
                 self._names[name].append(server)
-            self._loop.set_timer("load", 0.0, answers.load)
+            self._loop.set_timer("load", _LOAD_SECONDS, answers.load)
 
     def _known_to(self, network: str, client: str) -> answers.Known | None:
         """What the container at an address of a network can find; None when there is no such container."""
@@ -197,7 +227,7 @@ class Members:
             if left["default"]:
                 yield from self._lead_out(container)
         finally:
-            yield from self._remove_unused()
+            self._remove_unused_later()
 
     def _lead_out(self, container: Container) -> Steps:
         """The network by which it reached the world has gone; the next one that leads there takes its place."""
@@ -230,41 +260,54 @@ class Members:
 
     def detach(self, container_id: str) -> Steps:
         """Disconnect a container, if it is connected."""
-        container = self._containers.pop(container_id, None)
-        if container is None:
-            return
+        if container_id in self._containers:
+            yield from self._close(self._containers[container_id])
+
+    def _close(self, container: Container) -> Steps:
+        """Disconnect a connected container: names and ports at once, as soon as it is begun."""
+        del self._containers[container.id]
         self._known.clear()
         self._loop.forget(container.process_fd)
         os.close(container.process_fd)
         os.close(container.network_fd)
         for port in container.ports:
             port.close()
-        for cable in container.cables.values():
-            try:
+        self._remove_unused_later()
+        try:
+            for cable in container.cables.values():
                 yield from bridges.disconnect(cable)
-            except PodError:
-                continue  # it went with the container's network namespace
-        yield from self._remove_unused()
-        self._on_less()
+        finally:
+            self._on_less()
 
     def detach_all(self) -> Steps:
         """Disconnect everything."""
         for container_id in list(self._containers):
             yield from self.detach(container_id)
 
+    def _used(self) -> set[str]:
+        return {name for container in self._containers.values() for name in container.cables}
+
+    def _remove_unused_later(self) -> None:
+        """When the next container has had time to come. The end of the holder takes everything along."""
+        self._loop.set_timer(
+            "unused", _KEEP_SECONDS, lambda: self._work.add(self._remove_unused(), _tell)
+        )
+
     def _remove_unused(self) -> Steps:
-        used = {name for container in self._containers.values() for name in container.cables}
+        used = self._used()
         unused = [self._networks.pop(name) for name in list(self._networks) if name not in used]
+        if not unused:
+            return
         for network in unused:
             for server in self._names.pop(network["name"], []):
                 server.close()
-        for network in unused:
-            try:
-                yield from bridges.remove(network["bridge"])
-            except PodError as error:
-                log.debug(f"network '{network['name']}' was not whole: {error}")
-        if unused:
-            yield from bridges.write_rules(self._networks.values())
+        rules = bridges.begin_rules(self._networks.values())
+        try:
+            yield from bridges.remove([it["bridge"] for it in unused])
+        except PodError as error:
+            log.debug(f"a network was not whole: {error}")
+        finally:
+            yield from rules.ended()
 
     def status(self) -> dict[str, Any]:
         return {

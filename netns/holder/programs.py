@@ -1,6 +1,7 @@
-"""Run ip(8) and nft(8) inside a network namespace, from text to success or their own complaint.
+"""Work in child processes of the holder: messages to the kernel about links, and nft(8).
 
-What is run here is steps of work.py: `yield from ip(...)`.
+Both may wait, for the kernel's lock of all network devices for example, while the holder answers. What is done here is
+steps of work.py: `yield from links(...)`.
 """
 
 from __future__ import annotations
@@ -8,81 +9,84 @@ from __future__ import annotations
 import os
 
 from netns.errors import NetworkError
-from pod.linux import processes, syscalls
-from pod.linux.namespaces import CLONE_NEWNET
+from netns.holder.links import Links
+from pod.linux import processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import NoReturn
 
     from netns.holder.work import Steps
 
 _SYSTEM_DIRECTORIES = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
 _MAX_TEXT = 4096
-_PACKAGES = {"ip": "iproute2 (Debian, Ubuntu) or iproute (Fedora)", "nft": "nftables"}
 
 
-def ip(
-    lines: list[str], namespace_fd: int = -1, *, family: str = "", may_fail: bool = False
-) -> Steps:
-    """Execute commands of ip-batch, in another network namespace if its descriptor is given. Raises NetworkError.
+class Child:
+    """A child process at work, and what it writes. `ended` has to be waited for."""
 
-    `family` is "-6" for commands that cannot tell by their addresses.
-    """
-    options = [family] if family else []
-    try:
-        yield from _run(["ip", *options, "-batch", "-"], "\n".join(lines) + "\n", namespace_fd)
-    except NetworkError:
-        if not may_fail:
-            raise
+    def __init__(self, what: str, run: Callable[[int], NoReturn]) -> None:
+        self._what = what
+        self._output = os.memfd_create("output")
+        self._pid = processes.fork_raw()
+        if self._pid == 0:
+            try:
+                run(self._output)
+            finally:
+                os._exit(127)
+
+    def ended(self) -> Steps:
+        """Wait for its end. Raises NetworkError with its own words when it failed."""
+        status = yield self._pid
+        try:
+            said = os.pread(self._output, _MAX_TEXT, 0).decode("utf-8", "replace")
+        finally:
+            os.close(self._output)
+        if status == 0:
+            return
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        why = "; ".join(line for line in lines if not line.startswith("Command failed"))
+        raise NetworkError(
+            f"{self._what} could not set up the network: {why or f'wait status {status}'}"
+        )
 
 
-def nft(rules: str) -> Steps:
-    """Load rules in one transaction: all or none. Raises NetworkError."""
-    yield from _run(["nft", "-f", "-"], rules, -1)
+def links(function: Callable[[Links], None]) -> Steps:
+    """Have `function` work on the interfaces of this network namespace, in a child. Raises NetworkError."""
+    yield from Child("the kernel", lambda output: _work(function, output)).ended()
+
+
+def nft(rules: str) -> Child:
+    """Begin to load rules in one transaction: all or none. Raises NetworkError."""
+    path = find("nft")
+    return Child("nft", lambda output: _execute([path, "-f", "-"], rules, output))
 
 
 def find(name: str) -> str:
-    """The path of one of the two. Raises NetworkError when it is not installed."""
+    """The path of a program. Raises NetworkError when it is not installed."""
     path = processes.find_program(name, *_SYSTEM_DIRECTORIES)
     if path is None:
         raise NetworkError(
             f"networks need the program '{name}', which is not installed",
-            hint=f"install {_PACKAGES[name]}, or run with --network pasta",
+            hint="install nftables, or run with --network pasta",
         )
     return path
 
 
-def _run(arguments: list[str], text: str, namespace_fd: int) -> Steps:
-    path = find(arguments[0])
-    memories = [os.memfd_create(name) for name in ("input", "output")]
+def _work(function: Callable[[Links], None], output: int) -> NoReturn:
     try:
-        os.write(memories[0], text.encode())
-        os.lseek(memories[0], 0, os.SEEK_SET)
-        pid = processes.fork_raw()
-        if pid == 0:
-            _execute(path, arguments, memories, namespace_fd)
-        status = yield pid
-        if status == 0:
-            return
-        said = os.pread(memories[1], _MAX_TEXT, 0).decode("utf-8", "replace")
-    finally:
-        for fd in memories:
-            os.close(fd)
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    why = "; ".join(line for line in lines if not line.startswith("Command failed"))
-    raise NetworkError(
-        f"{arguments[0]} could not set up the network: {why or f'wait status {status}'}"
-    )
+        function(Links())
+        os._exit(0)
+    except OSError as error:
+        os.write(output, f"{error.filename}: {error.strerror}".encode())
+    os._exit(1)
 
 
-def _execute(path: str, arguments: list[str], memories: list[int], namespace_fd: int) -> NoReturn:
-    try:
-        if namespace_fd >= 0:
-            syscalls.setns(namespace_fd, CLONE_NEWNET)
-        os.dup2(memories[0], 0)
-        os.dup2(memories[1], 1)
-        os.dup2(memories[1], 2)
-        os.execve(path, arguments, {"LC_ALL": "C"})
-    finally:
-        os._exit(127)
+def _execute(arguments: list[str], text: str, output: int) -> NoReturn:
+    given = os.memfd_create("input")
+    os.write(given, text.encode())
+    os.lseek(given, 0, os.SEEK_SET)
+    for number, fd in enumerate((given, output, output)):
+        os.dup2(fd, number)
+    os.execve(arguments[0], arguments, {"LC_ALL": "C"})

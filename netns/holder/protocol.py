@@ -4,11 +4,12 @@ While it starts, in this order:
 
     holder                                     starter
     unshare the user namespace    UNSHARED ->
-                               <- MAPPED       newuidmap, newgidmap
+                               <- MAPPED       newuidmap, newgidmap; (directory, cgroup, networks): the cgroup
+                                               that holder and helper go to, or ""; networks that will be
+                                               needed first
     unshare the network           NAMED    ->
-                               <- OUTSIDE      (directory, (pid, start time), cgroup), with a descriptor:
-                                               the helper that connects it, which may end with the last copy
-                                               of that; the cgroup that both of them go to, or ""
+    make bridges and rules     <- OUTSIDE      ((pid, start time)), with a descriptor: the helper that connects it,
+                                               which may end with the last copy of that
     listen                        LISTENING ->
 
 Afterwards, each request has one answer, DONE with values or ERROR with what processes.describe_error gives:

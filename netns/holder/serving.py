@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from netns.holder.bridges import Network
     from netns.holder.work import Steps
 
 _LINGER_SECONDS = faults.seconds("LINGER", 1.0)  # restarts should not have to wait for a new one
@@ -24,24 +25,35 @@ _MOVE_SECONDS = 0.3
 class Holder:
     """Serves requests until nothing is connected."""
 
-    def __init__(self, directory: str, outside: tuple[int, int], cgroup: str) -> None:
+    def __init__(self, directory: str, cgroup: str) -> None:
         self._directory = directory
+        self._cgroup = cgroup
         self._loop = Loop()
-        self._outside = outside
-        self._outside_keep_fd = -1  # of one that came later
+        self._outside = (0, 0)
+        self._outside_keep_fd = -1
         self._outside_process_fd = -1
-        _unlink(f"{directory}/{protocol.LOST}")
-        self._watch_outside()
         self._work = work.Queue(self._loop)
         self._members = Members(self._loop, self._work, self._linger)
         self._clients: dict[int, sockets.Channel] = {}
-        self._remove_socket()
-        self._listener = sockets.Listener(directory, protocol.SOCKET)
-        self._loop.watch(self._listener.fileno(), self._accept)
+        self._listener: sockets.Listener
         self._group: group.Group | None = None
-        if cgroup:
+
+    def make_ready(self, networks: list[Network]) -> None:
+        """Make the networks that will be needed first. Raises NetworkError."""
+        for network in networks:
+            work.finish(self._members.make(network))
+
+    def begin(self, outside: tuple[int, int], fds: list[int]) -> None:
+        """Take requests; the outside helper may end with the last copy of the descriptor in `fds`, if there is one."""
+        self._take_outside(fds, outside)
+        for fd in fds:
+            os.close(fd)
+        self._remove_socket()
+        self._listener = sockets.Listener(self._directory, protocol.SOCKET)
+        self._loop.watch(self._listener.fileno(), self._accept)
+        if self._cgroup:
             # A move waits for all processors; the first containers should not wait for it.
-            self._loop.set_timer("group", _MOVE_SECONDS, lambda: self._enter(cgroup))
+            self._loop.set_timer("group", _MOVE_SECONDS, lambda: self._enter(self._cgroup))
         self._loop.set_timer("leave", _LINGER_SECONDS * 10, self._leave_if_idle)
 
     def run(self) -> None:
@@ -128,7 +140,6 @@ class Holder:
         name, *values = message
         changes = {
             protocol.ATTACH: lambda: self._members.attach(fds, *values),
-            protocol.DETACH: lambda: self._members.detach(*values),
             protocol.JOIN: lambda: self._members.join(*values),
             protocol.LEAVE: lambda: self._members.leave(*values),
             protocol.END: self._end_all,
@@ -140,6 +151,8 @@ class Holder:
                 return
             if name == protocol.MAP:
                 _write_maps(*values)
+            elif name == protocol.DETACH:
+                self._members.let_go(*values)
             elif name == protocol.RENAME:
                 self._members.rename(*values)
             elif name == protocol.UPDATE:

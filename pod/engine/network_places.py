@@ -122,8 +122,7 @@ def why_none(config: ContainerConfig) -> str:
         return f"the OCI runtime '{config.runtime}' does not make such containers"
     if config.userns.mode in {"container", "ns"}:
         return "the container's user namespace is another's"
-    missing = [it for it in ("ip", "nft") if not processes.find_program(it)]
-    return f"the program '{missing[0]}' is not installed" if missing else ""
+    return "" if processes.find_program("nft") else "the program 'nft' is not installed"
 
 
 def holder_settings(engine: Engine) -> dict[str, Any]:

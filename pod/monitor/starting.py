@@ -68,7 +68,9 @@ def start(
     streams = Streams(loop, logs.open_driver(order["log"]))
     connection = _Connection(order["network"])
     try:
-        connection.open()
+        connection.open(nest)
+        if nest is not None and nest.is_spent:
+            nest = None
         container = _create(order, streams, passed_streams, nest, connection)
         if unapplied:
             container = container.replace(refused_limits=unapplied)
@@ -150,12 +152,16 @@ class _Connection:
         self._plan: dict[str, Any] | None = None
         self.places: Places | None = None
 
-    def open(self) -> None:
-        """Ask for what must be there before the container's namespaces: places on networks of the caller's own."""
+    def open(self, nest: create.Nest | None) -> None:
+        """Ask for what must be there before the container's namespaces: places on networks of the caller's own.
+
+        `nest` may be spent for that: a holder of the networks is made of it where there is none.
+        """
         if self._settings["backend"] == "networks":
             from netns.backends.networks import Places
 
-            self.places = Places(self._settings)
+            fits = nest is not None and nest.has_network
+            self.places = Places(self._settings, nest if fits else None)
             self._settings = {**self._settings, "opened": self.places}
 
     def begin(self, pid: int, lives: int = 0) -> None:

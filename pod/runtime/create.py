@@ -69,6 +69,14 @@ class Nest:
         self.channel = channel
         self.maps = maps
         self.has_network = has_network
+        self.is_spent = False  # it became something else than a container
+
+    def become_holder(self, channel: sockets.Channel) -> int:
+        """Have the waiting process hold networks (netns/holder) and go on over `channel`; its number, to be reaped."""
+        protocol.send(self.channel, protocol.BUNDLE, None, fds=(channel.fileno(),))
+        self.channel.close()
+        self.is_spent = True
+        return self.pid
 
     def abandon(self) -> None:
         """End the waiting process: it reads the end of the channel and leaves."""

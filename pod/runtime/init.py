@@ -119,6 +119,11 @@ def _init(
     faults.step("init: mapped")
     # 2. What to build. It comes so late because the user namespace is often prepared before it is known.
     (bundle,), fds = protocol.expect(channel, protocol.BUNDLE)
+    if bundle is None:
+        from netns.holder import main as holder
+
+        channel.close()
+        holder.go_on(fds[0])
     config: dict[str, Any] = bundle["config"]
     linux: dict[str, Any] = config["linux"]
     process: dict[str, Any] = config["process"]

@@ -7,7 +7,9 @@ before `start`, is an error with a name: nothing is skipped and nothing is guess
     --------------------------------         ---------------------------------------------------------
                                       <-     UNSHARED          it is in its new user namespace
     MAPPED                            ->                       the id maps are written
-    BUNDLE, bundle                    ->                       what to build (runtime/create.py says what is in it)
+    BUNDLE, bundle                    ->                       what to build (runtime/create.py says what is in it);
+                                                               None with a channel: no container, but the holder of
+                                                               networks (netns/holder), which goes on over that
                                       <-     PID, pid, servers process 1 of the container, as the monitor sees it, and
                                                                what serves its root file system (fuse.py)
     PLACED                            ->                       it is in its cgroup

@@ -1,0 +1,150 @@
+"""Interfaces, addresses, routes and rules of the caller's network namespace, by messages to the kernel.
+
+What ip(8) would do, without the time in which a program starts, of which each container would need some. Only what
+bridges.py asks for is here. See rtnetlink(7), netlink(7), linux/if_link.h, linux/fib_rules.h.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import os
+import struct
+
+_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_NEWRULE = 16, 17, 20, 24, 32
+_NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_EXCL, _NLM_F_CREATE = 0x1, 0x4, 0x200, 0x400
+_NLMSG_ERROR = 2
+_NEW = _NLM_F_CREATE | _NLM_F_EXCL
+
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER = 1, 3, 4, 10
+_IFLA_LINKINFO, _IFLA_NET_NS_FD = 18, 28
+_IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
+_VETH_INFO_PEER = 1
+_IFF_UP = 1
+_IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_IFA_F_NODAD = 0x02
+_RTA_OIF, _RTA_GATEWAY = 4, 5
+_RT_TABLE_MAIN = 254
+_RTPROT_BOOT = 3
+_RT_SCOPE_UNIVERSE, _RT_SCOPE_HOST = 0, 254
+_RTN_UNICAST, _RTN_LOCAL = 1, 2
+_FRA_FWMARK = 10
+_FR_ACT_TO_TBL = 1
+_REPLY_BYTES = 1 << 16
+
+
+class Links:
+    """A connection to the kernel about the network namespace in which it was made. Whoever has it closes it.
+
+    Each call waits for the kernel's answer and raises OSError, with the interface as its file name.
+    """
+
+    def __init__(self) -> None:
+        kind = _socket.SOCK_RAW | _socket.SOCK_CLOEXEC
+        self._socket = _socket.socket(_socket.AF_NETLINK, kind, _socket.NETLINK_ROUTE)
+        self._number = 0
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def add_bridge(self, name: str, mtu: int = 0) -> None:
+        """A bridge that is up; `mtu` 0 for the usual."""
+        self._add_link(name, _link_kind("bridge"), mtu)
+
+    def add_cable(
+        self, name: str, bridge: str, inside: str, namespace_fd: int, *, mac: str, mtu: int
+    ) -> None:
+        """A veth(4) pair: the end `name` on a bridge, and `inside`, which is not up yet, in another namespace."""
+        peer = [_text(_IFLA_IFNAME, inside), _number(_IFLA_NET_NS_FD, namespace_fd)]
+        if mac:
+            peer.append(_attribute(_IFLA_ADDRESS, bytes.fromhex(mac.replace(":", ""))))
+        if mtu:
+            peer.append(_number(_IFLA_MTU, mtu))
+        other = _attribute(_VETH_INFO_PEER, _link_header() + b"".join(peer))
+        master = _number(_IFLA_MASTER, _socket.if_nametoindex(bridge))
+        self._add_link(name, _link_kind("veth", other) + master, mtu)
+
+    def _add_link(self, name: str, what: bytes, mtu: int) -> None:
+        size = _number(_IFLA_MTU, mtu) if mtu else b""
+        body = _link_header(up=True) + _text(_IFLA_IFNAME, name) + size + what
+        self._ask(_RTM_NEWLINK, _NEW, body, name)
+
+    def remove(self, name: str) -> None:
+        self._ask(_RTM_DELLINK, 0, _link_header() + _text(_IFLA_IFNAME, name), name)
+
+    def set_up(self, name: str) -> None:
+        self._ask(_RTM_NEWLINK, 0, _link_header(up=True) + _text(_IFLA_IFNAME, name), name)
+
+    def add_address(self, address: str, name: str) -> None:
+        """`address` has its prefix length. Nobody else can have one of ours, so IPv6 need not ask (RFC 4862, 5.4)."""
+        text, _, length = address.partition("/")
+        family = _family(text)
+        flags = _IFA_F_NODAD if family == _socket.AF_INET6 else 0
+        index = _socket.if_nametoindex(name)
+        packed = _socket.inet_pton(family, text)
+        body = struct.pack("=BBBBI", family, int(length), flags, _RT_SCOPE_UNIVERSE, index)
+        body += _attribute(_IFA_LOCAL, packed) + _attribute(_IFA_ADDRESS, packed)
+        self._ask(_RTM_NEWADDR, _NEW, body, name)
+
+    def lead_out(self, gateway: str, name: str) -> None:
+        """Have everything that has no other way go to `gateway`."""
+        family = _family(gateway)
+        body = _route_header(family, _RT_TABLE_MAIN, _RT_SCOPE_UNIVERSE, _RTN_UNICAST)
+        body += _attribute(_RTA_GATEWAY, _socket.inet_pton(family, gateway))
+        self._ask(_RTM_NEWROUTE, _NEW, body + _out_by(name), name)
+
+    def keep_marked(self, family: int, mark: int, table: int) -> None:
+        """Take what has the mark for one's own, whomever it is addressed to."""
+        rule = struct.pack("=BBBBBBBBI", family, 0, 0, 0, table, 0, 0, _FR_ACT_TO_TBL, 0)
+        self._ask(_RTM_NEWRULE, _NEW, rule + _number(_FRA_FWMARK, mark), "rule")
+        scope = _RT_SCOPE_HOST if family == _socket.AF_INET else _RT_SCOPE_UNIVERSE
+        route = _route_header(family, table, scope, _RTN_LOCAL)
+        self._ask(_RTM_NEWROUTE, _NEW, route + _out_by("lo"), "lo")
+
+    def _ask(self, kind: int, flags: int, body: bytes, name: str) -> None:
+        self._number += 1
+        header = struct.pack(
+            "=IHHII", 16 + len(body), kind, _NLM_F_REQUEST | _NLM_F_ACK | flags, self._number, 0
+        )
+        self._socket.send(header + body)
+        reply = self._socket.recv(_REPLY_BYTES)
+        _, answer, _, number, _, code = struct.unpack_from("=IHHIIi", reply)
+        if answer != _NLMSG_ERROR or number != self._number:
+            raise OSError(errno.EPROTO, os.strerror(errno.EPROTO), name)
+        if code:
+            raise OSError(-code, os.strerror(-code), name)
+
+
+def _family(address: str) -> int:
+    return _socket.AF_INET6 if ":" in address else _socket.AF_INET
+
+
+def _link_header(*, up: bool = False) -> bytes:
+    flag = _IFF_UP if up else 0
+    return struct.pack("=BBHiII", _socket.AF_UNSPEC, 0, 0, 0, flag, flag)
+
+
+def _link_kind(kind: str, data: bytes = b"") -> bytes:
+    said = _text(_IFLA_INFO_KIND, kind) + (_attribute(_IFLA_INFO_DATA, data) if data else b"")
+    return _attribute(_IFLA_LINKINFO, said)
+
+
+def _route_header(family: int, table: int, scope: int, kind: int) -> bytes:
+    return struct.pack("=BBBBBBBBI", family, 0, 0, 0, table, _RTPROT_BOOT, scope, kind, 0)
+
+
+def _out_by(name: str) -> bytes:
+    return _number(_RTA_OIF, _socket.if_nametoindex(name))
+
+
+def _text(kind: int, text: str) -> bytes:
+    return _attribute(kind, text.encode() + b"\0")
+
+
+def _number(kind: int, value: int) -> bytes:
+    return _attribute(kind, struct.pack("=I", value))
+
+
+def _attribute(kind: int, data: bytes) -> bytes:
+    """rtnetlink(7): a length, a type, the value, and what is missing to a multiple of four."""
+    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
