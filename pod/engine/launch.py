@@ -68,7 +68,7 @@ def launch(
         order = make_order(engine, container, attach=attach, window=window)
         order["held"] = held
         order["bundle"]["keep_fds"] = keep_fds
-        if as_service and not _SERVICE_VARIABLES.isdisjoint(os.environ):
+        if as_service and is_for_service():
             from pod.engine import service  # where systemd or the like has started us
 
             service.complete(order, container.config)
@@ -82,6 +82,20 @@ def launch(
         finish.remove_run_directory(engine, container.id)
         raise
     return channel
+
+
+def is_for_service() -> bool:
+    """Whether systemd, or the like, has started us, and wants to know of the container or has sockets for it."""
+    return not _SERVICE_VARIABLES.isdisjoint(os.environ)
+
+
+def take_back(engine: Engine, container: Container) -> None:
+    """End what `launch` has prepared with `held`, before it was let go; the caller holds the container's lock.
+
+    Its command has not begun, so nobody can tell the next start from the first.
+    """
+    _end_monitor(engine.paths.run(container.id))
+    finish.remove_run_directory(engine, container.id)
 
 
 def let_go(

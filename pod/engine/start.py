@@ -42,8 +42,11 @@ def start(
                 raise lookup.Paused(current)
             if condition != "held":
                 return None
-            containers.set_active(engine.database, current.id, current.boot_id)
-            return launch.let_go(engine, current, attach=attach, window=window)
+            if not (as_service and launch.is_for_service()):
+                containers.set_active(engine.database, current.id, current.boot_id)
+                return launch.let_go(engine, current, attach=attach, window=window)
+            # A service's main process is a child of ours and in its cgroup, which the monitor of `init` is not.
+            launch.take_back(engine, current)
         if os.path.exists(f"{engine.paths.container(container.id)}/{paths.MOUNTED_FILE}"):
             from pod.engine import mount
 

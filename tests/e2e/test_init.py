@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 
 import pytest
 
@@ -125,3 +126,25 @@ def test_events_tell_the_halves_apart(pod: Engine) -> None:
     assert pod(*told).lines == ["create", "init"]
     pod("start", "c")
     assert pod(*told).lines == ["create", "init", "start"]
+
+
+@pytest.mark.not_podman("conmon belongs to whoever called `init`")
+def test_a_service_manager_is_told_of_one_that_was_initialized(
+    pod: Engine, runtime_directory: str
+) -> None:
+    create(pod, "sleep", "1000", options=("--sdnotify", "conmon"))
+    pod("init", "c")
+    path = f"{runtime_directory}/notify-init"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(path)
+        try:
+            pod("start", "c", env={"NOTIFY_SOCKET": path})
+            manager.settimeout(20)
+            heard = manager.recv(1000).decode().split("\n")
+            while "READY=1" not in heard:
+                heard += manager.recv(1000).decode().split("\n")
+        finally:
+            os.unlink(path)
+    assert f"MAINPID={pod('inspect', '-f', '{{.State.ConmonPid}}', 'c').out}" in heard
+    assert state(pod) == "running"
+    assert pod("inspect", "-f", "{{.RestartCount}}", "c").out == "0"
