@@ -92,6 +92,18 @@ def fork_raw() -> int:
     return os.fork()
 
 
+def fork_into_cgroup(directory_fd: int) -> int:
+    """As fork_raw, with the child in the cgroup of this directory from the start. OSError where that cannot be.
+
+    A process that is moved after it was forked waits, and has every fork and exec of the machine wait, until all
+    processors have noticed (cgroup_threadgroup_rwsem of the kernel): 10 ms and more.
+    """
+    from pod.linux import syscalls  # heavy (ctypes)
+
+    log.flush()
+    return syscalls.fork_into_cgroup(directory_fd)
+
+
 def leave(status: int) -> NoReturn:
     """End this process at once: no clean-up handlers, no exception into somebody else's frames."""
     log.flush()

@@ -64,12 +64,11 @@ _SHRINK_SECONDS = faults.seconds("SHRINK", 4.0)  # most containers that live lon
 
 def main(channel: sockets.Channel, expected_maps: tuple[IdMap, IdMap] | None) -> NoReturn:
     """Wait for an order on `channel`, carry it out, leave. With `expected_maps`, prepare a user namespace meanwhile."""
-    from pod.linux import cgroups, syscalls
+    from pod.linux import syscalls
     from pod.monitor import starting
 
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     nest = None if expected_maps is None else starting.prepare(expected_maps)
-    cgroups.stay_ready_to_move(channel.fileno())
     kind, message, fds = channel.receive()
     if not kind:
         if nest is not None:

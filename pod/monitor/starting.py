@@ -39,7 +39,7 @@ class Started(Record):
 def prepare(maps: tuple[IdMap, IdMap]) -> create.Nest | None:
     """A user and a network namespace with these maps, before it is known what for; None when that fails."""
     try:
-        return create.begin(maps, new_network=True, meanwhile=cgroups.get_ready_to_move)
+        return create.begin(maps, new_network=True)
     except (PodError, OSError) as error:
         log.debug(f"no user namespace was prepared: {error}")
         return None

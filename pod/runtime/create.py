@@ -196,6 +196,9 @@ def create(
             if entry.get("path") and entry["type"] != "user":
                 names.append(f"namespace:{entry['type']}")
                 opened.append(_open_namespace(entry["type"], entry["path"]))
+        if cgroup:
+            names.append("cgroup")
+            opened.append(os.open(cgroup, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
         if bundle.get("mounts_of"):
             names.append("mounts")
             opened.append(_open_namespace("mount", bundle["mounts_of"]))
@@ -209,11 +212,11 @@ def create(
         names += [f"keep:{number}" for number in bundle.get("keep_fds", ())]
         described = {**bundle, "fd_names": names}
         protocol.send(channel, protocol.BUNDLE, described, fds=(*streams, *opened, *kept))
-        (pid, servers), _ = protocol.expect(channel, protocol.PID)
+        (pid, servers, is_placed), _ = protocol.expect(channel, protocol.PID)
         started = processes.start_time(pid)
         if started is None:
             raise protocol.Disconnected(protocol.PLACED)
-        if cgroup:
+        if cgroup and not is_placed:
             cgroups.enter(cgroup, pid)
         protocol.send(channel, protocol.PLACED)
     except BaseException:

@@ -7,10 +7,11 @@ other half is `create.py`; the messages are in `protocol.py`; what a step does i
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 
-from pod.base import exits, faults
+from pod.base import exits, faults, log
 from pod.linux import (
     capabilities,
     fresh,
@@ -170,29 +171,28 @@ def _init(
     if asks_for_scheduling:
         scheduling.set_time_offsets(linux.get("timeOffsets") or {})  # holds from the next child on
 
-    # 5. Root of the namespace from here on. It is another user for the host than the caller, whose directories may be
-    #    closed to it, where the id maps say so; then what is in them is opened before.
+    # 5. What only the caller may open. Root of the namespace is another user for the host, where the id maps say so.
     if bundle["closed_sources"]:
         rootfs.hold_sources(bundle["rootfs"], config)
     seccomp_program = security.read_program(bundle["seccomp"])
+
+    # 6. A new PID namespace begins with the next child, which the caller may put into its cgroup. Its parent stays until
+    #    the network is up; then the monitor, a subreaper, inherits it. Both are root of the user namespace from here on.
+    pid, is_placed = _fork(named_fds.get("cgroup"))
     # Supplementary groups stay until it is known with which ones the container runs.
     idmap.become_root(keep_groups=True)
     if not is_seen:
         # The change of user has cleared it, and the monitor and the network helper still open our /proc files.
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
-
-    # 6. A new PID namespace begins with the next child. Its parent stays until the network is up; then the monitor, a
-    #    subreaper, inherits it.
-    pid = processes.fork_raw()
     if pid:
         servers = [(server.pid, server.started)] if isinstance(server, fuse.Server) else []
-        channel.send(protocol.PID, pid, servers)
+        channel.send(protocol.PID, pid, servers, is_placed)
         if server is not None:
             server.close()
         faults.step("init: forked")
         _hold_namespaces(channel, pid)
 
-    # 7. The cgroup that we are in at this unshare becomes the root we see inside, so the monitor places us first.
+    # 7. The cgroup that we are in at this unshare becomes the root we see inside, so we must be placed by now.
     protocol.expect(channel, protocol.PLACED)
     if "cgroup" in wanted:
         if wanted["cgroup"] is not None:
@@ -315,6 +315,19 @@ def _init(
     if keep_fds:
         _place(keep_fds, channel)
     execute.command(process["args"], environment, process["cwd"])
+
+
+def _fork(cgroup_fd: int | None) -> tuple[int, bool]:
+    """Fork process 1, in its cgroup already where the kernel can do that; what fork gives, and whether it is there."""
+    if cgroup_fd is not None:
+        try:
+            return processes.fork_into_cgroup(cgroup_fd), True
+        except OSError as error:
+            # After any other error no process can be made in the PID namespace: its first one has come and gone.
+            if error.errno not in {errno.ENOSYS, errno.EPERM}:
+                raise
+            log.debug(f"the container is moved to its cgroup later: {error.strerror}")
+    return processes.fork_raw(), False
 
 
 def asks_for_more(config: dict[str, Any]) -> bool:

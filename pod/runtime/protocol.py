@@ -10,9 +10,10 @@ before `start`, is an error with a name: nothing is skipped and nothing is guess
     BUNDLE, bundle                    ->                       what to build (runtime/create.py says what is in it);
                                                                None with a channel: no container, but the holder of
                                                                networks (netns/holder), which goes on over that
-                                      <-     PID, pid, servers process 1 of the container, as the monitor sees it, and
-                                                               what serves its root file system (fuse.py)
-    PLACED                            ->                       it is in its cgroup
+                                      <-     PID, pid,         process 1 of the container, as the monitor sees it,
+                                             servers, placed   what serves its root file system (fuse.py), and
+                                                               whether process 1 is in its cgroup already
+    PLACED                            ->                       it is
                                       <-     HOOKS             the root is mounted; only where the bundle has hooks
     HOOKED, state                     ->                       those on the host have run; the state for the others
                                       <-     READY + terminal  everything is in place; the master end of its terminal
