@@ -176,8 +176,8 @@ def _init(
         rootfs.hold_sources(bundle["rootfs"], config)
     seccomp_program = security.read_program(bundle["seccomp"])
 
-    # 6. A new PID namespace begins with the next child, which the caller may put into its cgroup. Its parent stays until
-    #    the network is up; then the monitor, a subreaper, inherits it. Both are root of the user namespace from here on.
+    # 6. A new PID namespace begins with the next child, which the caller may put into its cgroup. Its parent stays
+    #    until the network is up; then the monitor, a subreaper, inherits it. Both become root of the user namespace.
     pid, is_placed = _fork(named_fds.get("cgroup"))
     # Supplementary groups stay until it is known with which ones the container runs.
     idmap.become_root(keep_groups=True)
