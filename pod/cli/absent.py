@@ -26,7 +26,7 @@ ABSENT = {
     "trust": "it is docker's older way of signing; `pod image trust` and `pod push --sign-by` are podman's",
     "kube apply": "it needs a cluster; this version of pod does not talk to one",
     **dict.fromkeys(
-        ("compose service stack").split(),
+        ("service stack").split(),
         _LATER,
     ),
 }

@@ -170,6 +170,10 @@ class _Line:
         words = [*self.group.split(), word]
         if " ".join(words) == table.group_of(words):
             self.group = " ".join(words)
+            if self.group in table.GROUP_OPTIONS:
+                from pod.cli.main import group_options
+
+                self.index = index_options(group_options(self.group))
             return
         found = table.find(words)
         if found is None:

@@ -90,12 +90,14 @@ class Arguments:
     and raises LookupError or TypeError.
     """
 
-    __slots__ = ("_index", "_values", "spelling", "words")
+    __slots__ = ("_index", "_values", "group", "spelling", "words")
 
     def __init__(self, spelling: str, index: dict[str, Option]) -> None:
         self.spelling = spelling
         """The command as it was typed, for messages: "pod container run"."""
         self.words: list[str] = []
+        self.group: Arguments | None = None
+        """The options that stood between a group and its command, of groups that have some."""
         self._index = index
         self._values: dict[str, Value] = {}
 
@@ -134,6 +136,7 @@ class Arguments:
         """The same, with more options, of which none was typed."""
         wider = Arguments(self.spelling, index_options(options) | self._index)
         wider.words = self.words
+        wider.group = self.group
         wider._values = self._values
         return wider
 

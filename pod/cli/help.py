@@ -20,6 +20,7 @@ _HEADINGS = {
     "image": "Image commands",
     "artifact": "Artifact commands",
     "manifest": "Commands about lists of images",
+    "compose": "Commands about projects",
     "pod": "Pod commands",
     "volume": "Volume commands",
     "network": "Network commands",
@@ -67,9 +68,14 @@ def _root(page: Layout) -> None:
 
 
 def _group(page: Layout, group: str) -> None:
-    page.usage(f"pod {group}", "COMMAND [ARG...]")
+    from pod.cli.main import group_options
+
+    options = group_options(group)
+    page.usage(f"pod {group}", "[OPTIONS] COMMAND [ARG...]" if options else "COMMAND [ARG...]")
     page.paragraphs({**table.GROUPS, **table.SUBGROUPS}[group] + ".")
     _definitions(page, "Commands", list(table.summaries(group).items()))
+    if options:
+        _options(page, options)
     page.paragraphs(f"`pod {group} COMMAND --help` shows the options of a command.")
 
 

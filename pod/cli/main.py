@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pod.cli.declare import Arguments, Command
+    from pod.cli.declare import Arguments, Command, Option
     from pod.engine.context import Engine
 
     Prefork = Callable[[table.Helper], Callable[[Engine], None]]
@@ -62,7 +62,7 @@ def _dispatch(argv: list[str], prefork: Prefork | None) -> int:
     if options.flag("version"):
         return _print_version()
     _set_log_level(options)
-    words = options.words
+    words, group = _take_group_options(options.words, options)
     found = table.find(words)
     if found is None:
         return _no_command(words)
@@ -76,6 +76,7 @@ def _dispatch(argv: list[str], prefork: Prefork | None) -> int:
         )
     except HelpRequested:
         return _help(words[:count])
+    arguments.group = group
     _set_log_level(options)  # again, for `pod ps --log-level=debug`
     _redirect_results(options)
     if not command.needs_engine:
@@ -89,6 +90,28 @@ def _dispatch(argv: list[str], prefork: Prefork | None) -> int:
         return command.run(arguments, engine) or 0
     finally:
         engine.tidy()
+
+
+def _take_group_options(words: list[str], outer: Arguments) -> tuple[list[str], Arguments | None]:
+    """The words without the options of a group, which stand between its name and the command; and those options."""
+    if not words or words[0] not in table.GROUP_OPTIONS:
+        return words, None
+    if words[1:2] and words[1] in ("--help", "-h"):
+        return words, None
+    arguments = parse_options(
+        group_options(words[0]), words[1:], f"pod {words[0]}", interspersed=False, outer=outer
+    )
+    return [words[0], *arguments.words], arguments
+
+
+def group_options(group: str) -> tuple[Option, ...]:
+    """The options of a group itself, in `pod/cli/options/MODULE.py`; none for most."""
+    if group not in table.GROUP_OPTIONS:
+        return ()
+    name = f"pod.cli.options.{table.GROUP_OPTIONS[group]}"
+    __import__(name)
+    options: tuple[Option, ...] = sys.modules[name].OPTIONS
+    return options
 
 
 def load_command(module: str) -> Command:

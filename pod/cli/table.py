@@ -172,6 +172,20 @@ COMMANDS: dict[str, Row] = {
         "Do nothing, as no builder is needed",
         False,
     ),
+    "compose down": (
+        "compose_down",
+        "compose",
+        "Stop and remove the containers of a project",
+        False,
+    ),
+    "compose logs": (
+        "compose_logs",
+        "compose",
+        "Show what the containers of a project have written",
+        False,
+    ),
+    "compose ps": ("compose_ps", "compose", "List the containers of a project", False),
+    "compose up": ("compose_up", "compose", "Make and start the containers of a project", False),
     "config create": ("config_create", "config", "Store a file of settings", False),
     "config inspect": ("config_inspect", "config", "Show everything about configs", False),
     "config ls": ("config_ls", "config", "List configs", False),
@@ -292,6 +306,7 @@ COMMANDS: dict[str, Row] = {
 
 GROUPS = {
     "container": "Manage containers",
+    "compose": "Projects of several containers, as compose files describe them",
     "generate": "Make files of other formats of containers and pods",
     "healthcheck": "Check the health of containers",
     "image": "Manage images",
@@ -309,6 +324,11 @@ GROUPS = {
     "config": "Manage configs",
     "startup": "Start containers after a reboot",
     "system": "Manage pod itself",
+}
+
+GROUP_OPTIONS = {
+    # groups that have options of their own, before the command: the module with them
+    "compose": "compose",
 }
 
 SUBGROUPS = {

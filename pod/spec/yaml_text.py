@@ -4,6 +4,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
@@ -20,6 +21,14 @@ def parse_with_lines(data: bytes) -> Any:
 def parse_all_with_lines(data: bytes) -> list[Any]:
     """The same of all documents in a text."""
     found: list[Any] = _loaded(data, "rt", every=True)
+    return found
+
+
+def parse_nodes(data: bytes) -> list[Any]:
+    """The documents of a text as nodes: `tag`, `value`, `style`, `start_mark`; what tags mean is for the caller."""
+    from ruamel.yaml import YAML  # heavy
+
+    found: list[Any] = _read(lambda: list(YAML(typ="safe", pure=True).compose_all(data)))
     return found
 
 
@@ -61,11 +70,17 @@ def written(documents: list[Any]) -> str:
 def _loaded(data: bytes, kind: str, *, every: bool = False) -> Any:
     """`kind` is a loader of ruamel.yaml that makes no objects but its own."""
     from ruamel.yaml import YAML  # heavy
-    from ruamel.yaml.error import YAMLError
 
     reader = YAML(typ=kind, pure=True)
+    return _read(lambda: list(reader.load_all(data)) if every else reader.load(data))
+
+
+def _read(read: Callable[[], Any]) -> Any:
+    """What `read` returns; what it finds wrong as ValueError, in one line."""
+    from ruamel.yaml.error import YAMLError
+
     try:
-        return list(reader.load_all(data)) if every else reader.load(data)
+        return read()
     except YAMLError as error:
         raise ValueError(_said(error)) from error
     except UnicodeDecodeError as error:

@@ -227,6 +227,11 @@ def _value(
     return document(it, now, sizes.get(row.id))[name]
 
 
+def value_of(name: str, it: Listed, now: int, *, whole: bool) -> Any:
+    """A field of a container as the table and templates show it."""
+    return _value(name, it, now, {}, whole=whole)
+
+
 def _networks(config: Mapping[str, Any]) -> list[str]:
     """The networks made by `pod network create` that a container is on."""
     networking = config.get("networking", {})

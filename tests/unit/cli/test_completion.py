@@ -28,7 +28,12 @@ def words(line: str) -> list[str]:
     ("line", "expected"),
     [
         pytest.param("pod vol", ["volume"], id="group"),
-        pytest.param("pod comp", ["completion"], id="command"),
+        pytest.param("pod compl", ["completion"], id="command"),
+        pytest.param("pod compose do", ["down"], id="in-compose"),
+        pytest.param(
+            "pod compose -f x.yaml --project-n", ["--project-name"], id="option-of-a-group"
+        ),
+        pytest.param("pod compose -p shop u", ["up"], id="behind-options-of-a-group"),
         pytest.param("pod volume r", ["rm"], id="in-a-group"),
         pytest.param("pod image rm", ["rm"], id="second-name"),
         pytest.param("pod --log-l", ["--log-level"], id="global-option"),

@@ -1,0 +1,219 @@
+"""`pod compose up`: make and start the containers of a project."""
+
+from __future__ import annotations
+
+from pod.base.errors import UsageError
+from pod.cli.declare import Command, Option
+from pod.cli.options import compose
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.cli.declare import Arguments
+    from pod.compose.images import ImageOptions
+    from pod.compose.project import Project
+    from pod.compose.up import UpOptions
+    from pod.engine.context import Engine
+
+
+def bring_up(arguments: Arguments, engine: Engine) -> int:
+    from pod.compose import images, up
+    from pod.compose.project import with_named
+    from pod.engine.presets import container_preset
+
+    _check(arguments)
+    project = with_named(compose.load(arguments, takes_dry_run=True), arguments.words)
+    options = _options(arguments, project)
+    services, _ = up.chosen(project, options)
+    if compose.is_dry_run(arguments):
+        return show_plan(engine, project, options, images.present(engine, project, services))
+    ids = images.provide(engine, project, services, _image_options(arguments))
+    base = container_preset(engine.settings)
+    tell = compose.teller(arguments, quiet=arguments.flag("quiet_up"))
+    status = compose.report_all(up.up(engine, project, options, ids, base, tell))
+    if arguments.flag("no_start"):
+        return status
+    if status:
+        return status
+    if arguments.flag("wait"):
+        limit = arguments.number("wait_timeout")
+        up.wait_until_ready(engine, project, services, limit or None)
+    elif not arguments.flag("detach"):
+        return _stay(arguments, engine, project, services)
+    return status
+
+
+def show_plan(engine: Engine, project: Project, options: UpOptions, ids: dict[str, str]) -> int:
+    """--dry-run: what would become of each container, and why."""
+    from pod.compose import up
+
+    made = up.make_plan(engine, project, options, ids)
+    for name, steps in made.steps.items():
+        for step in steps:
+            print(f"{name}: {step.action} {step.name(project)}: {step.reason}")
+    for member in made.orphans:
+        what = "remove" if options.remove_orphans else "keep"
+        print(f"{member.service}: {what} {member.name}: the files have no such service")
+    return 0
+
+
+def _stay(arguments: Arguments, engine: Engine, project: Project, services: list[str]) -> int:
+    from pod.cli.compose_attach import Wanted, stay
+    from pod.compose.service import is_true
+
+    code_from = arguments.text("exit_code_from") or ""
+    for name in (
+        *arguments.texts("attach"),
+        *arguments.texts("no_attach"),
+        *filter(None, [code_from]),
+    ):
+        project.service(name)
+    hidden = set(arguments.texts("no_attach"))
+    shown = arguments.texts("attach") or [
+        name
+        for name in services
+        if name not in hidden and is_true(project.service(name).get("attach", True))
+    ]
+    wanted = Wanted(
+        shown=shown,
+        prefixes=not arguments.flag("no_log_prefix"),
+        colors=compose.is_colored(arguments) and not arguments.flag("no_color"),
+        times=arguments.flag("timestamps"),
+        ends_with_any=arguments.flag("abort_on_container_exit"),
+        ends_with_failure=arguments.flag("abort_on_container_failure"),
+        code_from=code_from,
+        timeout_seconds=arguments.number("timeout"),
+    )
+    return stay(engine, project, services, wanted, compose.teller(arguments))
+
+
+def _check(arguments: Arguments) -> None:
+    stays = not (arguments.flag("detach") or arguments.flag("wait") or arguments.flag("no_start"))
+    for one, other in (
+        ("force_recreate", "no_recreate"),
+        ("build", "no_build"),
+        ("always_recreate_deps", "no_recreate"),
+        ("detach", "abort_on_container_exit"),
+        ("detach", "abort_on_container_failure"),
+        ("wait", "abort_on_container_exit"),
+        ("wait", "no_start"),
+    ):
+        if arguments.flag(one) and arguments.flag(other):
+            spelled = [name.replace("_", "-") for name in (one, other)]
+            raise UsageError(f"--{spelled[0]} and --{spelled[1]} exclude each other")
+    for name in ("attach", "no_attach", "exit_code_from"):
+        if arguments.given(name) and not stays:
+            raise UsageError(
+                f"--{name.replace('_', '-')} needs a command that stays: without -d and --wait"
+            )
+
+
+def _options(arguments: Arguments, project: Project) -> UpOptions:
+    from pod.compose.plan import Wishes
+    from pod.compose.up import UpOptions
+
+    return UpOptions(
+        services=tuple(arguments.words),
+        no_deps=arguments.flag("no_deps"),
+        no_start=arguments.flag("no_start"),
+        wishes=Wishes(
+            force_recreate=arguments.flag("force_recreate"),
+            no_recreate=arguments.flag("no_recreate"),
+            always_recreate_deps=arguments.flag("always_recreate_deps"),
+            scale=read_scale(arguments.texts("scale"), project),
+        ),
+        remove_orphans=arguments.flag("remove_orphans"),
+        renew_volumes=arguments.flag("renew_anon_volumes"),
+        timeout_seconds=arguments.number("timeout"),
+        at_once=compose.at_once(arguments),
+    )
+
+
+def read_scale(texts: list[str], project: Project) -> dict[str, int]:
+    """SERVICE=N. Raises UsageError, NoSuchService."""
+    found = {}
+    for text in texts:
+        name, _, count = text.partition("=")
+        if not count.isdecimal():
+            raise UsageError(f"invalid argument '{text}' for '--scale': SERVICE=N is expected")
+        service = project.service(name)
+        if int(count) > 1 and service.get("container_name"):
+            raise UsageError(
+                f"service '{name}' has a container_name, which only one container can have"
+            )
+        found[name] = int(count)
+    return found
+
+
+def _image_options(arguments: Arguments) -> ImageOptions:
+    build = True if arguments.flag("build") else False if arguments.flag("no_build") else None
+    return compose.image_options(
+        arguments,
+        quiet=arguments.flag("quiet_pull"),
+        quiet_build=arguments.flag("quiet_build"),
+        build=build,
+        policy=arguments.text("pull") or "",
+    )
+
+
+SCALE = Option(("--scale",), "list", "Have so many containers of a service", metavar="SERVICE=N")
+PULL = Option(
+    ("--pull",),
+    "text",
+    "Pull images before the start",
+    metavar="POLICY",
+    choices=("always", "missing", "never", "newer", "build"),
+)
+TIMEOUT = Option(
+    ("-t", "--timeout"),
+    "number",
+    "Seconds that containers have to stop, before they are killed",
+    metavar="SECONDS",
+    lowest=-1,
+)
+MAKING = (
+    Option(("--build",), "flag", "Build images before the start, also those that are here"),
+    Option(("--force-recreate",), "flag", "Recreate containers though nothing has changed"),
+    Option(("--no-build",), "flag", "Build no image, even if it is missing"),
+    Option(("--no-recreate",), "flag", "Leave containers that are there as they are"),
+    PULL,
+    Option(("--quiet-build",), "flag", "Show no progress of builds"),
+    Option(("--quiet-pull",), "flag", "Show no progress of pulls"),
+    Option(("--remove-orphans",), "flag", "Remove containers of services that are not in the files any more"),
+    SCALE,
+    Option(("-y", "--yes"), "flag", "Ask nothing, which pod never does here"),
+)  # fmt: skip
+
+COMMAND = Command(
+    bring_up,
+    "[OPTIONS] [SERVICE...]",
+    description=(
+        "Makes networks, volumes and containers of the services, and starts them in the order of their dependencies, "
+        "independent ones side by side. What is there already and as it should be is kept. Without --detach it shows "
+        "the output, and stops the services on Ctrl-C; a second Ctrl-C kills them."
+    ),
+    options=(
+        *MAKING,
+        Option(("--abort-on-container-exit",), "flag", "Stop all when one container ends"),
+        Option(("--abort-on-container-failure",), "flag", "Stop all when one container fails"),
+        Option(("--always-recreate-deps",), "flag", "Recreate also what the services depend on"),
+        Option(("--attach",), "list", "Show the output of this service only", metavar="SERVICE"),
+        Option(("-d", "--detach"), "flag", "Leave the containers in the background"),
+        Option(("--exit-code-from",), "text", "End with the status of this service when one ends", metavar="SERVICE"),
+        Option(("--no-attach",), "list", "Do not show the output of this service", metavar="SERVICE"),
+        Option(("--no-color",), "flag", "Colour no names"),
+        Option(("--no-deps",), "flag", "Leave services alone that others depend on"),
+        Option(("--no-log-prefix",), "flag", "Put no names in front of lines"),
+        Option(("--no-start",), "flag", "Make the containers, and do not start them"),
+        Option(("--quiet-up",), "flag", "Do not tell what is done"),
+        Option(("-V", "--renew-anon-volumes"), "flag", "Recreated containers get new anonymous volumes"),
+        TIMEOUT,
+        Option(("--timestamps",), "flag", "Put the time in front of lines"),
+        Option(("--wait",), "flag", "Wait until the services are healthy; implies --detach"),
+        Option(("--wait-timeout",), "number", "Seconds to wait at most", metavar="SECONDS", lowest=0),
+        Option(("--attach-dependencies",), "flag", refused="name the services, or none to see all"),
+        Option(("--menu",), "flag", refused="there is nothing to choose while the output is shown"),
+        Option(("-w", "--watch"), "flag", refused="this version of pod does not have it yet"),
+    ),
+    maximum=None,
+    examples=("pod compose up -d", "pod compose --dry-run up", "pod compose up --wait --wait-timeout 60 db"),
+)  # fmt: skip

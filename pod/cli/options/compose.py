@@ -1,0 +1,206 @@
+"""The options of `pod compose` itself, which stand before its command, and what all of its commands need."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from pod.base.errors import UsageError
+from pod.cli.declare import Option
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pod.base.errors import PodError
+    from pod.cli.declare import Arguments
+    from pod.compose.images import ImageOptions
+    from pod.compose.places import Asked
+    from pod.compose.project import Project
+    from pod.compose.resources import Tell
+
+OPTIONS = (
+    Option(
+        ("--ansi",),
+        "text",
+        "Whether names are coloured in front of output",
+        metavar="WHEN",
+        choices=("auto", "always", "never"),
+        default="auto",
+    ),
+    Option(("--dry-run",), "flag", "With up: say what would be done, and why"),
+    Option(
+        ("--env-file",),
+        "list",
+        "Read variables from a file, in the place of .env",
+        metavar="FILE",
+        completes="file",
+    ),
+    Option(
+        ("-f", "--file"),
+        "list",
+        "Compose file; several are merged, the later over the earlier, and - is standard input",
+        metavar="FILE",
+        completes="file",
+    ),
+    Option(
+        ("--parallel",),
+        "number",
+        "How many services are dealt with at once, -1 for as many as there are",
+        metavar="N",
+        default=-1,
+        lowest=-1,
+    ),
+    Option(("--profile",), "list", "Make services of this profile active", metavar="NAME"),
+    Option(
+        ("--progress",),
+        "text",
+        "How progress is told: lines, lines of JSON, or not at all",
+        metavar="WAY",
+        choices=("auto", "plain", "json", "quiet"),
+        default="auto",
+    ),
+    Option(
+        ("--project-directory",),
+        "text",
+        "Directory that relative paths are relative to; that of the first file when not given",
+        metavar="DIRECTORY",
+        completes="directory",
+    ),
+    Option(("-p", "--project-name"), "text", "Name of the project", metavar="NAME"),
+    Option(("--all-resources",), "flag", refused="networks and volumes are made when a service uses them"),
+    Option(("--compatibility",), "flag", refused="containers are named with dashes; container_name gives other names"),
+    Option(("--verbose",), "flag", refused="use --log-level=debug instead"),
+    Option(("--workdir",), "text", refused="use --project-directory instead"),
+)  # fmt: skip
+
+
+def asked(arguments: Arguments) -> Asked:
+    """What the options of `pod compose` say about the project."""
+    from pod.compose.places import Asked
+
+    given = _group(arguments)
+    return Asked(
+        files=tuple(given.texts("file")),
+        name=given.text("project_name") or "",
+        directory=given.text("project_directory") or "",
+        env_files=tuple(given.texts("env_file")),
+        profiles=tuple(given.texts("profile")),
+    )
+
+
+def load(arguments: Arguments, *, quiet: bool = False, takes_dry_run: bool = False) -> Project:
+    """The project; what is worth saying about its files is said, unless `quiet`."""
+    from pod.base import log
+    from pod.compose import project
+
+    refuse_dry_run(arguments, takes=takes_dry_run)
+    loaded = project.load(asked(arguments))
+    for warning in () if quiet else loaded.warnings:
+        log.warning(warning)
+    return loaded
+
+
+def load_if_there(arguments: Arguments) -> tuple[str, Project | None]:
+    """The name of the project, and the project where there are files for it: labels say enough for many commands."""
+    from pod.compose import project
+    from pod.compose.places import NoFile
+
+    refuse_dry_run(arguments)
+    wanted = asked(arguments)
+    try:
+        loaded = load(arguments, quiet=True)
+    except NoFile:
+        name = project.name_only(wanted)
+        if wanted.files or not name:
+            raise
+        return name, None
+    return loaded.name, loaded
+
+
+def refuse_dry_run(arguments: Arguments, *, takes: bool = False) -> None:
+    if _group(arguments).flag("dry_run") and not takes:
+        raise UsageError(
+            f"--dry-run is for `pod compose up` and create, not for `{arguments.spelling}`"
+        )
+
+
+def is_dry_run(arguments: Arguments) -> bool:
+    return _group(arguments).flag("dry_run")
+
+
+def at_once(arguments: Arguments) -> int:
+    """--parallel: 0 for the usual bound."""
+    return max(0, _group(arguments).number("parallel") or 0)
+
+
+def teller(arguments: Arguments, *, quiet: bool = False) -> Tell:
+    """Tells what was done, a line each, on standard error. Children of the command call it, too."""
+    way = _group(arguments).text("progress")
+
+    def tell(kind: str, name: str, state: str) -> None:
+        if quiet or way == "quiet":
+            return
+        if way == "json":
+            from pod.base import plainjson
+
+            line = plainjson.dumps({"id": f"{kind} {name}", "status": state})
+        else:
+            line = f" {kind} {name}  {state}"
+        os.write(2, f"{line}\n".encode("utf-8", "surrogateescape"))
+
+    return tell
+
+
+def is_colored(arguments: Arguments) -> bool:
+    """Whether names in front of output are coloured."""
+    when = _group(arguments).text("ansi")
+    if when == "auto":
+        return os.isatty(1) and not os.environ.get("NO_COLOR")
+    return when == "always"
+
+
+def image_options(
+    arguments: Arguments,
+    *,
+    quiet: bool = False,
+    quiet_build: bool = False,
+    build: bool | None = None,
+    policy: str = "",
+) -> ImageOptions:
+    """How the images of a project are pulled and built; see ImageOptions."""
+    from pod.cli.build_progress import progress_for as build_progress
+    from pod.cli.progress import progress_for
+    from pod.compose.images import ImageOptions
+    from pod.engine.images import PullOptions
+
+    silent = _group(arguments).text("progress") == "quiet"
+    return ImageOptions(
+        pull=PullOptions(
+            quiet=quiet or silent, progress=lambda: progress_for(quiet=quiet or silent)
+        ),
+        progress=lambda: build_progress("", quiet=quiet_build or silent),
+        build=build,
+        policy=policy,
+    )
+
+
+def report_all(errors: Iterable[PodError]) -> int:
+    """Tell each error; the exit status of the last."""
+    from pod.cli.report import report
+
+    status = 0
+    for error in errors:
+        status = report(error)
+    return status
+
+
+def flush() -> None:
+    """What was printed comes before what children print."""
+    sys.stdout.flush()
+
+
+def _group(arguments: Arguments) -> Arguments:
+    given = arguments.group
+    assert given is not None, "a command of compose is called with the options of compose"
+    return given
