@@ -174,16 +174,19 @@ class StepStore:
 
     # Writing
 
-    def keep(self, record: StepRecord, tree: str = "") -> StepRecord:
+    def keep(self, record: StepRecord, tree: str = "", *, replaces: bool = False) -> StepRecord:
         """Remember a result; the directory `tree` is moved here. When another build was faster, its result is taken.
 
-        Then `tree` stays where it is.
+        Then `tree` stays where it is. With `replaces` there is a result that is not wanted any more.
         """
         path = self._path(record.key)
         with self.lock():
             found = self.find(record.key)
-            if found is not None:
+            if found is not None and not replaces:
                 return found
+            if found is not None:
+                os.unlink(f"{path}.json")
+                self._staging.discard(path)
             if tree:
                 self._staging.discard(path)  # a tree without a record is from a crash
                 make_private(self.directory)

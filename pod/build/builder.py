@@ -11,7 +11,7 @@ from pod.build.dockerfile.ignore import IgnoreRules
 from pod.build.dockerfile.parser import parse_triggers
 from pod.build.dockerfile.stages import SCRATCH
 from pod.build.dockerfile.substitute import Substitution
-from pod.build.failure import StepFailed
+from pod.build.failure import StepFailed, StepRefused
 from pod.build.planner import step_of
 from pod.build.state import StageState
 from pod.build.steps import copying
@@ -55,7 +55,8 @@ class Builder:
         self.context = context
         self.hold = hold
         self.nest = host.nest
-        self.cache = Cache(host.store, options, progress, hold)
+        left_out = {step.number for it in plan.needed if it.is_left_out for step in it.steps}
+        self.cache = Cache(host.store, options, progress, hold, frozenset(left_out))
         self.rules = IgnoreRules(context.ignored, context.ignore_name)
         self._described: dict[copying.Part, tuple[str, bool]] = {}
 
@@ -91,6 +92,12 @@ class Builder:
             status = error.status if isinstance(error, StepFailed) else None
             self.progress.failed(step, status, error.message)
             raise
+        except BrokenPipeError:
+            raise  # nobody listens to us
+        except OSError as error:
+            refused = StepRefused(step, error)
+            self.progress.failed(step, None, error.strerror or str(error))
+            raise refused from error
 
     def _triggers(
         self, planned: PlannedStage, state: StageState

@@ -22,12 +22,23 @@ _SECOND = 1_000_000_000
 class Cache:
     """For one build; what it finds or keeps is held until the end of `hold`."""
 
-    def __init__(self, store: Store, options: BuildOptions, progress: Progress, hold: Hold) -> None:
+    def __init__(
+        self,
+        store: Store,
+        options: BuildOptions,
+        progress: Progress,
+        hold: Hold,
+        left_out: frozenset[int] = frozenset(),
+    ) -> None:
+        """`left_out` are the numbers of steps that are executed in any case."""
         self._steps = store.steps
         self._options = options
         self._progress = progress
         self._hold = hold
+        self._left_out = left_out
+        self._begun_ns = time.time_ns()
         self._made: set[str] = set()
+        self._refused: set[str] = set()
 
     def find(self, step: Step, key: str, inputs: Mapping[str, str]) -> StepRecord | None:
         """The result of a step, which is told to whoever watches, or None when it has to be executed."""
@@ -35,6 +46,8 @@ class Cache:
         record = self._steps.find(key)
         refusal = self._refusal(step, record) if record is not None else ""
         if record is None or refusal:
+            if refusal:
+                self._refused.add(key)
             why = self._why_not(step, inputs, refusal) if self._options.explain else ""
             self._progress.working(step, why)
             return None
@@ -46,8 +59,7 @@ class Cache:
 
     def keep(self, step: Step, key: str, inputs: Mapping[str, str], tree: str = "") -> StepRecord:
         """Remember a result; from here on it is not lost when the build is killed."""
-        if key not in self._made and not self._options.use_cache:
-            self._steps.remove(key)
+        replaces = key in self._refused - self._made
         self._made.add(key)
         record = StepRecord(
             key=key,
@@ -56,7 +68,7 @@ class Cache:
             stage=_place_of(step),
             inputs=dict(inputs),
         )
-        return self._steps.keep(record, tree)
+        return self._steps.keep(record, tree, replaces=replaces)
 
     def recall(self, key: str) -> str:
         """What was remembered under a key; "" for nothing."""
@@ -70,12 +82,12 @@ class Cache:
     def _refusal(self, step: Step, record: StepRecord) -> str:
         """Why a result may not be used; "" when it may."""
         options = self._options
-        if record.key in self._made:
-            return ""  # another stage of this very build has made it
+        if record.key in self._made or record.created_ns >= self._begun_ns:
+            return ""  # another stage of this very build has made it, or another build just now
         if not options.use_cache:
             return "--no-cache"
-        if step.stage in options.no_cache_stages:
-            return f"--no-cache-filter {step.stage}"
+        if step.number in self._left_out:
+            return "--no-cache-filter"
         ttl = options.cache_ttl_seconds
         if ttl is not None and time.time_ns() - record.created_ns >= ttl * _SECOND:
             return "its result is older than --cache-ttl"

@@ -59,7 +59,13 @@ def unpack(fd: int, target: str, shown: str, *, start: bytes = b"") -> None:
         unpacker = Unpacker(root_fd, None)
         try:
             unpacker.unpack(_own_reader()(lambda: next(chunks, b"")))
-        except (BadEntry, tar.InvalidArchive, compression.InvalidStream, stream.TooLarge) as error:
+        except stream.TooLarge as error:
+            why = f"{error.why}, and that would fill the disk" if error.for_disk else error.why
+            raise CannotReadContext(
+                f"{quoted(shown)} is too large: {why}",
+                hint="pod system df" if error.for_disk else None,
+            ) from error
+        except (BadEntry, tar.InvalidArchive, compression.InvalidStream) as error:
             raise CannotReadContext(
                 f"{quoted(shown)} cannot be unpacked: {error.message}"
             ) from error

@@ -251,7 +251,7 @@ class Contexts:
     def _ignored(self, directory: str, name: str, *, is_ours: bool) -> tuple[tuple[str, ...], str]:
         given = self._options.ignore_file
         if given:
-            return _lines(_read_path(given)), given
+            return _lines(_read_path(given, f"--ignorefile '{given}'")), given
         if name and not name.startswith(_HTTP) and name != "standard input":
             for ending in _IGNORE_NAMES:  # of this one Dockerfile
                 path = name + ending
@@ -300,8 +300,8 @@ def _read_inside(directory: str, name: str, *, is_ours: bool) -> bytes | None:
         os.close(fd)
 
 
-def _read_path(path: str) -> bytes:
-    """A file of the caller, which may be a pipe: -f <(...)."""
+def _read_path(path: str, shown: str = "") -> bytes:
+    """A file of the caller, which may be a pipe: -f <(...). `shown` is what messages call it."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -309,7 +309,9 @@ def _read_path(path: str) -> bytes:
         finally:
             os.close(fd)
     except OSError as error:
-        raise CannotReadContext(f"'{path}' cannot be read: {error.strerror}") from error
+        raise CannotReadContext(
+            f"{shown or quoted(path)} cannot be read: {error.strerror}"
+        ) from error
 
 
 def _read_start(fd: int) -> bytes:

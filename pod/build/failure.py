@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 from pod.base.errors import PodError
 
 TYPE_CHECKING = False
@@ -16,12 +18,27 @@ class StepFailed(PodError):
         ended = (
             f"was ended by signal {status - 128}" if status > 128 else f"ended with status {status}"
         )
-        lines = f"{step.first_line}-{step.last_line}"
-        if step.first_line == step.last_line:
-            lines = str(step.first_line)
-        super().__init__(f"{step.file}:{lines}: the command '{_short(command)}' {ended}")
+        super().__init__(f"{_place(step)}: the command '{_short(command)}' {ended}")
         self.status = status
         self.exit_status = status
+
+
+class StepRefused(PodError):
+    """The operating system did not let a step do its work: a full disk, most often."""
+
+    def __init__(self, step: Step, error: OSError) -> None:
+        where = f" at '{error.filename}'" if isinstance(error.filename, str) else ""
+        is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        super().__init__(
+            f"{_place(step)}: {error.strerror or error}{where}",
+            hint="pod system df" if is_full else None,
+        )
+
+
+def _place(step: Step) -> str:
+    if step.first_line == step.last_line:
+        return f"{step.file}:{step.first_line}"
+    return f"{step.file}:{step.first_line}-{step.last_line}"
 
 
 def _short(command: str) -> str:

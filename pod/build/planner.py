@@ -24,6 +24,8 @@ class PlannedStage(Record):
     stage: Stage
     steps: tuple[Step, ...]
     platform: str
+    is_left_out: bool = False
+    """Whether none of its results may come from the cache."""
 
     @property
     def task(self) -> str:
@@ -70,6 +72,7 @@ def plan(
     total = sum(1 + len(stage.instructions) for stage in needed)
     is_only_one = len(stages.stages) == 1
     numbers = _numbers(needed)
+    left_out = {stages.target(name).number for name in options.no_cache_stages if name}
     planned = []
     for stage in needed:
         name = "" if is_only_one else stage.shown
@@ -83,7 +86,8 @@ def plan(
             )
             for instruction in (stage.start, *stage.instructions)
         ]
-        planned.append(PlannedStage(stage, tuple(steps), str(platform)))
+        is_left_out = stage.number in left_out
+        planned.append(PlannedStage(stage, tuple(steps), str(platform), is_left_out))
     return Plan(stages, tuple(planned), next(it for it in planned if it.stage is target), platform)
 
 

@@ -1,4 +1,6 @@
-"""What is measured of builds: six small steps, the same from the cache, stages at the same time, many files."""
+"""What is measured of builds: six small steps, the same from the cache, stages at the same time, many
+files, a large context of which little is used.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +28,8 @@ STAGES = (
     + "".join(f"COPY --from=s{n} /s{n} /s{n}\n" for n in range(4))
 )
 MANY = "FROM busybox\nCOPY many /many\n"
+LARGE = "FROM busybox\nCOPY used /used\n"
+LARGE_FILES, LARGE_FILE_BYTES = 2048, 1 << 20  # 2 GB, of which the one file "used" is needed
 
 
 def write(engine: Engine, dockerfile: str) -> str:
@@ -78,6 +82,22 @@ def many(engine: Engine) -> dict[str, float]:
     return {"build-copy": timed(engine, "build", "-q", "--no-cache", "-t", "made", context)}
 
 
+def prepare_large(engine: Engine) -> None:
+    engine.have("busybox")
+    context = write(engine, LARGE)
+    os.makedirs(f"{context}/others")
+    for number in range(LARGE_FILES):
+        with open(f"{context}/others/{number}", "wb") as file:
+            file.truncate(LARGE_FILE_BYTES)
+    with open(f"{context}/used", "wb") as file:
+        file.write(os.urandom(LARGE_FILE_BYTES))
+
+
+def large(engine: Engine) -> dict[str, float]:
+    context = f"{tree_beside(engine)}.context"
+    return {"build-large": timed(engine, "build", "-q", "--no-cache", "-t", "made", context)}
+
+
 def finish(engine: Engine) -> None:
     shutil.rmtree(f"{tree_beside(engine)}.context")
     engine("rmi", "-f", "made", timeout=600)
@@ -109,6 +129,13 @@ BUILD_CASES = (
         prepare=prepare_many,
         finish=finish,
         warm=False,
+        slow=True,
+    ),
+    Case(
+        {"build-large": Measure("COPY of 1 MB from a context of 2 GB", 0.50)},
+        large,
+        prepare=prepare_large,
+        finish=finish,
         slow=True,
     ),
 )

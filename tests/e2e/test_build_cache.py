@@ -93,6 +93,40 @@ def test_no_cache_executes_everything(context: Context) -> None:
     assert not set(before) & set(numbers(context))
 
 
+@pytest.mark.parametrize(
+    ("option", "first", "second"),
+    [
+        pytest.param("--no-cache-filter=one", True, False, id="a stage by its name"),
+        pytest.param("--no-cache-filter=ONE,1", True, True, id="by name and number"),
+        pytest.param("--cache-ttl=0", True, True, id="age"),
+        pytest.param("--cache-ttl=1h", False, False, id="young enough"),
+    ],
+)
+def test_parts_of_the_cache_are_not_used(
+    context: Context, option: str, *, first: bool, second: bool
+) -> None:
+    """What is executed instead is what the cache has from then on."""
+    text = (
+        f"FROM busybox AS one\nRUN {NUMBER} > /first\nFROM busybox\nRUN {NUMBER} > /second\n"
+        "COPY --from=one /first /first\n"
+    )
+    context.build(text, NONE)
+    before = context.run("cat", "/first", "/second").split("\n")
+    context.build(text, NONE, option)
+    after = context.run("cat", "/first", "/second").split("\n")
+    assert [old != new for old, new in zip(before, after, strict=True)] == [first, second]
+    context.build(text, NONE)
+    assert context.run("cat", "/first", "/second").split("\n") == after
+
+
+def test_only_stage_is_one_that_the_cache_can_be_left_out_for(context: Context) -> None:
+    text = f"FROM busybox AS one\nRUN {NUMBER} > /first\n"
+    context.build(text, NONE)
+    assert "Using cache" not in context.build(text, NONE, "--no-cache-filter=one").stderr
+    wrong = context.build(text, NONE, "--no-cache-filter=on", status=125)
+    assert "has no stage 'on', did you mean 'one'?" in wrong.stderr
+
+
 def test_the_cache_outlives_the_image(context: Context, pod: Engine) -> None:
     context.build(TEXT, NONE)
     before = numbers(context)

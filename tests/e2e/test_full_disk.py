@@ -212,6 +212,49 @@ def test_container_that_fills_the_disk(disk: Disk, server: FaultyRegistry) -> No
     works(disk, server)
 
 
+def test_build(disk: Disk, server: FaultyRegistry, tmp_path: Path) -> None:
+    """Wherever it gets full: in a command, in a copy, in the image's layer, in a context from standard input."""
+    base = f"FROM {server.host}/me/busybox\n"
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "large").write_bytes(os.urandom(13 * MEGABYTE))
+    (context / "half").write_bytes(os.urandom(5 * MEGABYTE))
+    (context / "small").write_bytes(b"small")
+    build = ("build", "--network", "none", "-t", "made")
+
+    def fails(text: str, *options: str, stdin: bytes = b"") -> str:
+        (context / "Dockerfile").write_text(base + text)
+        place = "-" if stdin else str(context)
+        result = disk.pod(*build, *options, place, stdin=stdin, status=None)
+        assert result.status and "Traceback" not in result.stderr, result
+        assert result.stderr.count("Error: ") == 1, result
+        assert result.stdout == "" and len(disk.pod("images", "-q").lines) == 1
+        nothing_wrong(disk.pod, max_age="24h")
+        return result.stderr.lower()
+
+    assert "no space left" in fails("RUN cat /dev/zero > /filling\n")
+    assert "error: dockerfile:2: no space left on device" in fails("COPY large /large\n")
+    said = fails("RUN echo x > /x\nCOPY half /half\n")  # it fits once, and the layer of it does not
+    assert "no space left" in said or "full" in said
+    archive = layer_tar([Entry("Dockerfile", base.encode()), Entry("l", os.urandom(13 * MEGABYTE))])
+    assert "fill the disk" in fails("", stdin=archive)
+    disk.fill()
+    for text in ("RUN echo y > /y\n", "COPY small /small\n", "LABEL a=b\n"):
+        (context / "Dockerfile").write_text(base + text)
+        result = disk.pod(*build, str(context), status=None)
+        if result.status:
+            assert "no space left" in result.stderr.lower() or "full" in result.stderr.lower()
+    disk.pod("builder", "du")
+    disk.pod("builder", "prune", "-a", "-f")
+    disk.free()
+    (context / "Dockerfile").write_text(f"{base}RUN echo x > /x\nCOPY small /small\n")
+    disk.pod(*build, str(context))
+    run = ("run", "--rm", "--network", "none", "made", "cat", "/x", "/small")
+    assert disk.pod(*run).out == "x\nsmall"
+    disk.pod("rmi", "made", "-i")
+    works(disk, server)
+
+
 def bring(disk: Disk, server: FaultyRegistry, name: str) -> str:
     """An image that takes two megabytes: a blob, and a file in a tree."""
     server.add_image(f"me/{name}:latest", [layer_tar([Entry(name, os.urandom(MEGABYTE))])])

@@ -7,6 +7,7 @@ FREE; such an option may do what it does, or name what it does not find, but not
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ PARTS = 6
 GARBAGE = "-17x::?=/"
 NOWHERE = "localhost:1/x"  # no volume, and an image where nobody listens
 WORDS = {
+    "build": ["context"],
     "artifact add": ["x", __file__],
     "artifact extract": ["x", "/nowhere/x"],
     "config create": ["x", __file__],
@@ -59,7 +61,7 @@ STRICT = set(
     attach commit create cp diff events exec export init inspect kill logs mount pause port ps rename restart rm run
     start stats stop top unmount unpause update wait container secret config volume image images network pod manifest
     artifact system info version generate kube push pull login logout load save import history search tag untag
-    rmi unshare completion healthcheck
+    rmi unshare completion healthcheck build builder buildx
     """.split()
 )
 # Names of things, and words that go to somebody else as they are.
@@ -67,6 +69,11 @@ SIGNING = {"sign-by", "sign-by-sigstore-private-key", "sign-passphrase-file"}
 FEATURES = {"features", "os-features", "os-version"}
 ARTIFACTS = {f"artifact-{it}" for it in ("config", "config-type", "layer-type", "subject", "type")}
 FREE_OF = {
+    "build": {
+        *("build-arg", "cpp-flag", "iidfile", "layer-label", "metadata-file", "target"),
+        *("unsetannotation", "unsetlabel", "no-cache-filter", "os-feature", "os-version"),
+    },
+    "buildx": {"driver", "driver-opt", "node", "platform"},
     "artifact": {"file-type", "title", "type", *SIGNING},
     "image": {"directory", "sign-by"},
     "login": {"compat-auth-file", "password", "secret", "username"},
@@ -132,6 +139,10 @@ def run(pod: Engine) -> Iterator[Runner]:
             return status, text
 
         pod("create", "--name", "c", "busybox")
+        context = f"{pod.environment['HOME']}/context"
+        os.makedirs(context, exist_ok=True)
+        with open(f"{context}/Dockerfile", "w", encoding="utf-8") as file:
+            file.write("FROM scratch\n")
         pod("pod", "create", "--name", "p")
         pod("manifest", "create", "l")
         pod("network", "create", "n")
@@ -142,6 +153,7 @@ def run(pod: Engine) -> Iterator[Runner]:
         pod(kind, "rm", "x", status=None)
     pod("manifest", "rm", "l")
     pod("network", "rm", "n")
+    pod("image", "prune", "-f")
 
 
 def options_of(name: str) -> list[Option]:

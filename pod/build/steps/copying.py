@@ -161,7 +161,10 @@ def _unpack(archive: str, target: str) -> None:
         )
         chunks = incoming.chunks()
         Unpacker(target_fd, None).unpack(tar.TarReader(lambda: next(chunks, b"")))
-    except (BadEntry, tar.InvalidArchive, compression.InvalidStream, stream.TooLarge) as error:
+    except stream.TooLarge as error:
+        why = f"{error.why}, and that would fill the disk" if error.for_disk else error.why
+        raise PodError(f"the archive '{os.path.basename(archive)}' is too large: {why}") from error
+    except (BadEntry, tar.InvalidArchive, compression.InvalidStream) as error:
         name = os.path.basename(archive)
         raise PodError(f"the archive '{name}' cannot be unpacked: {error.message}") from error
     finally:

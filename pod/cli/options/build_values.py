@@ -110,7 +110,7 @@ def _refuse(arguments: Arguments, engine: Engine) -> None:
     for name in ("sbom", "provenance"):
         text = arguments.text(name)
         if text is not None and text.lower() not in _FALSE:
-            raise Unsupported(f"flag '--{name}'", "pod makes no lists of what is in an image")
+            raise Unsupported(f"--{name} '{text}'", "pod makes no lists of what is in an image")
     if not arguments.flag("disable_compression"):
         raise Unsupported(
             "flag '--disable-compression=false'", "layers are compressed when they are pushed"
