@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from pod.engine.build_cache import Entry
     from pod.engine.context import Engine
     from pod.engine.leftovers import Leftover
     from pod.engine.list import Listed
@@ -75,9 +76,8 @@ class DiskUsage(Record):
     artifacts: int = 0
     artifact_bytes: int = 0
     """What artifacts take that images do not."""
-    steps: int = 0
+    cache: tuple[Entry, ...] = ()
     """Steps of builds, and cache mounts."""
-    steps_in_use: int = 0
     cache_bytes: int = 0
 
     def rows(self) -> list[Row]:
@@ -115,7 +115,13 @@ class DiskUsage(Record):
                 if self.artifacts
                 else []
             ),
-            Row("Build Cache", self.steps, self.steps_in_use, self.cache_bytes, self.cache_bytes),
+            Row(
+                "Build Cache",
+                len(self.cache),
+                sum(it.in_use for it in self.cache),
+                self.cache_bytes,
+                self.cache_bytes - sum(it.bytes for it in self.cache if it.in_use),
+            ),
             Row("Partial Downloads", len(self.partials), 0, partial_bytes, partial_bytes),
             Row("Garbage", len(self.garbage), 0, garbage_bytes, garbage_bytes),
             Row("Metadata", 0, 0, self.metadata_bytes, 0),
@@ -173,6 +179,9 @@ def measure(engine: Engine) -> DiskUsage:
         for path in image_paths[_key(image)]:
             owners.setdefault(path, set()).update(_ids(engine, image))
     in_images = stood_on.union(owners)
+    volumes.all_of(
+        engine.database
+    )  # so that its files are there as they are when any other command looks
     needed = stood_on.union(
         path for path, ids in owners.items() if any(map(counts.get, ids))
     ).union(artifact_paths)
@@ -200,8 +209,7 @@ def measure(engine: Engine) -> DiskUsage:
         metadata_bytes=_rest(engine.paths.root, sizes),
         artifacts=len(artifacts),
         artifact_bytes=sum(sizes[path] for path in artifact_paths - in_images),
-        steps=len(cache),
-        steps_in_use=sum(it.in_use for it in cache),
+        cache=cache,
         cache_bytes=sum(sizes[path] for path in {*cache_paths} - in_images),
     )
 

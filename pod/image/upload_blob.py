@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pod.image.upload import Content, Uploader
     from storage.uploads import UploadNote
 
-_SMALLEST_PIECE = 256 << 10
+_SMALLEST_PIECE = 64 << 10
 _READ_BYTES = 256 << 10
 
 

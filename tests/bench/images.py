@@ -34,10 +34,12 @@ CHANGED_FILES = 200  # one in so many
 
 
 def prepare_images(engine: Engine) -> None:
-    """Many images in one archive, with a layer in common."""
+    """Many images in one archive, each with a small layer of its own: podman compares those that share their last."""
     layout = Layout(f"{tree_beside(engine)}.images")
-    layers = [layout.add_layer(images.busybox_layer())]
-    made = [layout.add_image(layers, {"Labels": {"n": str(n)}}) for n in range(IMAGES_LISTED)]
+    made = []
+    for number in range(IMAGES_LISTED):
+        layer = layout.add_layer(layer_tar([Entry(f"file{number}", b"x")]))
+        made.append(layout.add_image([layer], {"Labels": {"n": str(number)}}))
     path = f"{tree_beside(engine)}.tar"
     many_in_one(made, path)
     engine("load", "-q", "-i", path, timeout=600)
@@ -46,15 +48,14 @@ def prepare_images(engine: Engine) -> None:
 
 
 def many_in_one(made: list[Image], path: str) -> None:
-    """A docker-archive of many images, each with a name."""
+    """A docker-archive of many images with one layer, each with a name."""
     listing = []
     with tarfile.open(path, "w") as archive:
         for number, image in enumerate(made):
             layer = f"{image.layers()[0][1].removeprefix('sha256:')}.tar"
             config = image.layout.blob(image.manifest()["config"]["digest"])
-            if number == 0:
-                with image.open_layer(0) as stream:
-                    _add_member(archive, layer, stream.read())
+            with image.open_layer(0) as stream:
+                _add_member(archive, layer, stream.read())
             _add_member(archive, f"{image.id}.json", config)
             names = [f"localhost/image{number}:latest"]
             listing.append({"Config": f"{image.id}.json", "RepoTags": names, "Layers": [layer]})

@@ -135,7 +135,7 @@ def test_real_registry_whose_connections_do_not_last(
     pod: Engine, noise: str, layout: Layout, registry_with: Callable[..., Registry]
 ) -> None:
     """docker-registry forgets an upload when a piece of it breaks off: pieces become smaller until they fit."""
-    limit, registry = 700_000, registry_with()
+    limit, registry = 250_000, registry_with()
     with DroppingProxy(registry.port, up_limit=limit) as proxy:
         pod("push", "-q", INSECURE, *FAST, noise, f"{proxy.host}/me/short-lived")
         assert proxy.dropped >= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,13 @@ def rows(pod: Engine) -> dict[str, Any]:
 
 def disk_usage(pod: Engine) -> int:
     return int(pod("unshare", "du", "-s", "-B1", pod.root).out.split()[0])
+
+
+def agrees_with_du(pod: Engine, found: dict[str, Any]) -> int:
+    """Assert that the sum of all rows is what du(1) says, which is returned, within 1 %."""
+    total, real = sum(row["RawSize"] for row in found.values()), disk_usage(pod)
+    assert abs(total - real) <= real // 100, (total, real, found)
+    return real
 
 
 def is_quiet(pod: Engine) -> bool:
@@ -65,8 +73,7 @@ def test_every_byte(pod: Engine, server: FaultyRegistry) -> None:
     until(lambda: is_quiet(pod), "quiet")
 
     found = rows(pod)
-    total, real = sum(row["RawSize"] for row in found.values()), disk_usage(pod)
-    assert abs(total - real) <= real // 100, (total, real, found)
+    real = agrees_with_du(pod, found)
     assert found["Partial Downloads"]["Total"] == 1
     assert found["Partial Downloads"]["RawSize"] >= MEGABYTE
     assert found["Garbage"]["RawReclaimable"] == found["Garbage"]["RawSize"] >= MEGABYTE
@@ -90,8 +97,7 @@ def test_every_byte(pod: Engine, server: FaultyRegistry) -> None:
     assert {"runs"} == set(pod("ps", "-a", "--format", "{{.Names}}").lines)
     found = rows(pod)
     assert found["Garbage"]["Total"] == found["Partial Downloads"]["Total"] == 0
-    total, real = sum(row["RawSize"] for row in found.values()), disk_usage(pod)
-    assert abs(total - real) <= real // 100, (total, real, found)
+    agrees_with_du(pod, found)
 
 
 def test_an_empty_store(fresh_pod: Engine) -> None:
@@ -99,3 +105,37 @@ def test_an_empty_store(fresh_pod: Engine) -> None:
     assert "Build Cache" in found
     assert all(row["RawReclaimable"] == 0 for row in found.values())
     assert fresh_pod("system", "prune", "-a", "-f").lines == ["Total reclaimed space: 0B"]
+
+
+def test_what_builds_networks_pods_and_secrets_take(fresh_pod: Engine, tmp_path: Path) -> None:
+    pod = fresh_pod
+    pod.have("busybox")
+    (tmp_path / "file").write_bytes(os.urandom(MEGABYTE))
+    run = "dd if=/dev/urandom bs=1M count=2"
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM busybox\nRUN {run} of=/one\nCOPY file /\nRUN --mount=type=cache,target=/c {run} of=/c/f\n"
+    )
+    pod("build", "-q", "-t", "built", str(tmp_path))
+    pod("network", "create", "some")
+    pod("pod", "create", "--name", "several", "--network", "some")
+    pod("secret", "create", "word", "-", stdin="secret")
+    until(lambda: is_quiet(pod), "quiet")
+    both = rows(pod)
+    agrees_with_du(pod, both)
+    assert 2 * MEGABYTE <= both["Build Cache"]["RawSize"] < 3 * MEGABYTE, "the rest is the image's"
+    shown = pod("system", "df", "-v").stdout
+    assert "Build Cache space usage" in shown and "RUN" in shown and "/c" in shown
+
+    pod("rmi", "built")
+    until(lambda: is_quiet(pod), "quiet")
+    alone = rows(pod)
+    agrees_with_du(pod, alone)
+    assert 5 * MEGABYTE <= alone["Build Cache"]["RawReclaimable"] < 6 * MEGABYTE
+    entries = pod("system", "df", "-v", "--format", "json").json()["BuildCache"]
+    assert [it["CacheType"] for it in entries].count("mount") == 1
+    assert any(it["Why"].startswith("COPY") for it in entries)
+    pod("system", "prune", "-a", "-f", "--build", "--volumes")
+    pod("rmi", "-a", "-f")
+    until(lambda: is_quiet(pod), "quiet")
+    agrees_with_du(pod, rows(pod))
+    assert pod("system", "df", "-v", "--format", "json").json()["BuildCache"] == []

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.cli.declare import Arguments
+    from pod.engine.build_cache import Entry
     from pod.engine.context import Engine
     from pod.engine.df import ContainerUsage, DiskUsage, ImageUsage, Row
 
@@ -38,6 +39,7 @@ _CONTAINERS = (
     "Names",
 )
 _VOLUMES = ("VolumeName", "Links", "Size")
+_CACHE = ("CacheID", "CacheType", "Size", "Created", "LastUsed", "Shared", "Why")
 _LEFTOVERS = ("Size", "Path", "Why")
 
 
@@ -93,6 +95,7 @@ def _show_all(usage: DiskUsage, form: str | None) -> None:
                 for it in usage.volumes
             ],
         ),
+        "BuildCache": (_CACHE, [_cache_row(it) for it in usage.cache]),
         "PartialDownloads": (
             _LEFTOVERS,
             [
@@ -116,12 +119,13 @@ def _show_all(usage: DiskUsage, form: str | None) -> None:
         "Images": "Images",
         "Containers": "Containers",
         "Volumes": "Local Volumes",
+        "BuildCache": "Build Cache",
         "PartialDownloads": "Partial Downloads",
         "Garbage": "Garbage",
     }
     parts = []
     for name, (columns, rows) in tables.items():
-        if not rows and name in ("PartialDownloads", "Garbage"):
+        if not rows and name in ("BuildCache", "PartialDownloads", "Garbage"):
             continue
         parts.append(f"{headings[name]} space usage:\n\n{render(Listing(columns), rows)}")
     parts.append(align([["Metadata space usage:", _size(usage.metadata_bytes)]]))
@@ -150,6 +154,19 @@ def _image_rows(it: ImageUsage) -> list[dict[str, Any]]:
     return rows
 
 
+def _cache_row(it: Entry) -> dict[str, Any]:
+    """`Why` says what the entry is of: an instruction, or the place of a cache mount."""
+    return {
+        "CacheID": it.id[:_SHORT],
+        "CacheType": it.kind,
+        "Size": _size(it.bytes),
+        "Created": human.ago(it.created_ns),
+        "LastUsed": human.ago(it.used_ns),
+        "Shared": it.is_shared,
+        "Why": it.text,
+    }
+
+
 def _container_row(it: ContainerUsage) -> dict[str, Any]:
     summary = it.listed.summary
     words = [*(it.listed.config.get("entrypoint") or ()), *it.listed.config.get("command", ())]
@@ -175,7 +192,7 @@ COMMAND = Command(
     ),
     options=(
         Option(("--format",), "text", "Show it as JSON, or by a Go template", metavar="FORMAT"),
-        Option(("-v", "--verbose"), "flag", "Show every image, container and volume"),
+        Option(("-v", "--verbose"), "flag", "Show every image, container, volume and entry of the build cache"),
     ),
     examples=("pod system df", "pod system df --verbose"),
 )
