@@ -67,7 +67,10 @@ def layers_of(
     ]
     if missing:
         trees = _trees(store, keys)
-        jobs = [(trees[number], [*reversed(trees[:number]), *lowers]) for number in missing]
+        jobs = [
+            (trees[number], _below(records[number], [*reversed(trees[:number]), *lowers]))
+            for number in missing
+        ]
         marks = overlayfs.marks_here()
 
         def write(number: int, out_fd: int) -> int:
@@ -138,7 +141,7 @@ def _with_times(
     def write(_: int, out_fd: int) -> int:
         from storage import tree
 
-        below = [*reversed(trees[:-1]), *lowers]
+        below = _below(record, [*reversed(trees[:-1]), *lowers])
         return tree.write_layer(trees[-1], below, marks, out_fd, whole=False, time_of=times.of)
 
     made = _unpacked(store, write, hold)
@@ -155,6 +158,11 @@ def _with_times(
         )
     )
     return made
+
+
+def _below(record: StepRecord, lowers: list[str]) -> list[str]:
+    """What the archive of a step is made with regard to: one that is linked says all that it has."""
+    return [] if record.is_linked else lowers
 
 
 def _trees(store: Store, keys: Sequence[str]) -> list[str]:

@@ -47,6 +47,8 @@ class StepRecord(Record):
     """What the key was made of: a word for people -> a digest."""
     tree: bool = False
     """Whether there is a tree; a step that only stands for an image, or has changed nothing, has none."""
+    is_linked: bool = False
+    """Whether the tree depends on nothing below it (COPY --link), so that it may be above anything."""
     size: int = 0
     """Bytes of its files."""
     diff_id: str = ""

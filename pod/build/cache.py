@@ -57,7 +57,15 @@ class Cache:
         self._progress.cached(step, "all that it depends on is the same")
         return record
 
-    def keep(self, step: Step, key: str, inputs: Mapping[str, str], tree: str = "") -> StepRecord:
+    def keep(
+        self,
+        step: Step,
+        key: str,
+        inputs: Mapping[str, str],
+        tree: str = "",
+        *,
+        is_linked: bool = False,
+    ) -> StepRecord:
         """Remember a result; from here on it is not lost when the build is killed."""
         replaces = key in self._refused - self._made
         self._made.add(key)
@@ -67,6 +75,7 @@ class Cache:
             text=step.text,
             stage=_place_of(step),
             inputs=dict(inputs),
+            is_linked=is_linked,
         )
         return self._steps.keep(record, tree, replaces=replaces)
 

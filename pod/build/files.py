@@ -31,7 +31,10 @@ class FileSystem(Record):
 
         What follows depends on this very execution of the step: its result may be another one when it is repeated.
         """
-        key = keys.of("after", {"step": record.key, "executed": str(record.created_ns)})
+        inputs = {"step": record.key, "executed": str(record.created_ns)}
+        if record.is_linked:
+            inputs["files before it"] = self.key  # which no other key of it has
+        key = keys.of("after", inputs)
         return self.replace(key=key, steps=(*self.steps, record.key) if record.tree else self.steps)
 
 

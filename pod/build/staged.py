@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 
+from pod.build.tasks import Job
 from pod.spec.bundle import overlay_directory
 from storage import overlayfs
 from storage.drivers.overlay import make_upper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Generator, Iterable, Mapping
     from typing import Any
 
+    from pod.build.nest import Nest
     from pod.spec.mounts import Mount
     from storage.store import Store
 
@@ -24,21 +26,21 @@ class Staged:
     """
 
     def __init__(self, store: Store, lowers: list[str]) -> None:
+        self._driver = store.rootfs.driver()
+        self._is_native = self._driver.name == "overlay"
+        self._root: dict[str, Any] = {}
         self._tree = store.staging.create()
         self.path = self._tree.path
         self.lowers = lowers
         try:
-            make_upper(self.path, lowers)
+            if self._is_native:
+                make_upper(self.path, lowers)
             os.mkdir(f"{self.path}/rootfs", 0o700)
+            os.mkdir(f"{self.path}/parts", 0o755)
             os.mkdir(f"{self.path}/points", 0o755)
         except BaseException:
             self._tree.discard()
             raise
-
-    @property
-    def upper(self) -> str:
-        """What the step has changed."""
-        return f"{self.path}/upper"
 
     def make_points(self, mounts: Iterable[Mapping[str, Any]]) -> None:
         """Places for OCI mounts: below everything else, so that none of them is made in what the step leaves."""
@@ -61,11 +63,17 @@ class Staged:
                     os.mkdir(f"{top}/{name}", 0o755)
 
     def mount(self) -> dict[str, Any]:
-        """What the runtime mounts as the root (runtime/create.py, `rootfs`)."""
+        """What the runtime mounts as the root (runtime/create.py, `rootfs`). No more points are made after that."""
+        lowers = [*self.lowers, f"{self.path}/points"]
+        if not self._is_native:
+            if not self._root:
+                root = self._driver.create(self.path, lowers)
+                self._root = {**root.to_json(), "kind": root.kind}
+            return self._root
         return {
             "kind": "overlay",
-            "lowers": [*self.lowers, f"{self.path}/points"],
-            "upper": self.upper,
+            "lowers": lowers,
+            "upper": f"{self.path}/upper",
             "work": f"{self.path}/work",
             # Nobody waits for the disk: a step that a power cut takes is done again.
             "options": [*overlayfs.marks_here().mount_options, "volatile"],
@@ -73,8 +81,25 @@ class Staged:
 
     def renew(self) -> None:
         """Before it is mounted once more: overlay takes no work directory twice that was volatile."""
-        os.rename(f"{self.path}/work", f"{self.path}/worked")
-        os.mkdir(f"{self.path}/work", 0o700)
+        if self._is_native:
+            os.rename(f"{self.path}/work", f"{self.path}/worked")
+            os.mkdir(f"{self.path}/work", 0o700)
+
+    def changes(self, nest: Nest) -> Generator[Any, Any, str]:
+        """The directory with what the step has changed, in the form that layers have."""
+        if self._is_native:
+            return f"{self.path}/upper"
+        target = f"{self.path}/tree"
+        os.mkdir(target, 0o700)
+        lowers, marks = [*self.lowers, f"{self.path}/points"], overlayfs.marks_here()
+
+        def work() -> None:
+            from storage import canonical  # what the usual driver does without
+
+            canonical.rewrite(self._driver, self.path, lowers, marks, target)
+
+        yield lambda: Job(nest.start(work, what="keep what a step has changed"))
+        return target
 
     def discard(self) -> None:
         """Throw away what is left."""

@@ -6,7 +6,7 @@ import os
 import time
 
 from pod.base import files, ids, locks, log, paths
-from pod.base.errors import PodError, Unsupported
+from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.build import asked, history
 from pod.build.builder import Builder
@@ -56,7 +56,6 @@ _FEWEST_JOBS = 4
 
 def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
     """Build; what came of it is in the store, or where --output says. Call with a single thread."""
-    _check_possible(engine, options)
     options = build_networks.with_networks(engine, options)
     own = host_platform()
     if options.cache_from or options.cache_to:
@@ -126,22 +125,6 @@ def _made(
     )
     image = make_image(engine.store, state, options, hold, names_at_once(options))
     return Made(str(planned.platform), image)
-
-
-def _check_possible(engine: Engine, options: BuildOptions) -> None:
-    """Raises Unsupported for what commands of a build cannot have, PodError for what is not there."""
-    for device in options.run.devices:
-        if not device.cdi and not os.path.exists(device.source):
-            raise PodError(
-                f"device '{device.source}' of --device is not there", hint=f"ls -l {device.source}"
-            )
-    driver = engine.rootfs.driver().name
-    if driver != "overlay":
-        raise Unsupported(
-            f"a build with the storage driver '{driver}'",
-            "what a step has changed is the upper directory of a native overlay",
-            hint="Linux 5.11 and later have it for ordinary users; `pod info` says why it is not used",
-        )
 
 
 def _settle(engine: Engine) -> None:

@@ -23,7 +23,7 @@ class Copy:
         os.mkdir(target, 0o755)
         marks = overlayfs.marks_here()
         removal.run_as_owner(
-            lambda: _copy(lowers, target, marks), what="copy the layers of an image"
+            lambda: copy_layers(lowers, target, marks), what="copy the layers of an image"
         )
         return self.describe(directory, lowers)
 
@@ -40,7 +40,8 @@ class Copy:
 DRIVER = Copy()
 
 
-def _copy(lowers: list[str], target: str, marks: overlayfs.Marks) -> None:
+def copy_layers(lowers: list[str], target: str, marks: overlayfs.Marks) -> None:
+    """Copy the tree that the directories `lowers` make, topmost first, into the directory `target`; as root."""
     from storage import copying, merged
 
     if not lowers:

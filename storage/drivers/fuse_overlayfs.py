@@ -78,6 +78,11 @@ def command(program: str, lowers: Iterable[str], upper: str, work: str) -> tuple
     return program, "-o", ",".join(f"{key}={_escape(value)}" for key, value in values)
 
 
+def command_to_read(lowers: Iterable[str]) -> tuple[str, ...]:
+    """As `command`, of what nobody writes to."""
+    return _find_program() or _PROGRAM, "-o", f"lowerdir={_escape(':'.join(lowers))}"
+
+
 def _escape(text: str) -> str:
     """As libfuse reads the values of its options."""
     return text.replace("\\", "\\\\").replace(",", "\\,")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
+import subprocess
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -231,3 +233,59 @@ def exported(pod: Engine, directory: Path) -> dict[str, tarfile.TarInfo]:
         pod("rm", "exported")
     with tarfile.open(archive) as found:
         return {os.path.normpath(entry.name): entry for entry in found}
+
+
+LINKED = """\
+FROM busybox
+ARG VERSION
+RUN echo $VERSION > /version && mkdir -p /real /open/deep && ln -s /real /data && chmod 1777 /open && \\
+    chown 3:4 /open/deep && echo web:x:1234:1235:::/bin/sh >> /etc/passwd
+COPY --link f /data/
+COPY --link --chown=web f /open/deep/
+ADD --link archive.tar /
+"""
+
+
+@pytest.mark.not_podman("4.3 takes --link for a word")
+def test_linked_layers_stay_when_what_is_below_changes(context: Context, pod: Engine) -> None:
+    context.write({"f": "x", "d/added": "y"})
+    archive = str(context.directory / "archive.tar")
+    subprocess.run(["tar", "cf", archive, "-C", str(context.directory / "d"), "added"], check=True)
+    layers = []
+    for version in ("one", "two"):
+        options = (NONE, "--progress=plain", f"--build-arg=VERSION={version}")
+        done = context.build(LINKED, *options)
+        layers.append(pod("inspect", "--format", "{{json .RootFS.Layers}}", "made").json())
+        assert context.run("cat", "/version") == version
+        script = "stat -c '%n %a %u:%g %F' / /data /real /open /open/deep /open/deep/f; ls /real /data; cat /added"
+        assert context.run("sh", "-c", script).split("\n") == [
+            "/ 755 0:0 directory",
+            "/data 755 0:0 directory",  # a link is not followed
+            "/real 755 0:0 directory",
+            "/open 1777 0:0 directory",
+            "/open/deep 755 3:4 directory",
+            "/open/deep/f 644 1234:1235 regular file",
+            "/data:",
+            "f",
+            "",
+            "/real:",
+            "y",
+        ]
+    assert done.stderr.count("Using cache") == 3
+    assert layers[0][-3:] == layers[1][-3:]
+    assert layers[0][-4] != layers[1][-4]
+
+
+@pytest.mark.not_podman("4.3 takes --link for a word")
+def test_a_linked_layer_is_whole_wherever_it_is_put(context: Context, pod: Engine) -> None:
+    """What one stage has already is not missing where the layer stands on another."""
+    context.write({"d/sub/f": "x"})
+    (context.directory / "d" / "sub").chmod(0o700)
+    same = "FROM busybox\nCOPY d /\nCOPY --link d /\n"
+    context.build(same, NONE, tag="first")
+    context.build("FROM scratch\nCOPY --from=busybox /bin /bin\nCOPY --link d /\n", NONE)
+    pod("push", "-q", "made", f"dir:{context.directory}/out")
+    manifest = json.loads((context.directory / "out" / "manifest.json").read_text())
+    digest = manifest["layers"][-1]["digest"].partition(":")[2]
+    with tarfile.open(context.directory / "out" / digest) as archive:
+        assert [(it.name, it.mode) for it in archive] == [("sub", 0o700), ("sub/f", 0o644)]

@@ -231,3 +231,33 @@ def test_program_that_fails_is_quoted(fuse: Driver, tmp_path: Path) -> None:
     words = ("run", "--rm", "--network", "none", "busybox", "true")
     result = fuse(*words, status=125, env={"PATH": path})
     assert "fuse-overlayfs said 'no such luck'" in result.stderr
+
+
+BUILD = """\
+FROM busybox AS one
+RUN mkdir -p /d/e && echo 1 > /d/e/f && chown -R 3:4 /d && chmod 750 /d && rm /bin/cat && rm -r /var
+RUN rm -r /d/e && mkdir /d/e && echo 2 > /d/e/g && ln -s g /d/e/link && mkfifo /d/fifo
+COPY --chown=5:6 a /d/copied/
+FROM one AS two
+RUN chmod 700 / && touch /d/e/h
+FROM busybox
+COPY --from=two /d /d
+COPY a/one /0
+COPY a/one /bin/cat
+RUN --mount=from=two,target=/seen --mount=target=/context,rw cp /seen/d/e/g /g && touch /context/new
+RUN stat -c %a:%u / > /root-is
+"""
+
+
+def test_builds_are_the_same_with_every_driver(pod: Engine, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "one").write_text("one")
+    (tmp_path / "Dockerfile").write_text(BUILD)
+    words = ("build", "-q", "--no-cache", "--network=none", "--timestamp=0", str(tmp_path))
+    made = {name: Driver(pod, name)(*words).out for name in DRIVERS}
+    assert len(set(made.values())) == 1, made
+    script = "ls /d /d/e /g /0 && cat /d/e/g && stat -c '%a %u:%g' /d /d/copied /d/copied/one; cat /bin/cat"
+    run = ("run", "--rm", "--network=none", made["overlay"], "busybox", "sh", "-c", script)
+    lines = pod(*run, status=None).lines
+    assert lines[-3:] == ["755 5:6", "644 5:6", "one"]
+    assert servers() == []

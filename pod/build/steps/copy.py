@@ -36,6 +36,7 @@ def copy(
         mode=instruction.chmod,
         working_directory=effects.working_directory(state.config),
         user=state.config.get("User") or "",
+        is_linked=instruction.link,
     )
     with origins.Place(builder) as place:
         parts, contents, kind = yield from origins.find(builder, place, instruction, target)
@@ -47,24 +48,31 @@ def copy(
             "mode": instruction.chmod,
             "directory": "" if instruction.target.startswith("/") else settings.working_directory,
         }
+        if instruction.link:
+            from pod.build.steps import linking
+
+            known = yield from linking.look(builder, place, state, settings)
+            settings = settings.replace(directories=known.directories, owner=known.owner)
+            inputs["files before it"] = ""
+            inputs["owner"] = known.owner
+            inputs["directories"] = keys.digest(repr(known.directories))
         key = keys.of(type(instruction).__name__.lower(), inputs)
         record = builder.cache.find(step, key, inputs)
         if record is None:
-            staged = Staged(builder.store, files.lowers(builder.store, state.files))
+            lowers = [] if instruction.link else files.lowers(builder.store, state.files)
+            staged = Staged(builder.store, lowers)
             try:
+                root = staged.mount()
 
                 def work() -> None:
                     copying.copy(
-                        staged.mount(),
-                        f"{staged.path}/rootfs",
-                        parts,
-                        f"{staged.path}/points",
-                        settings,
+                        root, f"{staged.path}/rootfs", parts, f"{staged.path}/parts", settings
                     )
 
                 yield lambda: Job(builder.nest.start(work, what="copy files"))
                 faults.step("build: copied")
-                record = builder.cache.keep(step, key, inputs, staged.upper)
+                tree = yield from staged.changes(builder.nest)
+                record = builder.cache.keep(step, key, inputs, tree, is_linked=instruction.link)
             finally:
                 staged.discard()
             builder.progress.done(step)

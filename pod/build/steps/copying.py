@@ -13,12 +13,12 @@ import stat
 
 from pod.base.errors import PodError
 from pod.base.records import Record
+from pod.build import roots
 from pod.build.modes import parse_chmod
 from pod.build.sources import Origin, Wanted, content_hash, select
 from pod.build.steps.owners import find_owner
-from pod.linux import inroot, mounts, syscalls
+from pod.linux import inroot, mounts
 from storage import copying as storage_copying
-from storage import overlayfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Part(Record):
     archive: str = ""
     identity: str = ""
     """What `lowers` are, for the cache."""
+    driver: str = "overlay"
+    """The storage driver, for `lowers`."""
 
 
 class Settings(Record):
@@ -59,6 +61,10 @@ class Settings(Record):
     mode: str = ""
     working_directory: str = "/"
     user: str = ""
+    is_linked: bool = False
+    """--link: the root is empty, and `directories` are what those on the way to the target are like in the stage."""
+    directories: tuple[tuple[str, int, int, int], ...] = ()
+    """Path, mode, owner and group, from "/" on."""
 
 
 def describe(part: Part, mount_point: str = "") -> tuple[str, bool]:
@@ -75,7 +81,7 @@ def copy(
     """Copy all parts. `root` is to be mounted on `mount_point`; `scratch` is an empty directory of our own."""
     storage_copying.raise_limits()
     os.umask(0)
-    mounts.mount_overlay(root["lowers"], root["upper"], root["work"], mount_point, root["options"])
+    roots.mount(root, mount_point)
     root_fd = os.open(mount_point, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for number, given in enumerate(parts):
@@ -88,7 +94,7 @@ def copy(
                 copier.copy(selection)
     finally:
         os.close(root_fd)
-        syscalls.umount2(mount_point, syscalls.MNT_DETACH)
+        roots.unmount(mount_point)
 
 
 def extract(part: Part, mount_point: str, directory: str) -> str:
@@ -125,11 +131,7 @@ class Opened:
         part, place = self._part, self._part.root
         if part.lowers:
             place = self._mount_point
-            lowers = list(part.lowers)
-            if len(lowers) == 1:
-                mounts.bind(lowers[0], place)
-            else:
-                mounts.mount_overlay(lowers, "", "", place, _options())
+            roots.mount_to_read(list(part.lowers), place, part.driver)
         self._fd = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         if part.rules is None:
             return Origin(root_fd=self._fd, name=part.name)
@@ -138,11 +140,7 @@ class Opened:
     def __exit__(self, *_: object) -> None:
         os.close(self._fd)
         if self._part.lowers:
-            syscalls.umount2(self._mount_point, syscalls.MNT_DETACH)
-
-
-def _options() -> tuple[str, ...]:
-    return overlayfs.marks_here().mount_options
+            roots.unmount(self._mount_point)
 
 
 def _unpack(archive: str, target: str) -> None:
@@ -187,12 +185,17 @@ class Copier:
         self._directories: dict[str, int] = {}
         self._links: dict[tuple[int, int], str] = {}
         self._times: list[tuple[str, os.stat_result]] = []
+        self._known = {path: rest for path, *rest in settings.directories}
 
     def copy(self, selection: Selection) -> None:
         """Raises PodError for what is in the way."""
-        self._make_working_directory()
         target = self._settings.target
-        into = not selection.is_file or target.endswith("/") or self._is_directory(target)
+        into = not selection.is_file or target.endswith("/")
+        if self._settings.is_linked:
+            self._describe("/")
+        else:
+            self._make_working_directory()
+            into = into or self._is_directory(target)
         name = ""
         if not into:
             target, name = posixpath.split(target)
@@ -246,14 +249,28 @@ class Copier:
             os.close(path_fd)
             raise
         os.close(path_fd)
-        if owned and self._owner is not None:
-            for made in missing:
+        for made in missing:
+            if made in self._known:
+                self._describe(made)
+            elif owned and self._owner is not None:
                 made_fd = inroot.open_at(self._root_fd, made, os.O_RDONLY | os.O_DIRECTORY)
                 try:
                     os.fchown(made_fd, *self._owner)
                 finally:
                     os.close(made_fd)
         return fd
+
+    def _describe(self, path: str) -> None:
+        """Give a directory that was made for --link the owner and the mode that it has in the stage."""
+        if path not in self._known:
+            return
+        mode, uid, gid = self._known[path]
+        fd = inroot.open_at(self._root_fd, path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fchown(fd, uid, gid)
+            os.fchmod(fd, mode)
+        finally:
+            os.close(fd)
 
     def _directory(self, path: str) -> int:
         """A directory below the target that exists, or is a link to one inside the root."""

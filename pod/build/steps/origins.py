@@ -164,6 +164,7 @@ def part_of(
         lowers=tuple(files.lowers(builder.store, system)),
         keeps_owners=True,
         identity=system.key,
+        driver=builder.store.rootfs.driver().name,
     )
     return part, system
 

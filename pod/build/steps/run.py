@@ -95,7 +95,8 @@ def run(
                 try:
                     shell = effects.shell(config)[:1]
                     yield from _execute(builder, step, staged, container, made, shown, shell)
-                    record = builder.cache.keep(step, key, inputs, staged.upper)
+                    tree = yield from staged.changes(builder.nest)
+                    record = builder.cache.keep(step, key, inputs, tree)
                 finally:
                     staged.discard()
             builder.progress.done(step)
@@ -256,6 +257,11 @@ def follow(order: Order, streams: tuple[int, int, int], locks: Sequence[str]) ->
             raise
         create.start(ready)
         _, status = os.waitpid(ready.pid, 0)
+        for (
+            server,
+            started,
+        ) in ready.servers:  # of fuse-overlayfs, which may have something to write
+            processes.wait_until_gone(server, started)
     except BaseException:
         if connection is not None:
             connection.detach()

@@ -133,6 +133,9 @@ def _bind(
     number: int,
 ) -> Generator[Any, Any, Mount]:
     subpath = os.path.normpath(f"/{asked.source}").lstrip("/")
+    if builder.store.rootfs.driver().name != "overlay":
+        path = yield from _extracted(builder, place, origin)
+        return Mount("bind", asked.target, path, read_only=asked.readonly)
     if origin.system is not None and not origin.is_file:
         name = f"tree-{number}"
         layers[name] = tuple(files.lowers(builder.store, origin.system))
