@@ -183,7 +183,7 @@ def _network(value: str) -> Test:
         mode = network.get("mode") or "private"
         more = it.config.get("networking", {}).get("more_networks", ())
         if mode == "network":
-            return value in {place.get("joined") for place in (network, *more)}
+            return value in {place.get("joined") or "none" for place in (network, *more)}
         return value in {mode, f"{mode}:{network.get('joined', '')}"}
 
     return test

@@ -169,7 +169,7 @@ def _hosts(engine: Engine, container: Container, hostname: str) -> str:
     if mode in _USER_MODE:
         if host_address:
             own.append((host_address, list(names.HOST_NAMES)))
-        own.append((_addresses(engine, container)[0], [hostname, container.name]))
+        own.append((_addresses(engine, container)[0] or "127.0.1.1", [hostname, container.name]))
     elif mode == "host":
         own.append(("127.0.0.1", list(names.HOST_NAMES)))
     else:

@@ -33,7 +33,7 @@ def connect(engine: Engine, name: str, network: NetworkConfig, place: Network) -
 
 def _connect(engine: Engine, container: Container, network: NetworkConfig, place: Network) -> None:
     networking = container.config.networking
-    if networking.network.mode != "network":
+    if not networking.can_join:
         raise PodError(
             f"container '{container.name}' was made for no network that others can be added to",
             hint=f"create it again with --network {network.name}",
@@ -44,7 +44,8 @@ def _connect(engine: Engine, container: Container, network: NetworkConfig, place
     wanted = [*place.values("ip"), *place.values("ip6")]
     rows.lease(engine.database, container.id, network.name, wanted)
     joined = place.replace(mode="network", joined=network.name)
-    changed = networking.replace(more_networks=(*networking.more_networks, joined))
+    first, *more = (*networking.user_defined, joined)
+    changed = networking.replace(network=first, more_networks=tuple(more))
     try:
         config = container.config.replace(networking=changed)
         container = container.replace(config=config)
@@ -75,7 +76,7 @@ def _disconnect(engine: Engine, container: Container, network: NetworkConfig) ->
     before = namefiles.texts(engine, container)
     if container.status == "active":
         ask(engine, protocol.LEAVE, container.id, network.name)
-    first = left[0] if left else namespaces.Network("none")
+    first = left[0] if left else namespaces.Network("network")
     changed = networking.replace(network=first, more_networks=left[1:])
     config = container.config.replace(networking=changed)
     containers.set_config(engine.database, container.id, config)
@@ -104,7 +105,7 @@ def reload(engine: Engine, name: str) -> str:
 
     with locked(engine, name) as container:
         _, run = lookup.running(engine, container.id, paused=True)
-        if not container.config.networking.user_defined:
+        if not container.config.networking.can_join:
             raise PodError(f"container '{container.name}' is on no network that could be reloaded")
         from pod.engine import network
 
@@ -122,11 +123,11 @@ def reload(engine: Engine, name: str) -> str:
 
 
 def connected(engine: Engine) -> list[Container]:
-    """The containers that run and are on networks."""
+    """The containers that run and are on networks, or can be connected to some."""
     return [
         container
         for container in containers.all_of(engine.database)
-        if container.status == "active" and container.config.networking.user_defined
+        if container.status == "active" and container.config.networking.can_join
     ]
 
 

@@ -221,11 +221,13 @@ def _mac_of(network: NetworkConfig, address: str) -> str:
 
 
 def address_and_resolver(engine: Engine, container: Container) -> tuple[str, str]:
-    """A container's first address, and who answers its questions about names: the first gateway that does.
+    """A container's first address, "" for none, and who answers its questions about names: the first gateway that does.
 
     On networks without names it is the outside helper, which asks the host's resolver.
     """
     known, places = places_of(engine, container)
+    if not places:
+        return "", addresses.RESOLVER
     address: str = places[0]["addresses"][0].partition("/")[0]
     for network in known:
         if network.dns:

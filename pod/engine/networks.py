@@ -120,6 +120,8 @@ def _subnets(
     ]
     taken.append(("pod itself", addresses.NETWORK))
     if wanted:
+        direct = interfaces.routed_subnets(without_gateway=True)
+        taken += [(f"this machine's interface '{name}'", it) for it, name in direct.items()]
         networks.check_overlaps(wanted, taken)
         chosen = list(wanted)
     else:

@@ -38,10 +38,8 @@ class ListedPod:
             networking = it.config.get("networking", {})
             network = networking.get("network", {})
             if it.summary.id == self.pod.config.infra and network.get("mode") == "network":
-                return [
-                    network["joined"],
-                    *(one["joined"] for one in networking.get("more_networks", ())),
-                ]
+                places = (network, *networking.get("more_networks", ()))
+                return [one["joined"] for one in places if one.get("joined")]
         return []
 
     @property

@@ -28,7 +28,7 @@ def tell_networks(engine: Engine, member: Container) -> None:
     if joined.mode != "container":
         return
     for infra in containers.by_ids(engine.database, [joined.joined]):
-        if infra.status == "active" and infra.config.networking.user_defined:
+        if infra.status == "active" and infra.config.networking.can_join:
             from pod.engine import network_connect
 
             network_connect.tell_name(engine, infra)

@@ -44,7 +44,7 @@ def _tell_monitor(engine: Engine, container: Container) -> None:
             client.rename(told, _NOTE_SECONDS)
         finally:
             client.close()
-        if container.config.networking.user_defined:
+        if container.config.networking.can_join:
             from pod.engine import network_connect
 
             network_connect.tell_name(engine, rows[0])

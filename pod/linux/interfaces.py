@@ -70,26 +70,27 @@ def free_port(address: str, protocol: str) -> int:
         sock.close()
 
 
-def routed_subnets() -> list[str]:
-    """The subnets that this machine has routes to, but for those to everywhere.
+def routed_subnets(*, without_gateway: bool = False) -> dict[str, str]:
+    """The subnets that this machine has routes to, but for those to everywhere, with the interfaces they go by.
 
-    Both tables are in hexadecimal; /proc/net/route has the least byte first.
+    `without_gateway` gives only those that one of its interfaces is on. Both tables are in hexadecimal;
+    /proc/net/route has the least byte first.
     """
-    found = []
+    found = {}
     try:
         with open("/proc/net/ipv6_route", encoding="ascii") as file:
             for line in file:
-                target, length = line.split()[:2]
-                if int(length, 16):
+                target, length, _, _, gateway, *_, name = line.split()
+                if int(length, 16) and not (without_gateway and int(gateway, 16)):
                     address = _socket.inet_ntop(_socket.AF_INET6, bytes.fromhex(target))
-                    found.append(f"{address}/{int(length, 16)}")
+                    found[f"{address}/{int(length, 16)}"] = name
     except FileNotFoundError:
         pass  # a kernel without IPv6
     with open("/proc/net/route", encoding="ascii") as file:
         for line in list(file)[1:]:
-            fields = line.split()
-            destination, mask = int(fields[1], 16), int(fields[7], 16)
-            if mask:
+            name, *fields = line.split()
+            destination, via, mask = (int(fields[number], 16) for number in (0, 1, 6))
+            if mask and not (without_gateway and via):
                 octets = ".".join(str(byte) for byte in destination.to_bytes(4, "little"))
-                found.append(f"{octets}/{mask.bit_count()}")
+                found[f"{octets}/{mask.bit_count()}"] = name
     return found

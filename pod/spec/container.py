@@ -54,7 +54,12 @@ class Networking(Record):
     @property
     def user_defined(self) -> tuple[Network, ...]:
         """The networks made by `pod network create` that the container is on, in order."""
-        return (self.network, *self.more_networks) if self.network.mode == "network" else ()
+        return (self.network, *self.more_networks) if self.network.joined and self.can_join else ()
+
+    @property
+    def can_join(self) -> bool:
+        """Whether it can be connected to networks, which it may have left all of."""
+        return self.network.mode == "network"
 
 
 DEFAULT_SECRET_MODE = 0o444

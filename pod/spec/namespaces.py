@@ -36,7 +36,7 @@ class Network(Record):
     """
 
     # "" for the configured default, "none", "host", "private", "bridge", "pasta", "slirp4netns", "container", "ns", or
-    # "network": one that somebody made and named
+    # "network": one that somebody made and named, or "" after the last was taken away
     mode: str = ""
     joined: str = ""
     options: tuple[str, ...] = ()
@@ -47,7 +47,7 @@ class Network(Record):
         return [value for name, _, value in pairs if name == key]
 
     def __str__(self) -> str:
-        name = self.joined if self.mode == "network" else self.mode
+        name = (self.joined or "none") if self.mode == "network" else self.mode
         joined = f":{self.joined}" if self.joined and self.mode != "network" else ""
         return name + joined + (f":{','.join(self.options)}" if self.options else "")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pod.linux.interfaces import routed_subnets
 from tests.support.engine import Engine
 from tests.support.waiting import until
 
@@ -63,6 +64,17 @@ def test_the_default_network_stays(pod: Engine, options: tuple[str, ...]) -> Non
     assert failed.stderr == "Error: default network podman cannot be removed\n"
     pod("network", "prune", "-f")
     assert pod("network", "exists", "podman").out == ""
+
+
+def test_a_subnet_of_this_machine_is_refused(pod: Engine) -> None:
+    """Containers would not reach the machines there; one that a gateway leads to may be chosen, as in podman."""
+    direct = routed_subnets(without_gateway=True)
+    subnet = next(it for it in direct if "." in it and not it.endswith(("/31", "/32")))
+    failed = pod("network", "create", "--subnet", subnet, "back", status=125)
+    if pod.kind == "pod":
+        said = f"subnet {subnet} overlaps {subnet} of this machine's interface '{direct[subnet]}'"
+        assert failed.stderr.startswith(f"Error: {said}\n")
+    assert pod("network", "ls", "-q", "--filter", "name=back").out == ""
 
 
 @ONLY_POD

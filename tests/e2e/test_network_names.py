@@ -384,6 +384,25 @@ def test_connect_and_disconnect(pod: Engine, back: str) -> None:
     assert fetch(pod, "shop", "--network", back) == "shop"
 
 
+@ONLY_POD
+def test_a_container_leaves_all_networks_and_comes_back(pod: Engine, back: str) -> None:
+    """At once or after a start, with its ports; it reaches nobody meanwhile."""
+    port = free_port()
+    web(pod, "shop", "--network", back, "-p", f"127.0.0.1:{port}:80")
+    for restart in (False, True):
+        pod("network", "disconnect", back, "shop")
+        if restart:
+            pod("restart", "-t", "0", "shop")
+        assert pod("inspect", "-f", "{{.HostConfig.NetworkMode}}", "shop").out == "none"
+        assert pod("ps", "-q", "--filter", f"network={back}").out == ""
+        assert pod("exec", "shop", "ip", "route").out == ""
+        assert look_up(pod, "shop", "--network", back) == []
+        pod("network", "connect", back, "shop")
+        assert f"default via {gateway(pod, back)} dev" in pod("exec", "shop", "ip", "route").out
+        assert fetch(pod, "shop", "--network", back) == "shop"
+        assert until(lambda: answer_at("127.0.0.1", port), "answered") == "shop"
+
+
 @OWN_NAMES
 def test_a_container_leaves_its_first_network(pod: Engine, back: str) -> None:
     """The next one has the way out and the names; a file that the container has changed stays as it is."""

@@ -13,7 +13,12 @@ ip route add 10.89.0.0/24 dev lo
 ip route add 10.89.7.0/30 dev lo
 ip route add default dev lo
 ip -6 route add fd12:3456::/48 dev lo
-exec "$1" -c 'from pod.linux.interfaces import routed_subnets; print(*sorted(routed_subnets()))'
+ip route add 10.91.0.0/16 via 10.89.7.1
+exec "$1" -c 'from pod.linux.interfaces import routed_subnets
+print(*routed_subnets())
+direct = routed_subnets(without_gateway=True)
+print(*direct)
+print(direct["10.89.0.0/24"], direct["fd12:3456::/48"])'
 """
 
 
@@ -21,6 +26,7 @@ def test_routed_subnets_of_both_families_without_the_routes_to_everywhere() -> N
     command = ["unshare", "-r", "-n", "sh", "-ec", ROUTES, "sh", sys.executable]
     done = subprocess.run(command, cwd=TREE, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
-    found = done.stdout.split()
-    assert {"10.89.0.0/24", "10.89.7.0/30", "fd12:3456::/48"} <= set(found)
-    assert not {"0.0.0.0/0", "::/0"} & set(found)
+    found, direct, names = (set(line.split()) for line in done.stdout.splitlines())
+    assert {"10.89.0.0/24", "10.89.7.0/30", "fd12:3456::/48"} <= direct < found
+    assert not {"0.0.0.0/0", "::/0"} & found
+    assert names == {"lo"}
