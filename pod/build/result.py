@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pod.build import asked, files, history, keys
+from pod.build import asked, files, history, inline, keys
 from pod.image import manifest
 from storage.steps import StepRecord
 
@@ -30,6 +30,8 @@ def make_image(
     base, new = _layers(store, state, options, hold)
     diff_ids = [*base.diff_ids, *(layer.diff_id for layer in new)]
     document = asked.in_document(_document(state, options, diff_ids), options)
+    if inline.is_wanted(options) and options.layers and not options.squash:
+        document[inline.STEPS] = inline.steps(store, state.files.steps, new)
     is_docker = options.format == "docker"
     wanted = _DOCKER_TYPES if is_docker else _OCI_TYPES
     layers = [

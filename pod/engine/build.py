@@ -60,8 +60,6 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
     own = host_platform()
     if options.cache_from or options.cache_to:
         from pod.engine import build_cache_share  # heavy: what pulls and pushes
-
-        build_cache_share.check(options)
     with (
         engine.store.hold() as hold,
         _Host(engine, options, progress) as host,

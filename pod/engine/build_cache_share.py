@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 
-from pod.base.errors import PodError, Unsupported
-from pod.build import files
+from pod.base.errors import PodError
+from pod.build import files, inline
 from pod.engine import pull, push
 from pod.engine.build_results import pull_options
 from pod.image.platform import host_platform
@@ -28,30 +28,29 @@ if TYPE_CHECKING:
     from storage.collect import Hold
     from storage.images import Layer
 
-_STEPS = "pod.steps"
 _TAG = "pod-cache"
 
 
-def check(options: BuildOptions) -> None:
-    """Raises Unsupported."""
-    for place in (*options.cache_from, *options.cache_to):
-        if place.kind == "inline":
-            raise Unsupported(
-                "a cache inside of the image",
-                "a step's layer alone does not say what it depends on",
-                hint="--cache-to type=registry,ref=REPOSITORY",
-            )
-
-
 def fetch(engine: Engine, options: BuildOptions, progress: Progress, hold: Hold) -> None:
-    """Take over the steps of all --cache-from. One that cannot be had is no reason not to build."""
+    """Take over the steps of all --cache-from. One that cannot be had is no reason not to build.
+
+    A repository without a tag is that of a cache, or else of an image that is its own.
+    """
     for place in options.cache_from:
-        try:
-            count = _fetch(engine, options, place, progress, hold)
-        except PodError as error:
-            progress.message(f"nothing is taken from the cache '{place.place}': {error.message}")
+        places = [place]
+        if place.kind == "registry" and not _has_tag(place):
+            places.append(place.replace(place=f"{place.place}:latest"))
+        reasons = []
+        for each in places:
+            try:
+                count = _fetch(engine, options, each, progress, hold)
+            except PodError as error:
+                reasons.append(error.message)
+            else:
+                progress.message(f"{count} steps are taken from the cache '{each.place}'")
+                break
         else:
-            progress.message(f"{count} steps are taken from the cache '{place.place}'")
+            progress.message(f"nothing is taken from the cache '{place.place}': {reasons[0]}")
 
 
 def send(
@@ -64,6 +63,8 @@ def send(
 ) -> None:
     """Write the steps to all --cache-to: those of the result, or with mode=max all of them."""
     for place in options.cache_to:
+        if place.kind == "inline":
+            continue  # the image has them
         states = [target, *others] if place.whole else [target]
         document, layers = _document(engine, states, hold)
         if not layers:
@@ -87,19 +88,23 @@ def send(
 def _location(place: CacheStore) -> str:
     if place.kind == "local":
         return f"oci:{place.place}:{_TAG}"
+    return f"docker://{place.place}{'' if _has_tag(place) else f':{_TAG}'}"
+
+
+def _has_tag(place: CacheStore) -> bool:
     given = references.parse(place.place)
-    tag = "" if given.tag or given.digest else f":{_TAG}"
-    return f"docker://{place.place}{tag}"
+    return bool(given.tag or given.digest)
 
 
 def _fetch(
     engine: Engine, options: BuildOptions, place: CacheStore, progress: Progress, hold: Hold
 ) -> int:
-    pulled = pull.pull(engine, _location(place), pull_options(options, "", progress))
     store = engine.store
+    before = {name: image for image in store.images.list() for name in image.names}
+    pulled = pull.pull(engine, _location(place), pull_options(options, "", progress))
     image = store.images.lookup(pulled.digest)
     try:
-        found = image.config().get(_STEPS)
+        found = image.config().get(inline.STEPS)
         if not isinstance(found, list):
             raise PodError("it has no steps")
         count = 0
@@ -114,8 +119,14 @@ def _fetch(
         return count
     finally:
         for name in image.names:
-            store.images.remove_name(name)
-        store.images.remove_nameless(image.digest)
+            if name not in before:
+                store.images.remove_name(name)
+            elif (
+                before[name].digest != image.digest
+            ):  # an image that is its own cache, and older here
+                store.images.set_name(name, before[name].descriptor())
+        if image.digest not in {it.digest for it in before.values()}:
+            store.images.remove_nameless(image.digest)
 
 
 def _document(
@@ -139,6 +150,6 @@ def _document(
         "os": own.os,
         "config": {},
         "rootfs": {"type": "layers", "diff_ids": list(layers)},
-        _STEPS: [record.to_json() for record in records.values()],
+        inline.STEPS: [record.to_json() for record in records.values()],
     }
     return document, list(layers.values())

@@ -273,6 +273,24 @@ def test_a_cache_elsewhere(context: Context, pod: Engine, registry: Registry, ki
     nothing_wrong(pod, max_age="24h")
 
 
+def test_an_image_that_is_its_own_cache(context: Context, pod: Engine, registry: Registry) -> None:
+    """A local image of the same name stays what it is."""
+    context.write({"a": f"for an image {os.getpid()}"})
+    name = f"{registry.host}/own-cache"
+    options = ("--cache-to=type=inline", f"--output=type=image,name={name},push=true")
+    context.build(TEXT, NONE, *options)
+    before = numbers(context)
+    pod("rmi", "made", name)
+    pod("builder", "prune", "--all", "-f")
+    pod("tag", "busybox", name)
+    done = context.build(TEXT, NONE, "--cache-from", name, "--build-arg=BUILDKIT_INLINE_CACHE=1")
+    assert done.stderr.count("Using cache") == 5
+    assert numbers(context) == before
+    numbers_of = ("inspect", "--format", "{{.Id}}")
+    assert pod(*numbers_of, name).out == pod(*numbers_of, "busybox").out
+    pod("rmi", name)
+
+
 def test_explain_names_what_has_changed(context: Context) -> None:
     context.build(TEXT, NONE)
     context.write({"b": f"changed by {os.getpid()}"})
