@@ -172,7 +172,10 @@ def _joined_namespaces(engine: Engine, config: ContainerConfig) -> dict[str, str
         elif namespace.mode == "container":
             _, run = lookup.running(engine, namespace.joined)
             pid = namespaces.holder(run.pid)
-            paths[kind] = namespaces.file_of(pid, kind)
+            # That of the machine, with --network=host of the other, nobody else may join, and we are in it.
+            ours = namespaces.identity(os.getpid(), kind)
+            if kind == "user" or namespaces.identity(pid, kind) != ours:
+                paths[kind] = namespaces.file_of(pid, kind)
             owners[namespaces.identity(pid, "user")] = pid
     if len(owners) > 1:
         raise UsageError(

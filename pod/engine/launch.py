@@ -300,7 +300,7 @@ def make_order(
 
 def mounts_of(config: ContainerConfig, facts: Facts) -> str:
     """The mount namespace of the container whose /dev/shm is shared; "" for none."""
-    if config.ipc.mode != "container":
+    if "ipc" not in facts.joined or config.ipc.mode != "container":
         return ""
     return f"{os.path.dirname(facts.joined['ipc'])}/mnt"
 

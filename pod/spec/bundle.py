@@ -265,6 +265,9 @@ def _entry(destination: str, kind: str, source: str, options: Iterable[str]) -> 
 
 def _system_mounts(config: ContainerConfig, facts: Facts) -> list[RuntimeMount]:
     entries = []
+    is_host_ipc = config.ipc.mode == "host" or (
+        config.ipc.mode == "container" and "ipc" not in facts.joined  # that one has the host's
+    )
     for mount in (*defaults.MOUNTS, defaults.shm_mount(config.shm_size)):
         kind, source, options = mount.kind, mount.source, list(mount.options)
         if mount.target == "/proc":
@@ -273,7 +276,7 @@ def _system_mounts(config: ContainerConfig, facts: Facts) -> list[RuntimeMount]:
                 kind, source, options = "bind", "/proc", ["rbind", "nosuid", "noexec", "nodev"]
         elif mount.target == "/dev/pts" and not _is_mapped(5, facts.gid_maps):
             options = [word for word in options if word != "gid=5"]
-        elif mount.target in {"/dev/shm", "/dev/mqueue"} and config.ipc.mode == "host":
+        elif mount.target in {"/dev/shm", "/dev/mqueue"} and is_host_ipc:
             if mount.target not in facts.ipc_directories:
                 continue
             kind, source, options = "bind", mount.target, ["rbind", "nosuid", "noexec", "nodev"]

@@ -195,6 +195,28 @@ def test_images_are_built_of_directories(pod: Engine, written: Any, tmp_path: Pa
         pod("rmi", "localhost/built")
 
 
+@pytest.mark.not_podman("4.3 passes none")
+def test_proxies_of_the_caller_are_known_inside(pod: Engine, written: Any) -> None:
+    proxies = {"http_proxy": "http://192.0.2.1:3128", "NO_PROXY": "local"}
+    own = "[sh, -c, 'echo $http_proxy $NO_PROXY'], env: [{name: NO_PROXY, value: mine}]"
+    path = written(ONE.replace("COMMAND", own))
+    pod("kube", "play", "--network", "none", path, env=proxies)
+    until(lambda: pod("logs", "one-main").out == "http://192.0.2.1:3128 mine", "what it knows")
+    pod("kube", "down", path)
+
+
+@pytest.mark.not_podman("4.3 makes a pod of each")
+def test_one_of_several_replicas_is_made(pod: Engine, written: Any) -> None:
+    text = SHOP[SHOP.index("apiVersion: apps") : SHOP.index("      initContainers")]
+    text = text.replace("  selector", "  replicas: 3\n  selector")
+    text += "      containers: [{name: web, image: busybox, command: [id]}]\n"
+    path = written(text)
+    said = pod("kube", "play", "--start=false", "--network", "none", path).stderr
+    assert "line 5: 'spec.replicas' is taken for 1: there is one machine" in said
+    assert pod("pod", "ps", "--format", "{{.Name}}").lines == ["shop-pod"]
+    pod("kube", "down", path)
+
+
 @pytest.mark.not_podman("4.3 passes over it")
 def test_run_as_non_root_is_held(pod: Engine, written: Any) -> None:
     text = ONE.replace("COMMAND", "[id], securityContext: {runAsNonRoot: true}")

@@ -161,3 +161,18 @@ def test_options_of_a_pod_that_need_a_network(pod: Engine, back: str) -> None:
     pod("pod", "create", "--name", "shop", "--network", "none")
     failed = pod("run", "--pod", "shop", "--network", back, "busybox", status=125).stderr
     assert "is on no network made by 'pod network create'" in failed
+
+
+@pytest.mark.not_podman("crun wants to join the namespace of the machine, which is refused")
+def test_the_network_of_the_host_is_that_of_all(pod: Engine) -> None:
+    own = os.readlink("/proc/self/ns/net")
+    look = ("busybox", "readlink", "/proc/self/ns/net")
+    pod("pod", "create", "--name", "shop", "--network", "host")
+    try:
+        assert pod("run", "--rm", "--pod", "shop", *look).out == own
+    finally:
+        pod("pod", "rm", "-f", "-t", "0", "shop")
+    pod("run", "-d", "--name", "one", "--network", "host", "--ipc", "host", *SLEEP)
+    shared = ("--network", "container:one", "--ipc", "container:one")
+    assert pod("run", "--rm", *shared, *look).out == own
+    assert pod("exec", "one", "readlink", "/proc/self/ns/net").out == own

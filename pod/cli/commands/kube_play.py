@@ -121,13 +121,14 @@ def _options(arguments: Arguments, engine: Engine) -> PlayOptions:
     from pod.engine.presets import container_preset
     from pod.kube.pods import PlayOptions
     from pod.kube.surroundings import network_for
-    from pod.spec.environment import parse_annotations
+    from pod.spec.environment import as_entries, parse_annotations, proxy_environment
     from pod.spec.namespaces import parse_networks
     from pod.spec.service import IGNORED
     from pod.spec.userns import parse_userns
 
+    proxies = proxy_environment(os.environ) if engine.settings.containers.http_proxy else {}
     base = container_preset(engine.settings).replace(
-        create_command=("pod", *sys.argv[1:]), notify=IGNORED
+        environment=as_entries(proxies), create_command=("pod", *sys.argv[1:]), notify=IGNORED
     )
     if arguments.given("log_driver") or arguments.given("log_opt"):
         base = base.replace(log=lifetime.read_log(arguments, base.log))
