@@ -200,8 +200,10 @@ def _init(
         else:
             syscalls.unshare(namespaces.CLONE_NEWCGROUP)
 
-    # 8. A session of our own, a keyring of our own, and no signal disposition of whoever started pod.
+    # 8. A session of our own, a keyring of our own, and neither signal dispositions nor the umask of whoever started
+    #    pod: directories that are made for mounts and for the command to start in are as everywhere else.
     os.setsid()
+    os.umask(0o022)
     if bundle.get("keyring", True):
         security.new_keyring(bundle["id"])
     signals.restore_defaults()

@@ -70,7 +70,15 @@ FEATURES = {"features", "os-features", "os-version"}
 ARTIFACTS = {f"artifact-{it}" for it in ("config", "config-type", "layer-type", "subject", "type")}
 FREE_OF = {
     "build": {
-        *("build-arg", "cpp-flag", "iidfile", "layer-label", "metadata-file", "target"),
+        *(
+            "build-arg",
+            "cpp-flag",
+            "iidfile",
+            "ignorefile",
+            "layer-label",
+            "metadata-file",
+            "target",
+        ),
         *("unsetannotation", "unsetlabel", "no-cache-filter", "os-feature", "os-version"),
     },
     "buildx": {"driver", "driver-opt", "node", "platform"},
