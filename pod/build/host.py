@@ -26,6 +26,8 @@ class Order(Record):
     maps: tuple[IdMap, IdMap]
     user_namespace: str
     """The path of that to join; "" for a new one with these maps."""
+    runtime: tuple[str, ...] = ()
+    """Path and global options of the OCI runtime; none for pod's own."""
 
 
 class Host(Protocol):

@@ -136,6 +136,8 @@ class BuildOptions(Record):
     run: ContainerConfig = ContainerConfig()
     """What a RUN gets: networking, mounts (--volume), devices, namespaces, userns, capabilities, security, ulimits,
     resources, cgroup_parent, shm_size, groups, runtime. Its image, command, environment and user stay empty."""
+    runtime_flags: tuple[str, ...] = ()
+    """Global options of the OCI runtime of `run`, without their "--"."""
     http_proxy: bool = True
     """Whether RUN sees the proxy variables of the caller, which never come into the image."""
     stdin: bool = False

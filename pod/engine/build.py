@@ -237,6 +237,9 @@ class _Host:
         document = bundle.runtime_config(config, facts)
         settings = network.settings_for(engine, container)
         settings["run_directory"] = run_directory
+        runtime = launch.runtime_command(engine, config.runtime)
+        if runtime:
+            runtime += [f"--{flag.lstrip('-')}" for flag in self._options.runtime_flags]
         path = f"{run_directory}/{build_leftovers.CGROUP_FILE}"
         files.write_atomic(path, placement.path.encode(), sync=False)
         return Order(
@@ -257,7 +260,10 @@ class _Host:
                 "mounts_of": "",
                 "no_pivot": engine.settings.engine.no_pivot_root,
                 "reaper": False,
-                "seccomp": launch.seccomp_program(engine, config, facts),
+                "seccomp": None if runtime else launch.seccomp_program(engine, config, facts),
+                "seccomp_profile": launch.seccomp_document(engine, config, facts)
+                if runtime
+                else None,
                 "cgroup": placement.path,
                 "scope": {},
                 "cgroup_files": placement.files,
@@ -268,5 +274,6 @@ class _Host:
             network=settings,
             maps=idmap.default_maps(),
             # On networks it has one of its own, nested in that of their holder.
-            user_namespace="" if is_on_networks else self.nest.path(),
+            user_namespace="" if is_on_networks or runtime else self.nest.path(),
+            runtime=tuple(runtime),
         )

@@ -87,6 +87,26 @@ def test_mounts_of_every_kind(context: Context, pod: Engine, tmp_path: Path) -> 
     assert b"very-secret-1" not in text_of_all_files(pod.runroot)
 
 
+@pytest.mark.not_podman("its statuses are others")
+@pytest.mark.parametrize("runtime", ["crun", "runc"])
+def test_another_runtime_executes_commands(context: Context, pod: Engine, runtime: str) -> None:
+    context.write({"d/f": "x"})
+    text = (
+        "FROM busybox AS one\nRUN mkdir -p /d/e && echo deep > /d/e/f\n"
+        "FROM busybox\nUSER 7\nWORKDIR /tmp\n"
+        "RUN --mount=from=one,source=/d,target=/m --mount=type=cache,target=/c,uid=7 "
+        "id -u > said && pwd >> said && cat /m/e/f >> said && touch /c/x && echo shown\n"
+    )
+    done = context.build(text, NONE, f"--runtime={runtime}", "--no-cache")
+    assert "shown" in done.stderr
+    assert context.run("cat", "said").split() == ["7", "/tmp", "deep"]
+    done = context.build("FROM busybox\nRUN exit 3\n", NONE, f"--runtime={runtime}", status=3)
+    assert "ended with status 3" in done.stderr
+    done = context.build("FROM busybox\nRUN true\n", NONE, "--runtime=none-such", status=125)
+    assert "OCI runtime 'none-such' is not installed" in done.stderr
+    nothing_wrong(pod, max_age="24h")
+
+
 def test_secret_that_is_required_and_not_given(context: Context) -> None:
     done = context.build(
         "FROM busybox\nRUN --mount=type=secret,id=s,required true\n", NONE, status=None

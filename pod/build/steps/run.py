@@ -243,19 +243,24 @@ def follow(order: Order, streams: tuple[int, int, int], locks: Sequence[str]) ->
 
         connection = settings["opened"] = Places(settings)
     try:
-        container = create.create(_nest(order, settings), bundle, streams)
+        container = _make(order, settings, streams)
         for fd in streams:
             os.close(fd)
         try:
             settings["lives"] = container.pid
             # Not before: while it joins the namespace, its /proc files are closed to us for a moment.
             connection = attach.begin(settings, container.holder_pid or container.pid)
-            ready = create.wait_until_ready(container)
+            ready = container if container.helper else create.wait_until_ready(container)
             connection.wait()
         except BaseException:
             create.kill(container)
             raise
-        create.start(ready)
+        if ready.helper:
+            from pod.runtime import external
+
+            external.start(ready)
+        else:
+            create.start(ready)
         _, status = os.waitpid(ready.pid, 0)
         for (
             server,
@@ -271,6 +276,24 @@ def follow(order: Order, streams: tuple[int, int, int], locks: Sequence[str]) ->
             cgroups.remove_with_processes(bundle["cgroup"])
     release.release(connection.plan())
     return status
+
+
+def _make(
+    order: Order, settings: dict[str, Any], streams: tuple[int, int, int]
+) -> create.Container:
+    """The container of the command, which waits to be started."""
+    if not order.runtime:
+        return create.create(_nest(order, settings), order.bundle, streams)
+    from pod.runtime import external  # few builds want another runtime
+
+    return external.make_container(
+        order.bundle,
+        runtime=list(order.runtime),
+        run_directory=settings["run_directory"],
+        maps=order.maps,
+        user_namespace=None,
+        streams=streams,
+    )
 
 
 def _nest(order: Order, settings: dict[str, Any]) -> create.Nest:

@@ -133,7 +133,8 @@ def _bind(
     number: int,
 ) -> Generator[Any, Any, Mount]:
     subpath = os.path.normpath(f"/{asked.source}").lstrip("/")
-    if builder.store.rootfs.driver().name != "overlay":
+    if builder.store.rootfs.driver().name != "overlay" or builder.options.run.runtime:
+        # Which makes no overlays of ours.
         path = yield from _extracted(builder, place, origin)
         return Mount("bind", asked.target, path, read_only=asked.readonly)
     if origin.system is not None and not origin.is_file:

@@ -7,7 +7,6 @@ from pod.cli.options import image, limits, network, places, process
 
 _SBOM = "pod makes no lists of what is in an image"
 _IDS = "steps run in your own id map, as the layers that they make are stored"
-_STEPS = "steps run in pod's own runtime"
 
 _SHARED_NAMES = {
     limits.OPTIONS: (
@@ -261,6 +260,14 @@ _STEPS_OPTIONS = (
         "How steps are isolated: default, oci or rootless, which are the same here",
         metavar="WAY",
     ),
+    Option(
+        ("--runtime",),
+        "text",
+        "OCI runtime that executes RUN, instead of pod's own",
+        metavar="NAME",
+        completes="file",
+    ),
+    Option(("--runtime-flag",), "list", "Global option of that runtime", metavar="FLAG"),
     Option(("--rm",), "flag", "Leave no containers behind, as is always so", default=True),
     Option(("--force-rm",), "flag", "The same after a failure", default=True),
     Option(
@@ -307,9 +314,7 @@ _REFUSED = {
     "--cw": "pod makes no images for confidential machines",
     "--decryption-key": "pod does not read encrypted images",
     "--attest": _SBOM,
-    "--hooks-dir": f"{_STEPS}, without hooks",
-    "--runtime": f"{_STEPS}, in the command's own id map",
-    "--runtime-flag": _STEPS,
+    "--hooks-dir": "steps run without hooks",
     "--sbom-image-output": _SBOM,
     "--sbom-image-purl-output": _SBOM,
     "--sbom-merge-strategy": _SBOM,

@@ -70,6 +70,7 @@ def read_build(arguments: Arguments, engine: Engine) -> BuildOptions:
         id_file=_path(arguments, "iidfile"),
         metadata_file=_path(arguments, "metadata_file"),
         run=_run(arguments, engine),
+        runtime_flags=tuple(arguments.texts("runtime_flag")),
         http_proxy=arguments.flag("http_proxy")
         if arguments.given("http_proxy")
         else settings.containers.http_proxy,
@@ -123,8 +124,6 @@ def _refuse(arguments: Arguments, engine: Engine) -> None:
         raise Unsupported("--isolation 'chroot'", "steps run in namespaces of their own, always")
     if way not in {None, "", "default", "oci", "rootless"}:
         raise InvalidValue("--isolation", way or "", "default, oci or rootless")
-    if engine.given_runtime:
-        raise Unsupported("flag '--runtime'", "steps run in pod's own runtime")
     if arguments.flag("logsplit") and not arguments.text("logfile"):
         raise UsageError("--logsplit needs --logfile")
     reads_stdin = "-" in arguments.words or "-" in arguments.texts("file")
@@ -306,7 +305,9 @@ def _run(arguments: Arguments, engine: Engine) -> ContainerConfig:
     places.check_namespaces(wide, config)
     _check_namespaces(arguments, config)
     # `host`, `private` and `container` are what podman calls the id map that steps have anyway.
-    return config.replace(userns=UserNamespace())
+    runtime = arguments.text("runtime") or engine.given_runtime or settings.engine.runtime
+    own = runtime == "pod"
+    return config.replace(userns=UserNamespace(), runtime="" if own else runtime)
 
 
 def _as_run(arguments: Arguments) -> Arguments:
