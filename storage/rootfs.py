@@ -20,7 +20,7 @@ from storage.layers import NAME_LENGTH
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from pod.linux.idmap import IdMap
@@ -302,6 +302,18 @@ class RootFileSystems:
         """As start_export, of an image with these layers, base first."""
         layers = self.image_tree(diff_ids)
         return self._start_export(layers, overlayfs.marks_here(), out_fd, (), None)
+
+    def start_export_of_images(self, images: Mapping[str, Iterable[str]], out_fd: int) -> Child:
+        """As start_export_of_image, of several, each in a directory of the name that it has here."""
+        trees = [(name, self.image_tree(diff_ids)) for name, diff_ids in images.items()]
+        marks = overlayfs.marks_here()
+
+        def work() -> None:
+            from storage import tree
+
+            tree.write_trees(trees, marks, out_fd)
+
+        return idmap.start_inside(work, what="write an archive", keep={out_fd}, namespaces=0)
 
     def _start_export(
         self,

@@ -133,6 +133,19 @@ def write_tree(
     writer.close()
 
 
+def write_trees(trees: Iterable[tuple[str, Sequence[str]]], marks: Marks, out_fd: int) -> None:
+    """As write_tree, of several trees in one archive, each in a directory of its name."""
+    copying.raise_limits()
+    writer = _TreeWriter(out_fd, None)
+    for name, layers in trees:
+        with merged.open_merged(layers, marks) as root:
+            writer.add_root(root.fds[0], name)
+            for path, item in merged.walk(root):
+                writer.add(f"{name}/{path}", item)
+        writer.forget_links()  # so that each directory is complete
+    writer.close()
+
+
 def _top_differs(status: os.stat_result, lowers: Sequence[str]) -> bool:
     """Whether the top directory is another than that of the layers; without layers, another than the usual one."""
     mine = (status.st_mode, status.st_uid, status.st_gid)
@@ -272,9 +285,15 @@ class _TreeWriter:
     def close(self) -> None:
         self._tar.close()
 
-    def add_root(self, fd: int) -> None:
+    def forget_links(self) -> None:
+        """What comes has no links to what was added so far."""
+        self._links.clear()
+
+    def add_root(self, fd: int, name: str = ".") -> None:
         status = os.fstat(fd)
-        self._tar.add(b".", status, owner=self._owner(status, fd), xattrs=portable_xattrs(fd))
+        self._tar.add(
+            os.fsencode(name), status, owner=self._owner(status, fd), xattrs=portable_xattrs(fd)
+        )
 
     def add(self, path: str, item: Item) -> None:
         self.entries += 1

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from storage.images import ImageRecord
     from storage.store import Store
 
-_STDOUT = 1
+STDOUT = 1
 
 
 class CannotWriteOutput(PodError):
@@ -45,14 +45,14 @@ def write_output(
         def write(fd: int) -> None:
             store.rootfs.start_export_of_image(image.diff_ids, fd).result()
 
-        _to(output.dest, write)
+        write_to(output.dest, write)
     else:
         from pod.image.save import save
 
         kinds = {"docker": saving.DOCKER_ARCHIVE, "oci": saving.OCI_ARCHIVE}
         kind = saving.OCI_DIR if output.kind == "oci" and not output.tar else kinds[output.kind]
         saved = saving.SavedImage(image, names)
-        save(store, [saved], _STDOUT if output.dest == "-" else output.dest, progress, kind=kind)
+        save(store, [saved], STDOUT if output.dest == "-" else output.dest, progress, kind=kind)
 
 
 def write_files(store: Store, image: ImageRecord, directory: str) -> None:
@@ -88,8 +88,9 @@ def write_files(store: Store, image: ImageRecord, directory: str) -> None:
     child.result()
 
 
-def _to(dest: str, write: Callable[[int], None]) -> None:
+def write_to(dest: str, write: Callable[[int], None]) -> None:
+    """Have `write` write to a file, which appears complete or not at all, or to standard output."""
     if dest == "-":
-        write(_STDOUT)
+        write(STDOUT)
     else:
         saving.write_file(dest, write)

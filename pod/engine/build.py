@@ -30,7 +30,7 @@ from pod.engine import (
 )
 from pod.engine import facts as host_facts
 from pod.engine.build_checks import check
-from pod.engine.build_results import Made, deliver, names_at_once, pull_options
+from pod.engine.build_results import Made, check_outputs, deliver, names_at_once, pull_options
 from pod.image.platform import host_platform, parse_platform
 from pod.linux import idmap
 from pod.spec import bundle
@@ -57,6 +57,7 @@ _FEWEST_JOBS = 4
 def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
     """Build; what came of it is in the store, or where --output says. Call with a single thread."""
     options = build_networks.with_networks(engine, options)
+    check_outputs(options)
     own = host_platform()
     if options.cache_from or options.cache_to:
         from pod.engine import build_cache_share  # heavy: what pulls and pushes

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pod.base.errors import Unsupported
 from pod.base.records import Record
 from pod.build.options import Built
-from pod.build.outputs import write_output
+from pod.build.outputs import STDOUT, write_output, write_to
 from pod.engine import images
 from pod.image import lists as documents
 from pod.image.names import name_for_new_image
@@ -178,20 +179,58 @@ def _write(
 ) -> None:
     if output.kind in {"image", "none"} or (output.kind == "docker" and not output.dest):
         return
-    several = len(made) > 1
-    if several and output.kind != "local":
-        from pod.base.errors import Unsupported
-
-        raise Unsupported(
-            f"--output type={output.kind} for several platforms",
-            "one file holds one image",
-            hint="--manifest NAME, and `pod manifest push --all NAME oci-archive:FILE`",
-        )
+    progress.exporting("standard output" if output.dest == "-" else output.dest)
     names = (name_of(output),) if output.name else options.tags
+    if len(made) > 1 and output.kind != "local":
+        _write_several(engine, output, names, made, progress)
+        return
     for it in made:
-        progress.exporting("standard output" if output.dest == "-" else output.dest)
-        folder = it.platform.replace("/", "_") if several else ""
+        folder = _folder(it) if len(made) > 1 else ""
         write_output(engine.store, output, it.image, names, progress.transfer(), folder=folder)
+
+
+def _write_several(
+    engine: Engine,
+    output: Output,
+    names: tuple[str, ...],
+    made: Sequence[Made],
+    progress: Progress,
+) -> None:
+    """One archive of the images of several platforms: an OCI layout with their list, or a directory for each."""
+    store = engine.store
+    if output.kind == "tar":
+        trees = {_folder(it): it.image.diff_ids for it in made}
+        write_to(output.dest, lambda fd: store.rootfs.start_export_of_images(trees, fd).result())
+        return
+    from pod.image import list_files
+
+    parts = [list_files.document_here(store, it.image.digest) for it in made]
+    documents_ = [*parts, list_files.document_of_list(documents.to_bytes(_document(made)))]
+    tag = names[0] if names else ""
+    if not output.tar:
+        list_files.save_layout(documents_, output.dest, tag, progress.transfer())
+    elif output.dest == "-":
+        list_files.save_archive(documents_, STDOUT, tag, progress.transfer())
+    else:
+        list_files.save_archive(documents_, output.dest, tag, progress.transfer())
+
+
+def _folder(made: Made) -> str:
+    """The directory of a platform among others, as buildx calls it."""
+    return made.platform.replace("/", "_")
+
+
+def check_outputs(options: BuildOptions) -> None:
+    """Raises Unsupported for what could not be written after all."""
+    if len(options.platforms) < 2:
+        return
+    for output in options.outputs:
+        if output.kind == "docker" and output.dest:
+            raise Unsupported(
+                "--output type=docker for several platforms",
+                "an archive of docker's holds no list of images",
+                hint="--output type=oci,dest=FILE",
+            )
 
 
 def _push(

@@ -6,23 +6,26 @@ import os
 
 from pod.base.records import Record
 from pod.image import docker_directory
+from pod.image.contents import read_contents
 from pod.image.manifest import OCI_INDEX
 from pod.image.oci_layout import INDEX, blob_name
 from pod.image.save_layout import DirectoryTarget, TarTarget, known_entries, layout_entry_name
 from pod.image.saving import CannotSave, to_json, write_file
 from pod.image.tarout import ArchiveWriter
+from pod.image.upload import Content
 from pod.spec.digest import hex_of
+from storage.blobs import digest_of
 from storage.images import REF_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from pod.image.contents import Contents
     from pod.image.progress import Progress
     from pod.image.save_layout import Target
-    from pod.image.upload import Content
+    from storage.store import Store
 
 _LAYOUT = b'{"imageLayoutVersion": "1.0.0"}'
 
@@ -50,15 +53,38 @@ def save_layout(documents: Sequence[Document], path: str, tag: str, progress: Pr
     )
 
 
-def save_archive(documents: Sequence[Document], path: str, tag: str, progress: Progress) -> None:
-    """The same, into an archive of such a layout. Raises CannotSave."""
+def save_archive(
+    documents: Sequence[Document], target: str | int, tag: str, progress: Progress
+) -> None:
+    """The same, into an archive of such a layout: a file, or an open descriptor. Raises CannotSave."""
 
     def write(fd: int) -> None:
         archive = ArchiveWriter(fd)
         _write_layout(documents, TarTarget(archive), tag, progress, [])
         archive.close()
 
-    write_file(path, write)
+    if isinstance(target, int):
+        write(target)
+    else:
+        write_file(target, write)
+
+
+def document_here(store: Store, digest: str) -> Document:
+    """The manifest of an image that is here, with all that it refers to."""
+    data = store.blobs.read(digest)
+    contents = read_contents(data, f"manifest '{digest}'")
+
+    def opener(part: str) -> Callable[[], int]:
+        return lambda: store.blobs.open(part)
+
+    blobs = tuple(Content(part.digest, part.size, opener(part.digest)) for part in contents.blobs)
+    return Document(data, digest, contents.media_type, contents, blobs)
+
+
+def document_of_list(data: bytes) -> Document:
+    """A list of images that come before it."""
+    contents = read_contents(data, "the list")
+    return Document(data, digest_of(data), contents.media_type, contents, ())
 
 
 def save_directory(documents: Sequence[Document], path: str, progress: Progress) -> None:

@@ -206,6 +206,31 @@ def test_several_platforms_make_a_list(pod: Engine, context: Path, tmp_path: Pat
 
 
 @OURS
+def test_archives_of_several_platforms(pod: Engine, context: Path, tmp_path: Path) -> None:
+    text = "FROM --platform=$BUILDPLATFORM busybox AS made\nARG TARGETARCH\n"
+    text += "RUN echo $TARGETARCH > /arch\nFROM scratch\nCOPY --from=made /arch /arch\n"
+    both = ("--platform", "linux/amd64,linux/arm64")
+    build(pod, context, text, *both, "-o", f"type=tar,dest={tmp_path}/files.tar")
+    with tarfile.open(tmp_path / "files.tar") as archive:
+        for platform in ("amd64", "arm64"):
+            file = archive.extractfile(f"linux_{platform}/arch")
+            assert file is not None and file.read().decode().strip() == platform
+    build(pod, context, text, *both, "-o", f"type=oci,dest={tmp_path}/many.tar,name=x/many")
+    build(pod, context, text, *both, "-o", f"type=oci,tar=false,dest={tmp_path}/layout")
+    words = ["skopeo", "inspect", "--raw", f"oci-archive:{tmp_path}/many.tar"]
+    done = subprocess.run(words, capture_output=True, check=True)
+    platforms = [it["platform"]["architecture"] for it in json.loads(done.stdout)["manifests"]]
+    assert platforms == ["amd64", "arm64"]
+    words = ["skopeo", "inspect", "--override-arch=arm64", f"oci:{tmp_path}/layout"]
+    done = subprocess.run(words, capture_output=True, check=True)
+    assert json.loads(done.stdout)["Architecture"] == "arm64"
+    done = pod(
+        *("build", *both, "-o", f"type=docker,dest={tmp_path}/d.tar", str(context)), status=125
+    )
+    assert "holds no list of images" in done.stderr and "STEP" not in done.stderr
+
+
+@OURS
 def test_command_line_says_more_about_the_image(pod: Engine, context: Path) -> None:
     text = "FROM busybox AS base\nENV A=1 B=2\nLABEL one=1 two=2\nFROM base\nRUN echo $C > /c\n"
     options = (
