@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 import pytest
 
@@ -34,7 +35,10 @@ def container(pod: Engine) -> str:
 
 def loaded(pod: Engine, *words: str) -> set[str]:
     """The modules that the command, and the monitor forked from it, load after the launcher."""
-    result = pod(*words, env={"PYTHONPROFILEIMPORTTIME": "1"})
+    with open(pod.command[0], encoding="utf-8") as file:
+        interpreter = file.readline().removeprefix("#!").split()
+    watched = replace(pod, command=[*interpreter, "-X", "importtime", *pod.command])
+    result = watched(*words)
     names = [
         line.split("|")[2].strip() for line in result.stderr.splitlines() if "import time:" in line
     ]

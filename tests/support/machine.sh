@@ -280,8 +280,28 @@ install_pod() {
         fail "pip could not install pod"
     fi
     rm -rf "$copy"
+    local directory
+    directory=$("$1" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    write_launcher "$1" "$directory" pod pod.__main__
+    write_launcher "$1" "$directory" pod-runtime pod.runtime.cli
+    write_launcher "$1" "$directory" pod-system-generator pod.quadlet.generator
     "$1" -m compileall -q "$TREE/.venv/lib" >/dev/null || true  # files for other Python versions do not compile
     echo "$sum" >"$mark"
+}
+
+# In place of pip's programs, which cannot have options for the interpreter: without site.py, a fifth of the time that
+# Python needs to start, and without PYTHON* variables. Pip's stay where the first line would be too long for the kernel.
+write_launcher() {  # PYTHON SITE-PACKAGES PROGRAM MODULE
+    [ ${#1} -lt 120 ] && [ "${1#* }" = "$1" ] || return 0
+    cat >"$TREE/.venv/bin/$3.new" <<PROGRAM
+#!$1 -IS
+import sys
+sys.path.append("$2")
+from $4 import main
+sys.exit(main())
+PROGRAM
+    chmod 0755 "$TREE/.venv/bin/$3.new"
+    mv "$TREE/.venv/bin/$3.new" "$TREE/.venv/bin/$3"
 }
 
 # Ubuntu 24.04 and later: an ordinary program gets no capabilities in a new user namespace unless a profile allows it.

@@ -192,7 +192,11 @@ COMMAND = Command(
     ),
     options=(
         Option(("--format",), "text", "Show it as JSON, or by a Go template", metavar="FORMAT"),
-        Option(("-v", "--verbose"), "flag", "Show every image, container, volume and entry of the build cache"),
+        Option(
+            ("-v", "--verbose"),
+            "flag",
+            "Show every image, container, volume and entry of the build cache",
+        ),
     ),
     examples=("pod system df", "pod system df --verbose"),
 )
