@@ -172,6 +172,7 @@ COMMANDS: dict[str, Row] = {
         "Do nothing, as no builder is needed",
         False,
     ),
+    "compose config": ("compose_config", "compose", "Show what the files of a project say", False),
     "compose down": (
         "compose_down",
         "compose",
@@ -338,6 +339,7 @@ SUBGROUPS = {
 
 ALIASES = {
     # second name: name in COMMANDS
+    "compose convert": "compose config",
     "container attach": "attach",
     "container commit": "commit",
     "container cp": "cp",

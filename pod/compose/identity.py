@@ -30,8 +30,10 @@ NETWORK = f"{_PREFIX}network"
 VOLUME = f"{_PREFIX}volume"
 _VERSION = f"{_PREFIX}version"
 
-_WITHOUT_EFFECT = frozenset("build pull_policy scale profiles depends_on develop attach".split())
-"""Keys whose change does not make another container; of `deploy`, the number of replicas."""
+_WITHOUT_EFFECT = frozenset(
+    "attach build depends_on develop environment env_file profiles pull_policy pull_refresh_after scale".split()
+)
+"""Keys whose change does not make another container, and those that are in the hash as what they amount to."""
 
 
 def container_name(project: Project, name: str, number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 
 from pod.base.errors import PodError
 from pod.base.records import Record
@@ -20,16 +21,20 @@ if TYPE_CHECKING:
     from pod.compose.project import Project
     from pod.engine.context import Engine
     from pod.engine.images import PullOptions
+    from pod.spec.container import ContainerConfig
 
 _POLICIES = {
     "always": "always",
     "missing": "missing",
     "if_not_present": "missing",
     "never": "never",
-    "newer": "newer",
     "build": "build",
 }
-_DAY = 86_400_000_000_000  # nanoseconds
+_SECOND = 1_000_000_000
+_UNITS = {  # nanoseconds
+    "s": _SECOND, "m": 60 * _SECOND, "h": 3600 * _SECOND, "d": 86_400 * _SECOND, "w": 604_800 * _SECOND,
+}  # fmt: skip
+_LENGTH = re.compile(r"([0-9]+)([wdhms])")
 
 
 class ImageOptions(Record):
@@ -110,28 +115,27 @@ def _provide(
 
 
 def policy_of(project: Project, name: str) -> tuple[str, int]:
-    """`pull_policy`: one of the words above or "", and the age in nanoseconds after which an image is pulled anew."""
-    from pod.base.units import parse_duration_ns
+    """`pull_policy`: one of the words above or "", and the age in nanoseconds after which an image is pulled anew.
 
+    Raises FileError.
+    """
     service = project.service(name)
     text = service.get("pull_policy")
     if text is None:
         return "", 0
     if text in _POLICIES:
         return _POLICIES[text], 0
-    if text in {"daily", "weekly"}:
-        return "missing", _DAY if text == "daily" else 7 * _DAY
-    if text == "refresh" or text.startswith("every_"):
-        wanted = service.get("pull_refresh_after") if text == "refresh" else text[6:]
-        if wanted:
-            days, _, rest = str(wanted).partition("d") if "d" in str(wanted) else ("0", "", wanted)
-            if days.isdecimal():
-                return "missing", int(days) * _DAY + (parse_duration_ns(rest) if rest else 0)
-    raise FileError(
-        service.place_of("pull_policy"),
-        ("services", name, "pull_policy"),
-        f"'{text}' is none of {', '.join(_POLICIES)}, daily, weekly, every_DURATION",
-    )
+    wanted = {"daily": "1d", "weekly": "1w", "refresh": str(service.get("pull_refresh_after", ""))}
+    length = wanted.get(text, text.removeprefix("every_"))
+    parts = _LENGTH.findall(length)
+    if not parts or "".join(number + unit for number, unit in parts) != length:
+        key = "pull_refresh_after" if text == "refresh" else "pull_policy"
+        raise FileError(
+            service.place_of(key),
+            ("services", name, key),
+            f"'{length}' is not a time such as 12h, 3d or 1w",
+        )
+    return "missing", sum(int(number) * _UNITS[unit] for number, unit in parts)
 
 
 def _is_older(image: Any, age_ns: int) -> bool:
@@ -192,11 +196,6 @@ def build_options(project: Project, name: str, options: ImageOptions) -> BuildOp
     secrets = []
     for use in wanted.get("secrets") or ():
         secrets.append(_secret(project, name, use, SecretSource))
-    for key, sentence in _UNBUILT.items():
-        if wanted.get(key):
-            from pod.compose.errors import Refused
-
-            raise Refused(wanted.place_of(key), ("services", name, "build", key), sentence)
     return BuildOptions(
         context=context,
         tags=tuple(str(name_for_new_image(parse(text))) for text in references),
@@ -207,22 +206,72 @@ def build_options(project: Project, name: str, options: ImageOptions) -> BuildOp
         pull="always" if options.build_pull or wanted.get("pull") in {True, "true"} else "missing",
         contexts=tuple(named),
         secrets=tuple(secrets),
+        no_cache_stages=tuple(_listed(wanted.get("no_cache_filter"))),
+        run=_run_options(project, name),
+        **_parsed(project, name, wanted),
         **changes,
     )
 
 
-_UNBUILT = {
-    "entitlements": "builds run without privileges",
-    "isolation": "it belongs to Windows",
-    "privileged": "builds run without privileges",
-    "cache_from": "this version of pod does not read it yet from compose files; pod build --cache-from does",
-    "cache_to": "this version of pod does not read it yet from compose files; pod build --cache-to does",
-    "network": "this version of pod does not read it yet from compose files; pod build --network does",
-    "shm_size": "this version of pod does not read it yet from compose files; pod build --shm-size does",
-    "ssh": "this version of pod does not read it yet from compose files; pod build --ssh does",
-    "ulimits": "this version of pod does not read it yet from compose files; pod build --ulimit does",
-    "extra_hosts": "this version of pod does not read it yet from compose files; pod build --add-host does",
-}
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or ())
+
+
+def _parsed(project: Project, name: str, wanted: Any) -> dict[str, Any]:
+    """What has a grammar of its own: ssh, cache_from, cache_to. Raises FileError."""
+    from pod.build import option_grammar as grammar
+    from pod.compose.service import Reading
+
+    reading = Reading(project, name, project.service(name))
+    found: dict[str, Any] = {}
+    for key, parse in (
+        ("cache_from", grammar.parse_cache_from),
+        ("cache_to", grammar.parse_cache_to),
+    ):
+        if wanted.get(key):
+            found[key] = tuple(
+                reading.at(("build", key), parse, text) for text in _listed(wanted[key])
+            )
+    if wanted.get("ssh"):
+        texts = [key if value is None else f"{key}={value}" for key, value in wanted["ssh"].items()]
+        found["ssh"] = tuple(
+            reading.at(("build", "ssh"), grammar.parse_ssh, text, project.variables)
+            for text in texts
+        )
+    return found
+
+
+def _run_options(project: Project, name: str) -> ContainerConfig:
+    """What the commands of a build get: network, hosts, /dev/shm, limits. Raises FileError."""
+    from pod.compose.service import Reading, parse_ulimits_of
+    from pod.spec import hosts, namespaces
+    from pod.spec.container import ContainerConfig, Networking
+
+    reading = Reading(project, name, project.service(name))
+    wanted = project.service(name)["build"]
+    changes: dict[str, Any] = {}
+    networking: dict[str, Any] = {}
+    if wanted.get("network"):
+        key = wanted["network"]
+        text = project.name_of("networks", key) if key in project.networks else key
+        networking["network"] = reading.at(("build", "network"), namespaces.parse_network, text)
+    if wanted.get("extra_hosts"):
+        networking["hosts"] = tuple(
+            reading.at(("build", "extra_hosts"), hosts.parse_added_host, f"{host}:{address}")
+            for host, addresses in wanted["extra_hosts"].items()
+            for address in addresses
+        )
+    if networking:
+        changes["networking"] = Networking(**networking)
+    if wanted.get("shm_size"):
+        from pod.base.units import parse_size
+
+        changes["shm_size"] = reading.at(
+            ("build", "shm_size"), parse_size, text_of(wanted["shm_size"])
+        )
+    if wanted.get("ulimits"):
+        changes["ulimits"] = reading.at(("build", "ulimits"), parse_ulimits_of, wanted["ulimits"])
+    return ContainerConfig(**changes)
 
 
 def _context(project: Project, value: str) -> tuple[Any, str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 from pod.compose.errors import FileError
+from pod.compose.schema_check import Filled
 from pod.compose.tree import Items, Override, Table
 
 TYPE_CHECKING = False
@@ -178,7 +179,7 @@ def _filled(
     place: Place,
 ) -> str:
     try:
-        return substitute(text, variables, missing)
+        return Filled(substitute(text, variables, missing))
     except Unset as error:
         said = str(error) or "it has to be set"
         raise FileError(

@@ -38,6 +38,8 @@ class Loader:
         self.missing: dict[str, None] = {}
         self.included: list[str] = []
         """All files that were read besides those that were asked for."""
+        self.settled: list[tuple[tuple[Any, ...], str, Any]] = []
+        """Keys that are gone when the files are one: their paths, the names of their rows, their places."""
         self._extending: list[tuple[str, str]] = []
         self._including: list[str] = []
         self._read: dict[tuple[str, str], Table] = {}
@@ -50,6 +52,7 @@ class Loader:
             for document in self._documents(path, directory, variables):
                 listed = document.pop("include", None)
                 if isinstance(listed, Items):
+                    self.settled.append((("include",), "include", document.place_of("include")))
                     includes += [(entry, listed.place_of(at)) for at, entry in enumerate(listed)]
                 self._extend(document, path, whole, variables)
                 whole = document if whole is None else merge.merged(whole, document)
@@ -109,6 +112,7 @@ class Loader:
             names = [*(other for _, other in self._extending), name]
             raise FileError(at, where, f"services extend each other: {' -> '.join(names)}")
         self._extending.append(key)
+        self.settled.append((where, "services.*.extends", at))
         try:
             base = self._base(services, base_name, file, path, earlier, variables, at, where)
         finally:

@@ -55,6 +55,8 @@ class Project(Record):
     secrets: Mapping[str, Any] = {}
     configs: Mapping[str, Any] = {}
     extensions: Mapping[str, Any] = {}
+    above: tuple[tuple[tuple[Any, ...], str, tuple[str, int]], ...] = ()
+    """Keys that are not in what is above any more, with the name of their row in support.py and their places."""
     profiles: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -74,15 +76,23 @@ class Project(Record):
 
 
 def load(
-    asked: Asked, environment: Mapping[str, str] | None = None, *, interpolate: bool = True
+    asked: Asked,
+    environment: Mapping[str, str] | None = None,
+    *,
+    interpolate: bool = True,
+    consistent: bool = True,
 ) -> Project:
-    """Read the files of a project. Raises FileError, NoFile, ComposeError."""
+    """Read the files of a project, and `check` it if it shall be consistent. Raises FileError, NoFile, ComposeError."""
     environment = os.environ if environment is None else environment
     found = places.find(asked, environment)
     loader = Loader(interpolate=interpolate)
     name, variables, is_given = _named(asked, found)
     whole = loader.load(found.files, found.directory, variables)
     warnings = [*loader.warnings, *loader.say_missing()]
+    if "version" in whole:
+        file, line = whole.place_of("version")
+        warnings.append(f"{file}:{line}: 'version' is ignored: nothing depends on it")
+        loader.settled.append((("version",), "version", (file, line)))
     if whole.get("name") and not is_given:
         name = _checked_name(str(whole["name"]), whole.place_of("name"))
     profiles = asked.profiles or tuple(
@@ -101,10 +111,12 @@ def load(
         secrets=_resources(whole, "secrets"),
         configs=_resources(whole, "configs"),
         extensions={key: whole[key] for key in whole if key.startswith("x-")},
+        above=(*_above(whole), *loader.settled),
         profiles=tuple(profiles),
         warnings=tuple(warnings),
     )
-    check(project)
+    if consistent:
+        check(project)
     return project
 
 
@@ -150,6 +162,8 @@ def check(project: Project) -> None:
     """Raise FileError for what the parts of a project say about each other and cannot hold."""
     everything = {**project.services, **project.inactive}
     names: dict[str, str] = {}
+    for name, service in everything.items():
+        _check_replicas(name, service)
     for name, service in project.services.items():
         _check_references(project, name, service, everything)
         own = service.get("container_name")
@@ -168,6 +182,18 @@ def replicas(service: Any) -> int:
     """How many containers a service has."""
     deploy = service.get("deploy") or {}
     return int(service.get("scale", deploy.get("replicas", 1)))
+
+
+def _above(whole: Table) -> list[Any]:
+    found: list[tuple[tuple[Any, ...], str, tuple[str, int]]] = [
+        ((key,), key, whole.place_of(key))
+        for key in whole
+        if not key.startswith("x-") and key != "version"
+    ]
+    for kind in ("networks", "volumes", "secrets", "configs"):
+        for key in whole.get(kind) or ():
+            found.append(((kind, key), kind, whole[kind].place_of(key)))
+    return found
 
 
 def _named(asked: Asked, found: places.Places) -> tuple[str, dict[str, str], bool]:
@@ -235,6 +261,16 @@ def _resources(whole: Table, kind: str) -> Any:
         if found[name] is None:
             found[name] = Table(place=found.place_of(name))
     return found
+
+
+def _check_replicas(name: str, service: Any) -> None:
+    for key, value in (
+        ("scale", service.get("scale", 0)),
+        ("deploy", (service.get("deploy") or {}).get("replicas", 0)),
+    ):
+        if not str(value).isdecimal():
+            path = ("services", name, key, "replicas")[: 3 if key == "scale" else 4]
+            raise FileError(service.place_of(key), path, f"'{value}' is not a number of containers")
 
 
 def _check_references(project: Project, name: str, service: Any, everything: Any) -> None:

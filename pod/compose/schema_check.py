@@ -30,6 +30,11 @@ _SAID = {
     "object": "a mapping", "array": "a list", "null": "nothing",
 }  # fmt: skip
 _HAS = {**_SAID, "boolean": "a truth value", "null": "empty"}
+_FORMS = {
+    # key: what its pattern means
+    "container_name": "a name of letters, digits, '_', '.' and '-', which begins with a letter or digit",
+    "pull_policy": "always, never, missing, if_not_present, build, refresh, daily, weekly or every_TIME",
+}
 _TRUTHS = frozenset({"true", "false", "True", "False", "TRUE", "FALSE"})
 _INTEGER = re.compile(r"[-+]?[0-9]+\Z")
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)\Z")
@@ -172,7 +177,8 @@ class Checker:
             if high is not None and value > high:
                 raise FileError(place, path, f"{text_of(value)} is above {high}, the most")
         elif isinstance(value, str) and not re.search(schema.get("pattern", ""), value):
-            raise FileError(place, path, f"'{value}' is not of the form {schema['pattern']}")
+            form = _FORMS.get(str(path[-1]), f"of the form {schema['pattern']}")
+            raise FileError(place, path, f"'{value}' is not {form}")
 
     def _table(self, value: Any, schema: Schema, path: Path, place: Place) -> None:
         properties: Schema = schema.get("properties", {})

@@ -6,6 +6,8 @@ Every key of a service that a container is made from has its row in `_KEYS` or i
 
 from __future__ import annotations
 
+import re
+
 from pod.base.errors import PodError
 from pod.compose import identity, limits, mounts
 from pod.compose.errors import FileError, Refused
@@ -43,6 +45,8 @@ def config_of(
     """
     service = project.service(name)
     reading = Reading(project, name, service)
+    if str((service.get("deploy") or {}).get("mode", "")).endswith("-job"):
+        raise reading.refused("deploy", "jobs are for a swarm", "pod compose run", "mode")
     changes: dict[str, Any] = {
         "image": identity.image_name(project, name),
         "environment": tuple(f"{k}={v}" for k, v in identity.environment(project, name).items()),
@@ -69,7 +73,22 @@ def config_of(
         changes["restart"] = restart
     changes["resources"] = limits.resources(reading, base.resources)
     changes["devices"] = (*base.devices, *limits.devices(reading))
-    return base.replace(**changes)
+    config = base.replace(**changes)
+    if config.sysctls:
+        from pod.spec.resources import check_sysctls
+
+        reading.of(
+            "sysctls",
+            lambda value: check_sysctls(
+                config.sysctls,
+                has_own_network=config.networking.network.mode not in {"host", "container", "ns"},
+                has_own_ipc=config.ipc.mode in {"", "private", "shareable", "none"},
+            ),
+        )
+    return config
+
+
+_OPTION = re.compile(r"^--[a-z0-9-]+ ")
 
 
 class Reading:
@@ -91,8 +110,10 @@ class Reading:
         except FileError:
             raise
         except PodError as error:
+            # The grammars are those of options, and nobody has typed one here.
+            message = _OPTION.sub("", error.message)
             raise FileError(
-                self.place(path[0]), ("services", self.name, *path), error.message, error.hint
+                self.place(path[0]), ("services", self.name, *path), message, error.hint
             ) from error
 
     def refused(self, key: str, why: str, instead: str = "", *inner: Any) -> Refused:
@@ -165,7 +186,8 @@ def _security(value: Any) -> Any:
     return parse_security_options(value)
 
 
-def _ulimits(value: Mapping[str, Any]) -> Any:
+def parse_ulimits_of(value: Mapping[str, Any]) -> Any:
+    """Limits of processes: name -> number, or soft and hard."""
     from pod.spec.resources import parse_ulimits
 
     texts = []
@@ -198,7 +220,7 @@ def _size(value: Any) -> int:
 def _stop_signal(value: str) -> str:
     from pod.linux.signals import parse
 
-    parse(value, "signal")
+    parse(value, "stop_signal")
     return value
 
 
@@ -257,7 +279,7 @@ _KEYS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "stop_signal": ("stop_signal", _stop_signal),
     "sysctls": ("sysctls", _sysctls),
     "tty": ("terminal", is_true),
-    "ulimits": ("ulimits", _ulimits),
+    "ulimits": ("ulimits", parse_ulimits_of),
     "umask": ("umask", _umask),
     "user": ("user", _user),
     "userns_mode": ("userns", _user_namespace),
@@ -344,29 +366,25 @@ def _networks(reading: Reading) -> list[Network]:
     result = []
     for key in sorted(found, key=order):
         how = found[key] or {}
-        options = [f"alias={reading.name}"]
+        options = []
+        if is_true(how.get("use_service_name_alias", True)):
+            options.append(f"alias={reading.name}")
         options += [f"alias={alias}" for alias in how.get("aliases") or ()]
-        mac = how.get("mac_address") or service.get("mac_address")
-        for word, value in (
-            ("ip", how.get("ipv4_address")),
-            ("ip6", how.get("ipv6_address")),
-            ("mac", mac),
-            ("interface_name", how.get("interface_name")),
-        ):
-            if value:
-                options.append(f"{word}={value}")
-        for word, why in (
-            ("link_local_ips", "no network of pod has it"),
-            ("driver_opts", "no network of pod has any"),
-        ):
+        places = {
+            "ipv4_address": "ip", "ipv6_address": "ip6", "mac_address": "mac", "interface_name": "interface_name",
+        }  # fmt: skip
+        how = {"mac_address": service.get("mac_address"), **how}
+        for word, option in places.items():
             if how.get(word):
-                raise reading.refused("networks", why, "", key, word)
+                options.append(
+                    reading.at(("networks", key), namespaces.check_place, word, option, how[word])
+                )
         name = (
             project.name_of("networks", key)
             if key in project.networks
             else f"{project.name}_default"
         )
-        text = f"{name}:{','.join(options)}"
+        text = f"{name}:{','.join(options)}" if options else name
         result.append(reading.at(("networks", key), namespaces.parse_network, text))
     return result
 

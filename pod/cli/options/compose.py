@@ -89,14 +89,31 @@ def asked(arguments: Arguments) -> Asked:
     )
 
 
-def load(arguments: Arguments, *, quiet: bool = False, takes_dry_run: bool = False) -> Project:
-    """The project; what is worth saying about its files is said, unless `quiet`."""
+def load(
+    arguments: Arguments,
+    *,
+    quiet: bool = False,
+    takes_dry_run: bool = False,
+    interpolate: bool = True,
+    check: bool = True,
+    supported: bool = True,
+) -> Project:
+    """The project; what is worth saying about its files is said, unless `quiet`.
+
+    Keys that pod does not do are refused, and those that it ignores named, unless `supported` is false. Without `check`
+    it does not matter whether the parts of the project fit together.
+    """
     from pod.base import log
     from pod.compose import project
 
     refuse_dry_run(arguments, takes=takes_dry_run)
-    loaded = project.load(asked(arguments))
-    for warning in () if quiet else loaded.warnings:
+    loaded = project.load(asked(arguments), interpolate=interpolate, consistent=check)
+    warnings = list(loaded.warnings)
+    if supported and not quiet:
+        from pod.compose import support
+
+        warnings += support.check(loaded)
+    for warning in () if quiet else warnings:
         log.warning(warning)
     return loaded
 
