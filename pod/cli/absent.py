@@ -24,6 +24,8 @@ ABSENT = {
     "volume reload": "pod has no volume plugins",
     "volume update": "only cluster volumes can be updated",
     "trust": "it is docker's older way of signing; `pod image trust` and `pod push --sign-by` are podman's",
+    "generate spec": "its JSON is for podman's own service; `pod inspect`, `kube generate` and `generate systemd` "
+    "say how a container was made",
     "kube apply": "it needs a cluster; this version of pod does not talk to one",
     **dict.fromkeys(
         ("service stack").split(),

@@ -27,6 +27,7 @@ from storage.images import ImageNotFound, Layer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from pod.engine.context import Engine
@@ -75,6 +76,13 @@ class Options(Record):
     squash: bool = False
 
 
+class Explained(Record):
+    """What an image would have: (kind, path) as `diff` tells them, and sentences about what others could read."""
+
+    changes: Sequence[tuple[str, str]]
+    secrets: tuple[str, ...] = ()
+
+
 class Committed(Record):
     """`id` is the digest of the configuration; `secrets` are sentences about what others could read in the image."""
 
@@ -117,6 +125,20 @@ def commit(engine: Engine, text: str, options: Options) -> Committed:
         )
     )
     return Committed(made.id, name or "", tuple(secrets))
+
+
+def explain(engine: Engine, text: str, options: Options) -> Explained:
+    """What `commit` would put into the image. Nothing is made. Call with a single thread."""
+    from pod.engine import diff
+
+    over = _parse_config(options.config)
+    with files.Held(engine, text) as held:
+        container = held.container
+        image = _image_of(engine, held)
+        config = _config_of(container.config, image, include_volumes=options.include_volumes)
+        config = apply_changes({**config, **over}, options.changes)
+        secrets = _secrets(engine, held, image, config)
+    return Explained(diff.diff(engine, container.id, kind="container"), tuple(secrets))
 
 
 def _image_of(engine: Engine, held: files.Held) -> ImageRecord | None:
@@ -329,10 +351,10 @@ def _secrets(
     known = set((image.config().get("config") or {}).get("Env") or ()) if image else set()
     found = [
         f"the variable '{name}' is in the image with its value"
-        for name in (
-            entry.partition("=")[0] for entry in config.get("Env") or () if entry not in known
+        for name, _, value in (
+            entry.partition("=") for entry in config.get("Env") or () if entry not in known
         )
-        if secrecy.is_secret_variable(name)
+        if value and secrecy.is_secret_variable(name)
     ]
     engine.close()
     return found + [

@@ -129,6 +129,13 @@ def _onbuild(config: Config, value: str, text: str) -> None:
     config["OnBuild"] = [*(config.get("OnBuild") or []), value]
 
 
+def _shell(config: Config, value: str, text: str) -> None:
+    words = _command(value, text, config) if value.startswith("[") else []
+    if not words:
+        raise InvalidValue(_OPTION, text, 'SHELL is a list in JSON, such as ["/bin/sh", "-c"]')
+    config["Shell"] = words
+
+
 def _healthcheck(config: Config, value: str, text: str) -> None:
     health: Config = {}
     rest = value
@@ -163,6 +170,7 @@ _INSTRUCTIONS: dict[str, Callable[[Config, str, str], None]] = {
     "HEALTHCHECK": _healthcheck,
     "LABEL": _label,
     "ONBUILD": _onbuild,
+    "SHELL": _shell,
     "STOPSIGNAL": _stop_signal,
     "USER": _user,
     "VOLUME": _volume,

@@ -120,11 +120,13 @@ def test_health_check_and_config_file(pod: Engine, tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"Cmd": ["echo", "file"], "User": "5", "Nonsense": 1}))
     result = pod(
-        "commit", "--config", str(path), "--change", "USER 6", "-c", "HEALTHCHECK CMD true", "c", "made"
+        "commit", "--config", str(path), "--change", "USER 6", "-c", "HEALTHCHECK CMD true",
+        "-c", 'SHELL ["/bin/ash", "-c"]', "-c", "ENTRYPOINT ls", "c", "made"
     )  # fmt: skip
     found = config(pod, "made")
     assert (found["Cmd"], found["User"]) == (["echo", "file"], "6")
     assert found["Healthcheck"]["Test"] == ["CMD-SHELL", "true"]
+    assert found["Entrypoint"] == ["/bin/ash", "-c", "ls"] and found["Shell"] == ["/bin/ash", "-c"]
     assert "Nonsense" in result.stderr
     path.write_text('{"Cmd": "x"}')
     assert "Cmd" in one_error(pod("commit", "--config", str(path), "c", status=125), hint=None)
@@ -207,6 +209,17 @@ def test_secrets_are_named(pod: Engine) -> None:
     for name in ("DB_PASSWORD'", "/root/.ssh/id_rsa'", "/a.key'"):
         assert name in warned
     assert pod("commit", "--change", "ENV DB_PASSWORD=", "c").stderr.count("id_rsa") == 1
+
+
+@pytest.mark.not_podman("it explains nothing")
+def test_what_would_be_in_the_image_is_explained(pod: Engine) -> None:
+    make(pod, "mkdir /made && touch /made/a.key && rm /bin/vi", "-e", "DB_PASSWORD=x")
+    before = pod("images", "-a", "-q").lines
+    told = pod("commit", "--explain", "c")
+    assert {"A /made", "A /made/a.key", "D /bin/vi"} <= set(told.lines)
+    assert "'DB_PASSWORD'" in told.stderr and "'/made/a.key'" in told.stderr
+    assert "DB_PASSWORD" not in pod("commit", "--explain", "-c", "ENV DB_PASSWORD=", "c").stderr
+    assert pod("images", "-a", "-q").lines == before
 
 
 def test_secret_is_not_in_the_image(pod: Engine, tmp_path: Path) -> None:

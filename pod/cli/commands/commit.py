@@ -11,6 +11,7 @@ from pod.cli.declare import Command, Option
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.cli.declare import Arguments
+    from pod.engine.commit import Explained
     from pod.engine.context import Engine
 
 
@@ -32,12 +33,23 @@ def commit_container(arguments: Arguments, engine: Engine) -> None:
         pause=arguments.flag("pause"),
         squash=arguments.flag("squash"),
     )
+    if arguments.flag("explain"):
+        _explain(commit.explain(engine, name, options))
+        return
     committed = commit.commit(engine, name, options)
     for sentence in committed.secrets:
         log.warning(f"{sentence}: whoever gets the image can read it")
     if path := arguments.text("iidfile"):
         write_atomic(os.path.abspath(path), committed.id.encode(), mode=0o644, sync=False)
     print(committed.id.removeprefix("sha256:"))
+
+
+def _explain(explained: Explained) -> None:
+    from pod.cli.output import write
+
+    write("".join(f"{kind} {log.visible(path)}\n" for kind, path in explained.changes))
+    for sentence in explained.secrets:
+        log.warning(f"{sentence}: whoever gets the image can read it")
 
 
 def _read(path: str | None) -> str:
@@ -72,6 +84,11 @@ COMMAND = Command(
             "JSON file with values for the image's configuration",
             metavar="FILE",
             completes="file",
+        ),
+        Option(
+            ("--explain",),
+            "flag",
+            "Make no image; show which files it would have, and which secrets are among them",
         ),
         Option(
             ("-f", "--format"),
