@@ -21,7 +21,8 @@ GARBAGE = "-17x::?=/"
 FREE = set(
     """
     annotation authfile build-arg cache-from cert-dir cgroup-parent cpp-flag creds dns-option env file ignorefile
-    iidfile label layer-label logfile metadata-file no-cache-filter os-feature os-version target unsetannotation
+    iidfile label layer-label logfile metadata-file no-cache-filter os-feature os-version runtime runtime-flag target
+    unsetannotation
     unsetenv unsetlabel
     """.split()
 ) - {"cache-from"}
