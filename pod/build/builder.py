@@ -13,6 +13,7 @@ from pod.build.dockerfile.stages import SCRATCH
 from pod.build.dockerfile.substitute import Substitution
 from pod.build.failure import StepFailed, StepRefused
 from pod.build.planner import step_of
+from pod.build.sources import ClosedSource
 from pod.build.state import StageState
 from pod.build.steps import copying
 
@@ -181,7 +182,13 @@ class Builder:
         """copying.describe of files of the host, once for all steps that take the same."""
         found = self._described.get(part)
         if found is None:
-            found = self._described[part] = copying.describe(part)
+            try:
+                found = copying.describe(part)
+            except ClosedSource:
+                # A container has left it here, as one of its users. Root of the id map, which copies, may read it.
+                child = self.nest.start(lambda: copying.describe(part), what="read the context")
+                found = child.result()
+            self._described[part] = found
         return found
 
     # The other instructions

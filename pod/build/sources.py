@@ -34,6 +34,10 @@ _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CHUNK = 1 << 20
 
 
+class ClosedSource(PodError):
+    """A file or directory that its mode closes to us."""
+
+
 class Entry:
     """One file, directory or link. 20,000 of them are common, so this is no Record.
 
@@ -86,9 +90,7 @@ def select(origin: Origin, wanted: Wanted) -> Selection:
     except BadPattern as error:
         raise DockerfileError(wanted.place, error.message) from error
     except OSError as error:
-        raise PodError(
-            f"'{error.filename}' in {origin.name} cannot be read: {error.strerror}"
-        ) from error
+        raise _unreadable(error.filename, origin, error) from error
 
 
 def names_matching(origin: Origin, pattern: str) -> list[str]:
@@ -145,9 +147,12 @@ def _file_hash(origin: Origin, entry: Entry) -> str:
         finally:
             os.close(fd)
     except OSError as error:
-        raise PodError(
-            f"'{entry.source}' in {origin.name} cannot be read: {error.strerror}"
-        ) from error
+        raise _unreadable(entry.source, origin, error) from error
+
+
+def _unreadable(path: str, origin: Origin, error: OSError) -> PodError:
+    message = f"'{path}' in {origin.name} cannot be read: {error.strerror}"
+    return ClosedSource(message) if error.errno == errno.EACCES else PodError(message)
 
 
 def _attributes(file: int | str) -> str:

@@ -26,17 +26,12 @@ def context(pod: Engine, tmp_path: Path) -> Context:
 
 @pytest.mark.parametrize("source", ["used", "used*", "dir/../used", "."])
 def test_what_is_not_used_is_not_read(context: Context, source: str) -> None:
-    """It could not be: files and directories are closed to the builder. COPY of all leaves out what is ignored."""
-    top = context.write({"used": "used", "dir/": "", "closed/file": "x", "large": ""}).directory
-    os.truncate(top / "large", 100 << 30)
+    """To read the large one would take minutes. COPY of all leaves out what is ignored."""
+    top = context.write({"used": "used", "dir/": "", "large": ""}).directory
+    os.truncate(top / "large", 200 << 30)
     if source == ".":
-        context.write({".dockerignore": "large\nclosed\ndir\nDockerfile\n"})
-    (top / "large").chmod(0)
-    (top / "closed").chmod(0)
-    try:
-        context.build(f"FROM busybox\nCOPY {source} /made/\n", NONE)
-    finally:
-        (top / "closed").chmod(0o700)
+        context.write({".dockerignore": "large\ndir\nDockerfile\n"})
+    context.build(f"FROM busybox\nCOPY {source} /made/\n", NONE)
     assert context.run("cat", "/made/used") == "used"
 
 
