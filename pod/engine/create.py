@@ -59,8 +59,9 @@ def create(
     paths.make_private(engine.paths.locks)
     config = complete(engine, config, image)
     if config.userns.mode == "auto":
-        # Until the row is there, nobody else sees which ids were taken.
-        with locks.FileLock(f"{engine.paths.locks}/userns.lock"):
+        from pod.engine import auto_ranges
+
+        with auto_ranges.Chosen(engine):
             config = userns.settle(engine, config, image)
             return _create(engine, config, image, name=name, active=active, pod=pod)
     return _create(engine, config, image, name=name, active=active, pod=pod)

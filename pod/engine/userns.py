@@ -9,7 +9,6 @@ from pod.base.errors import Unsupported
 from pod.linux import idmap
 from pod.spec import users
 from pod.spec.userns import SMALLEST_AUTO, UserNamespace, choose_range
-from pod.state import containers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ _NOBODY = 65534
 def settle(engine: Engine, config: ContainerConfig, image: ImageRecord | None) -> ContainerConfig:
     """The configuration with a user namespace that says everything; for --userns=user and auto.
 
-    For "auto" the caller holds `range_lock` until the container's row is there.
+    For "auto" the caller holds `auto_ranges.Chosen` until the container's row is there.
     """
     if config.userns.mode in {"user", "auto"} and os.geteuid() == 0:
         raise Unsupported(
@@ -37,13 +36,11 @@ def settle(engine: Engine, config: ContainerConfig, image: ImageRecord | None) -
     if config.userns.mode == "user":
         return config.replace(userns=_place_of_user(engine, config, image))
     if config.userns.mode == "auto":
+        from pod.engine import auto_ranges
+
         diff_ids = image.diff_ids if image else ()
         bases = idmap.default_maps()
-        used = [
-            (other.userns.start, other.userns.size)
-            for other in (container.config for container in containers.all_of(engine.database))
-            if other.userns.mode == "auto" and other.userns.start
-        ]
+        used = auto_ranges.used(engine)
         needed = 0 if config.userns.size else _ids_needed(engine, config, diff_ids)
         return config.replace(userns=choose_range(config.userns, bases, used, needed))
     return config

@@ -285,6 +285,21 @@ def test_auto_gives_each_container_ids_of_its_own(pod: Engine, owners: Callable[
     pod("rm", "-f", "-t", "0", "first", "second")
 
 
+@pytest.mark.not_podman("it has a range for each root")
+def test_auto_ranges_of_several_roots_do_not_overlap(pod: Engine, fresh_pod: Engine) -> None:
+    fresh_pod.have("busybox")
+    home = {"HOME": pod.environment["HOME"]}  # of one user, who has one list of roots
+    words = ("create", "--network", "none", "--userns", "auto", "busybox")
+    template = "{{range .HostConfig.IDMappings.UidMap}}{{.}} {{end}}"
+    ranges = []
+    for engine in (pod, fresh_pod, pod, fresh_pod):
+        number = engine(*words, env=home).out
+        first, *_ = engine("inspect", "-f", template, number).out.split()
+        _, start, count = map(int, first.split(":"))
+        ranges.append((start, start + count))
+    assert all(end <= following for (_, end), (following, _) in pairwise(sorted(ranges)))
+
+
 # Where the commands are killed that start a container at the same time as others.
 STARTING = ("create: directory", "create: row", "launch: run directory", "launch: ordered")
 
