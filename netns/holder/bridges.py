@@ -32,6 +32,7 @@ import os
 
 from netns.holder import programs
 from netns.holder.links import Links
+from pod.base import log
 from pod.linux import interfaces, syscalls
 from pod.linux.namespaces import CLONE_NEWNET
 
@@ -56,6 +57,12 @@ def prepare() -> None:
     interfaces.set_up("lo")
     for path in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
         _set(path, "1")
+    # What stays on one bridge is let through anyway, and need not pass the rules for what is forwarded.
+    for path in ("bridge/bridge-nf-call-iptables", "bridge/bridge-nf-call-ip6tables"):
+        try:
+            _set(path, "0")
+        except OSError as error:
+            log.debug(f"no bridge netfilter to be left out: {error}")
     connection = Links()
     for family in (_socket.AF_INET, _socket.AF_INET6):
         connection.keep_marked(family, _MARK, _MARK_TABLE)

@@ -180,7 +180,10 @@ class Holder:
 
     def _leave_if_idle(self) -> None:
         """Leave when nobody is connected, unless a starter is at work, who would then find nobody."""
-        if self._clients or self._members or self._work:
+        if self._clients or self._members:
+            return  # their end is the next occasion
+        if self._work:
+            self._linger()
             return
         lock = locks.FileLock(f"{self._directory}/{protocol.LOCK}")
         try:
@@ -191,6 +194,7 @@ class Holder:
         self._loop.turn(0)  # somebody may have connected just before
         if self._clients or self._members or self._work:
             lock.release()
+            self._linger()
             return
         self._end()
         lock.remove()
