@@ -1,7 +1,7 @@
 """JSON without the `json` module, for documents that pod wrote itself: rows, state files, caches.
 
 Importing `json` costs 6 ms and a megabyte, nearly all of it for `re` and `enum`, which its C halves do not need. They
-are used here and in no other file. Documents of others, whose errors deserve a position, go through `json`.
+are used here and in no other file. Documents of others, where the place of an error is of use, go through `json`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
+from pod.base import plainjson
 from pod.build import asked, files, history, inline, keys
 from pod.image import manifest
 from storage.steps import StepRecord
@@ -38,7 +37,7 @@ def make_image(
         layer.replace(media_type=wanted.get(layer.media_type, layer.media_type))
         for layer in (*base.layers, *(layer.layer for layer in new))
     ]
-    data = json.dumps(document, separators=(",", ":")).encode()
+    data = plainjson.dumps(document).encode()
     own = history.annotations_of(state)
     annotations = {} if is_docker else asked.of_manifest(state, own, options)
     image: ImageRecord | None = None
@@ -99,7 +98,9 @@ def _document(state: StageState, options: BuildOptions, diff_ids: list[str]) -> 
 
 def created_of(store: Store, state: StageState, now_ns: int) -> int:
     """When an image came about that has no new layer: the time of the first build that has made it."""
-    text = json.dumps([state.config, state.files.key, [it["created_by"] for it in state.history]])
+    text = plainjson.dumps(
+        [state.config, state.files.key, [it["created_by"] for it in state.history]]
+    )
     key = keys.of("image", {"config": keys.digest(text)})
     record = store.steps.keep(StepRecord(key=key, created_ns=now_ns, text="image"))
     return record.created_ns

@@ -20,11 +20,13 @@ from pod.build.dockerfile.errors import DockerfileError
 from pod.build.dockerfile.ignore import IgnoreRules
 from pod.build.dockerfile.instructions import Place
 from pod.build.dockerfile.match import BadPattern, has_wildcard, name_matcher, path_matcher
+from storage.blobs import small_sha256
 from storage.copying import image_xattrs, without_root_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from pod.build.dockerfile.ignore import State
 
@@ -32,6 +34,7 @@ _MOST_LINKS = 40  # as the kernel, path_resolution(7)
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CHUNK = 1 << 20
+_MUCH = 1 << 19
 
 
 class ClosedSource(PodError):
@@ -104,9 +107,8 @@ def content_hash(origin: Origin, selection: Selection, *, with_owners: bool) -> 
 
     Raises PodError for what cannot be read.
     """
-    import hashlib  # heavy
-
-    total = hashlib.sha256()
+    new_hash = _hash_for(sum(entry.status.st_size for entry in selection.entries))
+    total = new_hash()
     names: dict[tuple[int, int], str] = {}
     for entry in selection.entries:
         status = entry.status
@@ -116,7 +118,7 @@ def content_hash(origin: Origin, selection: Selection, *, with_owners: bool) -> 
             if status.st_nlink > 1:
                 first = names.setdefault((status.st_dev, status.st_ino), entry.target)
                 more = f"link to {first}" if first != entry.target else ""
-            what = _file_hash(origin, entry)
+            what = _file_hash(origin, entry, new_hash())
         elif kind == stat.S_IFLNK:
             what = os.readlink(entry.source, dir_fd=origin.root_fd)
         elif kind in (stat.S_IFCHR, stat.S_IFBLK):
@@ -130,20 +132,26 @@ def content_hash(origin: Origin, selection: Selection, *, with_owners: bool) -> 
         mode = stat.S_IMODE(status.st_mode) if has_mode else 0
         parts = [entry.target, f"{kind:o}", f"{mode:o}", owner, what, *([more] if more else [])]
         total.update("\0".join(parts).encode(errors="surrogateescape") + b"\0\n")
-    return total.hexdigest()
+    return str(total.hexdigest())
 
 
-def _file_hash(origin: Origin, entry: Entry) -> str:
-    """Of content and extended attributes."""
+def _hash_for(size_bytes: int) -> Callable[[], Any]:
+    """What makes hashes, the one that is quicker for so much."""
+    if size_bytes < _MUCH:
+        return small_sha256
     import hashlib  # heavy
 
-    content = hashlib.sha256()
+    return hashlib.sha256
+
+
+def _file_hash(origin: Origin, entry: Entry, content: Any) -> str:
+    """Of content and extended attributes, with the new hash `content`."""
     try:
         fd = os.open(entry.source, _FILE, dir_fd=origin.root_fd)
         try:
             while chunk := os.read(fd, _CHUNK):
                 content.update(chunk)
-            return content.hexdigest() + _attributes(fd)
+            return f"{content.hexdigest()}{_attributes(fd)}"
         finally:
             os.close(fd)
     except OSError as error:

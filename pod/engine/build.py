@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import time
 
-from pod.base import files, ids, locks, log, paths
+from pod.base import locks, log, paths
 from pod.base.errors import PodError
-from pod.base.records import Record
 from pod.build import asked, history
 from pod.build.builder import Builder
 from pod.build.contexts import Contexts
@@ -18,29 +17,16 @@ from pod.build.options import Built
 from pod.build.planner import plan
 from pod.build.result import created_of, make_image
 from pod.build.tasks import Tasks
-from pod.engine import (
-    build_cache,
-    build_leftovers,
-    build_networks,
-    create,
-    images,
-    launch,
-    namefiles,
-    network,
-)
-from pod.engine import facts as host_facts
+from pod.engine import build_cache, build_leftovers, build_networks, images
 from pod.engine.build_checks import check
 from pod.engine.build_results import Made, check_outputs, deliver, names_at_once, pull_options
 from pod.image.platform import host_platform, parse_platform
-from pod.linux import idmap
-from pod.spec import bundle
 from pod.spec.container import ContainerConfig
 from storage import behind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any
 
     from pod.build.options import BuildOptions, NamedContext
     from pod.build.planner import Plan
@@ -132,14 +118,6 @@ def _settle(engine: Engine) -> None:
     build_cache.keep_small(engine)
 
 
-class _BuildContainer(Record):
-    """As much of a container as a start needs to know."""
-
-    id: str
-    name: str
-    config: ContainerConfig
-
-
 class _Host:
     """What pod/build/host.py says. A context: leaving it removes the run directory."""
 
@@ -212,6 +190,8 @@ class _Host:
         return next(it for it in self._options.contexts if it.name == name)
 
     def default_environment(self) -> dict[str, str]:
+        from pod.engine import create  # heavy
+
         return create.default_environment(self._engine)
 
     def order(
@@ -221,60 +201,15 @@ class _Host:
         directory: str,
         layers: Mapping[str, tuple[str, ...]],
     ) -> Order:
-        engine = self._engine
-        # Trees of stages are mounted as those of images are, and nobody else knows them.
-        others = config.replace(mounts=tuple(it for it in config.mounts if it.source not in layers))
-        container: Any = _BuildContainer(identifier, ids.short(identifier), others)
-        run_directory = f"{self.run_directory}/{identifier[:16]}"
-        os.mkdir(run_directory, 0o700)
-        hostname = namefiles.hostname_of(config, identifier)
-        is_on_networks = bool(config.networking.user_defined)
-        if is_on_networks:
-            build_networks.admit(engine, identifier, config)
-        generated = namefiles.write_in(run_directory, engine, container, hostname)
-        facts, placement = host_facts.collect(engine, container, generated, (0, 0))
-        image_layers = {**facts.image_layers, **layers}
-        facts = facts.replace(directory=directory, image_layers=image_layers)
-        document = bundle.runtime_config(config, facts)
-        settings = network.settings_for(engine, container)
-        settings["run_directory"] = run_directory
-        runtime = launch.runtime_command(engine, config.runtime)
-        if runtime:
-            runtime += [f"--{flag.lstrip('-')}" for flag in self._options.runtime_flags]
-        path = f"{run_directory}/{build_leftovers.CGROUP_FILE}"
-        files.write_atomic(path, placement.path.encode(), sync=False)
-        return Order(
-            bundle={
-                "id": identifier,
-                "config": document,
-                "rootfs": {},
-                "user": config.user or "0",
-                "groups": list(config.groups),
-                "passwd_entry": None,
-                "group_entry": "",
-                "host_users": [],
-                "caller": None,
-                "given_away": [],
-                "make_cwd": True,
-                "closed_sources": False,
-                "keyring": engine.settings.containers.keyring,
-                "mounts_of": "",
-                "no_pivot": engine.settings.engine.no_pivot_root,
-                "reaper": False,
-                "seccomp": None if runtime else launch.seccomp_program(engine, config, facts),
-                "seccomp_profile": launch.seccomp_document(engine, config, facts)
-                if runtime
-                else None,
-                "cgroup": placement.path,
-                "scope": {},
-                "cgroup_files": placement.files,
-                "group": placement.group,
-                "required_limits": (),
-                "dies_with_parent": True,
-            },
-            network=settings,
-            maps=idmap.default_maps(),
-            # On networks it has one of its own, nested in that of their holder.
-            user_namespace="" if is_on_networks or runtime else self.nest.path(),
-            runtime=tuple(runtime),
+        from pod.engine import build_order  # heavy: what a start needs
+
+        return build_order.order(
+            self._engine,
+            config,
+            identifier,
+            directory,
+            f"{self.run_directory}/{identifier[:16]}",
+            layers,
+            self.nest,
+            self._options.runtime_flags,
         )

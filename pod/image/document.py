@@ -5,8 +5,7 @@ Manifests, indexes and image configurations go through here; nobody else looks i
 
 from __future__ import annotations
 
-import json
-
+from pod.base import plainjson
 from pod.base.errors import PodError
 from pod.spec.digest import InvalidDigest, parse_digest
 
@@ -30,8 +29,10 @@ class InvalidImage(PodError):
 def parse_object(data: bytes, what: str) -> dict[str, Any]:
     """The JSON object in `data`. `what` names the document in errors: "manifest of 'nginx'"."""
     try:
-        document = json.loads(data)
+        document = plainjson.loads(data)
         if not data.isascii() or b"\\u" in data:
+            import json  # heavy
+
             # Half of a pair of surrogates is no text: no terminal and no file takes it.
             json.dumps(document, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:  # RecursionError: brackets nested without end
@@ -52,6 +53,8 @@ class Fields:
         self.values: dict[str, Any] = value
 
     def wrong(self, name: str, expected: str, value: Any) -> InvalidImage:
+        import json  # heavy
+
         place = ".".join(part for part in (self.where, name) if part) or "the document"
         shown = "missing" if value is None else json.dumps(value, default=str)[:80]
         return InvalidImage(self.what, f"'{place}' must be {expected}, not {shown}")

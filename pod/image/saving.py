@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 
-from pod.base import faults
+from pod.base import faults, plainjson
 from pod.base.errors import PodError, UsageError
 from pod.base.records import Record
 from storage import compression, stream
@@ -138,4 +137,4 @@ def plain_chunks(store: Store, digest: str) -> Iterator[bytes]:
 
 def to_json(value: Any) -> bytes:
     """A document, the same for the same value."""
-    return json.dumps(value, separators=(",", ":")).encode()
+    return plainjson.dumps(value).encode()

@@ -6,7 +6,7 @@ import os
 import signal
 
 from pod.base import ids
-from pod.build.steps.run import follow
+from pod.build.steps.follow import follow
 from pod.build.tasks import Job
 from pod.linux import processes
 
