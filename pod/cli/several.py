@@ -8,6 +8,9 @@ from pod.base.errors import PodError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import TypeVar
+
+    Item = TypeVar("Item")
 
     from pod.engine.context import Engine
 
@@ -24,6 +27,18 @@ def for_each(names: Iterable[str], do: Callable[[str], str | None]) -> int:
             if line is not None:
                 print(line)
     return status
+
+
+def collect(names: Iterable[str], look: Callable[[str], Item]) -> tuple[list[Item], int]:
+    """What `look` finds for the names, and the status of the last failure: for commands that show all in one."""
+    found: list[Item] = []
+    status = 0
+    for name in names:
+        try:
+            found.append(look(name))
+        except PodError as error:
+            status = _told(error)
+    return found, status
 
 
 def at_once(

@@ -166,14 +166,19 @@ def _hosts(engine: Engine, container: Container, hostname: str) -> str:
 
         resolved += links.entries(engine, container.config)
     own: list[tuple[str, list[str]]] = []
+    itself = [hostname, container.name]
+    if container.config.domainname:
+        itself.insert(
+            0, f"{hostname}.{container.config.domainname}"
+        )  # the first one is the whole name, hosts(5)
     if mode in _USER_MODE:
         if host_address:
             own.append((host_address, list(names.HOST_NAMES)))
-        own.append((_addresses(engine, container)[0] or "127.0.1.1", [hostname, container.name]))
+        own.append((_addresses(engine, container)[0] or "127.0.1.1", itself))
     elif mode == "host":
         own.append(("127.0.0.1", list(names.HOST_NAMES)))
     else:
-        own.append(("127.0.1.1", [hostname, container.name]))
+        own.append(("127.0.1.1", itself))
     if container.config.is_infra:
         from pod.engine import pod_names
 

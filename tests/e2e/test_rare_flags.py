@@ -100,6 +100,8 @@ def test_names_of_the_host_inside(pod: Engine) -> None:
     assert run(
         pod, "--domainname", "example.com", "busybox", "cat", "/proc/sys/kernel/domainname"
     ) == ["example.com"]
+    words = ("--hostname", "inside", "--domainname", "example.com", "busybox", "hostname", "-f")
+    assert run(pod, *words) == ["inside.example.com"]
     script = "hostname; test -e /etc/hostname || echo none"
     words = ("--hostname", "inside", "--no-hostname", "busybox", "sh", "-c", script)
     assert run(pod, *words) == ["inside", "none"]

@@ -20,7 +20,8 @@ _COLORS = (b"\x1b[36m", b"\x1b[33m", b"\x1b[32m", b"\x1b[35m", b"\x1b[34m", b"\x
 _RESET = b"\x1b[0m"
 
 
-def show_logs(arguments: Arguments, engine: Engine) -> None:
+def show_logs(arguments: Arguments, engine: Engine) -> int:
+    from pod.cli import several
     from pod.state import containers
 
     selection = read_selection(arguments)
@@ -30,9 +31,10 @@ def show_logs(arguments: Arguments, engine: Engine) -> None:
         names = [select.one_name(arguments, engine)]  # raises
     else:
         names = arguments.words
-    show_of(
-        arguments, engine, [containers.find(engine.database, name) for name in names], selection
-    )
+    found, status = several.collect(names, lambda name: containers.find(engine.database, name))
+    if found:
+        show_of(arguments, engine, found, selection)
+    return status
 
 
 def show_of(

@@ -52,7 +52,9 @@ NOTHING = "--"
 
 
 def show_stats(arguments: Arguments, engine: Engine) -> int:
-    ids = _chosen(arguments, engine)
+    ids, status = _chosen(arguments, engine)
+    if ids == [] and status:
+        return status
     from pod.engine.stats import Meter
 
     meter = Meter(engine)
@@ -60,14 +62,14 @@ def show_stats(arguments: Arguments, engine: Engine) -> int:
     if arguments.flag("no_stream"):
         samples = meter.read(ids, everything=everything)
         sys.stdout.write(_text(arguments, samples))
-        return 0
+        return status
     import time
 
     redraws = sys.stdout.isatty() and not arguments.flag("no_reset")
     while True:
         samples = meter.read(ids, everything=everything)
         if ids is not None and not samples:
-            return 0  # all that were asked for have been removed
+            return status  # all that were asked for have been removed
         text = _text(arguments, samples)
         sys.stdout.write(screen(text) if redraws else text)
         sys.stdout.flush()
@@ -75,19 +77,22 @@ def show_stats(arguments: Arguments, engine: Engine) -> int:
         time.sleep(arguments.number("interval") or 0)
 
 
-def _chosen(arguments: Arguments, engine: Engine) -> list[str] | None:
-    """Ids of the containers that were named; None for whichever there are."""
+def _chosen(arguments: Arguments, engine: Engine) -> tuple[list[str] | None, int]:
+    """Ids of the containers that were named, None for whichever there are; the status where one does not exist."""
     ways = [bool(arguments.words), arguments.flag("all"), arguments.flag("latest")]
     if sum(ways) > 1:
         raise UsageError("names, --all and --latest exclude one another")
     if arguments.flag("latest"):
-        return [select.latest(engine)]
+        return [select.latest(engine)], 0
     if not arguments.words:
-        return None
+        return None, 0
+    from pod.cli import several
     from pod.state import containers
 
-    found = [containers.find(engine.database, name).id for name in arguments.words]
-    return list(dict.fromkeys(found))
+    found, status = several.collect(
+        arguments.words, lambda name: containers.find(engine.database, name).id
+    )
+    return list(dict.fromkeys(found)), status
 
 
 def _text(arguments: Arguments, samples: list[Sample]) -> str:
