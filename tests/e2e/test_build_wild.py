@@ -18,6 +18,7 @@ import pytest
 
 from tests.e2e.test_build_language import build, config, shown, write
 from tests.support.engine import Engine
+from tests.support.waiting import free_port, until_http
 
 
 @pytest.fixture
@@ -29,15 +30,16 @@ def tools(pod: Engine) -> Engine:
 FOUR_STAGES = """# syntax=docker/dockerfile:1
 ARG TOOLS=tools
 
-FROM ${TOOLS} AS frontend
+FROM node AS frontend
 WORKDIR /app
-COPY package*.json ./
-RUN --mount=type=cache,target=/root/.npm test -f package.json && echo seen >> /root/.npm/log
+COPY package*.json build.mjs ./
+RUN --mount=type=cache,target=/root/.npm \\
+    node -e 'require("./package.json").entries.length' && echo seen >> /root/.npm/log
 COPY resources/ resources/
 RUN <<EOF
 set -e
-mkdir -p public/build
-cat resources/*.js | tr -d '\\n' > public/build/app.js
+node --check resources/a.js
+NODE_ENV=production node build.mjs
 EOF
 
 FROM ${TOOLS} AS vendor
@@ -69,7 +71,14 @@ EXPOSE ${PORT}/tcp
 HEALTHCHECK --interval=10s --retries=2 CMD ["nginx", "-t"]
 """
 SHOP = {
-    "package.json": "{}",
+    "package.json": '{"entries": ["a", "b"]}',
+    "build.mjs": """import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+const { entries } = JSON.parse(readFileSync('package.json'));
+const code = entries.map(name => readFileSync(`resources/${name}.js`, 'utf8').trim()).join('');
+if (new Function(`${code} return a`)() !== 2) throw new Error('it does not work');
+mkdirSync('public/build', { recursive: true });
+writeFileSync('public/build/app.js', code);
+""",
     "package-lock.json": "{}",
     "resources/a.js": "let a = 1;\n",
     "resources/b.js": "a++;\n",
@@ -85,6 +94,7 @@ SHOP = {
 @pytest.mark.not_podman("4.3 has no heredocs")
 def test_front_end_dependencies_application_and_server(tools: Engine, tmp_path: Path) -> None:
     tools.have("nginx")
+    tools.have("node")
     build(tools, tmp_path, FOUR_STAGES, "--target", "app", files=SHOP)
     script = "cat vendor/installed; ls -A; stat -c %U public/build/app.js storage/writable; id -un"
     lines = shown(tools, script).split("\n")
@@ -95,6 +105,10 @@ def test_front_end_dependencies_application_and_server(tools: Engine, tmp_path: 
     assert shown(tools, "cat /usr/share/nginx/html/build/app.js") == "let a = 1;a++;"
     assert "listen 8080;" in shown(tools, "cat /etc/nginx/conf.d/shop.conf")
     assert "try_files $uri" in shown(tools, "cat /etc/nginx/conf.d/shop.conf")
+    port = free_port()
+    tools("run", "-d", "--name", "shop", "-p", f"127.0.0.1:{port}:8080", "made")
+    assert until_http(f"http://127.0.0.1:{port}/build/app.js") == "let a = 1;a++;"
+    tools("rm", "-f", "-t0", "shop")
     found = config(tools)
     assert set(found["ExposedPorts"]) == {"80/tcp", "8080/tcp"}
     assert found["Cmd"] == ["nginx", "-g", "daemon off;"]
@@ -118,6 +132,12 @@ def wheel(directory: Path, name: str, source: str) -> None:
         archive.writestr(f"{info}/RECORD", f"{record}{info}/RECORD,,\n")
 
 
+def with_pip(directory: Path) -> None:
+    """pip itself, which runs from its wheel."""
+    (pip,) = glob.glob("/usr/share/python-wheels/pip-*.whl")
+    (directory / "pip.whl").write_bytes(Path(pip).read_bytes())
+
+
 PYTHON = """FROM tools AS base
 ENV PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
@@ -136,12 +156,44 @@ CMD ["python3", "app.py"]
 """
 
 
+ON_BUILD = """FROM tools
+WORKDIR /app
+ENV PYTHONPATH=/packages PYTHONDONTWRITEBYTECODE=1
+ONBUILD COPY requirements.txt wheels/ /wheels/
+ONBUILD RUN python3 /wheels/pip.whl/pip install -q --no-index --find-links /wheels --target /packages \\
+    -r /wheels/requirements.txt && rm -r /wheels
+ONBUILD COPY . .
+ONBUILD RUN python3 -c 'import ast; ast.parse(open("app.py").read())'
+CMD ["python3", "app.py"]
+"""
+
+
+def test_a_base_that_says_how_applications_are_installed(tools: Engine, tmp_path: Path) -> None:
+    """As the images that end in "-onbuild": the file of an application has one line."""
+    base, app = tmp_path / "base", tmp_path / "app"
+    build(tools, base, ON_BUILD, "--format", "docker", files={"none": ""})
+    tools("tag", "made", "localhost/company-python")
+    wheels = app / "wheels"
+    wheels.mkdir(parents=True)
+    with_pip(wheels)
+    wheel(wheels, "greeting", "def greet(name): return f'hello {name}'\n")
+    program = "import greeting; print(greeting.greet('you'))"
+    files = {"requirements.txt": "greeting==1.0\n", "app.py": program, ".dockerignore": "none"}
+    line = "FROM localhost/company-python\n"
+    build(tools, app, line, files=files)
+    assert tools("run", "--rm", "--network=none", "made").out == "hello you"
+    assert shown(tools, "ls /wheels 2>&1 || true").endswith("No such file or directory")
+    assert not config(tools).get("OnBuild")
+    failed = build(tools, app, line, files={"app.py": "this is no program"}, status=None)
+    assert failed.status != 0 and "SyntaxError" in failed.stderr
+    tools("rmi", "localhost/company-python")
+
+
 @pytest.mark.not_podman("4.3 wants targets of mounts that are absolute")
 def test_python_packages_with_a_cache(tools: Engine, tmp_path: Path) -> None:
     wheels = tmp_path / "wheels"
     wheels.mkdir()
-    (pip,) = glob.glob("/usr/share/python-wheels/pip-*.whl")
-    (wheels / "pip.whl").write_bytes(Path(pip).read_bytes())
+    with_pip(wheels)
     wheel(wheels, "greeting", "def greet(name): return f'hello {name}'\n")
     app = (
         "import greeting, os; print(greeting.greet('you'), open('/packages/count').read().strip())"

@@ -4,8 +4,8 @@
 
 `busybox` is the static binary with its applets. `debian` is the distribution's smallest system (Ubuntu's or Fedora's
 on those); `nginx`, `redis` and `postgres` are that plus a package and what their Docker Hub namesakes set, `tools`
-has Python, a C compiler and ssh, `systemd` boots with /sbin/init. `big` has 8 layers, 20,000 small files and one of
-300 MB. Nothing needs root: mmdebstrap works in a user namespace.
+has Python, a C compiler and ssh, `node` has Node.js, `systemd` boots with /sbin/init. `big` has 8 layers, 20,000 small
+files and one of 300 MB. Nothing needs root: mmdebstrap works in a user namespace.
 
 The cache is `${XDG_CACHE_HOME:-~/.cache}/pod-tests`, one OCI image layout for each name and version of its recipe.
 """
@@ -173,6 +173,12 @@ _PROGRAMS: dict[str, tuple[str, str, list[Entry], dict[str, Any]]] = {
         "python3,tcc,glibc-devel,openssh-clients",
         [],
         {"Cmd": ["bash"], "Env": [PATH]},
+    ),
+    "node": (  # what front ends are built with
+        "nodejs",
+        "nodejs",
+        [],
+        {"Cmd": ["node"], "Env": [PATH]},
     ),
     "systemd": (  # a machine in a container
         "systemd-sysv",

@@ -22,8 +22,7 @@ FREE = set(
     """
     annotation authfile build-arg cache-from cert-dir cgroup-parent cpp-flag creds dns-option env file ignorefile
     iidfile label layer-label logfile metadata-file no-cache-filter os-feature os-version runtime runtime-flag target
-    unsetannotation
-    unsetenv unsetlabel
+    unsetannotation unsetenv unsetlabel
     """.split()
 ) - {"cache-from"}
 
