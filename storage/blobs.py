@@ -319,6 +319,17 @@ def digest_of(data: bytes, algorithm: str = "sha256") -> str:
     return f"{algorithm}:{hashlib.new(algorithm, data).hexdigest()}"
 
 
+def digest_of_part(fd: int, offset: int, size: int, algorithm: str = "sha256") -> str:
+    """The digest of `size` bytes of an open file, or of what it has of them."""
+    import hashlib  # heavy
+
+    running, end = hashlib.new(algorithm), offset + size
+    while offset < end and (chunk := os.pread(fd, min(READ_BYTES, end - offset), offset)):
+        running.update(chunk)
+        offset += len(chunk)
+    return f"{algorithm}:{running.hexdigest()}"
+
+
 def small_sha256(data: bytes = b"") -> Any:
     """SHA-256 from the interpreter itself, for less than a megabyte: loading OpenSSL, which is quicker, costs 3 ms.
 

@@ -3,7 +3,8 @@
     [{"Config": "HEX.json", "RepoTags": ["nginx:1"], "Layers": ["HEX.tar", ...]}, ...]
 
 Source: Docker's image specification 1.2, "Combined Image JSON + Filesystem Changeset Format". Layers may be links to
-one another (older Dockers), and compressed (some builders), which the format does not forbid.
+one another (older Dockers), and compressed (some builders), which the format does not forbid. Docker 25 and later, and
+pod, write an OCI layout of the same blobs beside it.
 """
 
 from __future__ import annotations
@@ -15,16 +16,18 @@ from pod.image import manifest
 from pod.image.configuration import check_layer_count, parse_image_config
 from pod.image.document import Fields
 from pod.image.found import FoundImage, FoundLayer
+from pod.image.oci_layout import images_of_layout
 from pod.image.parts import BadArchive
 from pod.spec import reference as references
 from storage import compression
-from storage.blobs import digest_of
+from storage.blobs import digest_of, digest_of_part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
-    from pod.image.parts import Parts, Span
+    from pod.image.parts import Parts
 
 LISTING = "manifest.json"
 _MAX_IMAGES = 1000
@@ -47,7 +50,8 @@ def read_docker_archive(parts: Parts, wanted: str = "") -> list[FoundImage]:
         if not number.isdecimal() or int(number) >= len(entries):
             raise parts.broken(f"it has {len(entries)} images, and none is number '{number}'")
         entries = [entries[int(number)]]
-    found = [_image(parts, entry) for entry in entries]
+    in_layout = images_of_layout(parts)
+    found = [_image(parts, entry, in_layout) for entry in entries]
     if wanted and not wanted.startswith("@"):
         name = str(references.parse(wanted).normalized())
         chosen = [image for image in found if name in image.names]
@@ -75,7 +79,8 @@ def _listing(parts: Parts) -> list[Fields]:
     return [Fields(entry, what, f"[{number}]") for number, entry in enumerate(listed)]
 
 
-def _image(parts: Parts, entry: Fields) -> FoundImage:
+def _image(parts: Parts, entry: Fields, in_layout: Mapping[str, list[FoundImage]]) -> FoundImage:
+    """`in_layout` has what the archive says of the same images as an OCI layout, by the digests of configurations."""
     config_name = _plain_name(parts, entry.text("Config", None))
     data = parts.read(config_name)
     digest = digest_of(data)
@@ -85,14 +90,19 @@ def _image(parts: Parts, entry: Fields) -> FoundImage:
     config = parse_image_config(data, f"'{config_name}' of '{parts.path}'")
     layer_names = entry.texts("Layers")
     check_layer_count(config, len(layer_names), f"image in '{parts.path}'")
+    names = tuple(_full_name(tag) for tag in entry.texts("RepoTags"))
+    spans = [parts.span(_plain_name(parts, name)) for name in layer_names]
+    for image in in_layout.get(digest, ()):
+        if [layer.span for layer in image.layers] == spans:
+            return image.replace(names=names)  # with the manifest that it had
     layers, types = [], []
-    for name, diff_id in zip(layer_names, config.diff_ids, strict=True):
-        span = parts.span(_plain_name(parts, name))
+    for name, span, diff_id in zip(layer_names, spans, config.diff_ids, strict=True):
         kind = compression.detect(span.start())
         if kind not in _LAYER_TYPES:
             raise parts.broken(f"layer '{name}' is compressed with {kind}")
         # A plain layer is its own blob; its content is checked while it is copied and while it is unpacked.
-        blob = _digest_of_span(span) if kind or diff_id[:7] != "sha256:" else diff_id
+        own = kind or diff_id[:7] != "sha256:"
+        blob = digest_of_part(span.fd, span.offset, span.size) if own else diff_id
         layers.append(FoundLayer(blob, span.size, diff_id, span))
         types.append(_LAYER_TYPES[kind])
     document = {
@@ -113,7 +123,7 @@ def _image(parts: Parts, entry: Fields) -> FoundImage:
         config_digest=digest,
         parsed_config=config,
         layers=tuple(layers),
-        names=tuple(_full_name(tag) for tag in entry.texts("RepoTags")),
+        names=names,
     )
 
 
@@ -128,13 +138,3 @@ def _plain_name(parts: Parts, name: str) -> str:
 def _full_name(tag: str) -> str:
     """Docker writes its own short names: "nginx:1" is Docker Hub's."""
     return references.parse(tag).normalized().tagged
-
-
-def _digest_of_span(span: Span) -> str:
-    import hashlib  # heavy
-
-    running, offset, end = hashlib.sha256(), span.offset, span.offset + span.size
-    while offset < end and (chunk := os.pread(span.fd, min(1 << 20, end - offset), offset)):
-        running.update(chunk)
-        offset += len(chunk)
-    return f"sha256:{running.hexdigest()}"

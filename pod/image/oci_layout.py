@@ -6,6 +6,7 @@ docker, whose archives are layouts too.
 
 from __future__ import annotations
 
+from pod.base.errors import PodError
 from pod.image import manifest
 from pod.image.configuration import check_layer_count, parse_image_config
 from pod.image.document import InvalidImage
@@ -66,6 +67,25 @@ def read_oci_layout(
         else:
             found[image.manifest_digest] = image.replace(names=names)
     return list(found.values())
+
+
+def images_of_layout(parts: Parts) -> dict[str, list[FoundImage]]:
+    """What can be read of a layout that stands beside something else, without names, by digests of configurations."""
+    found: dict[str, list[FoundImage]] = {}
+    if not parts.has(INDEX):
+        return found
+    try:
+        index = manifest.parse_manifest(parts.read(INDEX), INDEX, manifest.OCI_INDEX)
+        entries = index.manifests if isinstance(index, Index) else ()
+    except PodError:
+        return found
+    for entry in {entry.digest: entry for entry in entries}.values():
+        try:
+            image = _image(parts, entry, None)
+        except PodError:
+            continue
+        found.setdefault(image.config_digest, []).append(image)
+    return found
 
 
 def read_one(parts: Parts, entry: Descriptor) -> FoundImage:

@@ -1,32 +1,30 @@
 """Saving: from the store into archives and directories that other engines read.
 
-Blobs go out as they are, except where a format wants plain layers (docker-archive) or has no name for a compression
-(zstd in docker-dir). The digest of the configuration, which is the id of the image, never changes.
+Blobs go out as they are, except where a format has no name for a compression (zstd in docker-dir). The digest of the
+configuration, which is the id of the image, never changes.
+
+A docker-archive is what Docker 25 and later write: its listing beside an OCI layout of the same blobs, so that the
+manifest, and its digest, comes along. Layers may be compressed in it: all readers look at their first bytes.
 """
 
 from __future__ import annotations
 
-import os
-
-from pod.base import files
 from pod.image import save_layout
 from pod.image.docker_archive import LISTING
 from pod.image.manifest import DOCKER_LAYER_GZIP, Descriptor
+from pod.image.oci_layout import blob_name
 from pod.image.packing import AS_IT_IS, DOCKER, rewritten
-from pod.image.parts import nameless_file
 from pod.image.saving import (
     DOCKER_ARCHIVE,
     DOCKER_DIR,
     OCI_DIR,
     CannotSave,
-    DamagedBlob,
     OneImageOnly,
     SavedImage,
-    plain_chunks,
     to_json,
     write_file,
 )
-from pod.image.tarout import ArchiveWriter, WrongLength
+from pod.image.tarout import ArchiveWriter
 from pod.spec import reference as references
 from pod.spec.digest import hex_of
 from storage.blobs import digest_of
@@ -54,9 +52,9 @@ def save(
     """Write images to the path `target`, or, for the archive formats, to an open descriptor, which stays open.
 
     `kind` is one of `saving.FORMATS`. A file appears complete or not at all; a directory is made, and may be there when
-    it is empty or has images of this kind. Several images go into docker-archive only, whose layers are never
-    compressed; `packing` is about the other formats. The digest of the manifest that was written, or in case of
-    docker-archive that its reader will make of it.
+    it is empty or has images of this kind. Several images go into docker-archive only, whose layers stay as they are;
+    `packing` is about the other formats. The digest of the manifest that was written, or in case of docker-archive that
+    readers make of it who know no layout.
 
     Raises CannotSave, OneImageOnly, BlobNotFound, DamagedBlob; OSError for an open descriptor.
     """
@@ -115,56 +113,37 @@ def _digest_of_plain(store: Store, image: ImageRecord) -> str:
 def _write_docker(
     store: Store, images: Sequence[SavedImage], archive: ArchiveWriter, progress: Progress
 ) -> None:
+    target = save_layout.TarTarget(archive)
+    target.document(save_layout.LAYOUT, save_layout.LAYOUT_TEXT)
     listing: dict[str, dict[str, Any]] = {}
     repositories: dict[str, dict[str, str]] = {}
+    entries: list[dict[str, Any]] = []
     for saved in images:
-        image, names = saved.image, []
-        for layer, diff_id in zip(image.layers, image.diff_ids, strict=True):
-            name = f"{hex_of(diff_id)}.tar"
-            if not archive.has(name):
-                progress.layer_known(layer.digest, layer.size)
-                _add_plain_layer(store, archive, name, layer.digest, diff_id)
-                progress.advance(layer.digest, layer.size)
-                progress.done(layer.digest)
-            names.append(name)
-        config_name = f"{hex_of(image.id)}.json"
-        if not archive.has(config_name):
-            progress.message(f"Copying config {image.id}")
-            archive.add(config_name, store.blobs.read(image.id))
+        image = saved.image
+        for layer in image.layers:
+            if not archive.has(blob_name(layer.digest)):
+                save_layout.copy_blob(store, target, layer.digest, progress)
+        for digest, what in ((image.id, "config"), (image.digest, "manifest")):
+            if not archive.has(blob_name(digest)):
+                progress.message(f"Copying {what} {digest}")
+                archive.add(blob_name(digest), store.blobs.read(digest))
         for name in saved.tagged_names:
             parsed = references.parse(name)
             top = image.diff_ids[-1] if image.diff_ids else image.id
             repositories.setdefault(parsed.name, {})[parsed.tag] = hex_of(top)
+        entries += save_layout.entries_of(
+            image.media_type, image.digest, image.manifest_size, saved.tagged_names
+        )
         entry = listing.setdefault(
-            image.id, {"Config": config_name, "RepoTags": [], "Layers": names}
+            image.digest,
+            {
+                "Config": blob_name(image.id),
+                "RepoTags": [],
+                "Layers": [blob_name(layer.digest) for layer in image.layers],
+            },
         )
         entry["RepoTags"] = list(dict.fromkeys([*entry["RepoTags"], *saved.tagged_names]))
     progress.message("Writing manifest to image destination")
-    archive.add("repositories", to_json(repositories))
-    archive.add(LISTING, to_json(list(listing.values())))
-
-
-def _add_plain_layer(
-    store: Store, archive: ArchiveWriter, name: str, digest: str, diff_id: str
-) -> None:
-    """The layer without compression. Its size comes first in a tar archive, and the layer's record has it."""
-    try:
-        if digest == diff_id:
-            _add_file(archive, name, store.blobs.open(digest))
-        elif store.layers.has(diff_id):
-            size = store.layers.record(diff_id).size
-            archive.add_stream(name, size, plain_chunks(store, digest))
-        else:
-            fd = nameless_file(f"{store.root}/staging")
-            for chunk in plain_chunks(store, digest):
-                files.write_all(fd, chunk)
-            _add_file(archive, name, fd)
-    except WrongLength as error:
-        raise DamagedBlob(digest) from error
-
-
-def _add_file(archive: ArchiveWriter, name: str, fd: int) -> None:
-    try:
-        archive.add_file(name, fd)
-    finally:
-        os.close(fd)
+    target.document("repositories", to_json(repositories))
+    target.document(LISTING, to_json(list(listing.values())))
+    save_layout.write_index(target, entries)

@@ -11,8 +11,8 @@ from pod.image.manifest import Manifest, parse_manifest
 from pod.image.oci_layout import INDEX, blob_name
 from pod.image.packing import AS_IT_IS, NONE, OCI, pack, packed_layer, rewritten
 from pod.image.saving import OCI_DIR, CannotSave, DamagedBlob, replace_file, to_json
-from pod.spec.digest import hex_of
-from storage.blobs import digest_of
+from pod.spec.digest import algorithm_of, hex_of
+from storage.blobs import digest_of, digest_of_part
 from storage.images import REF_NAME
 
 TYPE_CHECKING = False
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
             """A few bytes; what was there under the name is replaced."""
 
 
-_LAYOUT = b'{"imageLayoutVersion": "1.0.0"}'
+LAYOUT = "oci-layout"
+LAYOUT_TEXT = b'{"imageLayoutVersion": "1.0.0"}'
 
 
 class TarTarget:
@@ -98,7 +99,7 @@ def save_directory(
         raise CannotSave(path, error.strerror or "it cannot be written") from error
     target = DirectoryTarget(path)
     if kind == OCI_DIR:
-        if present and not present.intersection((INDEX, "oci-layout")):
+        if present and not present.intersection((INDEX, LAYOUT)):
             raise CannotSave(path, "the directory is not empty, and no OCI image layout")
         # The list comes last, so a command that was killed has left a layout without one.
         entries = known_entries(path) if INDEX in present else []
@@ -132,7 +133,7 @@ def write_oci(
     """One image as an OCI layout, beside the entries that are `present` in it; the digest of its manifest."""
     image = saved.image
     parsed, data = manifest_of(store, image)
-    target.document("oci-layout", _LAYOUT)
+    target.document(LAYOUT, LAYOUT_TEXT)
     layers = _write_layers(store, saved, parsed, target, progress, packing, OCI, blob_name)
     if parsed.media_type != manifest.OCI_MANIFEST or layers != parsed.layers:
         data, _ = rewritten(parsed, layers, OCI)
@@ -141,13 +142,27 @@ def write_oci(
     progress.message("Writing manifest to image destination")
     digest = digest_of(data)
     target.document(blob_name(digest), data)
-    entry = {"mediaType": manifest.OCI_MANIFEST, "digest": digest, "size": len(data)}
     names = saved.tagged_names
-    entries = [{**entry, "annotations": {REF_NAME: name}} for name in names] or [entry]
-    kept = [other for other in present if layout_entry_name(other) not in names and other != entry]
-    index = {"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": [*kept, *entries]}
-    target.document(INDEX, to_json(index))
+    entries = entries_of(manifest.OCI_MANIFEST, digest, len(data), names)
+    kept = [
+        other for other in present if layout_entry_name(other) not in names and other not in entries
+    ]
+    write_index(target, [*kept, *entries])
     return digest
+
+
+def entries_of(
+    media_type: str, digest: str, size: int, names: Sequence[str]
+) -> list[dict[str, Any]]:
+    """What the list of a layout says of an image: an entry for each name, or one without any."""
+    entry = {"mediaType": media_type, "digest": digest, "size": size}
+    return [{**entry, "annotations": {REF_NAME: name}} for name in names] or [entry]
+
+
+def write_index(target: Target, entries: Sequence[dict[str, Any]]) -> None:
+    """The list of a layout, which comes last."""
+    index = {"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": list(entries)}
+    target.document(INDEX, to_json(index))
 
 
 def layout_entry_name(entry: dict[str, Any]) -> Any:
@@ -192,7 +207,7 @@ def _write_layers(
             continue
         compression = packing.compression_for(layer, family)
         if not compression:
-            _copy_blob(store, target, name_of(layer.digest), layer.digest, progress)
+            copy_blob(store, target, layer.digest, progress, name_of)
             written[layer.digest] = layer
             continue
         progress.layer_known(layer.digest, layer.size)
@@ -209,12 +224,21 @@ def _write_layers(
     return tuple(written[layer.digest] for layer in parsed.layers)
 
 
-def _copy_blob(store: Store, target: Target, name: str, digest: str, progress: Progress) -> None:
+def copy_blob(
+    store: Store,
+    target: Target,
+    digest: str,
+    progress: Progress,
+    name_of: Callable[[str], str] = blob_name,
+) -> None:
+    """A blob as it is, and what there is to be told of it. Raises BlobNotFound, DamagedBlob."""
     fd = store.blobs.open(digest)
     try:
         size = os.fstat(fd).st_size
         progress.layer_known(digest, size)
-        target.blob(name, fd)
+        if digest_of_part(fd, 0, size, algorithm_of(digest)) != digest:
+            raise DamagedBlob(digest)
+        target.blob(name_of(digest), fd)
         progress.advance(digest, size)
         progress.done(digest)
     finally:

@@ -10,7 +10,7 @@ from pod.image.connections import join_url, parse_url
 from pod.image.http import Body, is_too_long
 from pod.image.refusals import UploadLost
 from pod.spec.digest import algorithm_of
-from storage.blobs import DigestMismatch
+from storage.blobs import DigestMismatch, digest_of_part
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -275,15 +275,8 @@ class Upload:
 
     def _verify(self) -> None:
         """Raise DigestMismatch when it is our own content that is wrong."""
-        import hashlib  # heavy
-
-        digest = self._content.digest
-        hashed = hashlib.new(algorithm_of(digest))
-        at = 0
-        while chunk := os.pread(self._fd, _READ_BYTES, at):
-            hashed.update(chunk)
-            at += len(chunk)
-        actual = f"{hashed.name}:{hashed.hexdigest()}"
+        digest, size = self._content.digest, os.fstat(self._fd).st_size
+        actual = digest_of_part(self._fd, 0, size, algorithm_of(digest))
         if actual != digest:
             raise DigestMismatch(digest, actual)
 

@@ -124,6 +124,37 @@ def test_copies(pod: Engine) -> None:
     nothing_wrong(pod)
 
 
+def test_builds(pod: Engine, tmp_path: Path) -> None:
+    """An archive that ADD unpacks, and one that is the whole context: turn by turn, each third of them."""
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nADD it.tar /there/\n")
+    dockerfile = Entry("Dockerfile", b"FROM busybox\nCOPY . /there\n")
+    for number, (name, entries) in enumerate(list(TREES.items())[::3]):
+        words, stdin = [str(tmp_path)], b""
+        if number % 2:
+            (tmp_path / "it.tar").write_bytes(tree_of(entries))
+        else:
+            words, stdin = ["-"], layer_tar([dockerfile, *entries])
+        result = pod("build", "-q", *words, stdin=stdin, status=None)
+        fine_or_one_error(result, name)
+        if result.status == 0:
+            told = pod(
+                "run",
+                "--rm",
+                "--network",
+                "none",
+                result.out,
+                "grep",
+                "-r",
+                SECRET,
+                "/there",
+                status=None,
+            )
+            assert SECRET not in told.stdout, name
+            pod("rmi", result.out)
+    pod("builder", "prune", "-a", "-f")
+    nothing_wrong(pod)
+
+
 def test_out_of_a_container(pod: Engine, tmp_path: Path) -> None:
     """What a container has made of its own tree leads nowhere when it is copied out."""
     script = f"""

@@ -69,6 +69,8 @@ def test_digest_of_a_pulled_image_stays(
     assert "Copying blob" in pushed.stderr
     assert "Writing manifest" in pushed.stderr
     assert pod("push", "-q", *words, f"{registry.host}/to/{kind}:2").stderr == ""
+    pod("push", "-q", "--remove-signatures", *words, f"{registry.host}/to/{kind}:3")
+    assert manifest_at(registry, f"to/{kind}", "3")[0] == digest
 
 
 @AS_THEY_CAME

@@ -54,14 +54,19 @@ def test_digest_stays_the_same_all_the_way(
     digest = registry.push(image, repository)
     name = f"{registry.host}/{repository}"
     pod("pull", "-q", INSECURE, name)
-    ways = [("save", "--format", "docker-dir"), ("push", "dir:")]
-    if not docker:  # the others are OCI's own
-        ways = [("save", "--format", "oci-archive"), ("push", "oci:"), ("push", "dir:")]
+    ways = [("save",), ("push", "docker-archive:"), ("push", "dir:")]
+    # The other formats are of one family each, and give an image its words.
+    ways += (
+        [("save", "--format", "docker-dir")]
+        if docker
+        else [("save", "--format", "oci-archive"), ("push", "oci:")]
+    )
     for number, (command, *how) in enumerate(ways):
         path = str(tmp_path / str(number))
         if command == "save":
             pod("save", "-q", *how, "-o", path, name)
-            location = f"{'dir' if 'docker' in how[1] else how[1].replace('-dir', '')}:{path}"
+            form = how[1] if how else "docker-archive"
+            location = f"{form.replace('docker-dir', 'dir')}:{path}"
         else:
             location = how[0] + path
             pod("push", "-q", name, location)

@@ -521,6 +521,18 @@ def test_broken_proxy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "nothing listens there" in error.value.message
 
 
+def test_waits_double_unless_one_is_asked_for() -> None:
+    told: list[str] = []
+    waits = {None: ["1", "2", "4", "8"], 3.0: ["3", "3", "3", "3"]}
+    for configured, expected in waits.items():
+        client = HttpClient(Settings(retry_delay_seconds=configured), told.append)
+        client.cancel()  # so that nobody waits
+        for attempt in range(1, 5):
+            with pytest.raises(failures.Cancelled):
+                client.pause(attempt, failures.ConnectionRefused("here:1", "why"))
+            assert told.pop().endswith(f"trying again in {expected[attempt - 1]} seconds")
+
+
 def test_cancelled_client_sends_nothing(server: FaultyRegistry) -> None:
     remote = client(server.host)
     remote.http.cancel()

@@ -57,7 +57,7 @@ def test_saved_image_is_the_same_image(
     path = saved(store, tmp_path / "saved", "q.io/me/x:1", kind=kind)
     (again,) = load(other_store, path)
     assert again.id == loaded.id == f"sha256:{image.id}"
-    if kind.startswith("oci"):
+    if kind != saving.DOCKER_DIR:
         assert again.digest == image.digest
     if kind != saving.DOCKER_DIR:
         assert again.names == ("q.io/me/x:1",)
@@ -65,20 +65,55 @@ def test_saved_image_is_the_same_image(
 
 
 def test_docker_archive_has_the_layout_that_others_read(store: Store, tmp_path: Any) -> None:
-    layer = a_layer()
-    image = an_image(tmp_path / "layout", layer, name="q.io/me/x:1")
+    """Docker's listing and an OCI layout of the same blobs."""
+    image = an_image(tmp_path / "layout", a_layer(), name="q.io/me/x:1")
     load(store, str(tmp_path / "layout"))
     path = saved(store, tmp_path / "x.tar", "q.io/me/x:1")
-    with tarfile.open(path) as archive:
-        layer_name = f"{hex_of(digest_of(layer))}.tar"
-        assert sorted(archive.getnames()) == sorted(
-            [layer_name, f"{image.id}.json", "manifest.json", "repositories"]
-        )
-        listing = json.load(archive.extractfile("manifest.json") or io.BytesIO())
-        assert (archive.extractfile(layer_name) or io.BytesIO()).read() == layer
-    assert listing == [
-        {"Config": f"{image.id}.json", "RepoTags": ["q.io/me/x:1"], "Layers": [layer_name]}
+    digests = [
+        image.digest,
+        *(it["digest"] for it in (image.manifest()["config"], *image.manifest()["layers"])),
     ]
+    blobs = [f"blobs/sha256/{hex_of(digest)}" for digest in digests]
+    with tarfile.open(path) as archive:
+        documents = ["oci-layout", "index.json", "manifest.json", "repositories"]
+        assert sorted(archive.getnames()) == sorted(["blobs", "blobs/sha256", *blobs, *documents])
+        listing = json.load(archive.extractfile("manifest.json") or io.BytesIO())
+        index = json.load(archive.extractfile("index.json") or io.BytesIO())
+        for name, digest in zip(blobs, digests, strict=True):
+            assert digest_of((archive.extractfile(name) or io.BytesIO()).read()) == digest
+    assert listing == [{"Config": blobs[1], "RepoTags": ["q.io/me/x:1"], "Layers": blobs[2:]}]
+    assert [entry["digest"] for entry in index["manifests"]] == [image.digest]
+
+
+def test_listing_comes_before_a_layout_that_says_something_else(
+    store: Store, other_store: Store, tmp_path: Any
+) -> None:
+    """Of a manifest with the same configuration and other blobs nothing is taken."""
+    layout = Layout(str(tmp_path / "layout"))
+    layout.add_image([layout.add_layer(a_layer())], name="q.io/me/x:1", docker=True)
+    (loaded,) = load(store, str(tmp_path / "layout"))
+    path = saved(store, tmp_path / "x.tar", "q.io/me/x:1")
+    changed = str(tmp_path / "y.tar")
+    with tarfile.open(path) as old, tarfile.open(changed, "w") as new:
+        listing = json.load(old.extractfile("manifest.json") or io.BytesIO())
+        for member in old:
+            data = (old.extractfile(member) or io.BytesIO()).read() if member.isreg() else b""
+            if member.name == listing[0]["Layers"][0]:
+                add(new, "elsewhere.tar", data)
+            if member.name == "manifest.json":
+                data = json.dumps([{**listing[0], "Layers": ["elsewhere.tar"]}]).encode()
+            member.size = len(data)
+            new.addfile(member, io.BytesIO(data))
+    (again,) = load(other_store, changed)
+    assert again.id == loaded.id
+    assert again.names == ("q.io/me/x:1",)
+    assert again.digest != loaded.digest
+
+
+def add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    archive.addfile(info, io.BytesIO(data))
 
 
 def test_several_images_share_layers(store: Store, other_store: Store, tmp_path: Any) -> None:
@@ -89,7 +124,9 @@ def test_several_images_share_layers(store: Store, other_store: Store, tmp_path:
     path = saved(store, tmp_path / "x.tar", "q.io/one:1", "q.io/two:1", "q.io/one:1")
     with tarfile.open(path) as archive:
         names = archive.getnames()
-    assert len(names) == len(set(names)) == 3 + 2 + 2
+    assert len(names) == len(set(names)) == 2 + 3 + 2 + 2 + 4, (
+        "directories, layers, configurations, manifests, lists"
+    )
     assert [image.names for image in load(other_store, path)] == [("q.io/one:1",), ("q.io/two:1",)]
     with pytest.raises(saving.OneImageOnly):
         saved(store, tmp_path / "y.tar", "q.io/one:1", "q.io/two:1", kind=saving.OCI_ARCHIVE)
@@ -120,15 +157,25 @@ def test_what_is_there_is_not_overwritten(store: Store, tmp_path: Any) -> None:
         saved(store, tmp_path / "missing" / "x.tar", "q.io/x:1")
 
 
-def test_failed_save_keeps_the_old_file(store: Store, tmp_path: Any) -> None:
+@pytest.mark.parametrize("kind", [saving.DOCKER_ARCHIVE, saving.OCI_ARCHIVE])
+@pytest.mark.parametrize("damage", ["shorter", "another byte"])
+def test_failed_save_keeps_the_old_file(
+    store: Store, tmp_path: Any, kind: str, damage: str
+) -> None:
     an_image(tmp_path / "layout", name="q.io/x:1")
     load(store, str(tmp_path / "layout"))
     (layer,) = store.images.lookup("q.io/x:1").layers
-    os.truncate(store.blobs.path(layer.digest), 100)
+    path = store.blobs.path(layer.digest)
+    if damage == "shorter":
+        os.truncate(path, 100)
+    else:
+        with open(path, "r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(b"!")
     target = tmp_path / "x.tar"
     target.write_text("old")
     with pytest.raises(saving.DamagedBlob):
-        saved(store, target, "q.io/x:1")
+        saved(store, target, "q.io/x:1", kind=kind)
     assert target.read_text() == "old"
     assert sorted(os.listdir(tmp_path)) == ["layout", "x.tar"]
 
