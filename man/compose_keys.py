@@ -47,8 +47,8 @@ def table() -> str:
         row = TABLE[path]
         note = f": {row.note}" if row.note else ""
         note += f"; write instead: {row.instead}" if row.instead else ""
-        lines.append(f"- **{path.replace('*', 'NAME')}** {row.verdict}{note}")
-    return "".join(f"{line}\n" for line in lines)
+        lines.append(f"#### {path.replace('*', 'NAME')}\n\n{row.verdict}{note}\n")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -114,6 +114,15 @@ def _provide(
     return str(image.id)
 
 
+def pull(engine: Engine, project: Project, name: str, options: ImageOptions) -> None:
+    """Pull the image of a service as the policy of `options` says. Raises what pulling raises."""
+    from pod.engine import images
+
+    platform = str(project.service(name).get("platform") or "")
+    wanted = options.pull.replace(policy=options.policy, platform=platform)
+    images.ensure(engine, identity.image_name(project, name), wanted)
+
+
 def policy_of(project: Project, name: str) -> tuple[str, int]:
     """`pull_policy`: one of the words above or "", and the age in nanoseconds after which an image is pulled anew.
 

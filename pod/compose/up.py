@@ -184,8 +184,9 @@ def _task(
     tell: Tell,
 ) -> Callable[[], None]:
     def run() -> None:
-        if not options.no_start and any(s.action not in {KEEP, REMOVE} for s in steps):
-            _await_dependencies(engine, project, name, no_deps=options.no_deps)
+        starts = any(step.action not in {KEEP, REMOVE} for step in steps)
+        if starts and not options.no_start and not options.no_deps:
+            await_dependencies(engine, project, name)
         for step in steps:
             _do(engine, project, step, options, base, tell)
 
@@ -315,10 +316,10 @@ def _with_volumes_of(config: ContainerConfig, existing: Member) -> ContainerConf
     return config.replace(mounts=tuple(found), anonymous_volumes=tuple(taken))
 
 
-def _await_dependencies(engine: Engine, project: Project, name: str, *, no_deps: bool) -> None:
+def await_dependencies(engine: Engine, project: Project, name: str) -> None:
     """Wait until what a service depends on is as it says. Raises DependencyFailed."""
     for other, how in dependencies(project.services[name]).items():
-        if other not in project.services or no_deps:
+        if other not in project.services:
             continue
         try:
             for member in members.of_project(engine, project.name):
@@ -395,7 +396,10 @@ def wait_until_ready(
 
 
 def _lacks(engine: Engine, member: Member, *, may_end: bool) -> str:
-    """What a container is still waited for, "" for nothing. Raises NotReady for what will not become ready."""
+    """What a container is still waited for, "" for nothing. Raises NotReady for what will not become ready.
+
+    One that `may_end` is one whose end others wait for.
+    """
     if not member.is_running:
         status = member.listed.summary.exit_status
         if may_end and not status:
@@ -404,6 +408,8 @@ def _lacks(engine: Engine, member: Member, *, may_end: bool) -> str:
             f"container '{member.name}' of service '{member.service}' ended with status {status}",
             hint=f"pod logs {member.name}",
         )
+    if may_end:
+        return f"container '{member.name}' has not ended yet"
     health = member.listed.health
     if member.state != "running":
         return f"container '{member.name}' is {member.state}"

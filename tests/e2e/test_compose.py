@@ -145,3 +145,227 @@ def test_up_again_keeps_what_has_not_changed(compose: Files, pod: Engine) -> Non
     compose("up", "-d", "--force-recreate", "web")
     assert compose("ps", "-q", "db").lines == [after[0]]
     assert compose("ps", "-q", "web").lines != [after[1]]
+
+
+PAIR = """
+name: NAME
+services:
+  web: {image: busybox, command: [sleep, "1000"], stop_signal: SIGKILL, depends_on: [db]}
+  db: {image: busybox, command: [sleep, "1000"], stop_signal: SIGKILL}
+"""
+
+
+def test_services_are_stopped_started_and_paused(compose: Files) -> None:
+    compose.write(PAIR.replace("NAME", "pair"))
+    compose("create")
+    assert compose.state() == {"pair-db-1": "created", "pair-web-1": "created"}
+    compose("start")
+    assert set(compose.state().values()) == {"running"}
+    compose("pause", "web")
+    assert compose.state() == {"pair-db-1": "running", "pair-web-1": "paused"}
+    compose("unpause")
+    stopped = compose("stop").stderr.splitlines()
+    assert [line.split()[1] for line in stopped] == ["pair-web-1", "pair-db-1"]
+    assert set(compose.state().values()) == {"exited"}
+    compose("start", "web")  # and what it depends on is not one of those that were named
+    assert compose.state() == {"pair-db-1": "exited", "pair-web-1": "running"}
+    compose("restart", "db")
+    assert set(compose.state().values()) == {"running"}
+    compose("kill", "-s", "KILL", "db")
+    until(lambda: compose.state()["pair-db-1"] == "exited", "the end")
+    assert compose("ls", "--format", "json").json()[0]["Name"] == "pair"
+    compose("rm", "-f", "db")
+    assert compose.state() == {"pair-web-1": "running"}
+    compose("-p", "pair", "rm", "--stop", "-f")
+    assert compose.state() == {}
+
+
+def test_scale_and_orphans(compose: Files) -> None:
+    compose.write(PAIR.replace("NAME", "scaled"))
+    compose("up", "-d", "--scale", "web=3")
+    assert set(compose.state()) == {"scaled-db-1", *(f"scaled-web-{n}" for n in (1, 2, 3))}
+    compose("scale", "web=1")
+    assert set(compose.state()) == {"scaled-db-1", "scaled-web-1"}
+    compose.write(
+        "name: scaled\nservices: {db: {image: busybox, command: [sleep, '1000'], stop_signal: SIGKILL}}\n"
+    )
+    shown = compose("up", "-d").stderr
+    assert "services that the files do not have any more: scaled-web-1" in shown
+    compose("up", "-d", "--remove-orphans")
+    assert set(compose.state()) == {"scaled-db-1"}
+
+
+def test_commands_in_services(compose: Files, tmp_path: Path) -> None:
+    compose.write(
+        """
+        name: cmds
+        services:
+          web:
+            image: busybox
+            command: [sleep, "1000"]
+            environment: {A: one}
+            ports: ["127.0.0.1::80"]
+            stop_signal: SIGKILL
+            depends_on: [db]
+          db: {image: busybox, command: [sleep, "1000"], stop_signal: SIGKILL}
+        """
+    )
+    assert (
+        compose(
+            "run", "--rm", "-T", "-e", "B=two", "web", "sh", "-c", "echo $A $B; exit 3", status=3
+        ).out
+        == "one two"
+    )
+    assert compose.state() == {"cmds-db-1": "running"}
+    compose("up", "-d")
+    assert (
+        compose("exec", "-T", "-e", "C=3", "web", "sh", "-c", "echo $A$C; exit 4", status=4).out
+        == "one3"
+    )
+    assert compose("port", "web", "80").out.startswith("127.0.0.1:")
+    (tmp_path / "file").write_text("content")
+    compose("cp", str(tmp_path / "file"), "web:/root/file")
+    assert compose("exec", "-T", "web", "cat", "/root/file").out == "content"
+    assert "sleep 1000" in compose("top", "web").out
+    assert [it["Container"] for it in compose("images", "--format", "json").json()] == [
+        "cmds-db-1",
+        "cmds-web-1",
+    ]
+    events = compose("events", "--since", "1h", "--until", "0s", "--json", "web").lines
+    assert "start" in {json.loads(line).get("Status") for line in events}
+
+
+def test_up_waits_for_health_and_completion(compose: Files) -> None:
+    compose.write(
+        """
+        name: ready
+        services:
+          web:
+            image: busybox
+            command: [sh, -c, "test -e /data/made && test -e /data/healthy && exec sleep 1000"]
+            volumes: ["data:/data"]
+            stop_signal: SIGKILL
+            depends_on:
+              init: {condition: service_completed_successfully}
+              db: {condition: service_healthy}
+              gone: {condition: service_started, required: false}
+          init: {image: busybox, command: [touch, /data/made], volumes: ["data:/data"]}
+          db:
+            image: busybox
+            command: [sleep, "1000"]
+            stop_signal: SIGKILL
+            volumes: ["data:/data"]
+            healthcheck: {test: [CMD, touch, /data/healthy], interval: 100ms}
+          gone: {image: busybox, profiles: [never]}
+        volumes: {data: {}}
+        """
+    )
+    compose("up", "--wait")
+    assert compose.state() == {
+        "ready-db-1": "running",
+        "ready-init-1": "exited",
+        "ready-web-1": "running",
+    }
+
+
+@pytest.mark.parametrize(
+    ("service", "sentence"),
+    [
+        ("command: [sh, -c, 'exit 7']", "it depends on service 'db': container 'bad-db-1' ended with status 7"),
+        (
+            "command: [sleep, '1000']\n    healthcheck: {test: 'echo broken; false', interval: 50ms, retries: 1}",
+            "container 'bad-db-1' is unhealthy; its last check said: broken",
+        ),
+    ],
+    ids=["ends", "unhealthy"],
+)  # fmt: skip
+def test_up_fails_when_a_dependency_does(compose: Files, service: str, sentence: str) -> None:
+    condition = "service_healthy" if "healthcheck" in service else "service_completed_successfully"
+    compose.write(
+        f"""
+name: bad
+services:
+  web: {{image: busybox, command: [sleep, "1000"], depends_on: {{db: {{condition: {condition}}}}}}}
+  db:
+    image: busybox
+    stop_signal: SIGKILL
+    {service}
+"""
+    )
+    failed = compose("up", "-d", status=1)
+    assert sentence in failed.stderr
+    assert "bad-web-1" not in compose.state()
+    waited = compose("up", "--wait", "db", status=1)
+    assert "bad-db-1" in waited.stderr
+
+
+def test_changes_of_images_and_volumes(compose: Files, pod: Engine) -> None:
+    (compose.directory / "Dockerfile").write_text(
+        "FROM busybox\nARG V=1\nENV V=$V\nVOLUME /data\nSTOPSIGNAL SIGKILL\nCMD sleep 1000\n"
+    )
+    text = "name: built\nservices: {web: {build: {context: ., args: {V: '1'}}}}\n"
+    compose.write(text)
+    compose("up", "-d", "--quiet-build")
+    compose("exec", "-T", "web", "touch", "/data/kept")
+    first = compose("ps", "-q").out
+    compose("up", "-d", "--build", "--quiet-build")
+    assert compose("ps", "-q").out == first
+    compose.write(text.replace("'1'", "'2'"))
+    assert "nothing has changed" in compose("--dry-run", "up").out
+    compose("build", "-q")
+    assert "the image 'built-web' has changed" in compose("--dry-run", "up").out
+    compose("up", "-d")
+    assert compose("exec", "-T", "web", "sh", "-c", "echo $V; ls /data").lines == ["2", "kept"]
+    assert len(pod("volume", "ls", "-q").lines) == 1
+    compose("up", "-d", "--force-recreate", "--renew-anon-volumes")
+    assert compose("exec", "-T", "web", "ls", "/data").out == ""
+    compose("down", "--rmi", "local")
+    assert pod("volume", "ls", "-q").lines == []
+    assert pod("image", "exists", "built-web", status=None).status == 1
+
+
+def test_secrets_configs_and_namespaces(compose: Files) -> None:
+    (compose.directory / "token").write_text("s3cret")
+    compose.write(
+        """
+        name: keys
+        services:
+          web:
+            image: busybox
+            command: [sh, -c, "cat /run/secrets/* /etc/app.conf; stat -c %a:%u /etc/app.conf; exec sleep 1000"]
+            stop_signal: SIGKILL
+            secrets: [token, var]
+            configs: [{source: app, target: /etc/app.conf, mode: 0400, uid: "5"}]
+          side: {image: busybox, command: [sleep, "1000"], network_mode: "service:web", stop_signal: SIGKILL}
+        secrets:
+          token: {file: ./token}
+          var: {environment: KEY}
+        configs:
+          app: {content: "hello $$x\\n"}
+        """
+    )
+    compose("up", "-d", env={"KEY": "-k-"})
+    until(lambda: "400:5" in compose("logs", "web", env={"KEY": "-k-"}).out, "the output")
+    assert (
+        compose("logs", "--no-log-prefix", "web", env={"KEY": "-k-"}).out
+        == "s3cret-k-hello $x\n400:5"
+    )
+    before = set(compose("ps", "-q", env={"KEY": "-k-"}).lines)
+    compose("up", "-d", env={"KEY": "other"})
+    assert not before & set(compose("ps", "-q", env={"KEY": "other"}).lines)
+    assert compose.state() == {"keys-side-1": "running", "keys-web-1": "running"}
+
+
+def test_up_in_front_shows_output_and_ends_with_a_service(compose: Files) -> None:
+    compose.write(
+        """
+        name: front
+        services:
+          test: {image: busybox, command: [sh, -c, "echo tested; exit 5"], depends_on: [db]}
+          db: {image: busybox, command: [sh, -c, "echo up; exec sleep 1000"], stop_signal: SIGKILL}
+        """
+    )
+    shown = compose("up", "--exit-code-from", "test", status=5)
+    assert "test-1 | tested\n" in shown.stdout
+    assert "front-test-1 exited with code 5" in shown.stderr
+    assert set(compose.state().values()) == {"exited"}

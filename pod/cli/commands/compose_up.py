@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.cli.declare import Arguments
     from pod.compose.images import ImageOptions
+    from pod.compose.plan import Wishes
     from pod.compose.project import Project
     from pod.compose.up import UpOptions
     from pod.engine.context import Engine
@@ -26,7 +27,7 @@ def bring_up(arguments: Arguments, engine: Engine) -> int:
     services, _ = up.chosen(project, options)
     if compose.is_dry_run(arguments):
         return show_plan(engine, project, options, images.present(engine, project, services))
-    ids = images.provide(engine, project, services, _image_options(arguments))
+    ids = images.provide(engine, project, services, image_options(arguments))
     base = container_preset(engine.settings)
     tell = compose.teller(arguments, quiet=arguments.flag("quiet_up"))
     status = compose.report_all(up.up(engine, project, options, ids, base, tell))
@@ -88,9 +89,8 @@ def _stay(arguments: Arguments, engine: Engine, project: Project, services: list
 
 def _check(arguments: Arguments) -> None:
     stays = not (arguments.flag("detach") or arguments.flag("wait") or arguments.flag("no_start"))
+    exclude(arguments)
     for one, other in (
-        ("force_recreate", "no_recreate"),
-        ("build", "no_build"),
         ("always_recreate_deps", "no_recreate"),
         ("detach", "abort_on_container_exit"),
         ("detach", "abort_on_container_failure"),
@@ -107,24 +107,39 @@ def _check(arguments: Arguments) -> None:
             )
 
 
+def exclude(arguments: Arguments) -> None:
+    """Refuse options of MAKING that contradict each other."""
+    for one, other in (("force_recreate", "no_recreate"), ("build", "no_build")):
+        if arguments.flag(one) and arguments.flag(other):
+            spelled = [name.replace("_", "-") for name in (one, other)]
+            raise UsageError(f"--{spelled[0]} and --{spelled[1]} exclude each other")
+
+
 def _options(arguments: Arguments, project: Project) -> UpOptions:
-    from pod.compose.plan import Wishes
     from pod.compose.up import UpOptions
 
     return UpOptions(
         services=tuple(arguments.words),
         no_deps=arguments.flag("no_deps"),
         no_start=arguments.flag("no_start"),
-        wishes=Wishes(
-            force_recreate=arguments.flag("force_recreate"),
-            no_recreate=arguments.flag("no_recreate"),
-            always_recreate_deps=arguments.flag("always_recreate_deps"),
-            scale=read_scale(arguments.texts("scale"), project),
+        wishes=making_wishes(arguments, project).replace(
+            always_recreate_deps=arguments.flag("always_recreate_deps")
         ),
         remove_orphans=arguments.flag("remove_orphans"),
         renew_volumes=arguments.flag("renew_anon_volumes"),
         timeout_seconds=arguments.number("timeout"),
         at_once=compose.at_once(arguments),
+    )
+
+
+def making_wishes(arguments: Arguments, project: Project) -> Wishes:
+    """What becomes of containers that are there, by the options of MAKING."""
+    from pod.compose.plan import Wishes
+
+    return Wishes(
+        force_recreate=arguments.flag("force_recreate"),
+        no_recreate=arguments.flag("no_recreate"),
+        scale=read_scale(arguments.texts("scale"), project),
     )
 
 
@@ -144,7 +159,8 @@ def read_scale(texts: list[str], project: Project) -> dict[str, int]:
     return found
 
 
-def _image_options(arguments: Arguments) -> ImageOptions:
+def image_options(arguments: Arguments) -> ImageOptions:
+    """How images come, by the options of MAKING."""
     build = True if arguments.flag("build") else False if arguments.flag("no_build") else None
     return compose.image_options(
         arguments,

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from pod.base.errors import PodError
     from pod.cli.declare import Arguments
     from pod.compose.images import ImageOptions
+    from pod.compose.members import Member
     from pod.compose.places import Asked
     from pod.compose.project import Project
     from pod.compose.resources import Tell
+    from pod.engine.context import Engine
 
 OPTIONS = (
     Option(
@@ -133,6 +135,78 @@ def load_if_there(arguments: Arguments) -> tuple[str, Project | None]:
             raise
         return name, None
     return loaded.name, loaded
+
+
+def chosen_members(
+    arguments: Arguments, engine: Engine, *, one_off: bool = False
+) -> tuple[str, Project | None, list[Member]]:
+    """The project and the containers of the services that were named, or of all. Raises NoSuchService."""
+    from pod.compose import members
+    from pod.compose.project import NoSuchService
+
+    name, project = load_if_there(arguments)
+    found = members.of_project(engine, name, one_off=one_off)
+    known = {member.service for member in found}
+    for word in arguments.words:
+        if project is not None:
+            project.service(word)
+        elif word not in known:
+            raise NoSuchService(word, sorted(known))
+    if arguments.words:
+        found = [member for member in found if member.service in arguments.words]
+    return name, project, found
+
+
+def one_member(
+    engine: Engine, name: str, project: Project | None, service: str, index: int | None
+) -> Member:
+    """The container of a service with this number, the first without one. Raises NoSuchService, PodError."""
+    from pod.base.errors import PodError
+    from pod.compose import members
+
+    if project is not None:
+        project.service(service)
+    found = [
+        member
+        for member in members.of_project(engine, name)
+        if member.service == service and index in (None, member.number)
+    ]
+    if not found:
+        which = f" with number {index}" if index is not None else ""
+        raise PodError(
+            f"service '{service}' of project '{name}' has no container{which}",
+            hint=f"pod compose up -d {service}",
+        )
+    return found[0]
+
+
+def call(command: str, engine: Engine, words: list[str]) -> int:
+    """Do what `pod COMMAND WORDS` does, for commands that are the same for one container of a project."""
+    from pod.cli import table
+    from pod.cli.main import load_command
+    from pod.cli.parse import parse_command
+
+    declared = load_command(table.COMMANDS[command][0])
+    return declared.run(parse_command(declared, words, f"pod {command}"), engine) or 0
+
+
+def given_words(arguments: Arguments, *names: str) -> list[str]:
+    """Options as they were typed, for `call`: those of the names that were."""
+    words: list[str] = []
+    for name in names:
+        option = arguments.option_for(f"--{name}")
+        key = name.replace("-", "_")
+        if option is None or not arguments.given(key):
+            continue
+        if option.kind == "flag":
+            words.append(f"--{name}={str(arguments.flag(key)).lower()}")
+        elif option.kind in ("list", "comma"):
+            words += [f"--{name}={text}" for text in arguments.texts(key)]
+        elif option.kind == "number":
+            words.append(f"--{name}={arguments.number(key)}")
+        else:
+            words.append(f"--{name}={arguments.text(key)}")
+    return words
 
 
 def refuse_dry_run(arguments: Arguments, *, takes: bool = False) -> None:

@@ -33,7 +33,7 @@ def words(line: str) -> list[str]:
         pytest.param(
             "pod compose -f x.yaml --project-n", ["--project-name"], id="option-of-a-group"
         ),
-        pytest.param("pod compose -p shop u", ["up"], id="behind-options-of-a-group"),
+        pytest.param("pod compose -p shop dow", ["down"], id="behind-options-of-a-group"),
         pytest.param("pod volume r", ["rm"], id="in-a-group"),
         pytest.param("pod image rm", ["rm"], id="second-name"),
         pytest.param("pod --log-l", ["--log-level"], id="global-option"),

@@ -1,0 +1,36 @@
+"""`pod compose commit`: make an image of a container of a service."""
+
+from __future__ import annotations
+
+from pod.cli.declare import Command, Option
+from pod.cli.options import compose
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.cli.declare import Arguments
+    from pod.engine.context import Engine
+
+
+def commit(arguments: Arguments, engine: Engine) -> int:
+    name, project = compose.load_if_there(arguments)
+    service, *target = arguments.words
+    member = compose.one_member(engine, name, project, service, arguments.number("index"))
+    words = compose.given_words(arguments, "author", "change", "message", "pause")
+    return compose.call("commit", engine, [*words, member.name, *target])
+
+
+COMMAND = Command(
+    commit,
+    "[OPTIONS] SERVICE [IMAGE]",
+    description="Makes an image of the container of a service, as `pod commit` does.",
+    options=(
+        Option(("-a", "--author"), "text", "Author of the image", metavar="NAME"),
+        Option(("-c", "--change"), "list", "Apply an instruction of Dockerfiles", metavar="INSTRUCTION"),
+        Option(("--index",), "number", "Number of the container", metavar="N", lowest=1),
+        Option(("-m", "--message"), "text", "Message in the history of the image", metavar="TEXT"),
+        Option(("-p", "--pause"), "flag", "Pause the container meanwhile", default=False),
+    ),
+    minimum=1,
+    maximum=2,
+    examples=("pod compose commit web shop-web:now",),
+)  # fmt: skip
