@@ -145,7 +145,10 @@ class Contexts:
             finally:
                 os.close(fd)
             return directory, dockerfile, text, False
-        path = os.path.abspath(text)
+        try:
+            path = os.path.abspath(text)
+        except FileNotFoundError as error:
+            raise CannotReadContext("the current directory is not there any more") from error
         if not os.path.isdir(path):
             exists = os.path.lexists(path)
             raise CannotReadContext(

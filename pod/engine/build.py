@@ -18,7 +18,7 @@ from pod.build.planner import plan
 from pod.build.result import created_of, make_image
 from pod.build.tasks import Tasks
 from pod.engine import build_cache, build_leftovers, build_networks, images
-from pod.engine.build_checks import check
+from pod.engine.build_checks import check, check_devices
 from pod.engine.build_results import Made, check_outputs, deliver, names_at_once, pull_options
 from pod.image.platform import host_platform, parse_platform
 from pod.spec.container import ContainerConfig
@@ -44,6 +44,7 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
     """Build; what came of it is in the store, or where --output says. Call with a single thread."""
     options = build_networks.with_networks(engine, options)
     check_outputs(options)
+    check_devices(options)
     own = host_platform()
     if options.cache_from or options.cache_to:
         from pod.engine import build_cache_share  # heavy: what pulls and pushes

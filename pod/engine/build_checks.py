@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pod.base import log
 from pod.base.errors import PodError
 from pod.build.dockerfile.errors import quoted
@@ -57,6 +59,15 @@ def check(
     if warnings and (options.check or checks.error):
         count = f"{len(warnings)} warnings" if len(warnings) > 1 else "a warning"
         raise ChecksFailed(f"'{dockerfile.name}' has {count}")
+
+
+def check_devices(options: BuildOptions) -> None:
+    """Whether those of --device are there, also where no command is executed. Raises PodError."""
+    for device in options.run.devices:
+        if not device.cdi and not os.path.exists(device.source):
+            raise PodError(
+                f"device '{device.source}' of --device is not there", hint=f"ls -l {device.source}"
+            )
 
 
 def _environments(engine: Engine, stages: Stages) -> dict[int, Mapping[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,19 @@ def test_command_line_is_wrong(context: Context, pod: Engine, words: str, says: 
     result = pod("build", *words.split(), status=125, cwd=str(context.directory))
     assert says in one_error(result, hint=None)
     assert not {"STEP", "COMMIT"} & set(result.stderr.split()), "it is said before anything is done"
+
+
+@OURS
+def test_current_directory_is_gone(context: Context, pod: Engine) -> None:
+    script = 'rmdir "$0" && exec "$@"'
+    gone = context.directory / "gone"
+    gone.mkdir()
+    command = ["sh", "-c", script, str(gone), *pod.full_command("build", ".")]
+    done = subprocess.run(
+        command, cwd=gone, env=pod.environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 125
+    assert done.stderr == "Error: the current directory is not there any more\n"
 
 
 def _closed(path: Path) -> None:

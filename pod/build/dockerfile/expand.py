@@ -100,6 +100,15 @@ class _Lexer:
     def _peek(self, ahead: int = 0) -> str:
         return self._text[self._position + ahead : self._position + ahead + 1]
 
+    def _run(self, stops: str) -> str:
+        """Text up to the first of the characters `stops`, or to the end."""
+        text, start = self._text, self._position
+        end, length = start, len(text)
+        while end < length and text[end] not in stops:
+            end += 1
+        self._position = end
+        return text[start:end]
+
     def _until(self, stop: str, *, raw: bool = False) -> str:
         """Text up to the unquoted character `stop`, which is taken, or to the end where it is "".
 
@@ -135,8 +144,7 @@ class _Lexer:
                     )  # what protects in a pattern, whatever does in the file
                 self._add(piece, outermost, quoted=True)
             else:
-                self._position += 1
-                piece = character
+                piece = self._run(f"'\"${self._escape}{stop}")
                 self._add(piece, outermost, quoted=False)
             result.append(piece)
         self._depth -= 1
@@ -145,8 +153,9 @@ class _Lexer:
     def _add(self, piece: str, outermost: bool, *, quoted: bool) -> None:
         if not outermost:
             return
-        if quoted:
-            self._split[-1].append(piece)
+        if quoted or not any(blank in piece for blank in BLANKS):
+            if quoted or piece:
+                self._split[-1].append(piece)
             return
         for character in piece:
             if character in BLANKS:
@@ -162,7 +171,9 @@ class _Lexer:
         quote = self._text[self._position]
         self._position += 1
         result: list[str] = []
+        stops = quote + (f"${self._escape}" if quote == '"' else "") + ("*?\\" if raw else "")
         while True:
+            result.append(self._run(stops))
             character = self._peek()
             if not character:
                 name = "single" if quote == "'" else "double"

@@ -77,25 +77,24 @@ def _flag_word(text: str, escape: str) -> tuple[str, str]:
 def lexed_words(text: str, escape: str = "\\") -> list[str]:
     """Words as a shell cuts them, with their quotes and escapes. A quote without its end reaches to the end."""
     words: list[str] = []
-    word, quote, position, begun = "", "", 0, False
+    quote, position, start = "", 0, -1
     while position < len(text):
         character = text[position]
         if not quote and character in BLANKS:
-            if begun:
-                words.append(word)
-            word, begun = "", False
+            if start >= 0:
+                words.append(text[start:position])
+            start = -1
         else:
-            begun = True
-            word += character
+            if start < 0:
+                start = position
             if character == escape and quote != "'" and position + 1 < len(text):
                 position += 1
-                word += text[position]
             elif quote:
                 quote = "" if character == quote else quote
             elif character in _QUOTES:
                 quote = character
         position += 1
-    return [*words, word] if begun else words
+    return [*words, text[start:]] if start >= 0 else words
 
 
 def pairs(text: str, instruction: str, place: Place, escape: str) -> tuple[tuple[Pair, ...], bool]:
@@ -162,20 +161,21 @@ def heredoc_of(word: str, place: Place) -> Heredoc | None:
 
 def unquoted(word: str) -> str | None:
     """`word` without its quotes and escapes. None if a quote has no end."""
-    result, quote, position = "", "", 0
+    result: list[str] = []
+    quote, position = "", 0
     while position < len(word):
         character = word[position]
         if character == "\\" and quote != "'" and position + 1 < len(word):
             position += 1
-            result += word[position]
+            result.append(word[position])
         elif quote:
             if character == quote:
                 quote = ""
             else:
-                result += character
+                result.append(character)
         elif character in _QUOTES:
             quote = character
         else:
-            result += character
+            result.append(character)
         position += 1
-    return None if quote else result
+    return None if quote else "".join(result)

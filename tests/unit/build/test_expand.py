@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pod.build.dockerfile.expand import ExpansionError, expand, expand_heredoc, expand_words
+from pod.build.dockerfile.words import lexed_words
 
 VARIABLES = {"a": "one", "e": "", "path": "/usr/lib/x.tar.gz", "s": "x y", "star": "a*b", "_9": "n"}
 
@@ -122,3 +123,10 @@ def test_the_other_escape_character() -> None:
 
 def test_in_heredocs_quotes_mean_nothing() -> None:
     assert expand_heredoc("'$a' \"$a\" \\$a \\n \\\\", VARIABLES) == "'one' \"one\" $a \\n \\"
+
+
+def test_long_values_take_time_in_proportion() -> None:
+    """Minutes, were it the square."""
+    value = "x" * (2 << 20)
+    assert expand('"' + value + '"${A}' + value, {"A": "y"}) == f"{value}y{value}"
+    assert lexed_words(f'a="{value}" b={value}') == [f'a="{value}"', f"b={value}"]
