@@ -94,8 +94,8 @@ COMMAND = Command(
     "[OPTIONS] SERVICE [COMMAND [ARG...]]",
     description=(
         "Makes a container as those of a service are, with another command, and stays with it until it ends; its exit "
-        "status becomes that of the command. What the service depends on is started first. Ports are not published, and "
-        "the container has not the name of the service on its networks, unless options say so."
+        "status becomes that of the command. What the service depends on is started first. Unless options say so, "
+        "ports are not published, and the container has not the name of the service on its networks."
     ),
     options=(
         Option(("--build",), "flag", "Build the image first"),
