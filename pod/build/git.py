@@ -13,7 +13,6 @@ from pod.base import log
 from pod.base.errors import InvalidValue, PodError
 from pod.base.records import Record
 from pod.build import credentials
-from pod.image.proxies import without_password
 from pod.linux import inroot
 
 TYPE_CHECKING = False
@@ -124,6 +123,8 @@ def fetch(
 def _fetch_commit(target: str, source: GitReference, login: Mapping[str, str]) -> str:
     """Bring what was asked for, with as little of the history as the server can give; what to check out."""
     wanted = source.reference or "HEAD"
+    from pod.image.proxies import without_password
+
     for depth in (("--depth=1",), ()):  # a server of plain files knows no depth
         try:
             _git(target, "fetch", "--quiet", *depth, "--", source.url, wanted, login=login)
