@@ -133,6 +133,7 @@ def _row(it: Secret, kind: str) -> dict[str, Any]:
     return _document(it, kind) | {
         "CreatedAt": ago(it.created_ns),
         "UpdatedAt": ago(it.updated_ns),
+        "Label": lambda key: it.labels.get(key, ""),
         "Labels": ",".join(f"{key}={value}" for key, value in it.labels.items()),
     }
 

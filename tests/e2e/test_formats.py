@@ -183,3 +183,30 @@ def test_templates_name_fields_as_podman_and_docker_do(made: Engine) -> None:
 def test_a_field_that_does_not_exist_is_named(made: Engine) -> None:
     for template in ("{{.Nothing}}", "{{.Config.Nothing}}", "{{.State.Nothing}}"):
         assert "'Nothing'" in made("inspect", "--format", template, "c", status=125).stderr
+
+
+DOCKERS = {
+    "info": "{{.ServerVersion}} {{.NCPU}} {{.MemTotal}} {{.Driver}} {{.OSType}} {{.Architecture}} {{.Containers}}",
+    "ps -a --size": '{{.ID}} {{.Label "a"}} {{.Mounts}} {{.Networks}} {{.Size}}',
+    "system df": "{{.Type}} {{.TotalCount}} {{.Active}} {{.Size}} {{.Reclaimable}}",
+    "stats --all --no-stream": "{{.Container}} {{.Name}} {{.CPUPerc}} {{.MemUsage}} {{.NetIO}} {{.MemPerc}}",
+    "events --stream=false --since 1h": "{{.Actor.ID}} {{.Actor.Attributes.name}} {{.Action}} {{.Type}} {{.Scope}}",
+    "network ls": "{{.ID}} {{.Name}} {{.Driver}} {{.Scope}} {{.IPv6}} {{.Internal}} {{.Labels}} {{.CreatedAt}} "
+    '{{.Label "a"}}',
+    "volume ls": '{{.Name}} {{.Driver}} {{.Scope}} {{.Mountpoint}} {{.Labels}} {{.Label "a"}}',
+    "secret ls": '{{.ID}} {{.Name}} {{.CreatedAt}} {{.UpdatedAt}} {{.Labels}} {{.Label "a"}}',
+    "images": "{{.ID}} {{.Repository}} {{.Tag}} {{.Digest}} {{.CreatedSince}} {{.CreatedAt}} {{.Size}}",
+    "version": "{{.Client.Version}} {{.Client.APIVersion}} {{.Client.Os}} {{.Client.Arch}} {{.Server.Version}}",
+    "history busybox": "{{.ID}} {{.CreatedSince}} {{.CreatedAt}} {{.CreatedBy}} {{.Size}} {{.Comment}}",
+}
+
+
+@pytest.mark.not_podman("these are docker's")
+def test_dockers_names_are_known(made: Engine) -> None:
+    made("secret", "create", "-l", "a=b", "s", "-", stdin="x")
+    try:
+        for command, template in DOCKERS.items():
+            lines = made(*command.split(), "--format", template).lines
+            assert lines and "<no value>" not in lines[-1], command
+    finally:
+        made("secret", "rm", "s")

@@ -66,7 +66,37 @@ def show_info(arguments: Arguments, engine: Engine) -> None:
     elif is_json(form):
         write(json_text(found))
     else:
-        show_document(Struct(found), form)
+        show_document(_with_dockers_names(Struct(found)), form)
+
+
+def _with_dockers_names(info: Struct) -> Struct:
+    """The same for templates, with the names that `docker info` has at its top."""
+    host, store, version = (info.document[part] for part in ("host", "store", "version"))
+    containers = store["containerStore"]
+    info.update(
+        {
+            "Architecture": host["arch"],
+            "CgroupDriver": host["cgroupManager"],
+            "CgroupVersion": host["cgroupVersion"].removeprefix("v"),
+            "Containers": containers["number"],
+            "ContainersPaused": containers["paused"],
+            "ContainersRunning": containers["running"],
+            "ContainersStopped": containers["stopped"],
+            "DefaultRuntime": host["ociRuntime"]["name"],
+            "DockerRootDir": store["graphRoot"],
+            "Driver": store["graphDriverName"],
+            "Images": store["imageStore"]["number"],
+            "KernelVersion": host["kernel"],
+            "LoggingDriver": host["logDriver"],
+            "MemTotal": host["memTotal"],
+            "NCPU": host["cpus"],
+            "Name": host["hostname"],
+            "OSType": host["os"],
+            "OperatingSystem": f"{host['distribution']['distribution']} {host['distribution']['version']}",
+            "ServerVersion": version["Version"],
+        }
+    )
+    return info
 
 
 COMMAND = Command(

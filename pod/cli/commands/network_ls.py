@@ -33,6 +33,7 @@ def list_networks(arguments: Arguments, engine: Engine) -> None:
             "ID": network.id if arguments.flag("no_trunc") else network.id[:12],
             "Name": network.name,
             "Driver": network.driver,
+            "Label": lambda key, labels=network.labels: labels.get(key, ""),
             "Labels": ",".join(f"{key}={value}" for key, value in network.labels.items()),
             "IPv6": network.ipv6,
             "IPv6Enabled": network.ipv6,

@@ -57,7 +57,7 @@ def show_usage(arguments: Arguments, engine: Engine) -> None:
         Listing(_COLUMNS),
         [_row(row) for row in rows],
         form,
-        documents=lambda: [_document(row) for row in rows],
+        documents=lambda: [_row(row) for row in rows],
     )
 
 
@@ -70,16 +70,13 @@ def _row(row: Row) -> dict[str, Any]:
     return {
         "Type": row.kind,
         "Total": row.total,
+        "TotalCount": row.total,  # docker's name
         "Active": row.active,
         "Size": _size(row.bytes),
         "Reclaimable": f"{_size(row.reclaimable_bytes)} ({share}%)",
         "RawSize": row.bytes,
         "RawReclaimable": row.reclaimable_bytes,
     }
-
-
-def _document(row: Row) -> dict[str, Any]:
-    return {**_row(row), "TotalCount": row.total}
 
 
 def _show_all(usage: DiskUsage, form: str | None) -> None:

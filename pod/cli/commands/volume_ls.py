@@ -41,7 +41,11 @@ def _row(engine: Engine, it: Listed) -> Mapping[str, Any]:
     from pod.cli.human import go_time
 
     row = _document(engine, it)
-    return row | {"CreatedAt": go_time(it.volume.created_ns), "Status": {}}
+    return row | {
+        "CreatedAt": go_time(it.volume.created_ns),
+        "Label": lambda key: row["Labels"].get(key, ""),
+        "Status": {},
+    }
 
 
 def _document(engine: Engine, it: Listed) -> dict[str, Any]:
