@@ -66,11 +66,12 @@ def apply(process: dict[str, Any], linux: dict[str, Any]) -> None:
 
 
 def _set_scheduler(wanted: dict[str, Any]) -> None:
+    nice = wanted.get("nice")
     try:
         syscalls.sched_setattr(
             POLICIES[wanted["policy"]],
             flags=sum(SCHEDULER_FLAGS[name] for name in wanted.get("flags") or ()),
-            nice=wanted.get("nice") or 0,
+            nice=os.getpriority(os.PRIO_PROCESS, 0) if nice is None else nice,
             priority=wanted.get("priority") or 0,
             runtime=wanted.get("runtime") or 0,
             deadline=wanted.get("deadline") or 0,

@@ -237,7 +237,7 @@ def test_without_detach_keys_all_are_passed_on(pod: Engine) -> None:
         "stty raw; echo ready; cat -v")  # fmt: skip
     until(lambda: "ready" in pod("logs", "t").stdout, "ready")
     with Terminal(pod.full_command("attach", "--detach-keys", "", "t"), pod.environment) as it:
-        until(lambda: is_attached(it.pid), "attached")
+        until(lambda: is_attached(it.pid) and it.is_raw(), "attached")
         it.type("\x10\x11!")
         it.expect("^P^Q!")
         pod("rm", "-f", "-t", "0", "t")

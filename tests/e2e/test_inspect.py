@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Generator
 
@@ -167,7 +168,7 @@ def test_top_shows_what_exec_started(box: Engine) -> None:
         ("comm", "sleep"),
         ("args", "sleep 1000 ?"),
         ("state", "[SRD]"),
-        ("nice", "0"),
+        ("nice", str(os.getpriority(os.PRIO_PROCESS, 0))),
         ("seccomp", "filter"),
         ("capeff", "NET_ADMIN"),
         ("pcpu", r"\d+\.\d+"),

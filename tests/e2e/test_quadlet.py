@@ -120,7 +120,7 @@ def test_a_wrong_file_leaves_the_others(pod: Engine, files: Quadlets) -> None:
     assert files.systemd("show", "-p", "LoadState", "--value", "web") == "loaded"
     done = files.dry_run()
     assert done.returncode == 1
-    assert f"{wrong}:3: Imge=: is no key of [Container]; did you mean Image?" in done.stderr
+    assert f"{wrong}:3: Imge=: is no key of [Container], did you mean 'Image'?" in done.stderr
     assert "---web.service---" in done.stdout
 
 

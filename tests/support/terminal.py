@@ -44,6 +44,10 @@ class Terminal:
     def resize(self, rows: int, columns: int) -> None:
         fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
+    def is_raw(self) -> bool:
+        """Whether the command gets every key as it is typed."""
+        return not termios.tcgetattr(self._fd)[3] & termios.ICANON
+
     def type(self, text: str) -> None:
         os.write(self._fd, text.encode())
 
