@@ -15,7 +15,7 @@ from tests.support.waiting import free_port, until
 
 OWN_NAMES = pytest.mark.not_podman("Debian's podman has no server for names")
 FETCH = "for i in $(seq 50); do wget -q -O - http://{}/ && exit; sleep 0.1; done; exit 9"
-SILENCE = "! wget -q -T 1 -O - http://{}/ 2>/dev/null"
+SILENCE = "! timeout 2 wget -q -O - http://{}/ 2>/dev/null"
 ADDRESS = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
 
 
@@ -53,6 +53,7 @@ def test_a_place_is_as_it_was_asked_for(networks: Engine) -> None:
     assert "inet 10.77.1.10/24 " in said and "link/ether 92:d0:c6:0a:29:34" in said
 
 
+@pytest.mark.not_podman("every network leads out")
 def test_several_networks_and_one_way_out(networks: Engine) -> None:
     """Of both families; the first one that is not internal leads out."""
     pod = networks
@@ -143,3 +144,15 @@ def test_addresses_of_containers_made_at_once_differ(networks: Engine) -> None:
         for one in interface["subnets"]
     ]
     assert len(found) == 8 and len(set(found)) == 8
+
+
+@pytest.mark.not_podman("other runtimes get a namespace that is ready")
+def test_another_runtime_cannot_be_on_a_network(networks: Engine) -> None:
+    pod = networks
+    pod("network", "create", "back")
+    failed = pod(
+        "run", "--rm", "--runtime", "crun", "--network", "back", "busybox", "true", status=125
+    )
+    assert "--runtime crun with a user-defined network" in failed.stderr
+    assert "only pod's own runtime makes such containers" in failed.stderr
+    assert pod("ps", "-a", "-q").out == ""
