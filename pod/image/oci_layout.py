@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pod.image.parts import Parts
 
 INDEX = "index.json"
-_FULL_NAME = "io.containerd.image.name"
+FULL_NAME = "io.containerd.image.name"
 _MAX_DEPTH = 3
 
 
@@ -50,7 +50,7 @@ def read_oci_layout(
         entries = [
             entry
             for entry in entries
-            if wanted in (entry.annotations.get(REF_NAME), entry.annotations.get(_FULL_NAME))
+            if wanted in (entry.annotations.get(REF_NAME), entry.annotations.get(FULL_NAME))
         ]
         if not entries:
             offers = ", ".join(filter(None, (e.annotations.get(REF_NAME) for e in index.manifests)))
@@ -149,7 +149,7 @@ def _blob(parts: Parts, descriptor: Descriptor) -> bytes:
 
 def _name(entry: Descriptor) -> str:
     """The full name that the annotations give; empty when they give none that is one."""
-    text = entry.annotations.get(_FULL_NAME) or entry.annotations.get(REF_NAME)
+    text = entry.annotations.get(FULL_NAME) or entry.annotations.get(REF_NAME)
     if not text:
         return ""
     try:

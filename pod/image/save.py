@@ -132,7 +132,11 @@ def _write_docker(
             top = image.diff_ids[-1] if image.diff_ids else image.id
             repositories.setdefault(parsed.name, {})[parsed.tag] = hex_of(top)
         entries += save_layout.entries_of(
-            image.media_type, image.digest, image.manifest_size, saved.tagged_names
+            image.media_type,
+            image.digest,
+            image.manifest_size,
+            saved.tagged_names,
+            for_docker=True,
         )
         entry = listing.setdefault(
             image.digest,

@@ -8,7 +8,7 @@ import os
 from pod.base import files
 from pod.image import docker_directory, manifest
 from pod.image.manifest import Manifest, parse_manifest
-from pod.image.oci_layout import INDEX, blob_name
+from pod.image.oci_layout import FULL_NAME, INDEX, blob_name
 from pod.image.packing import AS_IT_IS, NONE, OCI, pack, packed_layer, rewritten
 from pod.image.saving import OCI_DIR, CannotSave, DamagedBlob, replace_file, to_json
 from pod.spec.digest import algorithm_of, hex_of
@@ -152,11 +152,15 @@ def write_oci(
 
 
 def entries_of(
-    media_type: str, digest: str, size: int, names: Sequence[str]
+    media_type: str, digest: str, size: int, names: Sequence[str], *, for_docker: bool = False
 ) -> list[dict[str, Any]]:
-    """What the list of a layout says of an image: an entry for each name, or one without any."""
+    """What the list of a layout says of an image: an entry for each name, or one without any.
+
+    Docker's daemon reads full names from an annotation of containerd's, and takes the usual one for a tag.
+    """
     entry = {"mediaType": media_type, "digest": digest, "size": size}
-    return [{**entry, "annotations": {REF_NAME: name}} for name in names] or [entry]
+    keys = (REF_NAME, FULL_NAME) if for_docker else (REF_NAME,)
+    return [{**entry, "annotations": dict.fromkeys(keys, name)} for name in names] or [entry]
 
 
 def write_index(target: Target, entries: Sequence[dict[str, Any]]) -> None:

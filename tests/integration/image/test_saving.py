@@ -82,7 +82,9 @@ def test_docker_archive_has_the_layout_that_others_read(store: Store, tmp_path: 
         for name, digest in zip(blobs, digests, strict=True):
             assert digest_of((archive.extractfile(name) or io.BytesIO()).read()) == digest
     assert listing == [{"Config": blobs[1], "RepoTags": ["q.io/me/x:1"], "Layers": blobs[2:]}]
-    assert [entry["digest"] for entry in index["manifests"]] == [image.digest]
+    (entry,) = index["manifests"]
+    assert entry["digest"] == image.digest
+    assert entry["annotations"]["io.containerd.image.name"] == "q.io/me/x:1"
 
 
 def test_listing_comes_before_a_layout_that_says_something_else(
