@@ -85,6 +85,11 @@ def squashed(entries: Sequence[Any], *, everything: bool) -> list[dict[str, Any]
         entry["empty_layer"] = True
     if new:
         del new[-1]["empty_layer"]
+        comments = [
+            entry.pop("comment") for entry in new if _CREATED_NS in entry and "comment" in entry
+        ]
+        if comments:
+            new[-1]["comment"] = comments[0]
     return found
 
 

@@ -162,6 +162,87 @@ EXPOSE 2
         "FROM busybox\nENV A=1 B=2\nLABEL a=1\n",
         ("--label", "a=2", "--label", "b=3", "--unsetenv", "B", "--annotation", "x=y"),
     ),
+    "users and directories": (
+        """\
+FROM busybox
+RUN echo web:x:1234:1235::/home/web:/bin/sh >> /etc/passwd && echo web:x:1235: >> /etc/group
+WORKDIR /srv/app
+RUN touch made-by-root
+COPY --chown=web:web a ./a
+COPY --chown=web b.txt deep/er/
+RUN chown web /srv/app && rm -r a/deep
+USER web
+RUN echo "$(id -un) $HOME" > said
+ENV HOME=/elsewhere
+USER 1234:0
+RUN echo "$(id -g) $HOME" >> said && chmod 600 said
+""",
+        (),
+    ),
+    "what is there is replaced": (
+        """\
+FROM busybox
+RUN mkdir -p /t/dir /t/full/of && echo 1 > /t/file && ln -s dir /t/link && chmod 711 /t/dir
+COPY a /t/dir
+COPY b.txt /t/file
+COPY a/one /t/link/
+COPY a /t/full/
+RUN rm -r /t/full && rm /t/file && touch /t/dir/one
+RUN mkdir /t/other && mv /t/link /t/moved
+""",
+        (),
+    ),
+    "volumes keep what is put there": (
+        """\
+FROM busybox
+RUN mkdir /v && echo before > /v/f
+VOLUME ["/v", "/w x"]
+LABEL "with space"="a \\"quoted\\" word" multi="line \\
+continued"
+EXPOSE 1000 2000/udp
+STOPSIGNAL 9
+CMD ["a", "b c"]
+""",
+        (),
+    ),
+    "one layer": (
+        "FROM busybox\nRUN echo 1 > /one && echo 2 > /two\nCOPY a /a\nRUN rm /one /a/one\nENV A=1\n",
+        ("--squash",),
+    ),
+    "no layers": (
+        "FROM busybox\nRUN echo 1 > /one && echo 2 > /two\nCOPY a /a\nRUN rm /one /a/one\nLABEL a=1\n",
+        ("--layers=false",),
+    ),
+    "target and arguments": (
+        """\
+ARG TAG=latest
+ARG OTHER=x
+FROM busybox:${TAG} AS base
+ARG TAG
+ARG OTHER=y
+ARG EMPTY
+RUN echo "$TAG $OTHER ${EMPTY:-none}" > /said
+FROM base AS wanted
+ARG OTHER
+RUN echo "$OTHER" >> /said
+FROM wanted AS later
+RUN false
+""",
+        ("--target", "wanted", "--build-arg", "OTHER=z"),
+    ),
+    "shells": (
+        """\
+FROM busybox
+SHELL ["/bin/sh", "-euc"]
+RUN echo "$-" > /flags
+ENTRYPOINT ["/bin/sh"]
+SHELL ["/bin/ash", "-c"]
+HEALTHCHECK --start-period=3s --timeout=1m CMD ["true", "x"]
+ONBUILD COPY . /app
+ONBUILD RUN true
+""",
+        (),
+    ),
     "comments and continuations": (
         """\
 # syntax=docker/dockerfile:1
@@ -297,7 +378,9 @@ def entries(layer: bytes) -> dict[str, list[object]]:
             if name not in _MOUNT_POINTS:
                 mode = oct(entry.mode & 0o7777)
                 kind = entry.type.decode()
-                found[name] = [kind, mode, entry.uid, entry.gid, entry.linkname, shown]
+                # Podman's whiteouts of hard links may say where those led, which means nothing.
+                link = "" if os.path.basename(name).startswith(".wh.") else entry.linkname
+                found[name] = [kind, mode, entry.uid, entry.gid, link, shown]
     if len(found) > 50:  # the base image
         text = json.dumps(found, sort_keys=True)
         return {"all": [hashlib.sha256(text.encode()).hexdigest()]}
