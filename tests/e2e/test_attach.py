@@ -111,6 +111,10 @@ def test_a_reader_that_begins_late_gets_all_of_it(pod: Engine) -> None:
     assert it.returncode == 0
 
 
+def state_of_all(pod: Engine) -> str:
+    return pod("ps", "-a", "--format", "{{.State}}").out
+
+
 @pytest.mark.parametrize("options", [(), ("--rm",)], ids=["kept", "removed"])
 def test_a_reader_that_takes_its_time_gets_all_of_it(pod: Engine, options: tuple[str, ...]) -> None:
     """As with a pager: the monitor records the end itself when it waits too long, and goes on giving."""
@@ -118,12 +122,12 @@ def test_a_reader_that_takes_its_time_gets_all_of_it(pod: Engine, options: tuple
     words = ("run", *options, "--network", "none", "--name", "a", "busybox", "seq", str(number))
     with pod.spawn(*words, env={"POD_TEST_FINISH_SECONDS": "0.1"}) as command:
         assert command.stdout is not None
-        first = b""
-        until(pod.containers, "made")
+        first = os.read(command.stdout.fileno(), 10)
+        until(lambda: state_of_all(pod) in {"running", "exited", ""}, "recorded as started")
         # Read until the container has ended, and what is left is in the monitor and in pipes.
         while pod("ps", "-q").out:
             first += os.read(command.stdout.fileno(), 1 << 16)
-        until(lambda: pod("ps", "-a", "--format", "{{.State}}").out in {"exited", ""}, "recorded")
+        until(lambda: state_of_all(pod) in {"exited", ""}, "recorded")
         rest, err = command.communicate(timeout=60)
     assert first + rest == "".join(f"{n}\n" for n in range(1, number + 1)).encode()
     assert (command.returncode, err) == (0, b"")
