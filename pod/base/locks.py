@@ -1,4 +1,4 @@
-"""File locks. Order, when several are held: containers, volumes, image store, database.
+"""File locks. Order, when several are held: project, containers, volumes, image store, database.
 
 A lock belongs to the open file, which a forked child shares: every long-lived child closes what it was not given.
 See flock(2).
@@ -50,6 +50,11 @@ class FileLock:
                 self._fd = fd
                 return
             os.close(fd)
+
+    @property
+    def fd(self) -> int:
+        """The descriptor of a held lock, for children that shall hold it, too."""
+        return self._fd
 
     def release(self) -> None:
         """Let go; twice does no harm."""

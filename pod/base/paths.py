@@ -80,6 +80,10 @@ class Paths:
     def container_lock(self, container_id: str) -> str:
         return f"{self.root}/locks/container-{container_id}"
 
+    def project_lock(self, name: str) -> str:
+        """Held by the command that makes the containers of a project of compose files."""
+        return f"{self.root}/locks/project-{name}"
+
     def volume_lock(self, name: str) -> str:
         return f"{self.root}/locks/volume-{name}"
 

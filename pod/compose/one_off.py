@@ -6,6 +6,7 @@ from pod.base import ids
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.compose import identity, images, resources, up
+from pod.compose.lock import ProjectLock
 from pod.compose.project import dependencies
 from pod.compose.service import config_of
 from pod.spec.mounts import Mount
@@ -65,8 +66,9 @@ def start_dependencies(
         return []
     wanted = up.UpOptions(services=needed, remove_orphans=remove_orphans)
     services, _ = up.chosen(project, wanted)
-    found = images.provide(engine, project, services, options.replace(build=None))
-    errors = up.up(engine, project, wanted, found, base, tell)
+    with ProjectLock(engine, project.name) as lock:
+        found = images.provide(engine, project, services, options.replace(build=None))
+        errors = up.up(engine, project, wanted.replace(keep_fds=(lock.fd,)), found, base, tell)
     if not errors:
         up.await_dependencies(engine, project, service)
     return errors

@@ -5,6 +5,7 @@ Children, not threads: a start forks, which a program with threads must not. A s
 
 from __future__ import annotations
 
+import os
 import select
 
 from pod.linux import processes
@@ -31,12 +32,14 @@ def run(
     *,
     after: Mapping[str, Collection[str]] | None = None,
     most: int = 0,
+    keep: Collection[int] = (),
 ) -> dict[str, Any]:
     """What each task has returned, the exception that it raised, or Skipped; by name, in the order of `tasks`.
 
     `needs` are the names that a task comes after and cannot do without, `after` those that it only comes after; those
     that are no task are as good as done. Results are plain values (marshal). `most` bounds how many run at once; 0 for
-    the usual bound. `what` completes "the process that should ...".
+    the usual bound. `keep` are descriptors that children keep. They end with this process. `what` completes "the
+    process that should ...".
     """
     results: dict[str, Any] = {}
     if len(tasks) == 1:
@@ -57,7 +60,7 @@ def run(
                 if failed:
                     results[name] = Skipped()
                     continue
-                child = processes.fork(task, what=what)
+                child = processes.fork(_with_parent(task, os.getpid()), what=what, keep=keep)
                 running[child.result_fd] = (name, child)
                 poll.register(child.result_fd, select.POLLIN)
             if not running:
@@ -70,6 +73,20 @@ def run(
         for _, child in running.values():
             child.kill()
     return {name: results[name] for name in tasks}
+
+
+def _with_parent(task: Callable[[], Any], parent: int) -> Callable[[], Any]:
+    """The task, for a child that shall not go on when the command was killed, as nobody would wait for it."""
+
+    def run() -> Any:
+        from pod.linux import signals, syscalls
+
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signals.SIGKILL)
+        if os.getppid() != parent:
+            processes.leave(0)
+        return task()
+
+    return run
 
 
 def _ready(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 
+from pod.base import faults
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.compose import identity, members, mounts, plan, resources, schedule
@@ -56,6 +57,7 @@ class UpOptions(Record):
     renew_volumes: bool = False
     timeout_seconds: int | None = None
     at_once: int = 0
+    keep_fds: tuple[int, ...] = ()  # that children keep: the lock of the project
 
 
 def chosen(project: Project, options: UpOptions) -> tuple[list[str], list[str]]:
@@ -91,6 +93,7 @@ def up(
     made = make_plan(engine, project, options, images)
     _check(engine, project, made, base)
     resources.make(engine, project, made.steps, tell)
+    faults.step("compose: resources made")
     errors: list[PodError] = []
     if options.remove_orphans and made.orphans:
         errors += remove_members(engine, made.orphans, tell, options.timeout_seconds)
@@ -115,7 +118,13 @@ def up(
                 name, []
             ).append(other)
     results = schedule.run(
-        engine, tasks, needs, "start a service", after=after, most=options.at_once
+        engine,
+        tasks,
+        needs,
+        "start a service",
+        after=after,
+        most=options.at_once,
+        keep=options.keep_fds,
     )
     for name, result in results.items():
         if isinstance(result, schedule.Skipped):
@@ -216,6 +225,7 @@ def _do(
         container = _recreate(engine, project, step, existing, options, base, tell)
     elif step.action == CREATE:
         container = _create(engine, _config(project, step, base), name)
+        faults.step("compose: container made")
         tell("Container", name, "Created")
     else:
         assert existing is not None
@@ -281,10 +291,12 @@ def _recreate(
     name = identity.container_name(project, step.service, step.number)
     if old.name == name:
         rename.rename(engine, old, f"{old.id[:12]}_{name}")
+    faults.step("compose: old one renamed")
     config = _config(project, step, base)
     if not options.renew_volumes:
         config = _with_volumes_of(config, existing)
     container = _create(engine, config, name)
+    faults.step("compose: new one made")
     kept = set(container.config.anonymous_volumes)
     remove.remove(
         engine,

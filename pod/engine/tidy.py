@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _LOCK_PREFIX = "container-"
 _HOLD_PREFIX = "hold-"
 _VOLUME_PREFIX = "volume-"
+_PROJECT_PREFIX = "project-"
 
 
 def tidy(engine: Engine) -> None:
@@ -76,9 +77,22 @@ def _tidy(engine: Engine) -> None:
         from pod.engine import build_leftovers
 
         build_leftovers.clear_up(engine)
+    for name in lock_names:
+        if name.startswith(_PROJECT_PREFIX):
+            _remove_lock(f"{paths.locks}/{name}")
     was_killed = any(name.startswith(_HOLD_PREFIX) for name in lock_names)
     if was_killed or _names(f"{paths.root}/staging") or _names(f"{paths.root}/trash"):
         engine.store.tidy()
+
+
+def _remove_lock(path: str) -> None:
+    """Remove the lock file of a command that was killed, unless another one has it."""
+    lock = locks.FileLock(path)
+    try:
+        lock.acquire(wait=False)
+    except locks.Busy:
+        return
+    lock.remove()
 
 
 def _locked(engine: Engine, container_id: str, do: Callable[[locks.FileLock], None]) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 def create(arguments: Arguments, engine: Engine) -> int:
     from pod.compose import images, up
+    from pod.compose.lock import ProjectLock
     from pod.compose.project import with_named
     from pod.engine.presets import container_preset
 
@@ -35,9 +36,13 @@ def create(arguments: Arguments, engine: Engine) -> int:
     services, _ = up.chosen(project, options)
     if compose.is_dry_run(arguments):
         return show_plan(engine, project, options, images.present(engine, project, services))
-    ids = images.provide(engine, project, services, image_options(arguments))
     base = container_preset(engine.settings)
-    return compose.report_all(up.up(engine, project, options, ids, base, compose.teller(arguments)))
+    tell = compose.teller(arguments)
+    with ProjectLock(engine, project.name) as lock:
+        ids = images.provide(engine, project, services, image_options(arguments))
+        return compose.report_all(
+            up.up(engine, project, options.replace(keep_fds=(lock.fd,)), ids, base, tell)
+        )
 
 
 COMMAND = Command(

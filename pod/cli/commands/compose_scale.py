@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def scale(arguments: Arguments, engine: Engine) -> int:
     from pod.compose import images, up
+    from pod.compose.lock import ProjectLock
     from pod.compose.plan import Wishes
     from pod.compose.project import with_named
     from pod.engine.presets import container_preset
@@ -28,9 +29,13 @@ def scale(arguments: Arguments, engine: Engine) -> int:
         at_once=compose.at_once(arguments),
     )
     services, _ = up.chosen(project, options)
-    ids = images.provide(engine, project, services, compose.image_options(arguments))
     base = container_preset(engine.settings)
-    return compose.report_all(up.up(engine, project, options, ids, base, compose.teller(arguments)))
+    tell = compose.teller(arguments)
+    with ProjectLock(engine, project.name) as lock:
+        ids = images.provide(engine, project, services, compose.image_options(arguments))
+        return compose.report_all(
+            up.up(engine, project, options.replace(keep_fds=(lock.fd,)), ids, base, tell)
+        )
 
 
 COMMAND = Command(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 def bring_up(arguments: Arguments, engine: Engine) -> int:
     from pod.compose import images, up
+    from pod.compose.lock import ProjectLock
     from pod.compose.project import with_named
     from pod.engine.presets import container_preset
 
@@ -27,10 +28,13 @@ def bring_up(arguments: Arguments, engine: Engine) -> int:
     services, _ = up.chosen(project, options)
     if compose.is_dry_run(arguments):
         return show_plan(engine, project, options, images.present(engine, project, services))
-    ids = images.provide(engine, project, services, image_options(arguments))
     base = container_preset(engine.settings)
     tell = compose.teller(arguments, quiet=arguments.flag("quiet_up"))
-    status = compose.report_all(up.up(engine, project, options, ids, base, tell))
+    with ProjectLock(engine, project.name) as lock:
+        ids = images.provide(engine, project, services, image_options(arguments))
+        status = compose.report_all(
+            up.up(engine, project, options.replace(keep_fds=(lock.fd,)), ids, base, tell)
+        )
     if arguments.flag("no_start"):
         return status
     if status:
