@@ -98,6 +98,11 @@ def _create(
 
             config = default_mounts.copy_to_container(engine.places, config, directory)
         maps = host_facts.special_maps(engine, config)
+        if config.systemd == "always" and host_facts.is_caller_absent(maps):
+            log.warning(
+                "systemd can make no groups in the container's cgroup, which is yours, and you are nobody in there; "
+                "with --userns=keep-id it can"
+            )
         if not config.rootfs:
             diff_ids = image.diff_ids if image else ()
             may_serve = not config.runtime

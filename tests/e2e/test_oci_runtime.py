@@ -316,6 +316,27 @@ def test_paused_container_stands_still(ours: Runtime, busybox_root: str) -> None
     assert usage["data"]["pids"]["current"] == 1
 
 
+def test_update_says_what_is_wrong(ours: Runtime, busybox_root: str) -> None:
+    assert "'c'" in ours("update", "--pids-limit", "7", "c", status=1).stderr
+    ours.create("c", ours.bundle(*SLEEP, root=busybox_root))
+    path = os.path.join(ours.work, "resources.json")
+    with open(path, "w") as file:
+        json.dump({"pids": {"limit": "many"}}, file)
+    assert "pids.limit" in ours("update", "--resources", path, "c", status=1).stderr
+    ours("delete", "--force", "c")
+
+
+@pytest.mark.needs_kernel("pids controller")
+def test_update_holds_at_once(ours: Runtime, busybox_root: str) -> None:
+    ours.create("c", ours.bundle(*SLEEP, root=busybox_root))
+    ours("start", "c")
+    with open(f"/proc/{ours.state('c')['pid']}/cgroup") as file:
+        group = file.read().rpartition("0::")[2].strip()
+    ours("update", "--pids-limit", "7", "c")
+    with open(f"/sys/fs/cgroup{group}/pids.max") as file:
+        assert file.read() == "7\n"
+
+
 @pytest.mark.needs_kernel("memory controller")
 def test_events_tell_that_memory_ran_out(ours: Runtime, busybox_root: str) -> None:
     limits = {"linux": {"resources": {"memory": {"limit": 20 << 20, "swap": 20 << 20}}}}

@@ -336,6 +336,13 @@ def test_systemd_gets_what_it_needs(pod: Engine, options: list[str]) -> None:
     assert lines[6] == "writable"
 
 
+@pytest.mark.not_podman("it says nothing")
+def test_systemd_without_a_cgroup_of_its_own_is_told(pod: Engine) -> None:
+    words = ("create", "--network=none", "--systemd=always", "busybox", "sh")
+    assert "--userns=keep-id" in pod(*words[:1], "--userns=nomap", *words[1:]).stderr
+    assert pod(*words[:1], "--userns=keep-id", *words[1:]).stderr == ""
+
+
 def test_other_programs_are_not_taken_for_systemd(pod: Engine) -> None:
     options = ["--systemd", "false", "--entrypoint", "/sbin/init"]
     for words in (options, ["--entrypoint", "sh"]):
