@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.engine import Engine
+from tests.support.repositories import site  # noqa: F401  # pytest finds the fixture here
 from tests.support.waiting import until
 
 SHOP = """
@@ -75,6 +76,36 @@ spec:
 """
 
 
+LIVES = """
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: main
+        image: busybox
+        command: [sh, -c, "echo began >>/host/began; exec sleep 1000"]
+        livenessProbe: {exec: {command: [test, -e, /host/alive]}, periodSeconds: 1, failureThreshold: 1}
+        volumeMounts: [{name: host, mountPath: /host}]
+      volumes: [{name: host, hostPath: {path: DIRECTORY, type: Directory}}]
+---
+apiVersion: batch/v1
+kind: Job
+metadata: {name: once}
+spec:
+  backoffLimit: 2
+  template:
+    spec:
+      restartPolicy: OnFailure
+      containers: [{name: main, image: busybox, command: [sh, -c, "echo tried; exit 1"]}]
+"""
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -125,6 +156,29 @@ def test_play_makes_and_starts_all_and_down_removes_it(pod: Engine, written: Any
     assert pod("ps", "-aq").out == ""
     assert pod("kube", "down", "--force", path).lines[-2:] == ["Volumes removed:", "kube-data"]
     pod("network", "rm", "podman-default-kube-network")
+
+
+@pytest.mark.not_podman("4.3 knows neither kind")
+def test_probes_restart_and_jobs_are_tried_again(
+    pod: Engine,
+    site: tuple[str, Path],  # noqa: F811  # the fixture
+    tmp_path: Path,
+) -> None:
+    address, root = site
+    (tmp_path / "alive").touch()
+    (root / "it.yaml").write_text(LIVES.replace("DIRECTORY", str(tmp_path)))
+    pod("kube", "play", "--network", "none", f"{address}/it.yaml")
+    try:
+        until(lambda: pod("logs", "once-pod-main").out.split() == ["tried"] * 3, "three tries", 60)
+        state = "{{.State.Status}} {{.State.ExitCode}}"
+        until(lambda: pod("inspect", "-f", state, "once-pod-main").out == "exited 1", "over")
+        began = tmp_path / "began"
+        until(began.exists, "the first start")
+        (tmp_path / "alive").unlink()
+        until(lambda: began.read_text().count("began") > 1, "another start", 60)
+    finally:
+        pod("kube", "down", f"{address}/it.yaml")
+    assert pod("pod", "ls", "-q").out == ""
 
 
 @pytest.mark.not_podman("its networks need programs that this machine does not have")
