@@ -48,7 +48,7 @@ def down(
                 f"{', '.join(member.name for member in orphans)}; --remove-orphans removes them"
             )
     errors = stop_in_order(engine, project, found, tell, timeout_seconds)
-    errors += remove_members(engine, found, tell, timeout_seconds)
+    errors += remove_members(engine, found, tell, timeout_seconds, with_volumes=with_volumes)
     if not services:
         errors += resources.remove(engine, name, tell, with_volumes=with_volumes)
     if images and project is not None:

@@ -444,9 +444,12 @@ def remove_members(
     tell: Tell,
     timeout_seconds: int | None = None,
     *,
-    with_volumes: bool = True,
+    with_volumes: bool = False,
 ) -> list[PodError]:
-    """Stop and remove containers side by side, those that need others before those; what could not be, as errors."""
+    """Stop and remove containers side by side, those that need others before those; what could not be, as errors.
+
+    Their anonymous volumes stay, as with docker compose, unless they are to go, too.
+    """
     from pod.engine import remove
     from pod.state import containers
 

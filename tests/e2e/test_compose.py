@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import signal
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -312,7 +313,7 @@ def test_changes_of_images_and_volumes(compose: Files, pod: Engine) -> None:
     assert len(pod("volume", "ls", "-q").lines) == 1
     compose("up", "-d", "--force-recreate", "--renew-anon-volumes")
     assert compose("exec", "-T", "web", "ls", "/data").out == ""
-    compose("down", "--rmi", "local")
+    compose("down", "--rmi", "local", "--volumes")
     assert pod("volume", "ls", "-q").lines == []
     assert pod("image", "exists", "built-web", status=None).status == 1
 
@@ -347,6 +348,45 @@ def test_secrets_configs_and_namespaces(compose: Files) -> None:
     compose("up", "-d", env={"KEY": "other"})
     assert not before & set(compose("ps", "-q", env={"KEY": "other"}).lines)
     assert compose.state() == {"keys-side-1": "running", "keys-web-1": "running"}
+
+
+def test_hooks_run_after_the_start_and_before_the_stop(compose: Files) -> None:
+    compose.write(
+        """
+        name: hooks
+        services:
+          web:
+            image: busybox
+            command: [sleep, "1000"]
+            stop_signal: SIGKILL
+            volumes: ["data:/data"]
+            post_start: [{command: [sh, -c, "echo $$A >/data/started"], environment: {A: now}}]
+            pre_stop: [{command: [touch, /data/stopped]}]
+        volumes: {data: {}}
+        """
+    )
+    compose("up", "-d")
+    assert compose("exec", "-T", "web", "cat", "/data/started").out == "now"
+    compose("stop")
+    assert compose("run", "--rm", "-T", "web", "ls", "/data").lines == ["started", "stopped"]
+
+
+def test_an_interrupt_stops_the_services(compose: Files, pod: Engine) -> None:
+    path = compose.write(
+        """
+        name: stopped
+        services:
+          web: {image: busybox, command: [sh, -c, "trap 'echo bye; exit 3' TERM; echo up; sleep 1000 & wait"]}
+        """
+    )
+    with pod.spawn("compose", "-f", path, "up") as command:
+        assert command.stdout is not None and command.stderr is not None
+        assert command.stdout.readline() == b"web-1 | up\n"
+        command.send_signal(signal.SIGINT)
+        out, err = command.communicate(timeout=60)
+    assert command.returncode == 130
+    assert b" Container stopped-web-1  Stopped" in err, (out, err)
+    assert compose.state() == {"stopped-web-1": "exited"}
 
 
 def test_up_in_front_shows_output_and_ends_with_a_service(compose: Files) -> None:

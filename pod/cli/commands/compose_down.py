@@ -55,7 +55,11 @@ COMMAND = Command(
             choices=("all", "local"),
         ),
         TIMEOUT,
-        Option(("-v", "--volumes"), "flag", "Remove the volumes of the project, too"),
+        Option(
+            ("-v", "--volumes"),
+            "flag",
+            "Remove the volumes of the project and of its containers, too",
+        ),
     ),
     maximum=None,
     examples=("pod compose down", "pod compose -p shop down --volumes"),
