@@ -59,6 +59,7 @@ class Builder:
         left_out = {step.number for it in plan.needed if it.is_left_out for step in it.steps}
         self.cache = Cache(host.store, options, progress, hold, frozenset(left_out))
         self.rules = IgnoreRules(context.ignored, context.ignore_name)
+        self.told: set[str] = set()  # limits of which a warning was given
         self._described: dict[copying.Part, tuple[str, bool]] = {}
 
     def add_to(self, tasks: Tasks) -> None:

@@ -73,10 +73,22 @@ def test_volumes_and_devices_arrive(context: Context, tmp_path: Path) -> None:
 
 
 @pytest.mark.needs_kernel("memory controller")
+@pytest.mark.needs_kernel("cpu controller")
 def test_limits_of_the_cgroup_arrive(context: Context) -> None:
     script = "cd /sys/fs/cgroup; cat memory.max cpu.max"
     said = said_by(context, script, NONE, "--memory=64m", "--cpus=0.5")
     assert said == [str(64 << 20), "50000 100000"]
+
+
+@OURS
+def test_limits_that_cannot_be_had_are_named_once(context: Context, pod: Engine) -> None:
+    """The same ones as for a container, which depends on the machine; for two commands together."""
+    text = "FROM busybox\nRUN echo a > /a\nRUN echo b > /b\n"
+    done = context.build(text, NONE, "--no-cache", "--memory=64m", "--cpuset-cpus=0")
+    names = set(re.findall(r"limit (\S+) of commands is not applied", done.stderr))
+    warned = pod("run", "--rm", NONE, "--memory=64m", "--cpuset-cpus=0", "busybox", "true").stderr
+    assert names == set(re.findall(r"limit (\S+) of container '\S+' is not applied", warned))
+    assert done.stderr.count("is not applied") == len(names)
 
 
 @OURS

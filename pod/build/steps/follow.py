@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     from pod.build.host import Order
 
 
-def follow(order: Order, streams: tuple[int, int, int], locks: Sequence[str]) -> int:
-    """In the child: wait for what must be ours alone, then run the container to its end."""
+def follow(
+    order: Order, streams: tuple[int, int, int], locks: Sequence[str]
+) -> tuple[int, dict[str, str]]:
+    """In the child: wait for what must be ours alone, then run the container to its end.
+
+    The wait status, and the limits that could not be set with the reason for each.
+    """
     # Whoever ends the build with SIGKILL ends this, and this ends the container (dies_with_parent).
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signals.SIGKILL)
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
@@ -35,6 +40,7 @@ def follow(order: Order, streams: tuple[int, int, int], locks: Sequence[str]) ->
         connection = settings["opened"] = Places(settings)
     try:
         container = _make(order, settings, streams)
+        refused = dict(container.refused_limits)
         for fd in streams:
             os.close(fd)
         try:
@@ -66,7 +72,7 @@ def follow(order: Order, streams: tuple[int, int, int], locks: Sequence[str]) ->
         if bundle["cgroup"]:
             cgroups.remove_with_processes(bundle["cgroup"])
     release.release(connection.plan())
-    return status
+    return status, refused
 
 
 def _make(

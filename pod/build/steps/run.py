@@ -174,11 +174,12 @@ def _execute(
         )
 
     try:
-        wait_status = yield start_it
+        wait_status, refused = yield start_it
     finally:
         for order in orders:
             builder.host.end(order)
     faults.step("build: executed")
+    _tell_refused(builder, refused)
     if wait_status != 0:
         failed = StepFailed(step, shown, exits.from_wait_status(wait_status))
         if builder.options.on_error == "shell":
@@ -188,6 +189,15 @@ def _execute(
         raise failed
 
 
+def _tell_refused(builder: Builder, refused: Mapping[str, str]) -> None:
+    """Say once which limits of the command line count for nothing here, and why."""
+    for name, why in refused.items():
+        is_asked = name != "pids.max" or builder.options.run.resources.pids_limit > 0
+        if is_asked and name not in builder.told:
+            builder.told.add(name)
+            builder.progress.message(f"warning: limit {name} of commands is not applied: {why}")
+
+
 def start(
     order: Order,
     on_output: Callable[[int, bytes], None],
@@ -195,7 +205,7 @@ def start(
     stdin_fd: int = -1,
     locks: Sequence[str] = (),
 ) -> Job:
-    """Start the command; the result of the job is its wait status. `on_output` gets streams 1 and 2."""
+    """Start the command; the result of the job is that of `follow`. `on_output` gets streams 1 and 2."""
     from pod.build.steps import follow  # heavy: what builds a container
 
     pipes = [os.pipe(), os.pipe()]
