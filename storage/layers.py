@@ -100,6 +100,7 @@ class LayerStore:
 
     def __init__(self, root: str, staging: Staging) -> None:
         self.directory = f"{root}/layers"
+        self._lock_path = f"{root}/locks/layers.lock"
         self._root = root
         self._staging = staging
 
@@ -247,6 +248,7 @@ class LayerStore:
             faults.step("layer: placed")
             if root is not None:
                 root.apply(path)
+            self.note_boot()
             record = record.replace(boot=processes.boot_id())
             files.write_json(f"{path}.json", record.to_json(), sync=False)
             faults.step("layer: recorded")
@@ -254,8 +256,34 @@ class LayerStore:
 
     def note(self, record: LayerRecord) -> None:
         """Write the record of a layer whose tree has been put into its place, under the lock."""
+        self.note_boot()
         record = record.replace(boot=processes.boot_id())
         files.write_json(f"{self.path(record.diff_id)}.json", record.to_json(), sync=False)
+
+    def note_boot(self, *, only: bool = False) -> None:
+        """Say that layers are made in this boot; with `only`, that nothing is missing of earlier ones.
+
+        The lock file has it, under the lock.
+        """
+        boots, boot = self._boots(), processes.boot_id()
+        if boot not in boots or (only and len(boots) > 1):
+            kept = [] if only else boots[:1]
+            fd = os.open(self._lock_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
+            try:
+                files.write_all(fd, "\n".join([*kept, boot]).encode())
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
+    def may_have_lost(self) -> bool:
+        """Whether layers were made in an earlier boot, which a power cut may have taken away."""
+        return any(boot != processes.boot_id() for boot in self._boots())
+
+    def _boots(self) -> Sequence[str]:
+        try:
+            return files.read_bytes(self._lock_path).decode().split()
+        except FileNotFoundError:
+            return []
 
     def settle(self) -> None:
         """Write all layers to the disk, and say so in their records."""
@@ -324,7 +352,7 @@ class LayerStore:
 
     def lock(self) -> FileLock:
         """Held while trees are put into their places and records are written."""
-        return FileLock(f"{self._root}/locks/layers.lock")
+        return FileLock(self._lock_path)
 
 
 class RootDirectory(Record):

@@ -6,7 +6,7 @@ layers/HEX32       an unpacked layer, and its record layers/HEX32.json
 containers/ID/     what belongs to a container
 volumes/NAME/_data
 staging/, trash/   trees that are being built, and trees that are being deleted
-locks/             lock files
+locks/             lock files; in layers.lock, the boots in which layers were made that may not all be on the disk
 storage.json       which driver is used, and why not the others
 """
 
@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import os
 
+from pod.base import log
+from pod.base.errors import PodError
 from storage.blobs import BlobStore
 from storage.images import ImageStore
 from storage.layers import LayerStore
@@ -127,6 +129,21 @@ class Store:
                     finally:
                         os.close(fd)
             return len(self.layers.finish(jobs))
+
+    def restore_after_cut(self) -> None:
+        """Unpack what a power cut has taken of images, as their next use would; done once after a boot.
+
+        What cannot be unpacked is left to the check. Call with a single thread.
+        """
+        if not self.layers.may_have_lost():
+            return
+        for image in self.images.list():
+            try:
+                self.restore_layers(image)
+            except PodError as error:
+                log.debug(f"layers of an image stay away: {error.message}")
+        with self.layers.lock():
+            self.layers.note_boot(only=True)
 
     def commit(
         self,

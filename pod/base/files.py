@@ -58,6 +58,19 @@ def sync_directory(path: str) -> None:
         os.close(fd)
 
 
+def sync_files_in(path: str) -> None:
+    """Make the files in the directory `path` durable, and their names; not what is in directories below it."""
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_file(follow_symlinks=False):
+                fd = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fsync(fd)
+                finally:
+                    os.close(fd)
+    sync_directory(path)
+
+
 def read_bytes(path: str) -> bytes:
     """The whole of a regular file."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from pod.base import locks
+from pod.base import locks, log
 from pod.base.errors import PodError
 from pod.engine import finish, leftovers, lookup, secrets, tidy
 from pod.linux import cgroups, processes
@@ -46,6 +46,12 @@ def find_problems(
     if not os.path.isdir(engine.paths.root):
         return []
     tidy.tidy(engine)  # what any command would clear up is no problem
+    engine.close()
+    engine.store.restore_after_cut()  # nor is what any command would unpack again
+    try:
+        engine.store.staging.empty_trash()  # a process behind a command was killed before it had done so
+    except OSError as error:
+        log.debug(f"the trash cannot be emptied: {error}")
     first = list(_look(engine, quick=quick, full=full))
     if not first:
         return []

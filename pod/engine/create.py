@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-from pod.base import faults, ids, locks, log, paths
+from pod.base import faults, files, ids, locks, log, paths
 from pod.base.errors import InvalidValue, PodError, UsageError
 from pod.base.undo import Undo
 from pod.engine import facts as host_facts
@@ -112,6 +112,8 @@ def _create(
         faults.step("create: volumes")
         config = _with_own_variables(config, container_id)
         _make_overlay_directories(config, directory, maps)
+        if not config.auto_remove:
+            files.sync_files_in(directory)  # before its row, which a power cut does not take away
         container = containers.Container(
             id=container_id,
             name=name,

@@ -122,7 +122,8 @@ def settle(engine: Engine, container: Container, lock: locks.FileLock) -> Contai
         from pod.state import health  # few containers have one
 
         health.keep(engine.paths.run(container.id), engine.paths.container(container.id))
-    containers.set_exited(engine.database, container.id, **ended)
+    durable = not container.config.auto_remove
+    containers.set_exited(engine.database, container.id, **ended, durable=durable)
     faults.step("finish: row")
     remove_run_directory(engine, container.id)
     _tell_pod(engine, settled)

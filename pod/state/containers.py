@@ -96,7 +96,8 @@ def insert(database: Database, container: Container, pod: Pod | None = None) -> 
     what pod.state.networks.lease raises.
     """
     config = plainjson.dumps(container.config.to_json())
-    with database.transaction() as transaction:
+    # One with --rm ends with the power, and is removed then.
+    with database.transaction(durable=not container.config.auto_remove) as transaction:
         if pod is not None:
             from pod.state import pods
 
@@ -208,7 +209,7 @@ def needing(database: Database, container_id: str) -> list[Container]:
 
 def set_active(database: Database, container_id: str, boot_id: str) -> bool:
     """Say that a monitor is being started; False when the row is gone. How the last run ended is forgotten."""
-    with database.transaction() as transaction:
+    with database.transaction(durable=False) as transaction:
         return bool(
             transaction.execute(
                 "UPDATE containers SET status = 'active', started_ns = ?, boot_id = ?, outcome = '{}' WHERE id = ?",
@@ -221,7 +222,7 @@ def set_active(database: Database, container_id: str, boot_id: str) -> bool:
 
 def set_created(database: Database, container_id: str, outcome: dict[str, Any]) -> None:
     """Take the statement of `set_active` back: the start failed."""
-    with database.transaction() as transaction:
+    with database.transaction(durable=False) as transaction:
         transaction.execute(
             "UPDATE containers SET status = CASE finished_ns WHEN 0 THEN 'created' ELSE 'exited' END, "
             "outcome = ? WHERE id = ?",
@@ -238,9 +239,10 @@ def set_exited(
     started_ns: int,
     finished_ns: int,
     outcome: dict[str, Any],
+    durable: bool = True,
 ) -> None:
     """Record the end of a run."""
-    with database.transaction(essential=True) as transaction:
+    with database.transaction(essential=True, durable=durable) as transaction:
         transaction.execute(
             "UPDATE containers SET status = 'exited', exit_status = ?, started_ns = ?, finished_ns = ?, "
             "outcome = ? WHERE id = ?",
@@ -288,7 +290,8 @@ def remove(database: Database, container: Container) -> bool:
 
     Raises StillNeeded.
     """
-    with database.transaction(essential=True) as transaction:
+    durable = not container.config.auto_remove
+    with database.transaction(essential=True, durable=durable) as transaction:
         users = database.query("SELECT container FROM dependencies WHERE needs = ?", container.id)
         if users:
             names = database.query(

@@ -2,10 +2,11 @@
 
 It uses the C half of the `sqlite3` module, which lacks nothing but the conversions of dates, whose import costs 2 ms.
 
-Write-ahead log, foreign keys, `BEGIN IMMEDIATE` for writes: see https://www.sqlite.org/wal.html. Synchronous is NORMAL:
-a power cut can lose the last transactions, never the order of them. A connection crosses no fork but into children
-that end in execve or os._exit and do nothing with it: closing the last one would write the log back and sync it, 10 ms
-and more. See https://www.sqlite.org/howtocorrupt.html, section 2.6.
+Write-ahead log, foreign keys, `BEGIN IMMEDIATE` for writes: see https://www.sqlite.org/wal.html. What a command has
+done is synced when it says so; what matters only while the machine is on, such as that a container runs, is not: a
+power cut can lose it, never the order of transactions. A connection crosses no fork but into children that end in
+execve or os._exit and do nothing with it: closing the last one would write the log back and sync it, 10 ms and more.
+See https://www.sqlite.org/howtocorrupt.html, section 2.6.
 
 A container may fill the disk, and its end must be recorded and it must be removed nevertheless. So a small file beside
 the database takes space that is given back before such a transaction, and taken again when there is enough.
@@ -72,15 +73,16 @@ class Database:
             self._connection = _open(self.path)
         return self._connection
 
-    def transaction(self, *, essential: bool = False) -> Transaction:
+    def transaction(self, *, essential: bool = False, durable: bool = True) -> Transaction:
         """A write transaction as a context: committed at its end, rolled back by an exception.
 
         One that is `essential`, since it records what has happened or makes space, may use the reserve of a full disk.
+        One that is not `durable` may be lost in a power cut, if none that is comes after it, and saves a millisecond.
         """
         connection = self.connection
         if essential:
             self.make_room()
-        return Transaction(connection)
+        return Transaction(connection, durable=durable)
 
     def make_room(self) -> None:
         """Give the reserve of a full disk back, for something small that has to be written to make space."""
@@ -107,10 +109,13 @@ class Database:
 class Transaction:
     """See Database.transaction. Keep it short: no fork, no waiting, no walking of directories inside."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, durable: bool = True) -> None:
         self._connection = connection
+        self._durable = durable
 
     def __enter__(self) -> Transaction:
+        if self._durable:
+            self.execute("PRAGMA synchronous = FULL")
         self.execute("BEGIN IMMEDIATE")
         return self
 
@@ -122,6 +127,8 @@ class Transaction:
             # After some errors, a full disk for one, SQLite has rolled back of its own accord.
             if self._connection.in_transaction:
                 self.execute("ROLLBACK")
+            if self._durable:
+                self.execute("PRAGMA synchronous = NORMAL")
 
     def execute(self, statement: str, *values: Any) -> int:
         """Run one statement; the number of rows that it changed. A broken constraint raises sqlite3.IntegrityError."""
