@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pod.spec.oci import RuntimeConfig
     from pod.state.containers import Container
 
-_SERVICE_VARIABLES = {"NOTIFY_SOCKET", "LISTEN_FDS"}
+_SERVICE_VARIABLES = {"NOTIFY_SOCKET", "LISTEN_FDS", "PODMAN_SYSTEMD_UNIT"}
 _ALL_NAMESPACES_BUT_USER = ("mount", "pid", "network", "ipc", "uts", "cgroup")
 
 

@@ -10,6 +10,7 @@ import os
 
 from pod.base import log
 from pod.base.errors import PodError
+from pod.engine import unit_cgroup
 from pod.linux import sockets
 from pod.spec import service
 
@@ -30,8 +31,16 @@ def complete(order: dict[str, Any], config: ContainerConfig) -> None:
     if config.is_infra:
         return
     path = os.environ.get("NOTIFY_SOCKET", "")
-    if path and config.notify != service.IGNORED:
-        order["notify"] = {"mode": config.notify, "socket": path}
+    if config.notify == service.IGNORED:
+        path = ""
+    if path or unit_cgroup.UNIT in os.environ:
+        # One without a socket (Type=forking) is told nothing, but the monitor is its main process as well.
+        order["notify"] = {
+            "mode": config.notify if path else service.IGNORED,
+            "socket": path,
+            "stop_signal": config.stop_signal,
+            "stop_timeout": config.stop_timeout,
+        }
     count = _count_of_sockets()
     if count:
         bundle = order["bundle"]
@@ -107,6 +116,8 @@ def tell_ready() -> None:
 
 
 def _tell(path: str, message: str) -> None:
+    if not path:
+        return
     try:
         sockets.send_datagram(path, message.encode())
     except OSError as error:

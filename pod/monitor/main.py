@@ -484,7 +484,8 @@ class Watch:
         self.may_restart = False
         if self.is_waiting:
             self.loop.stop()
-        processes.send_signal(self.started["pid"], self.started["pid_started"], signals.SIGTERM)
+        elif self.notifier is not None:
+            self.notifier.end()
 
     def on_timeout(self) -> None:
         self.timed_out = True

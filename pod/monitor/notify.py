@@ -4,7 +4,11 @@ Loaded where NOTIFY_SOCKET was in the environment of the command, and only then.
 socket of its own, because the manager's is only open to processes that it knows; what it says there is passed on, but
 for what a container cannot know or must not decide: the process id of the service, who may speak, descriptors to keep.
 
-The monitor's order has under "notify": mode (spec/service.py), socket (of the manager).
+The manager may also end the service by a signal for its main process, when the unit has no command that stops it, or
+that has failed: then the container gets what `pod stop` would send it.
+
+The monitor's order has under "notify": mode (spec/service.py), socket (of the manager, or ""), stop_signal,
+stop_timeout.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from __future__ import annotations
 import os
 
 from pod.base import log
-from pod.linux import sockets
+from pod.linux import processes, signals, sockets
 from pod.spec import health, service
 from pod.spec import monitor as protocol
 
@@ -35,6 +39,7 @@ _PASSED = (
     b"WATCHDOG_USEC=",
 )
 _TIMER = "notify"
+_KILL_TIMER = "end"
 _AGAIN_SECONDS = 0.1
 
 
@@ -42,12 +47,13 @@ class Notifier:
     """The connection with the manager, as long as the monitor lives."""
 
     def __init__(
-        self, watch: Watch, settings: dict[str, str], proxy: sockets.Datagrams | None
+        self, watch: Watch, settings: dict[str, Any], proxy: sockets.Datagrams | None
     ) -> None:
         self._watch = watch
         self._settings = settings
         self._proxy = proxy
         self._unsent: list[bytes] = []
+        self.is_ending = False
 
     def watch(self) -> None:
         """Pass on what the container says from now on, and has said before."""
@@ -60,6 +66,23 @@ class Notifier:
         """The health of the container has become this."""
         if status == health.HEALTHY and self._settings["mode"] == service.HEALTHY:
             self._tell(b"READY=1")
+
+    def end(self) -> None:
+        """End the container as `pod stop` does."""
+        if self.is_ending:
+            return
+        self.is_ending = True
+        self._signal(signals.parse(self._settings["stop_signal"] or "SIGTERM"))
+        if self._settings["stop_timeout"] >= 0:
+            self._watch.loop.set_timer(
+                _KILL_TIMER,
+                self._settings["stop_timeout"],
+                lambda: self._signal(signals.SIGKILL),
+            )
+
+    def _signal(self, number: int) -> None:
+        started = self._watch.started
+        processes.send_signal(started["pid"], started["pid_started"], number)
 
     def add_to(self, order: dict[str, Any]) -> None:
         """Have the container of this order find its socket."""
@@ -86,6 +109,8 @@ class Notifier:
             self._tell(b"\n".join(kept))
 
     def _tell(self, message: bytes) -> None:
+        if not self._settings["socket"]:
+            return
         if message.startswith(b"READY=1"):
             message = b"MAINPID=%d\n%s" % (os.getpid(), message)
         self._unsent.append(message)

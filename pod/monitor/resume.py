@@ -26,6 +26,8 @@ def is_possible(watch: Watch) -> bool:
     """Whether nothing is half done: no output or input in our buffers, no command that is about to record the end."""
     if watch.health is not None and not watch.health.is_idle():
         return False
+    if watch.notifier is not None and watch.notifier.is_ending:
+        return False
     return watch.streams.is_idle() and not any(client.has_unsent() for client in watch.clients)
 
 

@@ -131,6 +131,22 @@ def test_a_killed_monitor_leaves_nothing_and_is_a_failure(
 
 
 @only_here
+def test_the_container_ends_where_the_command_that_stops_it_fails(
+    pod: Engine, systemd: UserManager
+) -> None:
+    """Its process 1 ignores what systemd sends the main process; systemd itself would wait for 70 seconds."""
+    pod("create", "--name", "c", "--network=none", "--stop-timeout=0", "busybox", "sleep", "1d")
+    generate(pod, systemd, "--name", "c")
+    systemd.write("container-c.service.d/a.conf", "[Service]\nExecStop=\nExecStop=/bin/false\n")
+    systemd.reload()
+    systemd("start", "container-c")
+    systemd("stop", "container-c")
+    assert state(pod, "c") == "exited"
+    assert systemd.show("container-c", "NRestarts") == "0"
+    assert not systemd.processes("container-c")
+
+
+@only_here
 @pytest.mark.parametrize("new", [False, True])
 def test_the_units_of_a_pod(pod: Engine, systemd: UserManager, new: bool) -> None:
     pod("pod", "create", "--name", "p", "--network=none")
@@ -238,9 +254,6 @@ def test_a_service_that_is_never_ready_fails_in_time(pod: Engine, systemd: UserM
     pod("create", "--name", "c", *words)
     options = ["--start-timeout", "1", "--stop-timeout", "0", "--restart-policy", "no"]
     generate(pod, systemd, "--new", "--name", *options, "c")
-    # systemd sends SIGTERM to the monitor, which ignores it, and SIGKILL to all when the time is over.
-    systemd.write("container-c.service.d/a.conf", "[Service]\nTimeoutStopSec=1\n")
-    systemd.reload()
     systemd("start", "container-c", status=1)
     assert systemd.show("container-c", "Result") == "timeout"
     assert state(pod, "c") != "running"
