@@ -99,18 +99,17 @@ def set_profile(name: str | None) -> None:
     """The AppArmor profile that the next execve enters."""
     if not name:
         return
-    for path in ("/proc/self/attr/apparmor/exec", "/proc/self/attr/exec"):
-        try:
-            with open(path, "w", encoding="utf-8") as file:
-                file.write(f"exec {name}")
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise PodError(
-                f"AppArmor profile '{name}' was not accepted: {error.strerror}",
-                hint="load it with apparmor_parser, or use --security-opt apparmor=unconfined",
-            ) from error
-        return
+    paths = ("/proc/self/attr/apparmor/exec", "/proc/self/attr/exec")
+    path = next(filter(os.path.exists, paths), paths[-1])
+    try:
+        # The kernel says ENOENT of a profile as well.
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"exec {name}")
+    except OSError as error:
+        raise PodError(
+            f"AppArmor profile '{name}' was not accepted: {error.strerror}",
+            hint="load it with apparmor_parser, or use --security-opt apparmor=unconfined",
+        ) from error
 
 
 def set_limits(limits: list[dict[str, Any]]) -> None:
