@@ -121,7 +121,7 @@ def _call(bus: str, method: str, signature: str, body: tuple[object, ...]) -> bo
         "/org/freedesktop/systemd1", "org.freedesktop.systemd1", "org.freedesktop.systemd1.Manager"
     )
     try:
-        with open_dbus_connection(bus) as connection:
+        with open_dbus_connection(bus, auth_timeout=_SECONDS) as connection:
             call = new_method_call(manager, method, signature, body)
             unwrap_msg(connection.send_and_get_reply(call, timeout=_SECONDS))
     except DBusErrorResponse as error:
