@@ -27,6 +27,7 @@ from tests.bench.measuring import (
     tree_beside,
 )
 from tests.bench.networks import NETWORK_CASES
+from tests.bench.units import UNIT_CASES
 from tests.support import images, keeper
 from tests.support.engine import Engine
 from tests.support.waiting import free_port
@@ -359,6 +360,7 @@ CASES = (
     ),
     *IMAGE_CASES,
     *NETWORK_CASES,
+    *UNIT_CASES,
     *BUILD_CASES,
     Case(
         {
