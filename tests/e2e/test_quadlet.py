@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import threading
 from collections.abc import Generator
@@ -217,6 +218,57 @@ def test_a_built_image_a_task_and_one_that_is_healthy(pod: Engine, files: Quadle
     assert files.systemd("is-active", "task") == "active"
     files.systemd("stop", "app")
     pod("rmi", "localhost/quadlet-built")
+
+
+def test_a_connection_starts_an_instance_that_answers_it(pod: Engine, files: Quadlets) -> None:
+    """Socket activation: systemd accepts, and the container has the connection as descriptor 3."""
+    address = os.path.join(files.systemd.environment["XDG_RUNTIME_DIR"], "web")
+    files.systemd.write("web.socket", f"[Socket]\nListenStream={address}\nAccept=yes\n")
+    script = (
+        'echo $LISTEN_FDS $LISTEN_PID; echo "<p>well" > /tmp/index.html; httpd -i -h /tmp <&3 >&3'
+    )
+    files.write(
+        "web@.container",
+        f"[Container]\nImage=busybox\nNetwork=none\nExec=sh -c '{script.replace('$', '$$')}'\n",
+    )
+    files.reload()
+    files.systemd("start", "web.socket")
+    for _ in range(2):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(60)
+            client.connect(address)
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            answer = b"".join(iter(lambda: client.recv(4096), b""))
+        assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"<p>well\n")
+    files.systemd("stop", "web.socket")
+    until(lambda: pod.containers() == [], "the end of both")
+
+
+def test_a_listener_of_systemd_is_the_containers(pod: Engine, files: Quadlets) -> None:
+    address = os.path.join(files.systemd.environment["XDG_RUNTIME_DIR"], "web")
+    files.systemd.write(
+        "web.socket", f"[Socket]\nListenStream={address}\nFileDescriptorName=front\n"
+    )
+    script = "echo $LISTEN_FDS $LISTEN_PID $LISTEN_FDNAMES; readlink /proc/$$/fd/3; exec sleep 1d"
+    files.write(
+        "web.container",
+        "[Container]\nImage=busybox\nNetwork=none\nStopSignal=KILL\n"
+        f"Exec=sh -c '{script.replace('$', '$$')}'\n",
+    )
+    files.reload()
+    files.systemd("start", "web.socket")
+    assert pod.containers() == []
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(address)
+        until(lambda: len(pod("logs", "systemd-web", status=None).lines) == 2, "the start")
+    with open("/proc/net/unix") as sockets:
+        (inode,) = [
+            line.split()[6]
+            for line in sockets
+            if line.split()[-1] == address and line.split()[3] == "00010000"
+        ]
+    assert pod("logs", "systemd-web").lines == ["1 1 front", f"socket:[{inode}]"]
+    files.systemd("stop", "web.socket", "web.service")
 
 
 def test_all_services_are_what_systemd_accepts(files: Quadlets) -> None:
