@@ -23,6 +23,7 @@ from tests.support.engine import TREE
 from tests.support.places import remove_tree
 
 BOOT_SECONDS = 1200  # of emulation, on a machine that does other things too; 150 are usual
+BUILD_SECONDS = 900
 DISK = "4G"
 _VERSION = 1
 _MARK = "pod-vm: exit status "
@@ -52,7 +53,10 @@ LABEL=work /mnt/work ext4 defaults 0 0
 /mnt/work/cache /home/podtest/.cache/pod-tests none bind 0 0
 END
     sed -i 's|=/bin/mount|=-/bin/mount|' /etc/systemd/system/pod-vm.service
+    mkdir -p "${STAGED%/*}" && ln -s /mnt/work "$STAGED"
 fi
+echo 'profile pod-test flags=(attach_disconnected) { file, capability, signal, deny /tmp/forbidden w, }' |
+    apparmor_parser --replace
 card=$(ls /sys/class/net | grep -v lo | head -n 1)
 ip link set "$card" up && ip address add 10.0.2.15/24 dev "$card" && ip route add default via 10.0.2.2
 # What only root may do, and tests need: swap space, and a clock that they set by "@SECONDS" (tests/e2e/test_clock.py).
@@ -109,7 +113,7 @@ def check_host() -> None:
     if platform.machine() != "x86_64":
         raise Missing("the virtual machine is for x86_64 alone")
     for name in ("qemu-system-x86_64", "mmdebstrap", "mke2fs"):
-        if shutil.which(name, path=_PATH) is None:
+        if shutil.which(name, path=PATH) is None:
             raise Missing(f"{name} is not installed: tests/support/machine.sh test")
     if not os.path.realpath(os.path.join(TREE, ".venv", "bin", "python")).startswith(
         "/usr/bin/python3"
@@ -124,22 +128,24 @@ def run(
     seconds: float = BOOT_SECONDS,
     login: str = "",
     after_reboot: str = "",
+    installed: bool = False,
 ) -> Outcome:
     """Run `script` with bash in the machine; `copies` are the images of images.py to bring along.
 
-    `login` is a script that is run before it, after a login of the user, in a session that has no delegated cgroup. If
-    `script` succeeds, the machine is then shut down and booted again to run `after_reboot`; the output has all of them,
-    and the status is that of the last one.
+    With `installed`, pod is also installed by pip into an environment of the user's; its programs are in $PROGRAMS of
+    /mnt/work/plan. `login` is a script that is run before it, after a login of the user, in a session that has no
+    delegated cgroup. If `script` succeeds, the machine is then shut down and booted again to run `after_reboot`; the
+    output has all of them, and the status is that of the last one.
 
     Raises RuntimeError when the machine ends without a status, with all that it printed.
     """
-    system = _system()
+    system_directory = system()
     work = tempfile.mkdtemp(prefix="pod-vm.", dir="/var/tmp")
     try:
         scripts = {"script": script, "login": login, "after-reboot": after_reboot}
-        disk = _work_disk(work, scripts, copies)
+        disk = _work_disk(work, scripts, copies, installed=installed)
         console, output = os.path.join(work, "console"), os.path.join(work, "output")
-        _boot(system, disk, console, output, seconds, reboots=bool(after_reboot))
+        _boot(system_directory, disk, console, output, seconds, reboots=bool(after_reboot))
         with open(output, errors="replace", newline="") as file:
             text = file.read().replace("\r\n", "\n")
         before, mark, status = text.rpartition(_MARK)
@@ -151,24 +157,17 @@ def run(
         remove_tree(work)
 
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+QEMU = (
+    *("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"),
+    *("-nodefaults", "-display", "none"),
+)
 
 
 def _boot(
     system: str, disk: str, console: str, output: str, seconds: float, *, reboots: bool
 ) -> None:
-    command = [
-        "qemu-system-x86_64",
-        "-accel",
-        "tcg,thread=multi",
-        "-cpu",
-        "max",
-        "-smp",
-        "2",
-        "-m",
-        "2048",
-    ]
-    command += ["-nodefaults", "-display", "none"]
+    command = [*QEMU, "-m", "2048"]
     if not reboots:
         command.append("-no-reboot")
     # A card with a default route, which pasta looks for; restricted, so that nothing gets out.
@@ -180,7 +179,7 @@ def _boot(
     command += ["-drive", f"file={system}/disk,format=raw,if=virtio,snapshot=on"]
     command += ["-drive", f"file={disk},format=raw,if=virtio"]
     command += ["-serial", f"file:{console}", "-serial", f"file:{output}"]
-    environment = {"PATH": _PATH, "TMPDIR": "/var/tmp"}
+    environment = {"PATH": PATH, "TMPDIR": "/var/tmp"}
     process = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
@@ -194,12 +193,33 @@ def _boot(
         raise RuntimeError(f"qemu ended with {process.returncode}:\n{errors}")
 
 
-def _work_disk(work: str, scripts: dict[str, str], copies: tuple[str, ...]) -> str:
+def _work_disk(
+    work: str, scripts: dict[str, str], copies: tuple[str, ...], *, installed: bool
+) -> str:
     """A disk with the checkout, .venv, images and what to run."""
     staged = os.path.join(work, "staged")
+    stage_tree(staged)
+    if installed:
+        _install(os.path.join(staged, "tree"), os.path.join(staged, "venv"))
+    os.mkdir(os.path.join(staged, "cache"))
+    for name in copies:
+        path = images.image(name).layout.path
+        subprocess.run(["cp", "-R", path, os.path.join(staged, "cache")], check=True)
+    write(os.path.join(staged, "boot"), BOOT)
+    for name, script in scripts.items():
+        write(os.path.join(staged, name), script and script + "\n")
+    return make_disk(staged, os.path.join(work, "disk"), "work")
+
+
+def user_number() -> int:
+    """The id of the machine's user: ours, so that files on its disks are theirs."""
+    return os.getuid() or 1000
+
+
+def stage_tree(staged: str) -> None:
+    """Make the directory `staged` with this checkout and .venv in it, and what the machine's scripts must know."""
     tree = os.path.join(staged, "tree")
     os.makedirs(tree)
-    os.mkdir(os.path.join(staged, "cache"))
     names = (
         "pod",
         "storage",
@@ -218,18 +238,29 @@ def _work_disk(work: str, scripts: dict[str, str], copies: tuple[str, ...]) -> s
         ["cp", "-R", "--no-dereference", "--preserve=mode,timestamps,links", *present, tree],
         check=True,
     )
-    for name in copies:
-        path = images.image(name).layout.path
-        subprocess.run(["cp", "-R", path, os.path.join(staged, "cache")], check=True)
-    number = os.getuid() if os.getuid() else 1000
-    _write(os.path.join(staged, "plan"), f"TREE='{TREE}'\nNUMBER={number}\n")
-    _write(os.path.join(staged, "boot"), BOOT)
-    for name, script in scripts.items():
-        _write(os.path.join(staged, name), script and script + "\n")
-    return _make_disk(staged, os.path.join(work, "disk"), "work")
+    plan = {
+        "TREE": TREE,
+        "NUMBER": user_number(),
+        "STAGED": staged,
+        "PROGRAMS": f"{staged}/venv/bin",
+    }
+    write(os.path.join(staged, "plan"), "".join(f"{key}='{it}'\n" for key, it in plan.items()))
 
 
-def _system() -> str:
+def _install(tree: str, venv: str) -> None:
+    """Do what the README says: an environment, and pip. It works where it was made: the machine has a link there."""
+    subprocess.run(["/usr/bin/python3", "-m", "venv", venv], check=True)
+    wheels = f"{venv}.wheels"
+    pip = ("-m", "pip", "-q", "--disable-pip-version-check")
+    # Built with what .venv has, so that no compiler of wheels has to be fetched.
+    build = ("wheel", "--no-deps", "--no-build-isolation", "-w", wheels, tree)
+    subprocess.run([os.path.join(TREE, ".venv", "bin", "python"), *pip, *build], check=True)
+    (wheel,) = os.listdir(wheels)
+    subprocess.run([f"{venv}/bin/python", *pip, "install", f"{wheels}/{wheel}"], check=True)
+    shutil.rmtree(wheels)
+
+
+def system() -> str:
     """The directory with disk, kernel and initial RAM disk; built when it is not in the cache."""
     path = os.path.join(images.cache_directory(), f"vm-{_VERSION}")
     if os.path.exists(path):
@@ -266,7 +297,7 @@ def _unpack_system(work: str, tar: str, building: str) -> None:
         ("etc/hostname", "laptop\n"),
     ):
         os.makedirs(os.path.dirname(os.path.join(root, name)), exist_ok=True)
-        _write(os.path.join(root, name), text)
+        write(os.path.join(root, name), text)
     os.makedirs(os.path.join(root, "mnt/work"))
     wanted = os.path.join(root, "etc/systemd/system/multi-user.target.wants")
     os.makedirs(wanted, exist_ok=True)
@@ -278,17 +309,18 @@ def _unpack_system(work: str, tar: str, building: str) -> None:
     for kind, name in (("vmlinuz-", "vmlinuz"), ("initrd.img-", "initrd.img")):
         (found,) = [entry for entry in os.listdir(boot) if entry.startswith(kind)]
         shutil.copyfile(os.path.join(boot, found), os.path.join(building, name))
-    _make_disk(root, os.path.join(building, "disk"), "system")
+    make_disk(root, os.path.join(building, "disk"), "system")
     shutil.rmtree(root)
 
 
-def _make_disk(directory: str, path: str, label: str) -> str:
-    command = ["mke2fs", "-q", "-t", "ext4", "-L", label, "-d", directory, path, DISK]
-    subprocess.run(command, check=True, env={"PATH": _PATH})
+def make_disk(directory: str, path: str, label: str, size: str = DISK) -> str:
+    """A file system with the content of a directory, in a new file; its path."""
+    command = ["mke2fs", "-q", "-t", "ext4", "-L", label, "-d", directory, path, size]
+    subprocess.run(command, check=True, env={"PATH": PATH})
     return path
 
 
-def _write(path: str, text: str) -> None:
+def write(path: str, text: str) -> None:
     with open(path, "w") as file:
         file.write(text)
 

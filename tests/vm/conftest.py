@@ -1,0 +1,84 @@
+"""One run of a virtual machine for all tests that say by `scene` what is to be done there; see machine.py."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from tests.support.engine import chosen_kind
+from tests.vm import machine
+
+_WHEN = ("login", "before", "after")
+
+# Each scene is a process of its own, in this checkout, and its failure is not that of the others.
+_START = """
+. /mnt/work/plan
+export PATH="$PROGRAMS:$PATH"
+scene() {
+    echo
+    echo "== $1"
+    timeout 1000 bash <&0 2>&1
+    echo
+    echo "== end of $1: $?"
+}
+pod image exists localhost/latest || pod load -q -i ~/.cache/pod-tests/busybox-1
+"""
+
+
+@dataclass(frozen=True)
+class Said:
+    """What the scripts of a scene have printed, error output as well."""
+
+    login: str
+    before: str
+    after: str
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "scene(login=, before=, after=): scripts for the virtual machine: in a session that the user has by a login; "
+        "in the user's systemd, with a delegated cgroup; and there after a reboot, with nobody logged in",
+    )
+
+
+@pytest.fixture
+def said(request: pytest.FixtureRequest, machine_said: dict[tuple[str, str], str]) -> Said:
+    """What this test's scene has said."""
+    name = request.node.name
+    said = Said(*(machine_said.get((name, when), "") for when in _WHEN))
+    print(f"login:\n{said.login}\nbefore:\n{said.before}\nafter:\n{said.after}")
+    return said
+
+
+@pytest.fixture(scope="session")
+def machine_said(request: pytest.FixtureRequest) -> dict[tuple[str, str], str]:
+    """Play all scenes that tests of this run have; what was said by test and time."""
+    try:
+        machine.check_host()
+    except machine.Missing as missing:
+        pytest.skip(str(missing))
+    if chosen_kind() == "podman":
+        pytest.skip("allowed: podman is not in the virtual machine")
+    scripts = dict.fromkeys(_WHEN, "")
+    for item in request.session.items:
+        for marker in item.iter_markers("scene"):
+            for when, script in marker.kwargs.items():
+                scripts[when] += (
+                    f"scene '{item.name} {when}' <<'END OF SCENE'\n{script}\nEND OF SCENE\n"
+                )
+    played = {when: script and f"{_START}{script}true" for when, script in scripts.items()}
+    outcome = machine.run(
+        played["before"] or "true",
+        login=played["login"],
+        after_reboot=played["after"],
+        copies=("busybox", "nginx"),
+        installed=True,
+    )
+    parts = re.findall(r"^== (\S+) (\w+)\n(.*?)^== end of \1 \2: \d+$", outcome.output, re.M | re.S)
+    found = {(name, when): text.strip("\n") for name, when, text in parts}
+    if not found:
+        print(outcome.output)
+    return found
