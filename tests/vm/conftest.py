@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ import pytest
 
 from tests.support.engine import chosen_kind
 from tests.vm import machine
+
+# Only tox -e vm has the time for these.
+collect_ignore = [] if os.environ.get("POD_TEST_CUTS") else ["test_laptop.py", "test_power_cuts.py"]
 
 _WHEN = ("login", "before", "after")
 

@@ -1,6 +1,6 @@
 """Nothing that was acknowledged is lost when the power is cut, and `system check` has nothing to say.
 
-POD_TEST_CUTS is how often it is cut, POD_TEST_SEED what chance begins with; each cut is a test.
+POD_TEST_CUTS is how often it is cut (20 times in tox -e vm), POD_TEST_SEED what chance begins with. Each cut is a test.
 """
 
 from __future__ import annotations
