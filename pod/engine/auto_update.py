@@ -234,9 +234,13 @@ def _renew(engine: Engine, old: Container, *, rollback: bool) -> None:
             f"container '{old.name}' was made with --rm: it would go when it is stopped, and could not come back",
             hint="run it without --rm, or by a quadlet",
         )
+    given = old.config.networking
+    networking = config.networking.replace(network=given.network, more_networks=given.more_networks)
+    config = config.replace(networking=networking)  # with the addresses that it was given
     before = clone.free_name(engine, old.name)
     stop.stop(engine, old, by_user=False)
     rename.rename(engine, old, before)
+    leases = _give_addresses_back(engine, old)
     made: Container | None = None
     try:
         made, lock = create.create(engine, config, image, name=old.name)
@@ -247,17 +251,39 @@ def _renew(engine: Engine, old: Container, *, rollback: bool) -> None:
         _await_health(engine, made)
     except PodError as error:
         if rollback:
-            _go_back(engine, old, before, made)
+            _go_back(engine, old, before, made, leases)
         raise NotReady(
             f"container '{old.name}' does not run with the new image: {error.message}"
         ) from error
     remove.remove(engine, _row(engine, old), force=True)
 
 
-def _go_back(engine: Engine, old: Container, before: str, made: Container | None) -> None:
+def _give_addresses_back(engine: Engine, old: Container) -> dict[str, list[str]]:
+    """The container that has stopped leaves its addresses to the one that replaces it; those it had, by network."""
+    if not old.config.networking.user_defined:
+        return {}
+    from pod.state import networks  # most containers are on none
+
+    leases = networks.leases_of(engine.database, old.id)
+    for name in leases:
+        networks.give_back(engine.database, old.id, name)
+    return leases
+
+
+def _go_back(
+    engine: Engine,
+    old: Container,
+    before: str,
+    made: Container | None,
+    leases: dict[str, list[str]],
+) -> None:
     log.info(f"container '{old.name}' runs with its old image again")
     if made is not None:
         remove.remove(engine, made, force=True)
+    for name, addresses in leases.items():
+        from pod.state import networks
+
+        networks.lease(engine.database, old.id, name, addresses)
     _name_old_image(engine, old)
     rename.rename(engine, old.replace(name=before), old.name)
     channel = start.start(engine, _row(engine, old))

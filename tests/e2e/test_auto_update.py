@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 from collections.abc import Callable
 
@@ -74,6 +75,35 @@ def test_one_that_does_not_become_healthy_gets_its_image_back(pod: Engine) -> No
     assert pod("inspect", "-f", "{{.Id}} {{.State.Status}}", "app").out == f"{number} running"
     assert pod("inspect", "-f", "{{.Id}}", APP).out == old
     assert len(pod.containers()) == 1
+
+
+def test_an_address_of_its_own_is_kept(pod: Engine) -> None:
+    """Also by the old one, when the new one does not become ready."""
+    network = pod("network", "create", "--ipv6", "updates").out
+    (subnet,) = [
+        it["subnet"]
+        for it in pod("network", "inspect", network).json()[0]["subnets"]
+        if "." in it["subnet"]
+    ]
+    address = str(ipaddress.ip_network(subnet)[77])
+    image_with(pod, APP, "cp /bin/busybox /sleep")
+    words = ("--label", "io.containers.autoupdate=local", "--stop-signal=KILL", "--ip", address)
+    pod("run", "-d", "--name", "app", "--network", network, *words, APP, "/sleep", "1d")
+    shown = (
+        "inspect",
+        "-f",
+        '{{.Image}} {{(index .NetworkSettings.Networks "updates").IPAddress}}',
+        "app",
+    )
+    better = image_with(pod, APP, "cp /bin/busybox /sleep; touch /better")
+    assert pod("auto-update", "--format", LINE).out == "app local true"
+    assert pod(*shown).out == f"{better} {address}"
+    image_with(pod, APP, "touch /no-start")
+    assert pod("auto-update", "--format", LINE, status=125).out == "app local rolled back"
+    assert pod(*shown).out == f"{better} {address}"
+    assert address in pod("exec", "app", "ip", "-o", "address").out
+    pod("rm", "-f", "app")
+    pod("network", "rm", network)
 
 
 def test_a_newer_image_in_the_registry(pod: Engine, registry_with: Callable[..., Registry]) -> None:
