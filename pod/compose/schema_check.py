@@ -35,6 +35,14 @@ _FORMS = {
     "container_name": "a name of letters, digits, '_', '.' and '-', which begins with a letter or digit",
     "pull_policy": "always, never, missing, if_not_present, build, refresh, daily, weekly or every_TIME",
 }
+_OLD = {
+    # keys of services in files of version 1, and some of version 2
+    "dockerfile": "build: {context: ., dockerfile: FILE}",
+    "log_driver": "logging: {driver: NAME}",
+    "log_opt": "logging: {options: {KEY: VALUE}}",
+    "net": "network_mode, or networks",
+    "volume_driver": "volumes at the top, with driver",
+}
 _TRUTHS = frozenset({"true", "false", "True", "False", "TRUE", "FALSE"})
 _INTEGER = re.compile(r"[-+]?[0-9]+\Z")
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)\Z")
@@ -208,6 +216,8 @@ class Checker:
         hint = None
         if path == () and type(key) is str and key not in properties:
             hint = "top-level keys are " + ", ".join(sorted(properties)) + ", and x-..."
+        if len(path) == 2 and path[0] == "services" and key in _OLD:
+            hint = f"the first version of compose had it; now it is {_OLD[key]}"
         return FileError(place, (*path, key), f"there is no such key{meant(key, properties)}", hint)
 
     def _items(self, value: Any, schema: Schema, path: Path, place: Place) -> None:

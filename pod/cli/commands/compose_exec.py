@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from pod.cli.declare import Command, Option
 from pod.cli.options import compose
 
@@ -19,8 +17,8 @@ def execute(arguments: Arguments, engine: Engine) -> int:
     member = compose.one_member(engine, name, project, service, arguments.number("index"))
     words = compose.given_words(arguments, "detach", "env", "privileged", "user", "workdir")
     if not arguments.flag("detach"):
-        words.append("--interactive")
-        if not arguments.flag("no_tty") and os.isatty(0) and os.isatty(1):
+        words.append(f"--interactive={str(arguments.flag('interactive')).lower()}")
+        if compose.wants_terminal(arguments):
             words.append("--tty")
     return compose.call("exec", engine, [*words, member.name, *command])
 
@@ -36,10 +34,10 @@ COMMAND = Command(
         Option(("-d", "--detach"), "flag", "Leave the command in the background"),
         Option(("-e", "--env"), "list", "Set an environment variable", metavar="NAME[=VALUE]"),
         Option(("--index",), "number", "Number of the container", metavar="N", lowest=1),
-        Option(("-i", "--interactive"), "flag", "Keep standard input open, as is always so", hidden=True),
+        Option(("-i", "--interactive"), "flag", "Pass standard input on", default=True),
         Option(("-T", "--no-tty"), "flag", "Give the command no terminal", aliases=("--no-TTY",)),
         Option(("--privileged",), "flag", "Give the command all rights that the caller has"),
-        Option(("-t", "--tty"), "flag", "Give the command a terminal, as is so where there is one", hidden=True),
+        Option(("-t", "--tty"), "flag", "Give the command a terminal, as is so where there is one"),
         Option(("-u", "--user"), "text", "Run as this user and group", metavar="USER[:GROUP]"),
         Option(("-w", "--workdir"), "text", "Working directory in the container", metavar="DIRECTORY"),
     ),

@@ -62,7 +62,6 @@ def _changes(arguments: Arguments, project: Project) -> Changes:
         variables |= {key: text for key, text in found.items() if text is not None}
     variables |= environment.parse_env(arguments.texts("env"), project.variables)
     is_detached = arguments.flag("detach")
-    is_terminal = os.isatty(0) and os.isatty(1) and not arguments.flag("no_tty")
     entrypoint = arguments.text("entrypoint")
     if entrypoint is not None:
         import shlex
@@ -85,7 +84,7 @@ def _changes(arguments: Arguments, project: Project) -> Changes:
         remove=arguments.flag("rm"),
         detach=is_detached,
         interactive=arguments.flag("interactive") and not is_detached,
-        terminal=is_terminal and not is_detached,
+        terminal=compose.wants_terminal(arguments) and not is_detached,
     )
 
 
@@ -118,7 +117,7 @@ COMMAND = Command(
         Option(("--remove-orphans",), "flag", "Remove containers of services that are not in the files any more"),
         Option(("--rm",), "flag", "Remove the container when it has ended"),
         Option(("-P", "--service-ports"), "flag", "Publish the ports of the service"),
-        Option(("-t", "--tty"), "flag", "Give the command a terminal, as is so where there is one", hidden=True),
+        Option(("-t", "--tty"), "flag", "Give the command a terminal, as is so where there is one"),
         Option(("--use-aliases",), "flag", "Have the names of the service on its networks"),
         Option(("-u", "--user"), "text", "Run as this user and group", metavar="USER[:GROUP]"),
         Option(("-v", "--volume"), "list", "Mount a directory or volume", metavar="SOURCE:TARGET"),

@@ -190,6 +190,13 @@ def call(command: str, engine: Engine, words: list[str]) -> int:
     return declared.run(parse_command(declared, words, f"pod {command}"), engine) or 0
 
 
+def wants_terminal(arguments: Arguments) -> bool:
+    """Whether a command gets a terminal: as --tty and --no-tty say, else where input and output are one."""
+    if arguments.flag("no_tty"):
+        return False
+    return arguments.flag("tty") if arguments.given("tty") else os.isatty(0) and os.isatty(1)
+
+
 def given_words(arguments: Arguments, *names: str) -> list[str]:
     """Options as they were typed, for `call`: those of the names that were."""
     words: list[str] = []
