@@ -51,10 +51,13 @@ unshare --net sh -ec '
     ip link add p0 type veth peer name d0 netns $2
     ip addr add 192.0.2.2/24 dev p0; ip addr add 198.51.100.2/24 dev p0; ip link set p0 up
     exec "$3" -c "$4" < "$1/end" > "$1/ready"' sh "$1" $$ "$2" "$3" &
+peer=$!
 exec 9> "$1/end"
 read ready < "$1/ready"
 ip link set lo up
 ip addr add 192.0.2.1/24 dev d0; ip link set d0 up; ip route add default via 192.0.2.2
+"""
+CHANGES = """
 pod network create back >&2
 pod run -d --name web --network back busybox sh -c 'echo web > index.html; exec httpd -f' >&2
 pod run -d --name asker --network back busybox sleep 1000 >&2
@@ -67,6 +70,50 @@ ip addr flush dev d0; ip addr add 198.51.100.1/24 dev d0; ip link set d0 up
 ip route add default via 198.51.100.2
 echo nameserver 198.51.100.2 > "$1/resolv.conf"
 get 198.51.100.2; echo; name; get web
+"""
+CLIENTS = """
+pod network create back >&2
+serve() {
+    pod run -d "$@" -v /usr:/usr:ro -v /usr/lib:/lib:ro -v /usr/lib64:/lib64:ro \
+        busybox /usr/bin/python3 -c "$tell" >&2
+}
+serve --network back -p 8080:80 -p 8007:7/udp
+serve --network bridge -p 8082:80 -p 8009:7/udp
+for port in 8080 8082; do nsenter --net=/proc/$peer/ns/net "$2" -c "$ask" tcp $port; done
+for port in 8007 8009; do nsenter --net=/proc/$peer/ns/net "$2" -c "$ask" udp $port; done
+"""
+TELL = """
+import select, socket
+tcp, udp = socket.create_server(("", 80)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+udp.bind(("", 7))
+while True:
+    for ready in select.select([tcp, udp], [], [])[0]:
+        if ready is tcp:
+            client, address = tcp.accept()
+            client.sendall(address[0].encode())
+            client.close()
+        else:
+            _, address = udp.recvfrom(100)
+            udp.sendto(address[0].encode(), address)
+"""
+ASK = """
+import socket, sys, time
+deadline = time.monotonic() + 20
+found = b""
+while not found and time.monotonic() < deadline:
+    kind = socket.SOCK_STREAM if sys.argv[1] == "tcp" else socket.SOCK_DGRAM
+    client = socket.socket(socket.AF_INET, kind)
+    client.settimeout(1)
+    try:
+        client.connect(("192.0.2.1", int(sys.argv[2])))
+        if sys.argv[1] == "udp":
+            client.send(b"who")
+        found = client.recv(100)
+    except OSError:
+        time.sleep(0.05)  # the server is not there yet
+print(found.decode() or "nothing")
+"""
+END = """
 pod rm -f -t 0 -a >&2
 pod network rm back >&2
 exec 9>&-
@@ -74,21 +121,33 @@ wait
 """
 
 
+def lines(pod: Engine, directory: Path, body: str) -> list[str]:
+    """The lines that a script says which has `pod` and the peer's process, $peer."""
+    pod.have("busybox")
+    program = shlex.join(pod.full_command())
+    without_capabilities = "setpriv --inh-caps=-all --ambient-caps=-all"
+    start = f'pod() {{ {without_capabilities} {program} "$@"; }}\nask={shlex.quote(ASK)} tell={shlex.quote(TELL)}'
+    done = subprocess.run(
+        ["unshare", "--map-current-user", "--keep-caps", "--net", "--mount",
+         "sh", "-c", f"{start}\n{HOST}{body}{END}", "sh", str(directory), sys.executable, PEER],
+        env=pod.environment, cwd=TREE, capture_output=True, text=True, timeout=80, check=False,
+    )  # fmt: skip
+    print(done.stderr)
+    assert done.returncode == 0, done.stdout
+    return done.stdout.split()
+
+
 def test_the_hosts_interface_goes_and_another_network_comes(
     fresh_pod: Engine, tmp_path: Path
 ) -> None:
     """Running containers reach the world again, and are answered by the new name server; each other all the time."""
-    fresh_pod.have("busybox")
-    program = shlex.join(fresh_pod.full_command())
-    without_capabilities = "setpriv --inh-caps=-all --ambient-caps=-all"
-    script = f'pod() {{ {without_capabilities} {program} "$@"; }}\n{HOST}'
-    done = subprocess.run(
-        ["unshare", "--map-current-user", "--keep-caps", "--net", "--mount",
-         "sh", "-c", script, "sh", str(tmp_path), sys.executable, PEER],
-        env=fresh_pod.environment, cwd=TREE, capture_output=True, text=True, timeout=80, check=False,
-    )  # fmt: skip
-    print(done.stdout, done.stderr)
-    assert done.stdout.split() == [
+    assert lines(fresh_pod, tmp_path, CHANGES) == [
         "192.0.2.2", "192.0.2.50", "nothing", "web", "none", "198.51.100.2", "198.51.100.50", "web",
     ]  # fmt: skip
-    assert done.returncode == 0, done.stderr
+
+
+def test_published_ports_show_a_client_of_another_machine(
+    fresh_pod: Engine, tmp_path: Path
+) -> None:
+    """By TCP and UDP, on a network of one's own and on the default bridge."""
+    assert lines(fresh_pod, tmp_path, CLIENTS) == ["192.0.2.2"] * 4
