@@ -395,6 +395,15 @@ def _ports(reading: Reading, number: int) -> tuple[PortMapping, ...]:
     found = []
     for index, port in enumerate(reading.service["ports"]):
         address = port.get("host_ip", "")
+        published = port.get("published", "")
+        if number > 1 and published and "-" not in published:
+            raise FileError(
+                reading.place("ports"),
+                ("services", reading.name, "ports", index),
+                f"port {published} of this machine can lead to one container, not to {number}",
+                hint=f'a range, of which each takes one: "{published}-{int(published) + 9}:{port["target"]}"; '
+                f'or any that is free: "{port["target"]}"',
+            )
         if port["protocol"] == "sctp":
             raise reading.refused("ports", "ports are tcp or udp", "", index)
         if ":" in address:
@@ -404,7 +413,7 @@ def _ports(reading: Reading, number: int) -> tuple[PortMapping, ...]:
         found.append(
             PortMapping(
                 int(port["target"]),
-                _published(port.get("published", ""), address, port["protocol"], number),
+                _published(published, address, port["protocol"], number),
                 address,
                 1,
                 port["protocol"],
