@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.test_build_wild import agent  # noqa: F401  # a fixture
+from tests.integration.image.faulty import FaultyRegistry, Reply, small_layer
 from tests.support.build import Context, text_of_all_files
 from tests.support.checks import nothing_wrong
 from tests.support.engine import Engine
@@ -191,6 +193,56 @@ def test_secret_is_nowhere_afterwards(context: Context, pod: Engine, tmp_path: P
     path.write_text("another")
     again = context.build(text, NONE, *options, env={"VARIABLE": "another"})
     assert again.stderr.count("Using cache") == 2
+
+
+def test_agent_of_the_caller_is_asked(
+    pod: Engine,
+    context: Context,
+    agent: tuple[str, str],  # noqa: F811
+) -> None:
+    """A real one, by the variable that everybody has it in, under the usual name and another."""
+    pod.have("tools")
+    text = (
+        "FROM tools\nRUN --mount=type=ssh ssh-add -l > /one\n"
+        "RUN --mount=type=ssh,id=mine ssh-add -l > /two\n"
+        'RUN [ -z "$SSH_AUTH_SOCK" ] && [ ! -e /run/buildkit/ssh_agent.0 ]\n'
+    )
+    options = (NONE, "--no-cache", "--ssh=default", f"--ssh=mine={agent[0]}")
+    context.build(text, *options, env={"SSH_AUTH_SOCK": agent[0]})
+    assert context.run("cat", "/one", "/two").count(agent[1]) == 2
+    nothing_wrong(pod)
+
+
+# What goes in
+
+
+@OURS
+def test_arguments_come_from_files_too(context: Context, tmp_path: Path) -> None:
+    """What the command line says comes first; a name alone is a variable of the caller."""
+    (tmp_path / "arguments").write_text("# a comment\nA=file\n\nB=file with blanks\n")
+    text = 'FROM busybox\nARG A\nARG B\nARG C\nRUN echo "$A,$B,$C" > /said\n'
+    options = (f"--build-arg-file={tmp_path}/arguments", "--build-arg=A=typed", "--build-arg=C")
+    context.build(text, NONE, *options, env={"C": "of the caller"})
+    assert context.run("cat", "/said") == "typed,file with blanks,of the caller"
+
+
+@OURS
+def test_base_is_pulled_as_asked(context: Context, pod: Engine, server: FaultyRegistry) -> None:
+    server.add_image("me/base:latest", [small_layer()])
+    text = f"FROM {server.host}/me/base\nLABEL a=b\n"
+
+    def asked(*options: str, status: int = 0) -> int:
+        before = len(server.requests)
+        context.build(text, "--tls-verify=false", *options, status=status)
+        return len([it for it in server.requests[before:] if "/manifests/" in it.path])
+
+    assert asked("--pull=never", status=125) == 0
+    assert asked() > 0
+    assert asked() == 0
+    assert asked("--pull") > 0 and asked("--pull=newer") > 0
+    server.fault("/manifests/", *[Reply(404)] * 4)
+    asked("--pull=newer")  # what is here will do
+    pod("rmi", "made", f"{server.host}/me/base")
 
 
 # Files that are written, and what the image is like
