@@ -324,8 +324,11 @@ def _as_run(arguments: Arguments) -> Arguments:
 
 def _check_namespaces(arguments: Arguments, config: ContainerConfig) -> None:
     for name in ("cgroupns", "ipc", "pid", "uts"):
-        if getattr(config, name).mode == "container":
-            raise Unsupported(f"--{name} '{getattr(config, name)}'", _OTHERS)
+        namespace = getattr(config, name)
+        if namespace.mode == "container":
+            raise Unsupported(f"--{name} '{namespace}'", _OTHERS)
+        if namespace.mode == "ns":
+            raise Unsupported(f"--{name} '{namespace}'", "steps of a build join no namespaces")
     if config.networking.network.mode == "container":
         raise Unsupported(f"--network '{config.networking.network}'", _OTHERS)
     userns = arguments.text("userns")

@@ -91,6 +91,8 @@ def test_refused_ones_say_why_in_a_sentence(option: Option, read: Read) -> None:
         ("--disable-compression=false", "--disable-compression=false"),
         ("--network container:a", "--network"),
         ("--pid container:a", "--pid"),
+        ("--ipc ns:/proc/self/ns/ipc", "--ipc"),
+        ("--pid container:a", "--pid"),
         ("--userns keep-id", "--userns"),
         ("--isolation chroot", "--isolation"),
         ("--sbom true", "--sbom"),
