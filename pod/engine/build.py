@@ -44,6 +44,10 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
     """Build; what came of it is in the store, or where --output says. Call with a single thread."""
     options = build_networks.with_networks(engine, options)
     check_outputs(options)
+    if options.run.runtime:
+        from pod.engine import launch  # few builds want another runtime
+
+        launch.runtime_command(engine, options.run.runtime)  # which is there
     check_devices(options)
     own = host_platform()
     if options.cache_from or options.cache_to:
