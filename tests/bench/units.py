@@ -33,16 +33,20 @@ def prepare_unit(engine: Engine) -> None:
     if engine.kind == "podman":  # its unit has not the options that podman was called with
         text = text.replace("/usr/bin/podman ", shlex.join(engine.full_command()) + " ")
     systemd.write(_UNIT, text)
+    systemd.write(f"{_UNIT}.d/often.conf", "[Unit]\nStartLimitIntervalSec=0\n")
     systemd.reload()
 
 
 def start_unit(engine: Engine) -> dict[str, float]:
     _, systemd = _started[engine.root]
-    begun = time.perf_counter()
     systemd("start", _UNIT)
-    elapsed = time.perf_counter() - begun
+    # What systemctl itself takes is the same for both.
+    begun, ready = (
+        int(systemd.show(_UNIT, f"{it}TimestampMonotonic"))
+        for it in ("InactiveExit", "ActiveEnter")
+    )
     systemd("stop", _UNIT)
-    return {"unit-start": elapsed}
+    return {"unit-start": (ready - begun) / 1e6}
 
 
 def finish_unit(engine: Engine) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import tempfile
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
@@ -129,9 +130,7 @@ def _make_cgroup() -> str:
         with open("/proc/self/cgroup") as file:
             own = file.read().rpartition("0::")[2].strip()
         top = os.path.dirname(f"/sys/fs/cgroup{own}")
-    path = os.path.join(top, f"systemd-{os.getpid()}")
-    os.makedirs(path, exist_ok=True)
-    return path
+    return tempfile.mkdtemp(prefix="systemd-", dir=top)
 
 
 def _remove_cgroup(path: str) -> None:

@@ -53,6 +53,7 @@ LABEL=work /mnt/work ext4 defaults 0 0
 /mnt/work/cache /home/podtest/.cache/pod-tests none bind 0 0
 END
     sed -i 's|=/bin/mount|=-/bin/mount|' /etc/systemd/system/pod-vm.service
+    [ -e /etc/hosts ] || echo "127.0.0.1 localhost laptop" > /etc/hosts
     mkdir -p "${STAGED%/*}" && ln -s /mnt/work "$STAGED"
 fi
 echo 'profile pod-test flags=(attach_disconnected) { file, capability, signal, deny /tmp/forbidden w, }' |
