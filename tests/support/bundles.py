@@ -265,7 +265,7 @@ class _Run:
         }
         ends, ours = _streams(one.terminal)
         try:
-            joined = joiner.start(order, ends, joiner.Joiner().prepare(""))
+            joined = joiner.start(order, ends, joiner.Joiner().prepare("", container.pid))
         finally:
             for fd in ends:
                 os.close(fd)
