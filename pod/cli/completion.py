@@ -232,6 +232,8 @@ def _of_kind(kind: str, incomplete: str, prefix: str, words: Sequence[str]) -> l
     if kind == "command":
         line = _Line([word for word in words if word != "help"])
         return _commands(line.group, incomplete) if line.command is None else []
+    if kind == "service":
+        return _starting(_services(words), incomplete, prefix)
     if "|" in kind:
         return _starting(kind.split("|"), incomplete, prefix)
     return [
@@ -256,6 +258,25 @@ def _from_engine(kind: str, words: Sequence[str]) -> Sequence[tuple[str, str]]:
         return names(open_engine(options), kind)
     except (Exception, HelpRequested):  # noqa: BLE001 — a message would end up in the middle of the person's line
         return ()
+
+
+def _services(words: Sequence[str]) -> Sequence[str]:
+    """The services of the project that the line is about."""
+    from pod.cli.main import take_group_options
+    from pod.cli.parse import HelpRequested, parse_options
+
+    try:
+        options = parse_options(GLOBAL_OPTIONS, words, "pod", interspersed=False)
+        rest, group = take_group_options(options.words, options)
+        if not rest or group is None:
+            return ()
+        from pod.cli.options.compose import asked_of
+        from pod.compose import project
+
+        loaded = project.load(asked_of(group))
+    except (Exception, HelpRequested):  # noqa: BLE001 — a message would end up in the middle of the person's line
+        return ()
+    return [*loaded.services, *loaded.inactive]
 
 
 def _click_class(shell: str) -> type[ShellComplete]:

@@ -62,7 +62,7 @@ def _dispatch(argv: list[str], prefork: Prefork | None) -> int:
     if options.flag("version"):
         return _print_version()
     _set_log_level(options)
-    words, group = _take_group_options(options.words, options)
+    words, group = take_group_options(options.words, options)
     found = table.find(words)
     if found is None:
         return _no_command(words)
@@ -92,7 +92,7 @@ def _dispatch(argv: list[str], prefork: Prefork | None) -> int:
         engine.tidy()
 
 
-def _take_group_options(words: list[str], outer: Arguments) -> tuple[list[str], Arguments | None]:
+def take_group_options(words: list[str], outer: Arguments) -> tuple[list[str], Arguments | None]:
     """The words without the options of a group, which stand between its name and the command; and those options."""
     if not words or words[0] not in table.GROUP_OPTIONS:
         return words, None

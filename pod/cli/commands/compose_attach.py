@@ -31,5 +31,6 @@ COMMAND = Command(
     ),
     minimum=1,
     maximum=1,
+    completes=("service",),
     examples=("pod compose attach web",),
 )  # fmt: skip

@@ -67,5 +67,6 @@ COMMAND = Command(
         Option(("--ssh",), "text", refused="write it in the file: build: {ssh: [default]}"),
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose build", "pod compose build --no-cache web"),
 )  # fmt: skip

@@ -32,5 +32,6 @@ COMMAND = Command(
     ),
     minimum=1,
     maximum=2,
+    completes=("service", ""),
     examples=("pod compose commit web shop-web:now",),
 )  # fmt: skip

@@ -183,5 +183,6 @@ COMMAND = Command(
         Option(("--resolve-image-digests",), "flag", refused="this version of pod does not have it yet"),
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose config", "pod compose config --explain", "pod compose config --quiet && echo fine"),
 )  # fmt: skip

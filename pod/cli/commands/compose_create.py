@@ -51,5 +51,6 @@ COMMAND = Command(
     description="Does what `pod compose up` does, up to the start.",
     options=MAKING,
     maximum=None,
+    completes=("service",),
     examples=("pod compose create", "pod compose create --build web"),
 )

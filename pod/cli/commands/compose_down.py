@@ -62,5 +62,6 @@ COMMAND = Command(
         ),
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose down", "pod compose -p shop down --volumes"),
 )

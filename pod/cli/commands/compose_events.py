@@ -36,5 +36,6 @@ COMMAND = Command(
         Option(("--until",), "text", "Show events up to this time, and end then", metavar="TIME"),
     ),
     maximum=1,
+    completes=("service",),
     examples=("pod compose events", "pod compose events --json --since 1h web"),
 )  # fmt: skip

@@ -44,5 +44,6 @@ COMMAND = Command(
     interspersed=False,
     minimum=2,
     maximum=None,
+    completes=("service", ""),
     examples=("pod compose exec web sh", "pod compose exec -T db pg_dump shop >shop.sql"),
 )  # fmt: skip

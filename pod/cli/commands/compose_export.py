@@ -29,5 +29,6 @@ COMMAND = Command(
     ),
     minimum=1,
     maximum=1,
+    completes=("service",),
     examples=("pod compose export --output web.tar web",),
 )  # fmt: skip

@@ -53,5 +53,6 @@ COMMAND = Command(
         Option(("-q", "--quiet"), "flag", "Show ids of images only"),
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose images", "pod compose images --quiet web"),
 )  # fmt: skip

@@ -36,5 +36,6 @@ COMMAND = Command(
         Option(("-s", "--signal"), "text", "Signal to send", metavar="SIGNAL", default="SIGKILL"),
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose kill", "pod compose kill --signal HUP web"),
 )  # fmt: skip

@@ -53,5 +53,6 @@ COMMAND = Command(
         Option(("--until",), "text", "Show lines up to this time", metavar="TIME"),
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose logs", "pod compose logs --follow --tail 10 web"),
 )  # fmt: skip

@@ -23,5 +23,6 @@ COMMAND = Command(
     "[SERVICE...]",
     description="Stops the processes of the services where they are; `pod compose unpause` lets them go on.",
     maximum=None,
+    completes=("service",),
     examples=("pod compose pause", "pod compose pause web"),
 )

@@ -35,5 +35,6 @@ COMMAND = Command(
     ),
     minimum=2,
     maximum=2,
+    completes=("service", ""),
     examples=("pod compose port web 80",),
 )  # fmt: skip

@@ -129,5 +129,6 @@ COMMAND = Command(
         Option(("--status",), "list", "Only containers in this state", metavar="STATE"),
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose ps", "pod compose ps --all --format json"),
 )  # fmt: skip

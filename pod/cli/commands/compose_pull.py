@@ -65,5 +65,6 @@ COMMAND = Command(
         Option(("-q", "--quiet"), "flag", "Show no progress"),
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose pull", "pod compose pull --ignore-buildable web"),
 )  # fmt: skip

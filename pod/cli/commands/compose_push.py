@@ -45,5 +45,6 @@ COMMAND = Command(
         Option(("-q", "--quiet"), "flag", "Show no progress"),
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose push",),
 )  # fmt: skip

@@ -48,5 +48,6 @@ COMMAND = Command(
         TIMEOUT,
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose restart", "pod compose restart web"),
 )  # fmt: skip

@@ -46,5 +46,6 @@ COMMAND = Command(
         Option(("-a", "--all"), "flag", refused="containers of `run` are always among those that are removed"),
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose rm", "pod compose rm --stop --force web"),
 )  # fmt: skip

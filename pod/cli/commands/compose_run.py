@@ -126,5 +126,6 @@ COMMAND = Command(
     interspersed=False,
     minimum=1,
     maximum=None,
+    completes=("service", ""),
     examples=("pod compose run --rm web ./manage.py migrate", "pod compose run --rm --entrypoint sh web"),
 )  # fmt: skip

@@ -37,5 +37,6 @@ COMMAND = Command(
         Option(("--wait-timeout",), "number", "Seconds to wait at most", metavar="SECONDS", lowest=0),
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose start", "pod compose start --wait db"),
 )  # fmt: skip

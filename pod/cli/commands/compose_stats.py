@@ -32,5 +32,6 @@ COMMAND = Command(
         Option(("-a", "--all"), "flag", refused="what does not run uses nothing"),
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose stats", "pod compose stats --no-stream web"),
 )  # fmt: skip

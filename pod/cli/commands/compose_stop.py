@@ -27,5 +27,6 @@ COMMAND = Command(
     description="Stops the containers of the services, dependent ones first, and removes nothing.",
     options=(TIMEOUT,),
     maximum=None,
+    completes=("service",),
     examples=("pod compose stop", "pod compose stop --timeout 3 web"),
 )

@@ -30,5 +30,6 @@ COMMAND = Command(
     "[SERVICE...]",
     description="Shows the processes of the running containers of the services.",
     maximum=None,
+    completes=("service",),
     examples=("pod compose top", "pod compose top web"),
 )

@@ -23,5 +23,6 @@ COMMAND = Command(
     "[SERVICE...]",
     description="Lets services go on that `pod compose pause` has stopped.",
     maximum=None,
+    completes=("service",),
     examples=("pod compose unpause", "pod compose unpause web"),
 )

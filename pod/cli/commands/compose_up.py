@@ -235,5 +235,6 @@ COMMAND = Command(
         Option(("-w", "--watch"), "flag", refused="this version of pod does not have it yet"),
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose up -d", "pod compose --dry-run up", "pod compose up --wait --wait-timeout 60 db"),
 )  # fmt: skip

@@ -43,5 +43,6 @@ COMMAND = Command(
         Option(("-q", "--quiet"), "flag", "Show names only"),
     ),
     maximum=None,
+    completes=("service",),
     examples=("pod compose volumes",),
 )  # fmt: skip

@@ -56,5 +56,6 @@ COMMAND = Command(
     options=(Option(("--down-project",), "flag", "Take the project down then"),),
     minimum=1,
     maximum=None,
+    completes=("service",),
     examples=("pod compose wait migrate",),
 )

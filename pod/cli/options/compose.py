@@ -79,9 +79,13 @@ OPTIONS = (
 
 def asked(arguments: Arguments) -> Asked:
     """What the options of `pod compose` say about the project."""
+    return asked_of(_group(arguments))
+
+
+def asked_of(given: Arguments) -> Asked:
+    """The same of those options alone."""
     from pod.compose.places import Asked
 
-    given = _group(arguments)
     return Asked(
         files=tuple(given.texts("file")),
         name=given.text("project_name") or "",

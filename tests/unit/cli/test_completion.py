@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -179,3 +180,13 @@ def test_other_shells_are_refused(program: Run, shell: str) -> None:
     result = program("completion", shell)
     assert result.returncode == 125
     assert shell in result.stderr
+
+
+def test_services_of_the_project_are_suggested(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text(
+        "services: {web: {image: x}, worker: {image: x}, db: {image: x}}"
+    )
+    begin = f"pod compose --project-directory {tmp_path}"
+    assert words(f"{begin} logs w") == ["web", "worker"]
+    assert words(f"{begin} exec d") == ["db"]
+    assert words(f"{begin}/gone logs w") == []
