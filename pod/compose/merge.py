@@ -63,7 +63,9 @@ def settled(value: Any) -> Any:
         table = Table(place=value.place)
         for key, inner in value.items():
             if not isinstance(inner, Reset):
-                table.put(key, settled(inner), value.place_of(key))
+                table[key] = settled(inner)
+                if key in value.at:  # other keys are what a short form means
+                    table.at[key] = value.at[key]
         return table
     if isinstance(value, Items):
         items = Items(place=value.place)

@@ -76,7 +76,7 @@ _SERVICE: dict[str, Row] = {
     "deploy": _YES,
     "deploy.endpoint_mode": _ignored("a name has the addresses of all containers"),
     "deploy.labels": _ignored("they are for services of a swarm; `labels` are for containers"),
-    "deploy.mode": _ignored(f"{_SWARM}, so `global` is `replicas: 1`"),
+    "deploy.mode": Row(note=f"{_SWARM}, so `global` is `replicas: 1`; no jobs"),
     "deploy.placement": _ignored(_SWARM),
     "deploy.resources.limits": _YES,
     "deploy.resources.reservations.cpus": _ignored("nothing is kept free on this machine"),
