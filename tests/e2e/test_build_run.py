@@ -249,3 +249,39 @@ def test_root_of_the_host_is_not_in_reach(context: Context) -> None:
         except OSError:
             continue
         assert mark.split()[1].encode() not in words
+
+
+def meeting(mount: str, then: str) -> str:
+    """Two stages that wait for each other, in a cache that they share, while they have the same cache `mount`."""
+    text = "FROM busybox AS base\n"
+    for own, other in (("a", "b"), ("b", "a")):
+        text += (
+            f"FROM base AS {own}\n"
+            f"RUN --mount=type=cache,target=/meet,id=meet-{os.getpid()} --mount=type=cache,{mount},target=/c "
+            f"{then.format(own=own, other=other)}\n"
+        )
+    return f"{text}FROM base\nCOPY --from=a /seen /a\nCOPY --from=b /seen /b\n"
+
+
+@pytest.mark.not_podman("its cache mounts are elsewhere, and old")
+def test_a_private_cache_is_had_by_one_at_a_time(context: Context) -> None:
+    """Who comes second gets one of their own; a later build finds what is there."""
+    wait = (
+        "touch /c/{own} /meet/{own}; n=0; while [ ! -e /meet/{other} ] && [ $n -lt 300 ]; do sleep 0.1; "
+        "n=$((n+1)); done; [ -e /meet/{other} ] && ls /c > /seen"
+    )
+    mount = f"id=private-{os.getpid()},sharing=private"
+    context.build(meeting(mount, wait), NONE, "--jobs=4")
+    assert context.run("cat", "/a", "/b") == "a\nb"
+    again = f"FROM busybox\nRUN --mount=type=cache,{mount},target=/c ls /c > /seen\n"
+    context.build(again, NONE)
+    assert context.run("cat", "/seen") in {"a", "b"}
+
+
+@pytest.mark.not_podman("its cache mounts are elsewhere, and old")
+def test_a_locked_cache_is_waited_for(context: Context) -> None:
+    """A directory that both make and remove again is never there when one comes."""
+    use = "mkdir /c/busy && for n in 1 2 3 4 5; do ls /c; sleep 0.05; done && rmdir /c/busy && touch /seen"
+    mount = f"id=locked-{os.getpid()},sharing=locked"
+    context.build(meeting(mount, use), NONE, "--jobs=4")
+    assert context.run("ls", "/a", "/b") == "/a\n/b"
