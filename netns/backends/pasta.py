@@ -27,7 +27,27 @@ def probe(program: str = "") -> str:
         return "pasta is not installed (package passt)"
     if not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         return "/dev/net/tun cannot be opened by this user"
+    if _is_confined():
+        return (
+            "AppArmor keeps pasta from the namespaces of containers (/etc/apparmor.d/usr.bin.passt)"
+        )
     return ""
+
+
+def _is_confined() -> bool:
+    """Whether pasta has a profile that does not let it open what another process has in /proc/PID/ns.
+
+    That takes a rule for ptrace(2), which the profile of Debian 12 lacks. Which profiles are loaded only root may see.
+    """
+    try:
+        with open("/sys/module/apparmor/parameters/enabled", encoding="utf-8") as file:
+            if not file.read().startswith("Y"):
+                return False
+        with open("/etc/apparmor.d/abstractions/pasta", encoding="utf-8") as file:
+            rules = [line.split() for line in file]
+    except OSError:
+        return False
+    return not any(words and words[0].rstrip(",") == "ptrace" for words in rules)
 
 
 def begin(settings: dict[str, Any], pid: int) -> Pasta:
