@@ -19,7 +19,7 @@ _WHEN = ("login", "before", "after")
 # Each scene is a process of its own, in this checkout, and its failure is not that of the others.
 _START = """
 . /mnt/work/plan
-export PATH="$PROGRAMS:$PATH"
+export PATH="$PROGRAMS:$PATH" SYSTEMD_PAGER=
 scene() {
     echo
     echo "== $1"
