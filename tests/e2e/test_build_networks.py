@@ -33,7 +33,8 @@ def test_a_command_reaches_containers_by_name(context: Context, pod: Engine, net
     script = "while true; do echo hello | nc -lp 80; done"
     pod("run", "-d", "--name", "server", "--network", network, "busybox", "sh", "-c", script)
     context.build(
-        "FROM busybox AS one\nRUN ip -4 addr show eth0 | grep inet > /addr && until [ -s /said ]; do nc server 80 > /said; sleep 0.1; done\n"
+        "FROM busybox AS one\nRUN ip -4 addr show eth0 | grep inet > /addr\n"
+        "RUN until [ -s /said ]; do nc server 80 > /said; sleep 0.1; done\n"
         "FROM busybox\nRUN ip -4 addr show eth0 | grep inet > /addr\n"
         "COPY --from=one /addr /said /one/\n",
         f"--network={network}",
