@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 
 from pod.compose.errors import FileError
-from pod.compose.schema_check import Filled
 from pod.compose.tree import Items, Override, Table
+from pod.compose.validity import Filled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,9 +1,8 @@
 """Compose files held against the published JSON schema of the specification (pod/compose/schema/, with its licence).
 
-The schema says what is allowed; this says where and in which words a file is not. A validator for any schema gives one
-sentence per branch of each `oneOf`; here the branch is chosen by the type of the value, so that there is one sentence,
-about the key that is wrong, with its line. A test holds the verdicts against those of the package jsonschema, whose
-import alone takes as long as all of `compose ps`.
+The schema says what is allowed, and the package jsonschema whether a file is (validity.py); this says where it is not,
+and in which words. A validator for any schema gives one sentence per branch of each `oneOf`; here the branch is chosen
+by the type of the value, so that there is one sentence, about the key that is wrong, with its line.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 
+from pod.compose import validity
 from pod.compose.errors import FileError
 from pod.compose.tree import Items, Override, Reset, Table, place_in, text_of
 
@@ -43,15 +43,6 @@ _OLD = {
     "net": "network_mode, or networks",
     "volume_driver": "volumes at the top, with driver",
 }
-_TRUTHS = frozenset({"true", "false", "True", "False", "TRUE", "FALSE"})
-_INTEGER = re.compile(r"[-+]?[0-9]+\Z")
-_NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)\Z")
-
-
-class Filled(str):
-    """A text that variables were filled into: where a number or a truth value belongs, it may be one in letters."""
-
-    __slots__ = ()
 
 
 def load() -> Schema:
@@ -75,8 +66,16 @@ class Checker:
         self.schema = schema
 
     def check(self, tree: Any) -> None:
+        """Raise FileError for the first thing in a file that the schema does not allow."""
+        wrong = validity.problem(tree, self.schema)
+        if wrong is None:
+            return
         place = tree.place if isinstance(tree, (Table, Items)) else ("", 0)
         self._value(tree, self.schema, (), place)
+        path, sentence = wrong
+        for number, key in enumerate(path):  # nothing of ours says it better
+            place = place_in(_at(tree, path[:number]), key)
+        raise FileError(place, path, sentence)
 
     def resolved(self, schema: Schema) -> Schema:
         """A schema with what it refers to, and the properties of all its parts, in one."""
@@ -142,13 +141,7 @@ class Checker:
         own = type_of(value)
         if own in allowed or (own == "integer" and "number" in allowed):
             return True
-        if isinstance(value, Filled):
-            return (
-                ("boolean" in allowed and value in _TRUTHS)
-                or ("integer" in allowed and bool(_INTEGER.match(value)))
-                or ("number" in allowed and bool(_NUMBER.match(value)))
-            )
-        return False
+        return any(validity.is_in_letters(value, kind) for kind in allowed)
 
     def _wrong_type(
         self, value: Any, branches: Iterable[Schema], path: Path, place: Place
@@ -230,6 +223,13 @@ class Checker:
                     raise FileError(
                         place_in(value, index), (*path, index), f"'{text_of(inner)}' is there twice"
                     )
+
+
+def _at(tree: Any, path: Path) -> Any:
+    for key in path:
+        tree = tree.value if isinstance(tree, Override) else tree
+        tree = tree[key]
+    return tree.value if isinstance(tree, Override) else tree
 
 
 def type_of(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""The schema: our verdicts against those of jsonschema, and the table of keys against the schema."""
+"""The schema: our words against the verdicts of jsonschema, and the table of keys against the schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pod.compose import schema_check, support, tree
+from pod.compose import schema_check, support, tree, validity
 from pod.compose.errors import FileError
 from tests.unit.compose.test_broken import CASES
 
@@ -56,12 +56,14 @@ NOT_FOR_THE_SCHEMA = (
 )
 
 
-def accepted(value: Any) -> bool:
+def has_words_for(value: Any) -> bool:
+    """Whether we find something wrong, without asking the package."""
+    checker = schema_check.Checker(SCHEMA)
     try:
-        schema_check.check(value, SCHEMA)
+        checker._value(value, SCHEMA, (), ("x", 1))
     except FileError:
-        return False
-    return True
+        return True
+    return False
 
 
 @pytest.mark.parametrize(
@@ -75,11 +77,44 @@ def accepted(value: Any) -> bool:
         ),
     ],
 )
-def test_verdict_is_that_of_jsonschema(text: str) -> None:
+def test_there_are_words_for_what_is_not_valid(text: str) -> None:
     (value,) = tree.parse(text.encode(), "x", [])
-    assert accepted(value) == VALIDATOR.is_valid(tree.plain(value)), list(
-        VALIDATOR.iter_errors(tree.plain(value))
+    wrong = validity.problem(value, SCHEMA)
+    assert (wrong is None) == VALIDATOR.is_valid(tree.plain(value))
+    assert has_words_for(value) == (wrong is not None), wrong
+
+
+def test_where_there_are_no_words_those_of_jsonschema_are_shown() -> None:
+    (value,) = tree.parse(b"services:\n  a: {image: x}\nnot: here\n", "x", [])
+    schema = {"type": "object", "properties": {"not": {"const": "there"}}}
+    with pytest.raises(FileError, match="'there' was expected"):
+        schema_check.check(value, schema)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "valid"),
+    [
+        ("boolean", "true", True),
+        ("boolean", "yes", False),
+        ("integer", "5", True),
+        ("integer", "5.5", False),
+        ("number", "5.5", True),
+        ("string", "5", True),
+        ("array", "5", False),
+    ],
+)
+def test_variables_may_be_numbers(kind: str, value: str, valid: bool) -> None:
+    """A text as it stands may not; one that variables were filled into may, as with docker."""
+    schema = {"type": kind, "minimum": 7, "maximum": 3}
+    assert (validity.problem(validity.Filled(value), schema) is None) == valid
+    assert (validity.problem(value, schema) is None) == (kind == "string")
+
+
+def test_what_is_reset_is_not_there() -> None:
+    (value,) = tree.parse(
+        b"services: {a: {image: x, ports: !reset 5, dns: !override [a]}}", "x", []
     )
+    schema_check.check(value, SCHEMA)
 
 
 def test_every_key_of_a_service_has_a_row() -> None:
