@@ -40,6 +40,7 @@ ONLY = {
     "urllib3": ("pod/image/",),
     "zstandard": ("pod/image/", "storage/"),
     "isal": ("storage/compression.py",),
+    "jsonschema": ("pod/compose/validity.py",),
     "ruamel": ("pod/spec/yaml_text.py",),
     "tomllib": ("pod/engine/configuration.py",),
     "tomli": ("pod/engine/configuration.py",),
