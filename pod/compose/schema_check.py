@@ -246,13 +246,10 @@ def type_of(value: Any) -> str:
 
 def meant(word: str, known: Iterable[str]) -> str:
     """The end of a sentence, "; did you mean ...?", where a known word looks like this one."""
-    from difflib import get_close_matches
+    from pod.base.suggest import closest
 
-    lower = {one.lower(): one for one in known}
-    found = get_close_matches(word.lower(), list(lower), n=2, cutoff=0.7)
-    if not found:
-        return ""
-    return f"; did you mean {' or '.join(repr(lower[one]) for one in found)}?"
+    found = closest(word, known)[:2]
+    return f"; did you mean {' or '.join(map(repr, found))}?" if found else ""
 
 
 def _either(words: list[str]) -> str:
