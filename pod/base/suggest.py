@@ -6,9 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_CUTOFF = (
-    0.65  # of difflib's 0 to 1: "ROM" means FROM, "imagse" images; more words are named at random
-)
+# Of difflib's 0 to 1: "ROM" means FROM, "imagse" images. Below it, words are named at random.
+_CUTOFF = 0.7
 
 
 def closest(typed: str, known: Iterable[str]) -> list[str]:
