@@ -178,7 +178,6 @@ def _init(
 
     # 6. A new PID namespace begins with the next child, which the caller may put into its cgroup. Its parent stays
     #    until the network is up; then the monitor, a subreaper, inherits it. Both become root of the user namespace.
-    told_read, told_write = os.pipe()
     pid, is_placed = _fork(named_fds.get("cgroup"))
     # Supplementary groups stay until it is known with which ones the container runs.
     idmap.become_root(keep_groups=True)
@@ -188,19 +187,13 @@ def _init(
     if pid:
         servers = [(server.pid, server.started)] if isinstance(server, fuse.Server) else []
         channel.send(protocol.PID, pid, servers, is_placed)
-        os.close(told_write)
         if server is not None:
             server.close()
         faults.step("init: forked")
         _hold_namespaces(channel, pid)
 
-    # Both of us write to one channel: what our parent has to say of us comes first.
-    os.close(told_write)
-    os.read(told_read, 1)
-
     # 7. The cgroup that we are in at this unshare becomes the root we see inside, so we must be placed by now.
-    if not is_placed:
-        protocol.expect(channel, protocol.PLACED)
+    protocol.expect(channel, protocol.PLACED)
     if "cgroup" in wanted:
         if wanted["cgroup"] is not None:
             syscalls.setns(named_fds["namespace:cgroup"], namespaces.CLONE_NEWCGROUP)
@@ -233,8 +226,6 @@ def _init(
     devices.create(root_fd, linux.get("devices", []))
     devices.create_links(root_fd)
 
-    if is_placed:
-        protocol.expect(channel, protocol.PLACED)
     if has_hooks:
         channel.send(protocol.HOOKS)
         (state,), _ = protocol.expect(channel, protocol.HOOKED)

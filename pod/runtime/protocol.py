@@ -13,7 +13,7 @@ before `start`, is an error with a name: nothing is skipped and nothing is guess
                                       <-     PID, pid,         process 1 of the container, as the monitor sees it,
                                              servers, placed   what serves its root file system (fuse.py), and
                                                                whether process 1 is in its cgroup already
-    PLACED                            ->                       it is; then it goes on, or has done so meanwhile
+    PLACED                            ->                       it is
                                       <-     HOOKS             the root is mounted; only where the bundle has hooks
     HOOKED, state                     ->                       those on the host have run; the state for the others
                                       <-     READY + terminal  everything is in place; the master end of its terminal
