@@ -178,19 +178,25 @@ def _init(
 
     # 6. A new PID namespace begins with the next child, which the caller may put into its cgroup. Its parent stays
     #    until the network is up; then the monitor, a subreaper, inherits it. Both become root of the user namespace.
+    is_root, becomes_root = os.pipe()
     pid, is_placed = _fork(named_fds.get("cgroup"))
     # Supplementary groups stay until it is known with which ones the container runs.
     idmap.become_root(keep_groups=True)
     if not is_seen:
         # The change of user has cleared it, and the monitor and the network helper still open our /proc files.
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
+    os.close(becomes_root)
     if pid:
+        os.read(is_root, 1)  # nothing: until then the files of process 1 cannot be opened
+        os.close(is_root)
         servers = [(server.pid, server.started)] if isinstance(server, fuse.Server) else []
         channel.send(protocol.PID, pid, servers, is_placed)
         if server is not None:
             server.close()
         faults.step("init: forked")
         _hold_namespaces(channel, pid)
+
+    os.close(is_root)
 
     # 7. The cgroup that we are in at this unshare becomes the root we see inside, so we must be placed by now.
     protocol.expect(channel, protocol.PLACED)

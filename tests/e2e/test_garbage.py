@@ -77,6 +77,7 @@ FREE_OF = {
             "ignorefile",
             "layer-label",
             "metadata-file",
+            "runtime-flag",
             "target",
         ),
         *("unsetannotation", "unsetlabel", "no-cache-filter", "os-feature", "os-version"),
