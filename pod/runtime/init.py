@@ -31,6 +31,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
+_UNKNOWN_ID = 65534  # of users that the namespace does not map: /proc/sys/kernel/overflowuid
 
 SAME_USER_NAMESPACE = -1  # instead of a descriptor
 
@@ -326,8 +327,12 @@ def _init(
 
 
 def _fork(cgroup_fd: int | None) -> tuple[int, bool]:
-    """Fork process 1, in its cgroup already where the kernel can do that; what fork gives, and whether it is there."""
-    if cgroup_fd is not None:
+    """Fork process 1, in its cgroup already where the kernel can do that; what fork gives, and whether it is there.
+
+    Whom the user namespace does not know has rights in it alone, which may not be enough for the cgroup: the caller has
+    more, who moves process 1 then.
+    """
+    if cgroup_fd is not None and os.geteuid() != _UNKNOWN_ID:
         try:
             return processes.fork_into_cgroup(cgroup_fd), True
         except OSError as error:
