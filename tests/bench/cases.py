@@ -302,7 +302,7 @@ CASES = (
         next_nginx,
         prepare=prepare_next_nginx,
     ),
-    Case({"exec": Measure("`exec` of `true`", 0.40)}, exec_true, prepare=prepare_exec),
+    Case({"exec": Measure("`exec` of `true`", 0.35)}, exec_true, prepare=prepare_exec),
     Case(
         {"stats": Measure(f"`stats --no-stream` of {STATS_CONTAINERS} containers", 0.30)},
         stats,
