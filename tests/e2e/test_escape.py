@@ -162,7 +162,8 @@ found = set()
 def note(how, pid):
     try:
         found.add(how + " " + os.readlink(f"/proc/{pid}/exe"))
-        open("/tmp/seen", "w").close()
+        if how == "exe":
+            open("/tmp/seen", "w").close()
     except OSError:
         pass
 def attack(pid):
