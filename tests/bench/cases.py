@@ -15,6 +15,7 @@ import time
 from io import BytesIO
 
 from tests.bench.builds import BUILD_CASES
+from tests.bench.compose import COMPOSE_CASES
 from tests.bench.images import IMAGE_CASES
 from tests.bench.measuring import (
     Case,
@@ -360,6 +361,7 @@ CASES = (
     ),
     *IMAGE_CASES,
     *NETWORK_CASES,
+    *COMPOSE_CASES,
     *UNIT_CASES,
     *BUILD_CASES,
     Case(

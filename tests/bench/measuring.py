@@ -47,8 +47,15 @@ def timed(engine: Engine, *arguments: str) -> float:
 
 def start(engine: Engine, *arguments: str) -> tuple[int, float, list[str]]:
     """posix_spawn(3), which costs less than subprocess and the same for both programs."""
-    command = engine.full_command(*arguments)
-    actions = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in (0, 1)]
+    return start_command(engine, engine.full_command(*arguments))
+
+
+def start_command(
+    engine: Engine, command: list[str], *, quiet: bool = False
+) -> tuple[int, float, list[str]]:
+    """The same of a whole command line; `quiet` drops what it says on standard error."""
+    dropped = (0, 1, 2) if quiet else (0, 1)
+    actions = [(os.POSIX_SPAWN_OPEN, fd, "/dev/null", os.O_RDWR, 0) for fd in dropped]
     begun = time.perf_counter()
     return (
         os.posix_spawn(command[0], command, engine.environment, file_actions=actions),

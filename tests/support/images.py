@@ -180,6 +180,38 @@ _PROGRAMS: dict[str, tuple[str, str, list[Entry], dict[str, Any]]] = {
         [],
         {"Cmd": ["node"], "Env": [PATH]},
     ),
+    "stack": (  # what sample projects of compose are of: PHP, MariaDB, etcd, a registry, Python's libraries for the web
+        "php-fpm,php-mysql,mariadb-server,etcd-server,etcd-client,docker-registry,"
+        "python3-flask,python3-redis,python3-psycopg2",
+        "php-fpm,php-mysqlnd,mariadb-server,etcd,docker-distribution,"
+        "python3-flask,python3-redis,python3-psycopg2",
+        [
+            Entry(
+                "usr/local/bin/mariadb.sh",
+                mode=0o755,
+                content=b"""#!/bin/sh
+# What the image of that name on Docker Hub does, in short: a first start makes the database and its user.
+set -e
+data=/var/lib/mysql
+mkdir -p /run/mysqld
+chown mysql:mysql $data /run/mysqld
+if ! [ -e $data/made ]; then
+    find $data -mindepth 1 -delete
+    mariadb-install-db --user=mysql --skip-test-db --auth-root-authentication-method=socket >/dev/null
+    mariadbd --user=mysql --bootstrap --skip-networking <<END
+FLUSH PRIVILEGES;
+CREATE DATABASE $MARIADB_DATABASE;
+CREATE USER '$MARIADB_USER'@'%' IDENTIFIED BY '$MARIADB_PASSWORD';
+GRANT ALL ON $MARIADB_DATABASE.* TO '$MARIADB_USER'@'%';
+END
+    touch $data/made
+fi
+exec mariadbd --user=mysql --bind-address=0.0.0.0 "$@"
+""",
+            ),
+        ],
+        {"Cmd": ["bash"], "Env": [PATH]},
+    ),
     "systemd": (  # a machine in a container
         "systemd-sysv",
         "systemd",
