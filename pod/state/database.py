@@ -48,7 +48,7 @@ _BUSY_SECONDS = 30.0
 _RETRY_SECONDS = 0.005
 _RESERVE_BYTES = 128 << 10  # some transactions and their part of the log
 _ENOUGH_BYTES = 1 << 20
-_LONGEST_LOG = 250  # pages, before somebody who writes brings them into the database
+_LONGEST_LOG = 1 << 20  # bytes, before somebody who writes brings them into the database
 SCHEMA_VERSION = 5  # the number of files in schema/; a test compares
 
 
@@ -66,6 +66,7 @@ class Database:
     def __init__(self, path: str) -> None:
         self.path = path
         self._connection: sqlite3.Connection | None = None
+        self._can_write = False
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -80,9 +81,14 @@ class Database:
         One that is not `durable` may be lost in a power cut, if none that is comes after it, and saves a millisecond.
         """
         connection = self.connection
+        if not self._can_write:
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")  # see _shorten_log
+            self._can_write = True
         if essential:
             self.make_room()
-        return Transaction(connection, durable=durable)
+        return Transaction(connection, self.path, durable=durable)
 
     def make_room(self) -> None:
         """Give the reserve of a full disk back, for something small that has to be written to make space."""
@@ -104,13 +110,15 @@ class Database:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+            self._can_write = False
 
 
 class Transaction:
     """See Database.transaction. Keep it short: no fork, no waiting, no walking of directories inside."""
 
-    def __init__(self, connection: sqlite3.Connection, *, durable: bool = True) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: str, *, durable: bool = True) -> None:
         self._connection = connection
+        self._path = path
         self._durable = durable
 
     def __enter__(self) -> Transaction:
@@ -129,6 +137,8 @@ class Transaction:
                 self.execute("ROLLBACK")
             if self._durable:
                 self.execute("PRAGMA synchronous = NORMAL")
+        if kind is None:
+            _shorten_log(self._connection, self._path)
 
     def execute(self, statement: str, *values: Any) -> int:
         """Run one statement; the number of rows that it changed. A broken constraint raises sqlite3.IntegrityError."""
@@ -148,16 +158,32 @@ def _open(path: str) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        # Each command that opens it while no other does reads the whole log.
-        connection.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG}")
         if version != SCHEMA_VERSION:
             migrate(connection, path)
     except sqlite3.Error as error:
         raise _explained(path, error) from error
     _take_reserve(path)
     return connection
+
+
+def _shorten_log(connection: sqlite3.Connection, path: str) -> None:
+    """Bring a long log into the database and empty it, as far as that goes without waiting for others.
+
+    Each command that opens the database while no other has it open reads the whole log, and knows nothing of what has
+    been brought into the database already. SQLite itself begins the log anew with the next transaction of somebody who
+    knows; so it would never be shortened by commands that have one transaction each, and have grown by 30 MB with a
+    thousand containers.
+    """
+    try:
+        if os.stat(f"{path}-wal").st_size <= _LONGEST_LOG:
+            return
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
+    except (OSError, sqlite3.Error):
+        pass  # a full disk, for one: what was done is in the log, and the next one tries again
 
 
 def _take_reserve(path: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pod.linux import processes
+from pod.spec.container import ContainerConfig
 from pod.state import containers
 from pod.state.containers import NameTaken
 from pod.state.database import SCHEMA_VERSION, Database, DatabaseError, IntegrityError
@@ -21,7 +22,25 @@ def test_nothing_is_made_before_it_is_needed(tmp_path: Path) -> None:
 def test_a_new_database_has_the_present_schema(database: Database) -> None:
     assert database.query("PRAGMA user_version") == [(SCHEMA_VERSION,)]
     assert database.query("PRAGMA journal_mode") == [("wal",)]
+
+
+def test_whoever_writes_keeps_the_rules(database: Database) -> None:
+    with database.transaction():
+        pass
     assert database.query("PRAGMA foreign_keys") == [(1,)]
+    assert database.query("PRAGMA busy_timeout") == [(30_000,)]
+
+
+def test_commands_with_one_transaction_each_keep_the_log_short(tmp_path: Path) -> None:
+    """No command knows what the one before has brought into the database, since none of them closes it."""
+    database = Database(str(tmp_path / "root/pod.db"))
+    config = ContainerConfig(image="busybox", environment=("x" * 100_000,))
+    for _ in range(30):
+        processes.fork(
+            lambda: containers.insert(database, row(config=config)), what="insert"
+        ).result()
+    assert os.path.getsize(f"{database.path}-wal") < 2 << 20
+    assert len(containers.all_of(database)) == 30
 
 
 def test_others_cannot_read_it(database: Database) -> None:
