@@ -123,7 +123,7 @@ def test_a_killed_monitor_leaves_nothing_and_is_a_failure(
     os.kill(first, signal.SIGKILL)
     until(lambda: systemd.show("container-c", "NRestarts") == "1", "restarted")
     until(lambda: systemd("is-active", "container-c", status=None) == "active", "active")
-    assert not is_there(inside)
+    until(lambda: not is_there(inside), "the end of what the monitor left")
     assert state(pod, "c") == "running"
     pod("kill", "c")
     until(lambda: systemd("is-active", "container-c", status=None) == "inactive", "inactive")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from tests.support.engine import Engine
 from tests.support.repositories import site  # noqa: F401  # pytest finds the fixture here
-from tests.support.waiting import until
+from tests.support.waiting import free_port, until
 
 SHOP = """
 apiVersion: v1
@@ -104,12 +103,6 @@ spec:
       restartPolicy: OnFailure
       containers: [{name: main, image: busybox, command: [sh, -c, "echo tried; exit 1"]}]
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

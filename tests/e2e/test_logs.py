@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from tests.support.engine import Engine
+from tests.support.waiting import until
 
 
 def write(pod: Engine, name: str, script: str, *words: str) -> None:
@@ -77,12 +78,15 @@ def test_follow_ends_with_the_container(pod: Engine) -> None:
 def test_follow_with_tail_shows_only_what_is_new(pod: Engine) -> None:
     pod(
         "run", "-d", "--network", "none", "--name", "f", "busybox", "sh", "-c",
-        "echo old; while [ ! -e /go ]; do sleep 0.1; done; echo new",
+        "echo old; until [ -e /go ]; do sleep 0.1; done; until [ -e /end ]; do echo new; sleep 0.1; done",
     )  # fmt: skip
+    until(lambda: pod("logs", "f").out == "old", "written")
     with pod.spawn("logs", "-f", "--tail", "0", "f") as process:
-        pod("exec", "f", "touch", "/go", status=None)  # the container may end before `touch`
         assert process.stdout is not None
-        assert process.stdout.read() == b"new\n"
+        pod("exec", "f", "touch", "/go")
+        assert process.stdout.readline() == b"new\n"  # the next one, when it has begun to look
+        pod("exec", "f", "touch", "/end", status=None)  # the container may end before `touch`
+        assert set(process.stdout.read().splitlines()) <= {b"new"}
 
 
 def test_several_containers(pod: Engine) -> None:

@@ -142,7 +142,7 @@ def test_a_port_on_one_address_is_on_no_other(pod: Engine, backend: str) -> None
 
 @pytest.mark.not_podman("4.3 knows no pasta")
 def test_a_port_on_an_ipv6_address(pod: Engine) -> None:
-    port = free_port("127.0.0.1")
+    port = free_port()
     serve(pod, "web", "-p", f"[::1]:{port}:80")
     assert until_http(f"http://[::1]:{port}/") == "web\n"
     assert refuses("127.0.0.1", port)
@@ -157,9 +157,7 @@ def test_slirp4netns_publishes_on_ipv4_only(pod: Engine) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_range_leads_to_a_range(pod: Engine, backend: str) -> None:
-    first = until(
-        lambda: next((p for p in [free_port()] if is_free(p + 1) and is_free(p + 2)), 0), "three"
-    )
+    first = free_port()  # and the next ones
     serve(pod, "web", "--network", backend, "-p", f"{first}-{first + 2}:81-83", ports="81 82 83")
     for port in range(first, first + 3):
         assert until_http(f"http://127.0.0.1:{port}/") == "web\n"
@@ -311,8 +309,12 @@ def test_the_host_is_reached_by_its_name(pod: Engine, backend: str) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_udp_goes_out(pod: Engine, backend: str) -> None:
     script = (
-        "import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(9);"
-        "s.sendto(b'x', (sys.argv[1], int(sys.argv[2]))); print(s.recv(99).decode())"
+        "import socket, sys, select\n"
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "for _ in range(40):\n"  # a datagram may be lost
+        "    s.sendto(b'x', (sys.argv[1], int(sys.argv[2])))\n"
+        "    if select.select([s], [], [], 0.5)[0]: break\n"
+        "print(s.recv(99).decode())"
     )
     with host_server("udp") as port:
         out = pod("run", "--rm", "--network", backend, *PYTHON, "busybox", "/usr/bin/python3", "-I",
@@ -338,15 +340,19 @@ def test_the_hosts_loopback_is_out_of_reach(pod: Engine, backend: str) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_names_are_resolved_as_on_the_host(pod: Engine, backend: str) -> None:
     """Whatever the resolver of this machine answers, containers are answered the same."""
-    try:
-        expected = {str(found[4][0]) for found in socket.getaddrinfo("deb.debian.org", 80)}
-    except OSError:
-        expected = set()
-    words = ("run", "--rm", "--network", backend, "busybox", "nslookup", "deb.debian.org")
-    answer = pod(*words, status=None).stdout
-    assert "10.0.2.3" in answer or not expected
-    found = set(re.findall(r"^Address: (\S+)$", answer, re.MULTILINE))
-    assert bool(found) == bool(expected)
+    pod("run", "-d", "--name", "asker", "--network", backend, "busybox", "sleep", "1000")
+
+    def agree() -> bool:
+        """A resolver may lose a question of either side."""
+        try:
+            expected = bool(socket.getaddrinfo("deb.debian.org", 80))
+        except OSError:
+            expected = False
+        answer = pod("exec", "asker", "nslookup", "deb.debian.org", status=None).stdout
+        assert "10.0.2.3" in answer or not expected
+        return bool(re.findall(r"^Address: (\S+)$", answer, re.MULTILINE)) == expected
+
+    until(agree, "answered alike")
 
 
 # Other networks

@@ -58,7 +58,7 @@ def web(pod: Engine, name: str, *options: str) -> None:
 
 def fetch(pod: Engine, asker: str, name: str) -> str:
     """What a container that runs gets from a web server; it asks until the server is there."""
-    script = f"for i in $(seq 50); do wget -q -O - http://{name}/ && exit; sleep 0.1; done; exit 9"
+    script = f"for i in $(seq 300); do wget -q -O - http://{name}/ && exit; sleep 0.1; done; exit 9"
     return pod("exec", asker, "sh", "-c", script).out
 
 

@@ -61,6 +61,7 @@ CHANGES = """
 pod network create back >&2
 pod run -d --name web --network back busybox sh -c 'echo web > index.html; exec httpd -f' >&2
 pod run -d --name asker --network back busybox sleep 1000 >&2
+pod exec web sh -c 'until wget -q -O /dev/null http://127.0.0.1; do sleep 0.1; done' >&2
 get() { pod exec asker timeout "${2:-20}" wget -q -O - "http://$1/" || echo nothing; }
 name() { pod exec asker nslookup host.example.test | grep -o "[0-9.]*[.]50$" || echo none; }
 get 192.0.2.2; echo; name

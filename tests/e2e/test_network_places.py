@@ -14,7 +14,7 @@ from tests.support.engine import Engine
 from tests.support.waiting import free_port, until
 
 OWN_NAMES = pytest.mark.not_podman("Debian's podman has no server for names")
-FETCH = "for i in $(seq 50); do wget -q -O - http://{}/ && exit; sleep 0.1; done; exit 9"
+FETCH = "for i in $(seq 300); do wget -q -O - http://{}/ && exit; sleep 0.1; done; exit 9"
 SILENCE = "! timeout 2 wget -q -O - http://{}/ 2>/dev/null"
 ADDRESS = "{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}"
 

@@ -36,7 +36,7 @@ def web(pod: Engine, where: str, *options: str) -> None:
 
 def fetch(pod: Engine, name: str, asker: str = "asker") -> str:
     """What a running container gets from a web server; it asks until the server is there."""
-    script = f"for i in $(seq 50); do wget -q -O - http://{name}/ && exit; sleep 0.1; done; exit 9"
+    script = f"for i in $(seq 300); do wget -q -O - http://{name}/ && exit; sleep 0.1; done; exit 9"
     return pod("exec", asker, "sh", "-c", script).out
 
 

@@ -97,7 +97,7 @@ def test_stop_while_it_starts_and_ends_all_the_time(pod: Engine) -> None:
     for _ in range(5):
         pod("start", "c")
         until(lambda: restarts(pod) >= 1, "restarting")
-        pod("stop", "-t", "20", "c", timeout=15)
+        pod("stop", "-t", "100", "c")
         assert state(pod) == "exited"
 
 
@@ -127,7 +127,7 @@ def test_what_cannot_be_started_again_ends_with_the_reason(pod: Engine, tmp_path
 def test_commands_during_the_wait(pod: Engine, how: tuple[str, ...]) -> None:
     start(pod, "always", "exit 1")
     until(lambda: restarts(pod) >= 3, "waiting for longer")
-    pod(*how, "c", timeout=15)
+    pod(*how, "c")
     if how[0] == "kill":
         pod("wait", "c")
     assert pod("ps", "-q").out == ""
@@ -173,6 +173,7 @@ def test_a_settled_monitor_restarts_too(pod: Engine, driver: str, tmp_path: Path
             assert command.wait(30) == 0
     for _ in range(2):
         until(lambda: is_small(monitor(pod)), "smaller")
+        until(lambda: state(pod) == "running", "running")
         before = restarts(pod)
         result = pod("exec", "c", "touch", "/tmp/go", status=None)
         assert result.status in {0, 137}, result  # the container may end before `touch` does

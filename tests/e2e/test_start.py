@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.connections import has_connection
+from tests.support.connections import has_connection, is_attached
 from tests.support.engine import Engine
 from tests.support.terminal import Terminal
 from tests.support.waiting import until
@@ -133,7 +133,8 @@ def test_attach_shows_output_and_gives_the_status(pod: Engine) -> None:
     script = "while [ ! -e /go ]; do sleep 0.05; done; echo seen; exit 4"
     pod("run", "-d", "--network", "none", "--name", "a", "busybox", "sh", "-c", script)
     with pod.spawn("attach", "a") as process:
-        pod("exec", "a", "sh", "-c", "sleep 0.5; touch /go")
+        until(lambda: is_attached(process.pid), "attached")
+        pod("exec", "a", "touch", "/go", status=None)  # the container may end before `touch`
         assert process.stdout is not None and process.stdout.read() == b"seen\n"
         assert process.wait(timeout=60) == 4
 

@@ -191,7 +191,9 @@ class _Run:
 
     def _cgroup(self) -> str:
         root = cgroups.delegated_root()
-        return "" if root is None else f"{root}/bench-{os.path.basename(self.directory)}"
+        # Named after the directory, since several benches may share the groups of one user.
+        work, number = os.path.split(self.directory)
+        return "" if root is None else f"{root}/bench-{os.path.basename(work)}-{number}"
 
     def _play_monitor(
         self,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import random
 import socket
 import time
 import urllib.error
@@ -48,8 +50,33 @@ def is_there(pid: int) -> bool:
         return False
 
 
-def free_port(address: str = "127.0.0.1") -> int:
-    """A TCP port that nothing used a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        return int(probe.getsockname()[1])
+def free_port() -> int:
+    """A TCP port that nothing uses, and that nobody gets by chance before the caller has it.
+
+    The kernel's own choices, for bind(2) to 0 and connect(2), are from another range (ip(7), ip_local_port_range), and
+    the other processes that run tests have other numbers. The next three belong to it, so there may be a range.
+    """
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        end = int(file.read().split()[0])
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    choices = range(_FIRST_PORT + 4 * (worker % _WORKERS), end - 3, 4 * _WORKERS)
+    return until(lambda: _if_free(random.choice(choices or range(end, 60_000))), "a free port")
+
+
+_FIRST_PORT = 12_000
+_WORKERS = 8
+_given: set[int] = set()
+
+
+def _if_free(port: int) -> int:
+    """The port; 0 when it, or one of those that belong to it, is in use or was given before."""
+    if port in _given:
+        return 0
+    for number in range(port, port + 4):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("", number))
+            except OSError:
+                return 0
+    _given.add(port)
+    return port

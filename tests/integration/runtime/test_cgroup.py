@@ -94,5 +94,5 @@ def test_process_1_is_in_the_cgroup(bench: Bench, old: bool) -> None:
 
     inside = processes.fork(run, what="run").result()
     with open(place) as file:
-        assert os.path.basename(file.read()) == "bench-1"
+        assert os.path.basename(file.read()) == f"bench-{os.path.basename(bench.work)}-1"
     assert inside != os.readlink("/proc/self/ns/cgroup")
