@@ -100,7 +100,7 @@ def delete_garbage(store: Store) -> Garbage:
             store.layers.remove(diff_id)
         for name in garbage.forms:
             store.layers.remove_form(name)
-        debris = _discard_debris(store)
+        debris = discard_debris(store)
         faults.step("collect: layers")
         for digest in garbage.blobs:
             store.blobs.remove(digest)
@@ -119,13 +119,14 @@ def clear_up(store: Store) -> None:
                 abandoned.append(lock)
     if not abandoned:
         return
-    _discard_debris(store)
+    discard_debris(store)
     store.blobs.sweep(only_nameless=True)
     for lock in abandoned:
         lock.remove()
 
 
-def _discard_debris(store: Store) -> tuple[str, ...]:
+def discard_debris(store: Store) -> tuple[str, ...]:
+    """Throw away what belongs to no record that counts; the paths."""
     with (
         store.steps.lock(),
         store.layers.lock(),

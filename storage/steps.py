@@ -132,6 +132,11 @@ class StepStore:
             if name.removesuffix(".json") not in good
         ]
 
+    def may_have_lost(self) -> bool:
+        """Whether there are results of an earlier boot that were not on the disk when it ended: they count no more."""
+        records = (name for name in names(self.directory) if name.endswith(".json"))
+        return any(self._read(f"{self.directory}/{name}") is None for name in records)
+
     # Cache mounts
 
     def make_mounts(self) -> str:

@@ -133,8 +133,10 @@ class Store:
     def restore_after_cut(self) -> None:
         """Unpack what a power cut has taken of images, as their next use would; done once after a boot.
 
-        What cannot be unpacked is left to the check. Call with a single thread.
+        Trees that may not be complete are thrown away, those of the cache of builds as well. What cannot be unpacked is
+        left to the check. Call with a single thread.
         """
+        self.discard_after_cut()
         if not self.layers.may_have_lost():
             return
         for image in self.images.list():
@@ -144,6 +146,13 @@ class Store:
                 log.debug(f"layers of an image stay away: {error.message}")
         with self.layers.lock():
             self.layers.note_boot(only=True)
+
+    def discard_after_cut(self) -> None:
+        """Throw away the trees that were not written to the disk before the last boot, and whatever has no record."""
+        if self.layers.may_have_lost() or self.steps.may_have_lost():
+            from storage.collect import discard_debris
+
+            discard_debris(self)
 
     def commit(
         self,

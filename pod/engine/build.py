@@ -120,6 +120,7 @@ def _made(
 def _settle(engine: Engine) -> None:
     """What nobody waits for."""
     engine.store.steps.settle()
+    engine.store.discard_after_cut()
     build_cache.keep_small(engine)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pod.linux import processes
 from tests.e2e.test_killed import killed, steps_of
 from tests.support.build import Context
 from tests.support.checks import nothing_wrong
@@ -298,3 +299,29 @@ def test_explain_names_what_has_changed(context: Context) -> None:
     assert "changed: content" in done.stderr
     assert "changed: files before it" in done.stderr
     assert "--no-cache" in context.build(TEXT, NONE, "--explain", "--no-cache").stderr
+
+
+def _forget_boot(pod: Engine) -> list[Path]:
+    """Make the results of steps what a power cut leaves of them before they are on the disk; the records' files."""
+    records = [it for it in Path(pod.root, "build").iterdir() if it.suffix == ".json"]
+    for number, path in enumerate(records):
+        text = path.read_text()
+        assert processes.boot_id() in text  # nothing has settled it
+        path.write_text(text.replace(processes.boot_id(), "an earlier one") if number else "")
+    return records
+
+
+def test_what_a_power_cut_has_left_of_it_goes(fresh_pod: Engine, tmp_path: Path) -> None:
+    pod = fresh_pod
+    pod.have("busybox")
+    context = Context(pod, tmp_path / "context")
+    text = f"FROM busybox\nRUN {NUMBER} > /first\nRUN {NUMBER} > /second\n"
+    context.build(f"{text}RUN false\n", NONE, status=None)
+    assert len(_forget_boot(pod)) == 2
+    nothing_wrong(pod)
+    assert os.listdir(f"{pod.root}/build") == []
+
+    context.build(f"{text}RUN false\n", NONE, status=None)
+    lost = _forget_boot(pod)
+    context.build("FROM busybox\nLABEL a=b\n", NONE)
+    until(lambda: not any(it.exists() for it in lost), "cleared up behind the next build")

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from netns.holder import client
+from pod.linux import idmap, processes
 from tests.support.bundles import unpack_busybox
 from tests.support.engine import Engine
 from tests.support.oci import Runtime
@@ -97,6 +99,39 @@ def test_exec_is_in_the_cgroup_of_a_container_in_a_unit(login_pod: Engine) -> No
     until(lambda: len((directory / "cgroup.procs").read_text().split()) == 2, "both processes")
     pod("rm", "-f", "-t", "0", "c")
     until(lambda: not directory.exists(), "the end of the container")
+
+
+def test_the_holder_of_networks_has_a_scope_of_its_own(tmp_path: Path) -> None:
+    """With its outside helper, so that neither ends with the session or service of the first container."""
+    program = processes.find_program("slirp4netns")
+    assert program is not None
+    unit = "pod-networks-test.scope"
+    settings = {
+        "directory": str(tmp_path),
+        "maps": idmap.default_maps(),
+        "backend": "slirp4netns",
+        "program": program,
+        "options": [],
+        "cgroup": "",
+        "scope": {
+            "unit": unit,
+            "slice": "user.slice",
+            "bus": f"unix:path=/run/user/{os.getuid()}/bus",
+            "description": "networks of a test",
+        },
+    }
+    channel = client.ensure(settings)
+    try:
+        pid = channel.peer()
+        until(lambda: Path(f"/proc/{pid}/cgroup").read_text().rstrip().endswith(unit), "moved", 90)
+        group = Path(f"/proc/{pid}/cgroup").read_text().strip().rpartition("0::")[2]
+        assert "/user.slice/" in group
+        members = Path(f"/sys/fs/cgroup{group}/cgroup.procs")
+        until(lambda: len(members.read_text().split()) == 2, "the outside helper, too", 90)
+    finally:
+        channel.close()
+        client.end(str(tmp_path))
+    until(lambda: not is_loaded(unit), "the end of the scope")
 
 
 def test_who_makes_the_cgroup_and_where(login_pod: Engine) -> None:

@@ -48,7 +48,7 @@ def stop() -> int:
 
 def _show(port: int) -> int:
     url = f"http://localhost:{port}"
-    page = until_http(url)
+    page = until_http(url, 120)
     title = page.partition("<title>")[2].partition("</title>")[0]
     print(f"\n{url} answers:\n  {page.splitlines()[0]}  ({title})\n")
     print("Look around:  " + _typed("ps") + "\nStop it:      ./try stop")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 from dataclasses import dataclass
@@ -16,16 +17,20 @@ collect_ignore = [] if os.environ.get("POD_TEST_CUTS") else ["test_laptop.py", "
 
 _WHEN = ("login", "before", "after")
 
-# Each scene is a process of its own, in this checkout, and its failure is not that of the others.
+# Each scene is a process of its own, in this checkout, and its failure is not that of the others. It writes to a file,
+# since progress is drawn on terminals, and an emulated serial line is slow.
 _START = """
 . /mnt/work/plan
 export PATH="$PROGRAMS:$PATH" SYSTEMD_PAGER=
 scene() {
     echo
     echo "== $1"
-    timeout 1000 bash <&0 2>&1
+    local status=0
+    rm -f /tmp/said
+    timeout 2000 bash <&0 >/tmp/said 2>&1 || status=$?
+    cat /tmp/said
     echo
-    echo "== end of $1: $?"
+    echo "== end of $1: $status"
 }
 pod image exists localhost/latest || pod load -q -i ~/.cache/pod-tests/busybox-1
 """
@@ -58,31 +63,50 @@ def said(request: pytest.FixtureRequest, machine_said: dict[tuple[str, str], str
 
 
 @pytest.fixture(scope="session")
-def machine_said(request: pytest.FixtureRequest) -> dict[tuple[str, str], str]:
-    """Play all scenes that tests of this run have; what was said by test and time."""
+def machine_said(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
+) -> dict[tuple[str, str], str]:
+    """Play all scenes that tests of this run have, in one process of it; what was said by test and time."""
     try:
         machine.check_host()
     except machine.Missing as missing:
         pytest.skip(str(missing))
     if chosen_kind() == "podman":
         pytest.skip("allowed: podman is not in the virtual machine")
-    scripts = dict.fromkeys(_WHEN, "")
-    for item in request.session.items:
-        for marker in item.iter_markers("scene"):
-            for when, script in marker.kwargs.items():
-                scripts[when] += (
-                    f"scene '{item.name} {when}' <<'END OF SCENE'\n{script}\nEND OF SCENE\n"
-                )
-    played = {when: script and f"{_START}{script}true" for when, script in scripts.items()}
-    outcome = machine.run(
-        played["before"] or "true",
-        login=played["login"],
-        after_reboot=played["after"],
-        copies=("busybox", "nginx"),
-        installed=True,
-    )
-    parts = re.findall(r"^== (\S+) (\w+)\n(.*?)^== end of \1 \2: \d+$", outcome.output, re.M | re.S)
+    directory = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        directory = directory.parent  # that of all workers
+    with open(directory / "machine-said", "a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        output = file.read()
+        if not output:
+            output = _play(request.session.items)
+            file.write(output)
+    parts = re.findall(r"^== (\S+) (\w+)\n(.*?)^== end of \1 \2: \d+$", output, re.M | re.S)
     found = {(name, when): text.strip("\n") for name, when, text in parts}
     if not found:
-        print(outcome.output)
+        print(output)
     return found
+
+
+def _play(tests: list[pytest.Item]) -> str:
+    """What the machine says, and why it has ended too early, if it has: then its other tests need not try it, too."""
+    scripts = dict.fromkeys(_WHEN, "")
+    for test in tests:
+        for marker in test.iter_markers("scene"):
+            for when, script in marker.kwargs.items():
+                scripts[when] += (
+                    f"scene '{test.name} {when}' <<'END OF SCENE'\n{script}\nEND OF SCENE\n"
+                )
+    played = {when: script and f"{_START}{script}true" for when, script in scripts.items()}
+    try:
+        return machine.run(
+            played["before"] or "true",
+            login=played["login"],
+            after_reboot=played["after"],
+            copies=("busybox", "nginx"),
+            installed=True,
+        ).output
+    except RuntimeError as error:
+        return str(error)
