@@ -107,6 +107,13 @@ class Transfer:
         self._own.add((target.st_dev, target.st_ino))
         self._copy_entries(source_fd, target_fd, "", shown)
 
+    def copy_entry(
+        self, source_fd: int, name: str, target_fd: int, new_name: str, shown: str
+    ) -> None:
+        """Copy what has a name in a directory, unless it is gone; of a directory all that is in it."""
+        self._top_fd = target_fd
+        self._copy(source_fd, name, target_fd, new_name, "", shown)
+
     def _copy(
         self, source_fd: int, name: str, target_fd: int, new_name: str, path: str, shown: str
     ) -> None:

@@ -1,7 +1,8 @@
 """`pod compose up` without --detach: the output of the services until they have ended, or Ctrl-C stops them.
 
 The output of each container is shown by a child process, which ends with it; so the end of a child tells of the end of
-a container. The first Ctrl-C stops the services in the order of their dependencies, the second kills them.
+a container. The first Ctrl-C stops the services in the order of their dependencies, the second kills them. With
+--watch, another child watches files, and tells when there may be other containers; with --menu, keys do something.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pod.compose.members import Member
     from pod.compose.project import Project
     from pod.compose.resources import Tell
+    from pod.compose.watch import Watcher
     from pod.engine.context import Engine
     from pod.engine.logs import Sink
     from pod.state.containers import Container
@@ -40,7 +42,14 @@ class Wanted:
         ends_with_failure: bool,
         code_from: str,
         timeout_seconds: int | None,
+        watcher: Callable[[Callable[[], None]], Watcher] | None = None,
+        watches: bool = False,
+        menu: bool = False,
     ) -> None:
+        """`watcher` makes one, which calls what it gets; `watches` is whether it begins at once."""
+        self.watcher = watcher
+        self.watches = watches
+        self.menu = menu
         self.shown = frozenset(shown)
         self.prefixes = prefixes
         self.colors = colors
@@ -59,17 +68,16 @@ def stay(
     engine: Engine, project: Project, services: Sequence[str], wanted: Wanted, tell: Tell
 ) -> int:
     """Show output until all containers of the services have ended; the exit status of the command."""
-    from pod.cli.compose_output import with_sinks
-    from pod.compose import members
-
-    found = [it for it in members.of_project(engine, project.name) if it.service in services]
-    sinks = with_sinks(engine, found, project.name, prefixes=wanted.prefixes, colors=wanted.colors)
-    sink_of = {container.id: (container, sink) for container, sink in sinks}
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    session = _Session(engine, project, found, sink_of, wanted, tell)
+    session = _Session(engine, project, services, wanted, tell)
     for number in before:
         signal.signal(number, _raise)
     try:
+        if wanted.menu:
+            from pod.linux.terminal import KeyMode
+
+            with KeyMode(0):
+                return session.run()
         return session.run()
     except _Signalled:
         session.stop()
@@ -89,35 +97,141 @@ class _Session:
         self,
         engine: Engine,
         project: Project,
-        found: Sequence[Member],
-        sink_of: dict[str, tuple[Container, Sink]],
+        services: Sequence[str],
         wanted: Wanted,
         tell: Tell,
     ) -> None:
         self.engine = engine
         self.project = project
-        self.found = {member.id: member for member in found}
-        self.sink_of = sink_of
+        self.services = frozenset(services)
         self.wanted = wanted
         self.tell = tell
+        self.found: dict[str, Member] = {}
+        self.sink_of: dict[str, tuple[Container, Sink]] = {}
         self.children: dict[int, tuple[str, processes.Child]] = {}
+        self.watching: processes.Child | None = None
+        self.changes_fd = (
+            -1
+        )  # readable when the watching child has replaced or restarted containers
+        self._look()
+
+    def _look(self) -> None:
+        """Know the containers that there are now."""
+        from pod.cli.compose_output import with_sinks
+        from pod.compose import members
+
+        now = members.of_project(self.engine, self.project.name)
+        found = [it for it in now if it.service in self.services]
+        self.found.update({member.id: member for member in found})
+        wanted = self.wanted
+        for container, sink in with_sinks(
+            self.engine, found, self.project.name, prefixes=wanted.prefixes, colors=wanted.colors
+        ):
+            self.sink_of[container.id] = (container, sink)
 
     def run(self) -> int:
         os.write(2, f"Attaching to {', '.join(it.name for it in self.found.values())}\n".encode())
         self.engine.close()
         for container_id in self.sink_of:
             self._follow(container_id, first=True)
-        while self.children:
-            poll = select.poll()
-            for fd in self.children:
-                poll.register(fd, select.POLLIN)
-            for fd, _ in poll.poll():
-                container_id, child = self.children.pop(fd)
-                child.result()
-                status = self._ended(container_id)
-                if status is not None:
-                    return status
+        if self.wanted.watches:
+            self._begin_watch()
+        if self.wanted.menu:
+            self._show_menu()
+        while self.children or self.watching is not None:
+            status = self._next()
+            if status is not None:
+                return status
         return 0
+
+    def _next(self) -> int | None:
+        """Wait for something, and do what follows from it; a status to end with, or None."""
+        poll = select.poll()
+        for fd in self.children:
+            poll.register(fd, select.POLLIN)
+        if self.watching is not None:
+            poll.register(self.watching.result_fd, select.POLLIN)
+            poll.register(self.changes_fd, select.POLLIN)
+        if self.wanted.menu:
+            poll.register(0, select.POLLIN)
+        for fd, _ in poll.poll():
+            status = self._ready(fd)
+            if status is not None:
+                return status
+        return None
+
+    def _ready(self, fd: int) -> int | None:
+        if fd in self.children:
+            container_id, child = self.children.pop(fd)
+            child.result()
+            return self._ended(container_id)
+        if self.wanted.menu and fd == 0:
+            return self._key()
+        if self.watching is None:
+            return None
+        if fd == self.watching.result_fd:
+            watching, self.watching = self.watching, None
+            os.close(self.changes_fd)
+            watching.result()
+        elif fd == self.changes_fd and os.read(fd, 4096):
+            self._find_new()
+        return None
+
+    # Watching
+
+    def _begin_watch(self) -> None:
+        assert self.wanted.watcher is not None
+        self.changes_fd, write_fd = os.pipe()
+
+        def changed() -> None:
+            os.write(write_fd, b"x")
+
+        watcher = self.wanted.watcher(changed)
+        self.engine.close()
+
+        def watch() -> None:
+            _leave_signals()
+            watcher.watch()
+
+        self.watching = processes.fork(watch, what="watch files", keep=(write_fd,))
+        os.close(write_fd)
+
+    def _end_watch(self) -> None:
+        if self.watching is not None:
+            watching, self.watching = self.watching, None
+            os.close(self.changes_fd)
+            watching.kill()
+
+    def _find_new(self) -> None:
+        """Show the output of containers that run and whose output is not shown yet."""
+        self._look()
+        self.engine.close()
+        followed = {container_id for container_id, _ in self.children.values()}
+        for member in list(self.found.values()):
+            if member.is_running and member.id not in followed and member.id in self.sink_of:
+                self._follow(member.id, first=True)
+
+    # Keys
+
+    def _show_menu(self) -> None:
+        watch = "" if self.wanted.watcher is None else (
+            "   w Disable Watch" if self.watching is not None else "   w Enable Watch"
+        )  # fmt: skip
+        os.write(2, f"Ctrl-C Stop   d Detach{watch}\n".encode())
+
+    def _key(self) -> int | None:
+        key = os.read(0, 1)
+        if key == b"d":
+            return 0
+        if key == b"w" and self.wanted.watcher is not None:
+            if self.watching is not None:
+                self._end_watch()
+            else:
+                self._begin_watch()
+            self._show_menu()
+        elif not key:
+            self.wanted.menu = False  # the terminal is gone
+        return None
 
     def _follow(self, container_id: str, *, first: bool = False) -> None:
         container, sink = self.sink_of[container_id]
@@ -162,8 +276,9 @@ class _Session:
         if rows:
             container, run = finish.refresh(self.engine, rows[0])
             if run is not None and not run.end:
+                self._look()
                 self.engine.close()
-                self._follow(container_id)  # it was started again
+                self._follow(container_id, first=True)  # it was started again
                 return None
             status = container.exit_status
         self.engine.close()
@@ -191,10 +306,11 @@ class _Session:
         from pod.compose import down, members
 
         os.write(2, b"Stopping... (press Ctrl-C again to kill)\n")
+        self._end_watch()
         self.engine.close()
         try:
             now = members.of_project(self.engine, self.project.name)
-            ours = [member for member in now if member.id in self.found]
+            ours = [member for member in now if member.service in self.services]
             down.stop_in_order(
                 self.engine, self.project, ours, self.tell, self.wanted.timeout_seconds
             )
@@ -207,13 +323,14 @@ class _Session:
         from pod.state import containers
 
         for member in members.of_project(self.engine, self.project.name):
-            if member.id in self.found and member.is_running:
+            if member.service in self.services and member.is_running:
                 for row in containers.by_ids(self.engine.database, [member.id]):
                     stop.stop(self.engine, row, 0)
                     self.tell("Container", member.name, "Killed")
 
     def close(self) -> None:
         """End what still shows output, once it has shown the rest of it."""
+        self._end_watch()
         for _, child in self.children.values():
             child.kill()
         self.children.clear()

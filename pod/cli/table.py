@@ -289,6 +289,12 @@ COMMANDS: dict[str, Row] = {
     "compose version": ("compose_version", "compose", "Show the version of compose", False),
     "compose volumes": ("compose_volumes", "compose", "List the volumes of a project", False),
     "compose wait": ("compose_wait", "compose", "Wait until services end", False),
+    "compose watch": (
+        "compose_watch",
+        "compose",
+        "Bring changed files into services, or build them again",
+        False,
+    ),
     "config create": ("config_create", "config", "Store a file of settings", False),
     "config inspect": ("config_inspect", "config", "Show everything about configs", False),
     "config ls": ("config_ls", "config", "List configs", False),

@@ -337,6 +337,7 @@ _BUILD: dict[str, Form] = {
     "cache_from": _list,
     "ssh": _mapping,
 }
+_WATCH: dict[str, Form] = {"path": _path, "ignore": _list, "include": _list, "exec": _of(_HOOK)}
 _SERVICE: dict[str, Form] = {
     "annotations": _labels,
     "build": _build,
@@ -347,7 +348,7 @@ _SERVICE: dict[str, Form] = {
     "credential_spec": _of({"file": _path}),
     "depends_on": _depends,
     "deploy": _of({"labels": _labels}),
-    "develop": _of({"watch": _each(_of({"path": _path, "exec": _of(_HOOK)}))}),
+    "develop": _of({"watch": _each(_of(_WATCH))}),
     "devices": _devices,
     "dns": _list,
     "dns_opt": _list,

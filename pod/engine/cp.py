@@ -54,10 +54,10 @@ def copy(engine: Engine, source: Location, target: Location, options: Options) -
         for one in sorted(held.values(), key=lambda it: it.container.id):
             if one.container.id not in entered:
                 entered[one.container.id] = one.__enter__()
-        ends = [_end(engine, location, entered, held) for location in (source, target)]
-        _settle_namespace(ends)
+        ends = [end_of(engine, location, entered, held) for location in (source, target)]
+        settle_namespace(ends)
         engine.close()
-        return _in_child(Work(ends[0], ends[1], options, archive_fd))
+        return in_child(Work(ends[0], ends[1], options, archive_fd))
     except (OSError, PodError) as error:
         for one in entered.values():
             one.explain(error)
@@ -82,9 +82,10 @@ def _check(source: Location, target: Location) -> None:
             raise UsageError("a path is empty", hint="CONTAINER:/ is the whole container")
 
 
-def _end(
+def end_of(
     engine: Engine, location: Location, entered: dict[str, files.Held], held: dict[str, files.Held]
 ) -> End:
+    """One end with what the child needs, which the caller closes. `held` by name, `entered` by id."""
     end = End(location)
     if not location.container:
         return end
@@ -138,7 +139,7 @@ def _user_namespace_of(container: Container, pid: int) -> int:
         ) from None
 
 
-def _settle_namespace(ends: list[End]) -> None:
+def settle_namespace(ends: list[End]) -> None:
     """Say who is who in the user namespace that the work must be done in, if it is one of a container's own.
 
     With another map than the usual one its ids are those of the container, and only the caller's files are there
@@ -220,7 +221,8 @@ def _incoming(engine: Engine, container: Container) -> int:
     return fd
 
 
-def _in_child(work: Work) -> list[str]:
+def in_child(work: Work) -> list[str]:
+    """Do the work where both ends have their files; its warnings, which have been told."""
     keep = {*work.source.descriptors, *work.target.descriptors}
     if work.archive_fd > 0:
         keep.add(work.archive_fd)
@@ -241,7 +243,7 @@ def _in_child(work: Work) -> list[str]:
 
 
 def _in_namespace(work: Work, keep: set[int], user_namespace_fd: int) -> list[str]:
-    """The same in a container's user namespace, see _settle_namespace."""
+    """The same in a container's user namespace, see settle_namespace."""
 
     def run() -> list[str]:
         from pod.linux import mounts, syscalls

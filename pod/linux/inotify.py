@@ -22,11 +22,9 @@ class Watch:
     """A descriptor that is readable when the watched file has changed. The holder closes it."""
 
     def __init__(self, path: str, events: int) -> None:
-        self._fd = _checked(_libc.inotify_init1(_IN_CLOEXEC | _IN_NONBLOCK), path)
+        self._fd = open_instance(path)
         try:
-            _checked(
-                _libc.inotify_add_watch(self._fd, os.fsencode(path), ctypes.c_uint32(events)), path
-            )
+            add_watch(self._fd, path, events)
         except OSError:
             os.close(self._fd)
             raise
@@ -44,6 +42,16 @@ class Watch:
 
     def close(self) -> None:
         os.close(self._fd)
+
+
+def open_instance(path: str) -> int:
+    """A descriptor for watches, which the caller closes; `path` is for errors. EMFILE: too many of this user."""
+    return _checked(_libc.inotify_init1(_IN_CLOEXEC | _IN_NONBLOCK), path)
+
+
+def add_watch(fd: int, path: str, events: int) -> int:
+    """The number of a watch. ENOSPC: too many of this user (/proc/sys/fs/inotify/max_user_watches)."""
+    return _checked(_libc.inotify_add_watch(fd, os.fsencode(path), ctypes.c_uint32(events)), path)
 
 
 def _checked(result: int, path: str) -> int:

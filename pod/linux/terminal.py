@@ -78,3 +78,21 @@ class RawMode:
 
     def __exit__(self, *_: object) -> None:
         termios.tcsetattr(self._fd, termios.TCSADRAIN, self._saved)
+
+
+class KeyMode:
+    """The caller's terminal gives each key at once and shows none, while the context lasts; Ctrl-C stays a signal."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._saved: list[Any] = []
+
+    def __enter__(self) -> None:
+        self._saved = termios.tcgetattr(self._fd)
+        changed = termios.tcgetattr(self._fd)
+        changed[3] &= ~(termios.ECHO | termios.ICANON)
+        changed[6][termios.VMIN], changed[6][termios.VTIME] = 1, 0
+        termios.tcsetattr(self._fd, termios.TCSADRAIN, changed)
+
+    def __exit__(self, *_: object) -> None:
+        termios.tcsetattr(self._fd, termios.TCSADRAIN, self._saved)

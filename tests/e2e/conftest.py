@@ -6,6 +6,7 @@ import pytest
 
 from tests.integration.image.faulty import FaultyRegistry
 from tests.support.fixtures import *  # noqa: F403  # pytest finds fixtures and hooks by name in this module
+from tests.support.projects import compose  # noqa: F401  # a fixture
 from tests.support.signing import Gpg
 
 

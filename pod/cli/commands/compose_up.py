@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pod.base.errors import UsageError
 from pod.cli.declare import Command, Option
 from pod.cli.options import compose
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pod.cli.declare import Arguments
     from pod.compose.images import ImageOptions
     from pod.compose.plan import Wishes
     from pod.compose.project import Project
     from pod.compose.up import UpOptions
+    from pod.compose.watch import Watcher
     from pod.engine.context import Engine
+    from pod.spec.container import ContainerConfig
 
 
 def bring_up(arguments: Arguments, engine: Engine) -> int:
@@ -30,20 +36,22 @@ def bring_up(arguments: Arguments, engine: Engine) -> int:
         return show_plan(engine, project, options, images.present(engine, project, services))
     base = container_preset(engine.settings)
     tell = compose.teller(arguments, quiet=arguments.flag("quiet_up"))
+    if arguments.flag("watch"):
+        _watcher(
+            arguments, engine, project, services, base
+        )  # what is wrong is said before the start
     with ProjectLock(engine, project.name) as lock:
         ids = images.provide(engine, project, services, image_options(arguments))
         status = compose.report_all(
             up.up(engine, project, options.replace(keep_fds=(lock.fd,)), ids, base, tell)
         )
-    if arguments.flag("no_start"):
-        return status
-    if status:
+    if arguments.flag("no_start") or status:
         return status
     if arguments.flag("wait"):
         limit = arguments.number("wait_timeout")
         up.wait_until_ready(engine, project, services, limit or None)
     elif not arguments.flag("detach"):
-        return _stay(arguments, engine, project, services)
+        return _stay(arguments, engine, project, services, base)
     return status
 
 
@@ -61,9 +69,16 @@ def show_plan(engine: Engine, project: Project, options: UpOptions, ids: dict[st
     return 0
 
 
-def _stay(arguments: Arguments, engine: Engine, project: Project, services: list[str]) -> int:
+def _stay(
+    arguments: Arguments,
+    engine: Engine,
+    project: Project,
+    services: list[str],
+    base: ContainerConfig,
+) -> int:
     from pod.cli.compose_attach import Wanted, stay
     from pod.compose.service import is_true
+    from pod.compose.watch import has_rules
 
     code_from = arguments.text("exit_code_from") or ""
     for name in (
@@ -87,8 +102,37 @@ def _stay(arguments: Arguments, engine: Engine, project: Project, services: list
         ends_with_failure=arguments.flag("abort_on_container_failure"),
         code_from=code_from,
         timeout_seconds=arguments.number("timeout"),
+        watcher=partial(_watcher, arguments, engine, project, services, base)
+        if has_rules(project, services)
+        else None,
+        watches=arguments.flag("watch"),
+        menu=_wants_menu(arguments),
     )
     return stay(engine, project, services, wanted, compose.teller(arguments))
+
+
+def _watcher(
+    arguments: Arguments,
+    engine: Engine,
+    project: Project,
+    services: list[str],
+    base: ContainerConfig,
+    changed: Callable[[], None] = lambda: None,
+) -> Watcher:
+    from pod.compose.watch import Watcher
+
+    images, tell = image_options(arguments), compose.teller(arguments)
+    return Watcher(engine, project, services, base, images, tell, changed=changed)
+
+
+def _wants_menu(arguments: Arguments) -> bool:
+    """As --menu says, or COMPOSE_MENU; only where there are keys."""
+    import os
+
+    wants = arguments.flag("menu")
+    if not arguments.given("menu"):
+        wants = os.environ.get("COMPOSE_MENU", "").lower() in {"1", "true"}
+    return wants and os.isatty(0)
 
 
 def _check(arguments: Arguments) -> None:
@@ -100,6 +144,11 @@ def _check(arguments: Arguments) -> None:
         ("detach", "abort_on_container_failure"),
         ("wait", "abort_on_container_exit"),
         ("wait", "no_start"),
+        ("watch", "detach"),
+        ("watch", "wait"),
+        ("watch", "no_start"),
+        ("watch", "abort_on_container_exit"),
+        ("watch", "abort_on_container_failure"),
     ):
         if arguments.flag(one) and arguments.flag(other):
             spelled = [name.replace("_", "-") for name in (one, other)]
@@ -219,6 +268,7 @@ COMMAND = Command(
         Option(("--attach",), "list", "Show the output of this service only", metavar="SERVICE"),
         Option(("-d", "--detach"), "flag", "Leave the containers in the background"),
         Option(("--exit-code-from",), "text", "End with the status of this service when one ends", metavar="SERVICE"),
+        Option(("--menu",), "flag", "On a terminal: d detaches, w begins and ends to watch"),
         Option(("--no-attach",), "list", "Do not show the output of this service", metavar="SERVICE"),
         Option(("--no-color",), "flag", "Colour no names"),
         Option(("--no-deps",), "flag", "Leave services alone that others depend on"),
@@ -230,9 +280,8 @@ COMMAND = Command(
         Option(("--timestamps",), "flag", "Put the time in front of lines"),
         Option(("--wait",), "flag", "Wait until the services are healthy; implies --detach"),
         Option(("--wait-timeout",), "number", "Seconds to wait at most", metavar="SECONDS", lowest=0),
+        Option(("-w", "--watch"), "flag", "Act upon changes of files, as `watch` does"),
         Option(("--attach-dependencies",), "flag", refused="name the services, or none to see all"),
-        Option(("--menu",), "flag", refused="there is nothing to choose while the output is shown"),
-        Option(("-w", "--watch"), "flag", refused="this version of pod does not have it yet"),
     ),
     maximum=None,
     completes=("service",),
