@@ -150,7 +150,7 @@ def state_of(run: Run) -> str:
 
 def add_pods(engine: Engine, found: list[Listed]) -> None:
     """Say of containers in pods what their pods are called, and how these are connected."""
-    members = [it for it in found if it.config.get("pod")]
+    members = [it for it in found if it.summary.pod]
     if not members:
         return
     from pod.state import pods
@@ -158,7 +158,7 @@ def add_pods(engine: Engine, found: list[Listed]) -> None:
     names = pods.names(engine.database)
     networks: dict[str, dict[str, Any]] = {}
     for it in members:
-        it.pod_name = names.get(it.config["pod"], "")
+        it.pod_name = names.get(it.summary.pod, "")
         network = it.config.get("networking", {}).get("network", {})
         joined = network.get("joined", "") if network.get("mode") == "container" else ""
         if joined and joined not in networks:

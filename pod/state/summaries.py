@@ -17,16 +17,26 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "id, name, status, created_ns, started_ns, finished_ns, exit_status, boot_id, image_id, "
-    "config, outcome"
+    "config, outcome, pod"
 )
 
 
+class _Latest:
+    """The document that was read last. Rows are looked at one by one: a thousand documents at once are 4 MB."""
+
+    __slots__ = ("document", "summary")
+
+    def __init__(self) -> None:
+        self.summary: Summary | None = None
+        self.document: dict[str, Any] = {}
+
+
 class Summary:
-    """A row. `status` is "created", "active" or "exited", as in pod/state/containers.py."""
+    """A row. `status` is "created", "active" or "exited", as in pod/state/containers.py; `pod` the id of its pod."""
 
     __slots__ = (
-        "_config",
         "_config_text",
+        "_latest",
         "_outcome_text",
         "boot_id",
         "created_ns",
@@ -35,11 +45,12 @@ class Summary:
         "id",
         "image_id",
         "name",
+        "pod",
         "started_ns",
         "status",
     )
 
-    def __init__(self, row: Sequence[Any]) -> None:
+    def __init__(self, row: Sequence[Any], latest: _Latest) -> None:
         self.id: str
         (
             self.id,
@@ -53,15 +64,18 @@ class Summary:
             self.image_id,
             self._config_text,
             self._outcome_text,
+            self.pod,
         ) = row
-        self._config: dict[str, Any] | None = None
+        self._latest = latest
 
     @property
     def config(self) -> dict[str, Any]:
         """ContainerConfig as JSON, in which fields that have their defaults are missing."""
-        if self._config is None:
-            self._config = plainjson.loads(self._config_text)
-        return self._config
+        latest = self._latest
+        if latest.summary is not self:
+            latest.document = plainjson.loads(self._config_text)
+            latest.summary = self
+        return latest.document
 
     @property
     def outcome(self) -> dict[str, Any]:
@@ -71,22 +85,25 @@ class Summary:
 
 def all_of(database: Database) -> list[Summary]:
     """Every container, the oldest first."""
-    rows = database.query(f"SELECT {_COLUMNS} FROM containers ORDER BY created_ns, id")
-    return [Summary(row) for row in rows]
+    return _in_order(database.query(f"SELECT {_COLUMNS} FROM containers"))
 
 
 def active(database: Database) -> list[Summary]:
     """Those that have a monitor, as far as the rows know, the oldest first."""
-    rows = database.query(
-        f"SELECT {_COLUMNS} FROM containers WHERE status = 'active' ORDER BY created_ns, id"
-    )
-    return [Summary(row) for row in rows]
+    return _in_order(database.query(f"SELECT {_COLUMNS} FROM containers WHERE status = 'active'"))
+
+
+def _in_order(rows: list[Any]) -> list[Summary]:
+    """Sorted here, since SQLite would copy the documents for that."""
+    rows.sort(key=lambda row: (row[3], row[0]))
+    latest = _Latest()
+    return [Summary(row, latest) for row in rows]
 
 
 def one(database: Database, container_id: str) -> Summary | None:
     """The container with this full id."""
     rows = database.query(f"SELECT {_COLUMNS} FROM containers WHERE id = ?", container_id)
-    return Summary(rows[0]) if rows else None
+    return Summary(rows[0], _Latest()) if rows else None
 
 
 def ids_by_status(database: Database) -> dict[str, str]:
