@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pod.build.options import BuildOptions
     from pod.build.planner import Plan, PlannedStage
     from pod.build.progress import Progress, Step
-    from pod.build.tasks import Tasks
+    from pod.build.tasks import Task, Tasks
     from storage.collect import Hold
 
     Steps = Generator[Any, Any, StageState]
@@ -64,6 +64,7 @@ class Builder:
 
     def add_to(self, tasks: Tasks) -> None:
         """Begin all stages that are needed. What they have become is the result of the tasks."""
+        self._tasks = tasks
         for planned in self.plan.needed:
             tasks.add(planned.task, self._stage(planned))
 
@@ -122,11 +123,11 @@ class Builder:
     def _begin(self, planned: PlannedStage) -> Steps:
         stage, plan = planned.stage, self.plan
         if stage.replaced_by:
-            state = self.context_state(stage.replaced_by)
+            state = yield from self.context_state(stage.replaced_by)
         elif stage.base.stage is not None:
             state = yield plan.planned(stage.base.stage).task
         elif stage.base.context:
-            state = self.context_state(stage.base.context)
+            state = yield from self.context_state(stage.base.context)
         elif stage.base.image == SCRATCH:
             state = StageState(
                 files.FileSystem(keys.of("scratch", {"platform": str(plan.platform)})),
@@ -136,13 +137,16 @@ class Builder:
                 variant=plan.platform.variant,
             )
         else:
-            state = self.image_state(stage.base.image, stage.platform or str(plan.platform))
+            platform = stage.platform or str(plan.platform)
+            state = yield from self.image_state(stage.base.image, platform)
         self.progress.done(planned.steps[0])
         return state
 
-    def image_state(self, name: str, platform: str) -> StageState:
+    def image_state(self, name: str, platform: str) -> Steps:
         """What a stage is that has nothing but an image."""
-        image = self.host.image(name, platform)
+        image = yield from self._once(
+            f"image {name} for {platform}", self.host.image(name, platform)
+        )
         self.hold.add(*image.diff_ids)
         document = image.config()
         system = files.FileSystem(
@@ -164,19 +168,36 @@ class Builder:
             created=document.get("created") or "",
         )
 
-    def context_state(self, name: str) -> StageState:
-        """As image_state, for a --build-context that is an image, or for FROM a directory: that is its only layer."""
-        image = self.host.context_image(name, str(self.plan.platform))
-        return self.image_state(image, str(self.plan.platform))
+    def context_state(self, name: str) -> Steps:
+        """As image_state, for a --build-context that is an image."""
+        platform = str(self.plan.platform)
+        image = yield from self._once(
+            f"context {name} for {platform}", self.host.context_image(name, platform)
+        )
+        return (yield from self.image_state(image, platform))
+
+    def context_directory(self, name: str) -> Generator[Any, Any, str]:
+        """The directory of a --build-context; "" for one that is an image."""
+        found: str = yield from self._once(f"files of {name}", self.host.context_directory(name))
+        return found
+
+    def _once(self, name: str, task: Task) -> Generator[Any, Any, Any]:
+        """The result of `task`, which is done once for all stages of all platforms that want what has this `name`."""
+        if not self._tasks.has(name):
+            self._tasks.add(name, _attempt(task))
+        result, error = yield name
+        if error is not None:
+            raise error
+        return result
 
     def files_of(self, source: Source) -> Generator[Any, Any, files.FileSystem]:
         """The file system that `--from` means: that of a stage or of an image."""
         if source.stage is not None:
             state: StageState = yield self.plan.planned(source.stage).task
         elif source.context:
-            state = self.context_state(source.context)
+            state = yield from self.context_state(source.context)
         else:
-            state = self.image_state(source.image, str(self.plan.platform))
+            state = yield from self.image_state(source.image, str(self.plan.platform))
         return state.files
 
     def describe(self, part: copying.Part) -> tuple[str, bool]:
@@ -220,3 +241,11 @@ class Builder:
                     variables.set(pair.name, pair.value or "")
         self.progress.done(step)
         return history.added(state, history.nothing_done(given, variables))
+
+
+def _attempt(task: Task) -> Task:
+    """What came of `task`, and what went wrong, which is an error of those who wanted it."""
+    try:
+        return (yield from task), None
+    except (PodError, OSError) as error:
+        return None, error

@@ -75,6 +75,7 @@ class Contexts:
         self._staging = staging
         self._notify = notify
         self._tree: StagedTree | None = None
+        self._place = ""  # of a directory in the tree of another one
         self._count = 0
 
     def __enter__(self) -> Contexts:
@@ -110,8 +111,14 @@ class Contexts:
         ignored, ignore_name = self._ignored(directory, name, is_ours=is_ours)
         return BuildContext(directory, dockerfile, name, ignored, ignore_name, origin)
 
-    def directory_of(self, address: str, what: str = "context") -> str:
-        """A directory with what is at an address of git or http(s), for --build-context and ADD."""
+    def fetching(self, address: str, what: str) -> Callable[[], str]:
+        """What brings, in a child, what is at an address of git or http(s) here, for --build-context. The directory."""
+        inner = Contexts(self._options, self._staging)
+        inner._place = self._fresh()
+        self._notify(f"fetching {address}")
+        return lambda: inner._directory_of(address, what)
+
+    def _directory_of(self, address: str, what: str) -> str:
         if git.is_git(address):
             return self._clone(address, what)[0]
         path = self._fresh()
@@ -211,10 +218,11 @@ class Contexts:
         return path
 
     def _fresh_path(self) -> str:
-        if self._tree is None:
+        if not self._place:
             self._tree = self._staging.create()
+            self._place = self._tree.path
         self._count += 1
-        return f"{self._tree.path}/{self._count}"
+        return f"{self._place}/{self._count}"
 
     # Files in it
 

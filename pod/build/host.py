@@ -6,7 +6,7 @@ from pod.base.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
     from typing import Any, Protocol
 
     from pod.build.nest import Nest
@@ -45,7 +45,9 @@ class Host(Protocol):
     def nest(self) -> Nest:
         """The user namespace that everything works in."""
 
-    def image(self, name: str, platform: str) -> ImageRecord:
+    # What takes long is a task (tasks.py), so that other stages go on meanwhile.
+
+    def image(self, name: str, platform: str) -> Generator[Any, Any, ImageRecord]:
         """The image, fetched if need be, with its layers unpacked. Raises PodError."""
 
     def order(
@@ -60,10 +62,10 @@ class Host(Protocol):
     def end(self, order: Order) -> None:
         """The command that was started from this has ended, or was killed: remove what is left of it."""
 
-    def context_directory(self, name: str) -> str:
+    def context_directory(self, name: str) -> Generator[Any, Any, str]:
         """The directory of a --build-context of this name; "" for one that is an image. Raises PodError."""
 
-    def context_image(self, name: str, platform: str) -> str:
+    def context_image(self, name: str, platform: str) -> Generator[Any, Any, str]:
         """The name or id of the image that a --build-context is. Raises PodError for a directory."""
 
     def default_environment(self) -> dict[str, str]:

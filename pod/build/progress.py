@@ -66,8 +66,8 @@ class Progress(Protocol):
     def cancelled(self, step: Step) -> None:
         """It was stopped, since another one failed."""
 
-    def transfer(self) -> PullProgress:
-        """Whom the pull of an image tells how far it is; a new one for each image."""
+    def transfer(self, what: str = "") -> PullProgress:
+        """Whom the pull of an image of this name tells how far it is; a new one for each image."""
 
     def tick(self) -> None:
         """Time has passed: to be called some times a second while commands run, so that their times are shown."""
@@ -109,7 +109,7 @@ class Silence:
     def cancelled(self, step: Step) -> None:
         pass
 
-    def transfer(self) -> PullProgress:
+    def transfer(self, what: str = "") -> PullProgress:
         from pod.image.progress import Silence as SilentPull
 
         return SilentPull()

@@ -97,8 +97,8 @@ class Drawing:
         self._running.pop(step, None)
         self._print(f"CANCELLED {title(step)}", "bright_black")
 
-    def transfer(self) -> PullProgress:
-        pull = _Pull(self)
+    def transfer(self, what: str = "") -> PullProgress:
+        pull = _Pull(self, what)
         self._pulls.append(pull)
         return pull
 
@@ -178,8 +178,9 @@ class _Running:
 class _Pull:
     """One image that is pulled, as a line with its bytes so far."""
 
-    def __init__(self, drawing: Drawing) -> None:
+    def __init__(self, drawing: Drawing, what: str) -> None:
         self._drawing = drawing
+        self._what = what
         self._sizes: dict[str, int] = {}
         self._here = 0
 
@@ -208,7 +209,8 @@ class _Pull:
     def text(self) -> str:
         from pod.cli.human import size
 
-        return f"pulling  {size(self._here)} of {size(sum(self._sizes.values()))}"
+        here, whole = size(self._here), size(sum(self._sizes.values()))
+        return f"{visible(self._what) or 'copying'}  {here} of {whole}"
 
 
 def _sober(text: str) -> str:

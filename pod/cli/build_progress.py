@@ -10,6 +10,7 @@ import time
 
 from pod.base.log import visible
 from pod.build.progress import Silence
+from pod.image.progress import Silence as SilentPull
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class Lines:
         self._end_line(step)
         self._line(f"{_prefix(step)}--> cancelled")
 
-    def transfer(self) -> PullProgress:
+    def transfer(self, what: str = "") -> PullProgress:
         from pod.cli.progress import Lines as PullLines
 
         return PullLines()
@@ -175,8 +176,8 @@ class ToFiles(Lines):
         self._platform = step.platform
         super().failed(step, status, reason)
 
-    def transfer(self) -> PullProgress:
-        return Silence().transfer()
+    def transfer(self, what: str = "") -> PullProgress:
+        return SilentPull()
 
     def finish(self) -> None:
         super().finish()
@@ -229,8 +230,8 @@ class JsonLines:
     def cancelled(self, step: Step) -> None:
         self._put("cancelled", step)
 
-    def transfer(self) -> PullProgress:
-        return Silence().transfer()
+    def transfer(self, what: str = "") -> PullProgress:
+        return _PullEvents(self._put, what)
 
     def tick(self) -> None:
         pass
@@ -249,6 +250,26 @@ class JsonLines:
             document |= _described(step)
         document |= {key: value for key, value in more.items() if value not in (None, "")}
         _to_stderr(f"{json.dumps(document)}\n".encode())
+
+
+class _PullEvents(SilentPull):
+    """An image that is fetched, as "pull" events: "image", "blob", "size" in bytes, "state"."""
+
+    def __init__(self, put: Callable[..., None], what: str) -> None:
+        self._put = put
+        self._what = what
+
+    def message(self, text: str) -> None:
+        self._put("message", text=text)
+
+    def layer_known(self, digest: str, size: int) -> None:
+        self._put("pull", image=self._what, blob=digest, size=size, state="begun")
+
+    def already_exists(self, digest: str) -> None:
+        self._put("pull", image=self._what, blob=digest, state="here")
+
+    def done(self, digest: str) -> None:
+        self._put("pull", image=self._what, blob=digest, state="done")
 
 
 class StepLog:

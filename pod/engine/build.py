@@ -16,22 +16,24 @@ from pod.build.nest import Nest
 from pod.build.options import Built
 from pod.build.planner import plan
 from pod.build.result import created_of, make_image
-from pod.build.tasks import Tasks
+from pod.build.state import StageState
+from pod.build.tasks import Job, Tasks
 from pod.engine import build_cache, build_leftovers, build_networks, images
 from pod.engine.build_checks import check, check_devices
 from pod.engine.build_results import Made, check_outputs, deliver, names_at_once, pull_options
 from pod.image.platform import host_platform, parse_platform
+from pod.linux import processes
 from pod.spec.container import ContainerConfig
 from storage import behind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
+    from typing import Any
 
     from pod.build.options import BuildOptions, NamedContext
     from pod.build.planner import Plan
     from pod.build.progress import Progress
-    from pod.build.state import StageState
     from pod.engine.context import Engine
     from storage.collect import Hold
     from storage.images import ImageRecord
@@ -43,6 +45,10 @@ _FEWEST_JOBS = 4
 def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
     """Build; what came of it is in the store, or where --output says. Call with a single thread."""
     options = build_networks.with_networks(engine, options)
+    if _joins(options.run):
+        from pod.engine import build_namespaces  # few builds do
+
+        options = options.replace(run=build_namespaces.with_joined(engine, options.run))
     check_outputs(options)
     if options.run.runtime:
         from pod.engine import launch  # few builds want another runtime
@@ -76,7 +82,7 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
         tasks = Tasks(options.jobs or max(_FEWEST_JOBS, 2 * (os.cpu_count() or 1)), progress.tick)
         for planned in plans:
             Builder(host, options, progress, planned, context, hold).add_to(tasks)
-        results = tasks.run()
+        results = {name: it for name, it in tasks.run().items() if isinstance(it, StageState)}
         progress.exporting(options.tags[0] if options.tags else "image")
         made = [
             _made(engine, options, planned, results[planned.target.task], hold) for planned in plans
@@ -90,6 +96,12 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
     engine.close()
     behind.start(lambda: _settle(engine))
     return built
+
+
+def _joins(run: ContainerConfig) -> bool:
+    """Whether commands are in namespaces of others."""
+    asked = (run.pid, run.ipc, run.uts, run.cgroupns, run.userns, run.networking.network)
+    return any(it.mode in {"container", "ns"} for it in asked)
 
 
 def _warner(progress: Progress) -> Callable[[str], None]:
@@ -132,7 +144,6 @@ class _Host:
         self._options = options
         self._progress = progress
         self.contexts: Contexts | None = None
-        self._fetched: dict[str, str] = {}
         self.nest = Nest()
         self.run_directory = f"{build_leftovers.directory(engine)}/{os.urandom(8).hex()}"
         self._lock = locks.FileLock(f"{self.run_directory}.lock")
@@ -157,36 +168,32 @@ class _Host:
     def store(self) -> Store:
         return self._engine.store
 
-    def image(self, name: str, platform: str) -> ImageRecord:
-        options = self._options
-        return images.ensure(
-            self._engine,
-            name,
-            pull_options(options, platform, self._progress),
-        )
+    def image(self, name: str, platform: str) -> Generator[Any, Any, ImageRecord]:
+        options = pull_options(self._options, platform, self._progress)
+        if not images.is_to_be_fetched(self._engine, name, options):
+            return images.ensure(self._engine, name, options)
+        from pod.engine import build_pull  # base images are mostly here
 
-    def context_directory(self, name: str) -> str:
+        return (yield from build_pull.fetch(self._engine, name, options, self._progress))
+
+    def context_directory(self, name: str) -> Generator[Any, Any, str]:
         context = self._context(name)
         if context.kind in {"image", "oci-layout"}:
             return ""
         if context.kind == "directory":
             return context.value
-        if name not in self._fetched:
-            assert self.contexts is not None
-            self._fetched[name] = self.contexts.directory_of(context.value, f"context '{name}'")
-        return self._fetched[name]
+        assert self.contexts is not None
+        work = self.contexts.fetching(context.value, f"context '{name}'")
+        what = f"fetch '{context.value}'"
+        found: str = yield lambda: Job(processes.fork(work, what=what))
+        return found
 
-    def context_image(self, name: str, platform: str) -> str:
+    def context_image(self, name: str, platform: str) -> Generator[Any, Any, str]:
         context = self._context(name)
         if context.kind == "image":
             return context.value
         if context.kind == "oci-layout":
-            from pod.engine.pull import pull
-
-            location = f"oci:{context.value}"
-            return pull(
-                self._engine, location, pull_options(self._options, platform, self._progress)
-            ).id
+            return (yield from self.image(f"oci:{context.value}", platform)).id
         raise PodError(
             f"the build context '{name}' is a directory, and FROM takes an image",
             hint=f"COPY --from={name} takes files of it",

@@ -53,6 +53,8 @@ def order(
         runtime += [f"--{flag.lstrip('-')}" for flag in runtime_flags]
     path = f"{run_directory}/{build_leftovers.CGROUP_FILE}"
     files.write_atomic(path, placement.path.encode(), sync=False)
+    # On networks it has one of its own, nested in that of their holder.
+    has_own = is_on_networks or bool(runtime)
     return Order(
         bundle={
             "id": identifier,
@@ -82,8 +84,7 @@ def order(
         },
         network=settings,
         maps=idmap.default_maps(),
-        # On networks it has one of its own, nested in that of their holder.
-        user_namespace="" if is_on_networks or runtime else nest.path(),
+        user_namespace=facts.joined.get("user") or ("" if has_own else nest.path()),
         runtime=tuple(runtime),
     )
 

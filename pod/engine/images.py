@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from storage.lists import ListRecord
 
 POLICIES = ("always", "missing", "never", "newer")
+_ASKING = ("always", "newer")  # those that ask the registry about an image that is here
 _ARCHITECTURES = {
     "x86_64": "amd64",
     "aarch64": "arm64",
@@ -248,6 +249,26 @@ def ensure(engine: Engine, text: str, options: PullOptions) -> ImageRecord:
         from pod.engine import pull
 
         return engine.store.images.lookup(pull.pull(engine, text, options).digest)
+    local = _usable(engine, text, options)
+    if local is None or options.policy in _ASKING:
+        from pod.engine import pull, service
+
+        with service.Waiting():
+            local = pull.refresh(engine, text, local, options)
+    _warn_of_other_platform(local, text, options)
+    return with_layers(engine, local)
+
+
+def is_to_be_fetched(engine: Engine, text: str, options: PullOptions) -> bool:
+    """Whether `ensure` would ask a registry, or read an archive. Raises NotPulled, OtherPlatform."""
+    location = location_of(text)
+    if location is not None and location.path:
+        return True
+    return _usable(engine, text, options) is None or options.policy in _ASKING
+
+
+def _usable(engine: Engine, text: str, options: PullOptions) -> ImageRecord | None:
+    """The local image, if it is for the platform. Raises NotPulled, OtherPlatform where none may be fetched."""
     local = find_if_here(engine, text, options.platform)
     if local is not None and options.platform and not _suits(local, options.platform):
         if options.policy == "never":
@@ -255,13 +276,7 @@ def ensure(engine: Engine, text: str, options: PullOptions) -> ImageRecord:
         local = None
     if options.policy == "never" and local is None:
         raise NotPulled(text)
-    if local is None or options.policy in ("always", "newer"):
-        from pod.engine import pull, service
-
-        with service.Waiting():
-            local = pull.refresh(engine, text, local, options)
-    _warn_of_other_platform(local, text, options)
-    return with_layers(engine, local)
+    return local
 
 
 def with_layers(engine: Engine, image: ImageRecord) -> ImageRecord:

@@ -59,8 +59,7 @@ def test_networks_that_cannot_be(context: Context, network: str) -> None:
     for given, says in (
         ("nowhere", "no network has the name or id 'nowhere'"),
         (f"{network}:ip=10.61.7.9", "each gets an address that is free"),
-        ("ns:/proc/self/ns/net", "do not join network namespaces"),
-        ("container:x", "do not join containers"),
+        ("container:x", "no container has the name or id 'x'"),
     ):
         done = context.build("FROM busybox\nRUN true\n", f"--network={given}", status=125)
         assert says in done.stderr

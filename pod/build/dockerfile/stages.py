@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pod.build.dockerfile.parser import Dockerfile
 
 SCRATCH = "scratch"
+_MOST_SHOWN = 20  # stages in a hint
 
 
 class Source(Record):
@@ -69,7 +70,9 @@ class Stages(Record):
         number = self._number(name.lower())
         if number is None:
             ending = did_you_mean(name, [stage.name for stage in self.stages if stage.name])
-            raise DockerfileError(None, f"'{self.file}' has no stage '{name}'{ending}")
+            raise DockerfileError(
+                None, f"'{self.file}' has no stage '{name}'{ending}", hint=self._choices()
+            )
         return self.stages[number]
 
     def source(self, name: str, place: Place) -> Source:
@@ -146,6 +149,13 @@ class Stages(Record):
 
         visit(target)
         return list(done.values())
+
+    def _choices(self) -> str:
+        """What may be the target: all names, and the numbers of stages without one."""
+        shown = [stage.shown for stage in self.stages]
+        more = f" and {len(shown) - _MOST_SHOWN} more" if len(shown) > _MOST_SHOWN else ""
+        kind = "its stages are" if len(shown) > 1 else "its only stage is"
+        return f"{kind} {', '.join(shown[:_MOST_SHOWN])}{more}"
 
     def _number(self, name: str) -> int | None:
         for stage in reversed(self.stages):

@@ -88,7 +88,7 @@ def _make(
         runtime=list(order.runtime),
         run_directory=settings["run_directory"],
         maps=order.maps,
-        user_namespace=None,
+        user_namespace=order.user_namespace or None,
         streams=streams,
     )
 

@@ -152,7 +152,7 @@ def part_of(
         return _of_context(builder, wanted), None
     source = builder.plan.stages.source(name, wanted.place)
     if source.context:
-        directory = builder.host.context_directory(source.context)
+        directory = yield from builder.context_directory(source.context)
         if directory:
             shown = f"the build context '{name}'"
             return copying.Part(name=shown, wanted=wanted, root=directory), None

@@ -12,17 +12,19 @@ from pod.cli.options import build, image, limits, network, places, process
 from pod.cli.options.process import read_option_file
 from pod.engine.presets import container_preset
 from pod.spec import environment
-from pod.spec.userns import UserNamespace
+from pod.spec.userns import UserNamespace, parse_userns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from pod.build.options import Output
+    from pod.cli.declare import Value
     from pod.engine.context import Engine
     from pod.spec.container import ContainerConfig
 
 _ENTITLEMENTS = ("network.host", "security.insecure", "device")
+_NAMESPACES = ("cgroupns", "ipc", "network", "pid", "uts")
 _FALSE = ("false", "0", "", "disabled=true")
 
 
@@ -303,11 +305,9 @@ def _run(arguments: Arguments, engine: Engine) -> ContainerConfig:
     changes["networking"] = network.networking_of(wide, base.networking)
     config = base.replace(**changes)
     places.check_namespaces(wide, config)
-    _check_namespaces(arguments, config)
-    # `host`, `private` and `container` are what podman calls the id map that steps have anyway.
     runtime = arguments.text("runtime") or engine.given_runtime or settings.engine.runtime
     own = runtime == "pod"
-    return config.replace(userns=UserNamespace(), runtime="" if own else runtime)
+    return config.replace(userns=_userns(arguments), runtime="" if own else runtime)
 
 
 def _as_run(arguments: Arguments) -> Arguments:
@@ -318,24 +318,29 @@ def _as_run(arguments: Arguments) -> Arguments:
         name = option.name
         if not arguments.given(name) or name == "userns":
             continue
-        same.set(option, arguments.value(option))
+        same.set(option, _as_in_run(name, arguments.value(option)))
     return same
 
 
-def _check_namespaces(arguments: Arguments, config: ContainerConfig) -> None:
-    for name in ("cgroupns", "ipc", "pid", "uts"):
-        namespace = getattr(config, name)
-        if namespace.mode == "container":
-            raise Unsupported(f"--{name} '{namespace}'", _OTHERS)
-        if namespace.mode == "ns":
-            raise Unsupported(f"--{name} '{namespace}'", "steps of a build join no namespaces")
-    if config.networking.network.mode == "container":
-        raise Unsupported(f"--network '{config.networking.network}'", _OTHERS)
-    userns = arguments.text("userns")
-    if userns not in {None, "", "host", "private", "container"}:
-        raise Unsupported(
-            f"--userns '{userns}'", "steps run in your own id map, as their layers are stored"
-        )
+def _as_in_run(name: str, value: Value) -> Value:
+    """The value of an option that `run` has too. podman's build says "container" for a new one, and paths alone."""
+    if name not in _NAMESPACES or value is None or isinstance(value, bool | int):
+        return value
+    return _in_words_of_run(value) if isinstance(value, str) else [*map(_in_words_of_run, value)]
 
 
-_OTHERS = "steps of a build do not join containers"
+def _in_words_of_run(text: str) -> str:
+    return "private" if text == "container" else f"ns:{text}" if text[:1] == "/" else text
+
+
+def _userns(arguments: Arguments) -> UserNamespace:
+    """`host`, `private` and `container` are what podman calls the id map that steps have anyway."""
+    text = arguments.text("userns") or ""
+    if text in {"", "host", "private", "container"}:
+        return UserNamespace()
+    userns = parse_userns(f"ns:{text}" if text[0] == "/" else text)
+    if userns.mode in {"container", "ns"}:
+        return userns
+    raise Unsupported(
+        f"--userns '{text}'", "steps run in your own id map, as their layers are stored"
+    )
