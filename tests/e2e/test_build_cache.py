@@ -10,6 +10,7 @@ import pytest
 
 from pod.linux import processes
 from tests.e2e.test_killed import killed, steps_of
+from tests.support import keeper
 from tests.support.build import Context
 from tests.support.checks import nothing_wrong
 from tests.support.engine import Engine
@@ -208,16 +209,9 @@ def test_finished_steps_are_kept_when_the_build_is_killed(context: Context, pod:
     nothing_wrong(pod, max_age="24h")
 
 
-def sleepers() -> list[str]:
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if words[:2] == [b"sleep", b"1000"] and os.stat(f"/proc/{pid}").st_uid == os.getuid():
-            found.append(pid)
-    return found
+def sleepers() -> list[keeper.Process]:
+    """Of this process's tests: those that run beside them have such containers all the time."""
+    return [it for it in keeper.descendants() if it.command() == ["sleep", "1000"]]
 
 
 def test_interrupted_build_leaves_nothing(context: Context, pod: Engine) -> None:

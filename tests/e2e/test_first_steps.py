@@ -28,6 +28,12 @@ _VARIABLE = [
     (re.compile(r" +"), " "),
 ]
 
+# Where whoever reads the page has given something a moment before the next command: beginning of that -> what waits.
+_WAITS = {
+    "pod logs web": "until pod logs web | grep -q GET; do sleep 0.1; done",
+    "pod run --rm --pod shop": "pod exec shelf sh -c 'until wget -q -O /dev/null http://localhost:8000 2>/dev/null; do sleep 0.1; done'",
+}
+
 
 def replay(page: str, directory: str, environment: dict[str, str], port: str) -> str:
     """The page with what its commands print now."""
@@ -38,8 +44,9 @@ def replay(page: str, directory: str, environment: dict[str, str], port: str) ->
             in_transcript = True
             out.append(line)
             command = line.removeprefix(_PROMPT).replace(PORT, port)
+            waiting = [wait for start, wait in _WAITS.items() if command.startswith(start)]
             done = subprocess.run(
-                ["sh", "-c", command],
+                ["sh", "-c", "; ".join([*waiting, command])],
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,

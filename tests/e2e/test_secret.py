@@ -150,8 +150,7 @@ def test_a_variable_also_for_exec(pod: Engine) -> None:
         "busybox", "sh", "-c", 'echo "$WORD"; exec sleep 1000',
     )  # fmt: skip
     assert pod("exec", "one", "sh", "-c", 'echo "$WORD"').out == "two\nlines"
-    pod("stop", "-t", "0", "one")
-    assert pod("logs", "one").out == "two\nlines"
+    until(lambda: pod("logs", "one").out == "two\nlines", "the variable of process 1")
 
 
 def test_a_removed_secret_stays_with_its_container(pod: Engine) -> None:
