@@ -31,7 +31,7 @@ _VARIABLE = [
 # Where whoever reads the page has given something a moment before the next command: beginning of that -> what waits.
 _WAITS = {
     "pod logs web": "until pod logs web | grep -q GET; do sleep 0.1; done",
-    "pod run --rm --pod shop": "pod exec shelf sh -c 'until wget -q -O /dev/null http://localhost:8000 2>/dev/null; do sleep 0.1; done'",
+    "pod run --rm --pod shop": "until pod exec shelf wget -q -O - localhost:8000; do sleep 0.1; done >/dev/null 2>&1",
 }
 
 
