@@ -59,8 +59,8 @@ class Shift:
         self.by = self._inside(0) or 0
 
     def plain(self, number: int) -> int:
-        """The id of an image's id in the shifted form."""
-        return min(number + self.by, self._highest)
+        """The id of an image's id in the shifted form: another for each, so those that would be too high begin at 0."""
+        return (min(number, self._highest) + self.by) % (self._highest + 1)
 
     def wanted(self, number: int) -> int:
         """The id that it must have. One that does not exist in the container gets an id that means nobody there."""
@@ -79,7 +79,8 @@ class Shift:
 
     def moves(self, owners: Iterable[int]) -> Moves:
         """What is wrong in the shifted form: id there -> id that it must have."""
-        wanted = {self.plain(number): self.wanted(number) for number in owners}
+        there_are = {min(number, self._highest) for number in owners}
+        wanted = {self.plain(number): self.wanted(number) for number in there_are}
         return {old: new for old, new in sorted(wanted.items()) if old != new}
 
     def _inside(self, number: int) -> int | None:

@@ -17,13 +17,17 @@ from tests.support import features  # noqa: E402
 from tests.support.engine import chosen_kind  # noqa: E402
 
 try:
-    from hypothesis import settings
+    from hypothesis import HealthCheck, settings
 except ImportError:  # only the tests that use it need it
     pass
 else:
     # The tree may belong to somebody else, and two runs should try the same examples.
     settings.register_profile(
-        "pod", database=None, deadline=None, derandomize=bool(os.environ.get("CI"))
+        "pod",
+        database=None,
+        deadline=None,
+        derandomize=bool(os.environ.get("CI")),
+        suppress_health_check=[HealthCheck.too_slow],  # a machine under load is no fault of ours
     )
     settings.load_profile("pod")
 

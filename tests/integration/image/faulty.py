@@ -215,7 +215,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         reply = self.registry.reply_to(seen)
         if reply.hold is not None:
-            reply.hold.wait(30)
+            reply.hold.wait(60)
         try:
             self._send(reply)
         except (ConnectionError, ssl.SSLError):
@@ -229,7 +229,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         begun, go_on = self.registry.hold_bodies
         first = self.rfile.read(min(length, limit or 0))
         begun.set()
-        go_on.wait(30)
+        go_on.wait(60)
         try:
             return first + self.rfile.read(length - len(first))
         except ConnectionError:
@@ -247,7 +247,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if self.registry.slow is not None and len(body) > self.registry.slow[0]:
             count, gate = self.registry.slow
             self.wfile.write(body[:count])
-            gate.wait(30)
+            gate.wait(60)
             body = body[count:]
         self.wfile.write(body)
         if reply.cut is not None:

@@ -45,12 +45,12 @@ class TakingRegistry(FaultyRegistry):
 
     def broken_off(self, seen: Seen) -> None:
         found = _UPLOAD.match(urlsplit(seen.path).path)
-        self.bodies.append(len(seen.body))
         if found and found[2] in self.uploads:
             if self.forgets_late:
                 self._broken.add(found[2])
             elif not self.forgets:
                 self.uploads[found[2]] += seen.body
+        self.bodies.append(len(seen.body))  # last: tests wait for it
 
     def _upload(self, seen: Seen, repository: str, name: str, query: dict[str, list[str]]) -> Reply:
         if seen.method == "POST":

@@ -299,7 +299,10 @@ ENTRIES = st.lists(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(ENTRIES)
 def test_any_sequence_of_entries_stays_inside(store: Store, entries: list[Entry]) -> None:
     try:

@@ -290,5 +290,5 @@ def test_reading_goes_on_while_the_store_is_locked(store: Store) -> None:
             target=lambda: (list(store.images.list()), list(store.layers.list()), done.set())
         )
         thread.start()
-        assert done.wait(10)
+        assert done.wait(60)
         thread.join()
