@@ -109,10 +109,12 @@ def tell_started(notify: dict[str, str], pid: int) -> None:
         _tell(notify["socket"], f"MAINPID={pid}\nREADY=1")
 
 
-def tell_ready() -> None:
-    """Say that the service has started, where this command itself is its main process."""
-    if path := os.environ.get("NOTIFY_SOCKET", ""):
-        _tell(path, "READY=1")
+def tell_ready(path: str) -> None:
+    """Say that the service has started, where this command itself is its main process.
+
+    `path` is NOTIFY_SOCKET from before containers were made that are told nothing of it: then it is gone.
+    """
+    _tell(path, "READY=1")
 
 
 def _tell(path: str, message: str) -> None:

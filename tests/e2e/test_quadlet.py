@@ -94,6 +94,23 @@ def test_a_pod_and_its_containers(pod: Engine, files: Quadlets) -> None:
     assert pod.containers() == []
 
 
+def test_documents_of_kubernetes(pod: Engine, files: Quadlets) -> None:
+    files.write(
+        "docs.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: docs}\nspec:\n"
+        "  terminationGracePeriodSeconds: 0\n  containers:\n  - name: c\n    image: busybox\n"
+        "    imagePullPolicy: Never\n    command: [sleep, 1d]\n",
+    )
+    files.write("k.kube", "[Kube]\nYaml=docs.yaml\nNetwork=none\n")
+    files.reload()
+    files.systemd("start", "k")
+    assert files.systemd("is-active", "k") == "active"
+    assert state(pod, "docs-c") == "running"
+    files.systemd("stop", "k")
+    assert files.systemd("is-active", "k", status=3) == "inactive"
+    assert pod.containers() == []
+
+
 def test_instances_of_a_template(pod: Engine, files: Quadlets) -> None:
     files.write(
         "t@.container",

@@ -64,6 +64,7 @@ def play(arguments: Arguments, engine: Engine) -> int:
     )
     made = made.replace(pods=_addressed(arguments, _published(made.pods, ports)))
     _tell(notes, quiet=arguments.flag("quiet"))
+    notify = os.environ.get("NOTIFY_SOCKET", "")
     result = playing.play(
         engine,
         made,
@@ -74,7 +75,7 @@ def play(arguments: Arguments, engine: Engine) -> int:
     )
     status = _show(result)
     if waits and not status:
-        service.tell_ready()
+        service.tell_ready(notify)
         return playing.wait_and_remove(engine, made, result, propagation)
     return status
 
