@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -164,6 +163,9 @@ QEMU = (
     *("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"),
     *("-nodefaults", "-display", "none"),
 )
+# A busy host lets the kernel wait long for its timer and its processors. It gives up then, or sends itself interrupts
+# that cannot be masked to tell where it waits, which has kept it from going on at all; unless told not to look.
+KERNEL = "console=ttyS0 quiet panic=-1 no_timer_check nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
 
 
 def _boot(
@@ -175,11 +177,7 @@ def _boot(
     # A card with a default route, which pasta looks for; restricted, so that nothing gets out.
     command += ["-nic", "user,model=virtio-net-pci,restrict=on"]
     command += ["-kernel", f"{system}/vmlinuz", "-initrd", f"{system}/initrd.img"]
-    # The kernel gives up when a busy host lets it wait too long for its timer, unless told not to look.
-    command += [
-        "-append",
-        "root=/dev/vda rw console=ttyS0 quiet panic=-1 no_timer_check nowatchdog",
-    ]
+    command += ["-append", f"root=/dev/vda rw {KERNEL}"]
     # snapshot: writes go to a temporary file, so that the system stays as it was built.
     command += ["-drive", f"file={system}/disk,format=raw,if=virtio,snapshot=on"]
     command += ["-drive", f"file={disk},format=raw,if=virtio"]
@@ -191,9 +189,10 @@ def _boot(
     try:
         _, errors = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
         return  # run() shows what the machine said until then
+    finally:
+        process.kill()
+        process.communicate()
     if process.returncode:
         raise RuntimeError(f"qemu ended with {process.returncode}:\n{errors}")
 

@@ -288,10 +288,7 @@ def _power_on(
         *machine.QEMU,
         *("-m", "1024", "-no-reboot", "-nic", "none"),
         *("-kernel", f"{system}/vmlinuz", "-initrd", f"{work}/initrd"),
-        *(
-            "-append",
-            f"console=ttyS0 quiet panic=-1 no_timer_check nowatchdog pod.life={life} pod.seed={seed}",
-        ),
+        *("-append", f"{machine.KERNEL} pod.life={life} pod.seed={seed}"),
         *("-drive", f"file={system}/disk,format=raw,if=virtio,snapshot=on"),
         *("-drive", f"file={parts},format=raw,if=virtio,readonly=on"),
         *(
