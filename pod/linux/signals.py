@@ -14,6 +14,7 @@ from pod.base.errors import PodError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import NoReturn
 
 NUMBERS: dict[str, int] = {
     name: int(getattr(_signal, name))
@@ -122,6 +123,14 @@ def unblock(numbers: Iterable[int]) -> None:
 def wait(numbers: Iterable[int]) -> int:
     """Sleep until one of these blocked signals is pending, and take it."""
     return int(_signal.sigwait(tuple(numbers)))
+
+
+def end_by(number: int) -> NoReturn:
+    """End this process as a signal does that nobody handles."""
+    _signal.signal(number, _signal.SIG_DFL)
+    unblock((number,))
+    os.kill(os.getpid(), number)
+    raise AssertionError("not reached")
 
 
 class Wakeup:

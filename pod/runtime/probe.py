@@ -34,7 +34,7 @@ class Outcome(Record):
 
 
 class _TimeOver(Exception):
-    """The time limit, or a request to end."""
+    """The time limit."""
 
 
 def probe(
@@ -42,12 +42,15 @@ def probe(
 ) -> Outcome:
     """Run the command of `order` (see joiner.start) in the cgroup of the container, "" for none.
 
-    For a process with one thread that nobody else times by SIGALRM. On an exception everything is killed as well.
+    For a process with one thread that nobody else times by SIGALRM. On an exception everything is killed as well, and
+    by SIGTERM, which then ends this process: nothing is known of a command that was given up.
     """
     at = joiner.Joiner().prepare(cgroup, order["container_pid"])
 
     def end(number: int, frame: object) -> NoReturn:
         kill_all(at.pid)
+        if number == signals.SIGTERM:
+            signals.end_by(number)
         raise _TimeOver
 
     output: list[bytes] = []

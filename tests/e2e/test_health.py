@@ -392,12 +392,24 @@ def test_time_that_runs_out_during_a_pause_is_no_failure(pod: Engine) -> None:
 
 @own_checks
 def test_stopping_is_no_failure(pod: Engine) -> None:
-    """The check that runs at that moment is given up; it would last longer than the container."""
-    start(pod, "touch /begun; sleep 1000", *SOON, "--health-retries", "1", "--health-on-failure", "restart",
-          "--stop-signal", "KILL")  # fmt: skip
+    """The check that runs at that moment is given up, though the container takes a second to end."""
+    start(pod, "touch /begun; sleep 1000", *SOON, "--health-retries", "1", "--health-on-failure",
+          "restart")  # fmt: skip
     until(lambda: pod("exec", "c", "test", "-e", "/begun", status=None).status == 0, "checking")
-    pod("stop", "c")
+    pod("stop", "-t", "1", "c")
     assert inspected(pod, "State.Status") == "exited"
+    assert log(pod) == []
+
+
+@own_checks
+def test_a_check_that_is_terminated_is_no_failure(pod: Engine) -> None:
+    """All that it has started is ended; its time was not over."""
+    start(pod, "touch /begun; sleep 7775", *NEVER)
+    with pod.spawn("healthcheck", "run", "c") as checking:
+        until(lambda: pod("exec", "c", "test", "-e", "/begun", status=None).status == 0, "begun")
+        checking.terminate()
+        assert checking.wait(60) == -signal.SIGTERM
+    assert "7775" not in pod("top", "c", "args").stdout
     assert log(pod) == []
 
 

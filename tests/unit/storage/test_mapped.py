@@ -70,7 +70,9 @@ maps = st.lists(
 
 
 @given(maps, st.lists(st.integers(0, 300), max_size=20))
-@example([(0, 256, 1), (105, 0, 40)], [144, 145])  # a shift by so much that it leaves the ids there are
+@example(
+    [(0, 256, 1), (105, 0, 40)], [144, 145]
+)  # a shift by so much that it leaves the ids there are
 def test_every_owner_that_exists_is_seen_as_itself(
     extents: list[tuple[int, int, int]], owners: list[int]
 ) -> None:
