@@ -21,6 +21,7 @@ ROOT_NAMES = (
     "layers",
     "locks",
     "secrets",
+    "snapshots",
     "staging",
     "trash",
     "pod.db",
@@ -83,6 +84,11 @@ class Paths:
     def project_lock(self, name: str) -> str:
         """Held by the command that makes the containers of a project of compose files."""
         return f"{self.root}/locks/project-{name}"
+
+    @property
+    def snapshots(self) -> str:
+        """Of the volumes of projects, see compose/snapshot.py."""
+        return f"{self.root}/snapshots"
 
     def volume_lock(self, name: str) -> str:
         return f"{self.root}/locks/volume-{name}"

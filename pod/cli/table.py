@@ -179,6 +179,12 @@ COMMANDS: dict[str, Row] = {
         "Stop and remove the containers of a project",
         False,
     ),
+    "compose lock": (
+        "compose_lock",
+        "compose",
+        "Write down the digests of the images of a project",
+        False,
+    ),
     "compose logs": (
         "compose_logs",
         "compose",
@@ -266,6 +272,30 @@ COMMANDS: dict[str, Row] = {
         False,
     ),
     "compose scale": ("compose_scale", "compose", "Have so many containers of services", False),
+    "compose snapshot ls": (
+        "compose_snapshot_ls",
+        "compose",
+        "List the snapshots of a project",
+        False,
+    ),
+    "compose snapshot restore": (
+        "compose_snapshot_restore",
+        "compose",
+        "Put the volumes of a project back as they were",
+        False,
+    ),
+    "compose snapshot rm": (
+        "compose_snapshot_rm",
+        "compose",
+        "Remove snapshots of a project",
+        False,
+    ),
+    "compose snapshot save": (
+        "compose_snapshot_save",
+        "compose",
+        "Keep the volumes of a project under a name",
+        False,
+    ),
     "compose start": (
         "compose_start",
         "compose",
@@ -442,6 +472,7 @@ GROUP_OPTIONS = {
 
 SUBGROUPS = {
     # groups within groups
+    "compose snapshot": "Keep the volumes of a project, and put them back",
     "image trust": "Show and set which images may be pulled",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pod.base.errors import PodError
 from pod.compose import down, identity, schedule, up
 from pod.compose.project import dependencies
+from pod.compose.snapshot import check_restored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ def start(
 ) -> list[PodError]:
     """Start those that do not run, in the order of their services' dependencies; what could not be, as errors."""
     waiting: dict[str, list[Member]] = {}
+    for name in {member.labels[identity.PROJECT] for member in found}:
+        check_restored(engine, name)
     for member in found:
         if not member.is_running:
             waiting.setdefault(member.service, []).append(member)

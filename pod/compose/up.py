@@ -17,6 +17,7 @@ from pod.compose.errors import ComposeError
 from pod.compose.plan import CREATE, KEEP, RECREATE, REMOVE, RESTART, Plan, Step, Wishes
 from pod.compose.project import dependencies
 from pod.compose.service import config_of
+from pod.compose.snapshot import check_restored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def up(
 
     Raises FileError and ComposeError before anything is changed.
     """
+    check_restored(engine, project.name)
     made = make_plan(engine, project, options, images)
     _check(engine, project, made, base)
     resources.make(engine, project, made.steps, tell)

@@ -58,10 +58,10 @@ def show_config(arguments: Arguments, engine: Engine) -> int:
         return _print(_SHOWN[given[0]](arguments, project))
     if arguments.flag("quiet"):
         return 0
-    return _whole(arguments, project)
+    return _whole(arguments, project, engine)
 
 
-def _whole(arguments: Arguments, project: Project) -> int:
+def _whole(arguments: Arguments, project: Project, engine: Engine) -> int:
     from pod.compose import canonical
 
     is_raw = arguments.flag("no_interpolate")
@@ -70,6 +70,11 @@ def _whole(arguments: Arguments, project: Project) -> int:
         resolve_env=not (is_raw or arguments.flag("no_env_resolution")),
         escape=not is_raw,
     )
+    if arguments.flag("lock_image_digests"):
+        document = {"name": project.name, "services": _pinned(engine, project)}
+    elif arguments.flag("resolve_image_digests"):
+        for name, pinned in _pinned(engine, project).items():
+            document["services"][name]["image"] = pinned["image"]
     text = canonical.text(document, arguments.text("format") or "yaml")
     path = arguments.text("output")
     if path is None:
@@ -79,6 +84,20 @@ def _whole(arguments: Arguments, project: Project) -> int:
 
     write_atomic(path, text.encode("utf-8", "surrogateescape"), mode=0o644, sync=False)
     return 0
+
+
+def _pinned(engine: Engine, project: Project) -> dict[str, dict[str, str]]:
+    """Service -> its image with the digest, which it must be here for; services that only build have none."""
+    from pod.compose import identity, lockfile
+
+    names = [name for name in sorted(project.services) if project.service(name).get("image")]
+    digests = lockfile.digests(engine, project, names)
+    found = {}
+    for name in names:
+        reference = identity.image_name(project, name)
+        pinned = reference if "@" in reference else f"{reference}@{digests[reference]}"
+        found[name] = {"image": pinned}
+    return found
 
 
 def _print(lines: list[str]) -> int:
@@ -166,6 +185,7 @@ COMMAND = Command(
         Option(("--format",), "text", "Language", metavar="FORMAT", choices=("yaml", "json"), default="yaml"),
         Option(("--hash",), "text", "Show the hashes of services, * for all", metavar="SERVICE[,SERVICE...]"),
         Option(("--images",), "flag", "Show the names of images"),
+        Option(("--lock-image-digests",), "flag", "Show a file that pins the images, to be put over the others"),
         Option(("--networks",), "flag", "Show the names of networks"),
         Option(("--no-consistency",), "flag", "Do not check that services, networks and volumes fit together"),
         Option(("--no-env-resolution",), "flag", "Leave env_file and environment as they are"),
@@ -173,14 +193,13 @@ COMMAND = Command(
         Option(("-o", "--output"), "text", "Write to a file", metavar="FILE", completes="file"),
         Option(("--profiles",), "flag", "Show the names of profiles"),
         Option(("-q", "--quiet"), "flag", "Only check the files"),
+        Option(("--resolve-image-digests",), "flag", "Show images with the digests that they have here"),
         Option(("--services",), "flag", "Show the names of services"),
         Option(("--variables",), "flag", "Show the variables that files use, and their defaults"),
         Option(("--volumes",), "flag", "Show the names of volumes"),
-        Option(("--lock-image-digests",), "flag", refused="this version of pod does not have it yet"),
         Option(("--models",), "flag", refused="pod runs no language models"),
         Option(("--no-normalize",), "flag", refused="files are merged in long forms"),
         Option(("--no-path-resolution",), "flag", refused="files are merged with absolute paths"),
-        Option(("--resolve-image-digests",), "flag", refused="this version of pod does not have it yet"),
     ),
     maximum=None,
     completes=("service",),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def bring_up(arguments: Arguments, engine: Engine) -> int:
-    from pod.compose import images, up
+    from pod.compose import images, lockfile, up
     from pod.compose.lock import ProjectLock
     from pod.compose.project import with_named
     from pod.engine.presets import container_preset
@@ -41,7 +41,11 @@ def bring_up(arguments: Arguments, engine: Engine) -> int:
             arguments, engine, project, services, base
         )  # what is wrong is said before the start
     with ProjectLock(engine, project.name) as lock:
-        ids = images.provide(engine, project, services, image_options(arguments))
+        ids = (
+            lockfile.frozen(engine, project, services)
+            if arguments.flag("frozen")
+            else images.provide(engine, project, services, image_options(arguments))
+        )
         status = compose.report_all(
             up.up(engine, project, options.replace(keep_fds=(lock.fd,)), ids, base, tell)
         )
@@ -144,6 +148,8 @@ def _check(arguments: Arguments) -> None:
         ("detach", "abort_on_container_failure"),
         ("wait", "abort_on_container_exit"),
         ("wait", "no_start"),
+        ("frozen", "build"),
+        ("watch", "frozen"),
         ("watch", "detach"),
         ("watch", "wait"),
         ("watch", "no_start"),
@@ -153,6 +159,8 @@ def _check(arguments: Arguments) -> None:
         if arguments.flag(one) and arguments.flag(other):
             spelled = [name.replace("_", "-") for name in (one, other)]
             raise UsageError(f"--{spelled[0]} and --{spelled[1]} exclude each other")
+    if arguments.flag("frozen") and arguments.given("pull"):
+        raise UsageError("--frozen and --pull exclude each other")
     for name in ("attach", "no_attach", "exit_code_from"):
         if arguments.given(name) and not stays:
             raise UsageError(
@@ -268,6 +276,7 @@ COMMAND = Command(
         Option(("--attach",), "list", "Show the output of this service only", metavar="SERVICE"),
         Option(("-d", "--detach"), "flag", "Leave the containers in the background"),
         Option(("--exit-code-from",), "text", "End with the status of this service when one ends", metavar="SERVICE"),
+        Option(("--frozen",), "flag", "Take the images of compose.lock, and ask no registry"),
         Option(("--menu",), "flag", "On a terminal: d detaches, w begins and ends to watch"),
         Option(("--no-attach",), "list", "Do not show the output of this service", metavar="SERVICE"),
         Option(("--no-color",), "flag", "Colour no names"),
