@@ -14,7 +14,9 @@ the container; `namespace` and `map_ids` are for the making of the container.
 
 from __future__ import annotations
 
+import errno
 import os
+import time
 
 from netns.errors import NetworkError
 from netns.holder import client, protocol
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
     from netns.holder.client import Prepared
     from pod.linux.idmap import IdMap
+
+_SHARE_SECONDS = 3.0
+_POLL_SECONDS = 0.05
 
 
 def begin(settings: dict[str, Any], pid: int) -> Places:
@@ -66,6 +71,24 @@ class Places:
             os.close(process_fd)
 
     def _connect(self, pid: int, process_fd: int) -> None:
+        """Attach it; where a port can only be shared, with somebody who may just be coming or going."""
+        deadline = time.monotonic() + _SHARE_SECONDS
+        while True:
+            try:
+                self._attach(pid, process_fd)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                if time.monotonic() > deadline:
+                    shared = [port for port in self._settings["ports"] if port.get("group")]
+                    raise _cannot_publish(
+                        shared[0]["host_ip"], shared[0]["host_port"], shared[0]["protocol"], error
+                    ) from error
+                time.sleep(_POLL_SECONDS)
+            else:
+                return
+
+    def _attach(self, pid: int, process_fd: int) -> None:
         ports, listeners = _listen(self._settings["ports"])
         try:
             client.ask(
@@ -112,18 +135,23 @@ class Places:
 def _listen(
     ports: list[dict[str, Any]],
 ) -> tuple[list[dict[str, Any]], list[socket.socket]]:
-    """Sockets of the host for published ports, and where each leads."""
+    """Sockets of the host for published ports, and where each leads, as ATTACH takes them."""
     listeners: list[socket.socket] = []
     targets = []
     try:
         for port in ports:
             for offset in range(port["count"]):
-                listeners.append(
-                    _listener(port["host_ip"], port["host_port"] + offset, port["protocol"])
-                )
-                targets.append(
-                    {"port": port["container_port"] + offset, "protocol": port["protocol"]}
-                )
+                at = (port["host_ip"], port["host_port"] + offset)
+                target = {"port": port["container_port"] + offset, "protocol": port["protocol"]}
+                if port.get("group"):
+                    target |= {"group": port["group"], "at": at, "listens": True}
+                targets.append(target)
+                try:
+                    listeners.append(_listener(*at, port["protocol"]))
+                except OSError as error:
+                    if error.errno != errno.EADDRINUSE or not port.get("group"):
+                        raise _cannot_publish(*at, port["protocol"], error) from error
+                    target["listens"] = False
     except BaseException:
         for listener in listeners:
             listener.close()
@@ -146,9 +174,13 @@ def _listener(address: str, port: int, protocol_name: str) -> socket.socket:
         sock.bind((address, port))
         if kind == socket.SOCK_STREAM:
             sock.listen(1024)
-    except OSError as error:
+    except OSError:
         sock.close()
-        raise NetworkError(
-            f"port {address or '0.0.0.0'}:{port}/{protocol_name} of the host cannot be published: {error.strerror}"
-        ) from error
+        raise
     return sock
+
+
+def _cannot_publish(address: str, port: int, protocol_name: str, error: OSError) -> NetworkError:
+    return NetworkError(
+        f"port {address or '0.0.0.0'}:{port}/{protocol_name} of the host cannot be published: {error.strerror}"
+    )

@@ -20,10 +20,13 @@ from pod.linux import loop as loops
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from pod.linux.loop import Loop
+
+    Ways = Iterator[tuple[_socket.socket, tuple[str, int]]]
+    """A socket that speaks for a client, and the address to connect it to; one after another."""
 
 _IP_TRANSPARENT = 19  # linux/in.h
 _IPV6_TRANSPARENT = 75  # linux/in6.h
@@ -63,11 +66,39 @@ class Target:
             raise
         return sock, (self.addresses[family], self.port)
 
+    def ways(self, client: str, kind: int) -> Ways:
+        """Where a client can go, the first that should be tried first; whoever takes one closes its socket."""
+        try:
+            yield self.outgoing(client, kind)
+        except (OSError, KeyError) as error:
+            log.debug(f"what comes from {client} cannot go on: {error}")
+
+
+class Turns:
+    """The targets of a port that several containers share: each client goes to the next, or to one that takes it."""
+
+    def __init__(self) -> None:
+        self._targets: list[Target] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._targets)
+
+    def add(self, target: Target) -> None:
+        self._targets.append(target)
+
+    def remove(self, target: Target) -> None:
+        self._targets.remove(target)
+
+    def ways(self, client: str, kind: int) -> Ways:
+        self._targets.append(self._targets.pop(0))
+        for target in (self._targets[-1], *self._targets[:-1]):
+            yield from target.ways(client, kind)
+
 
 class TcpPort:
     """A listening socket, which it owns, and the connections that came through it."""
 
-    def __init__(self, loop: Loop, listener: socket.socket, target: Target) -> None:
+    def __init__(self, loop: Loop, listener: socket.socket, target: Target | Turns) -> None:
         self._loop = loop
         self._listener = listener
         self._target = target
@@ -87,21 +118,16 @@ class TcpPort:
             client, address = self._listener.accept()
         except OSError:
             return  # it has gone again, or we have too many descriptors open
-        try:
-            server, where = self._target.outgoing(address[0], socket.SOCK_STREAM)
-        except (OSError, KeyError) as error:
-            log.debug(f"a connection from {address[0]} cannot go on: {error}")
-            client.close()
-            return
-        connection = Connection(self._loop, client, server, self._connections.discard)
+        ways = self._target.ways(address[0], socket.SOCK_STREAM)
+        connection = Connection(self._loop, client, ways, self._connections.discard)
         self._connections.add(connection)
-        connection.begin(where)
+        connection.begin()
 
 
 class UdpPort:
     """A bound socket, which it owns, and one socket for each client that has been heard of lately."""
 
-    def __init__(self, loop: Loop, listener: socket.socket, target: Target) -> None:
+    def __init__(self, loop: Loop, listener: socket.socket, target: Target | Turns) -> None:
         self._loop = loop
         self._listener = listener
         self._target = target
@@ -128,21 +154,23 @@ class UdpPort:
     def _new_client(self, address: tuple[Any, ...]) -> _UdpClient | None:
         if len(self._clients) >= _MAX_CLIENTS:
             next(iter(self._clients.values())).close()
-        try:
-            sock, where = self._target.outgoing(address[0], socket.SOCK_DGRAM)
-            sock.connect(where)
-        except (OSError, KeyError) as error:
-            log.debug(f"a packet from {address[0]} cannot go on: {error}")
-            return None
-        client = _UdpClient(self, sock, address)
-        self._clients[address] = client
-        return client
+        for sock, where in self._target.ways(address[0], socket.SOCK_DGRAM):
+            try:
+                sock.connect(where)
+            except OSError as error:
+                log.debug(f"a packet from {address[0]} cannot go on: {error}")
+                sock.close()
+                continue
+            client = _UdpClient(self, sock, address)
+            self._clients[address] = client
+            return client
+        return None
 
 
 class _UdpClient:
     """What a client sends goes to the container, what the container answers to the client."""
 
-    def __init__(self, port: UdpPort, sock: socket.socket, address: tuple[Any, ...]) -> None:
+    def __init__(self, port: UdpPort, sock: _socket.socket, address: tuple[Any, ...]) -> None:
         self._port = port
         self._socket = sock
         self._address = address
@@ -231,37 +259,40 @@ _SPLICE_FLAGS = 1 | 2  # SPLICE_F_MOVE, SPLICE_F_NONBLOCK
 
 
 class Connection:
-    """A client and the container, with a flow in each direction."""
+    """A client and a container, with a flow in each direction."""
 
     def __init__(
         self,
         loop: Loop,
         client: _socket.socket,
-        server: _socket.socket,
+        ways: Ways,
         forget: Callable[[Connection], None],
     ) -> None:
         self._loop = loop
         self._client = client
-        self._server = server
+        self._ways = ways
+        self._server: _socket.socket | None = None
         self._forget = forget
-        self._is_connected = False
         self._flows: tuple[_Flow, ...] = ()
         client.setblocking(False)
-        for sock in (client, server):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def begin(self, where: tuple[str, int]) -> None:
-        """Connect the server's side, and move bytes as soon as it is there."""
-        code = self._server.connect_ex(where)
-        if code not in (0, *_AGAIN):
-            self.close()
-            return
-        self._loop.watch(self._server.fileno(), self._on_event, loops.WRITE)
+    def begin(self) -> None:
+        """Connect the server's side, the first way that can be gone, and move bytes as soon as it is there."""
+        for server, where in self._ways:
+            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if server.connect_ex(where) in (0, *_AGAIN):
+                self._server = server
+                self._loop.watch(server.fileno(), self._on_event, loops.WRITE)
+                return
+            server.close()
+        self.close()
 
     def _on_event(self, _: int) -> None:
         try:
-            if not self._is_connected:
-                self._finish_connect()
+            if not self._flows and not self._is_connected():
+                self.begin()
+                return
             for flow in self._flows:
                 flow.move()
         except OSError:
@@ -272,16 +303,21 @@ class Connection:
         else:
             self._watch()
 
-    def _finish_connect(self) -> None:
-        code = self._server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        if code:
-            raise OSError(code, os.strerror(code))
-        self._is_connected = True
-        self._flows = (_Flow(self._client, self._server), _Flow(self._server, self._client))
+    def _is_connected(self) -> bool:
+        """Whether the server's side has been connected; when it was refused, its socket is given up."""
+        server = self._server
+        assert server is not None
+        if server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._loop.forget(server.fileno())
+            server.close()
+            self._server = None
+            return False
+        self._flows = (_Flow(self._client, server), _Flow(server, self._client))
+        return True
 
     def _watch(self) -> None:
         """Wait for what each flow lacks: bytes at its source, or room at its sink."""
-        wanted = {self._client.fileno(): 0, self._server.fileno(): 0}
+        wanted = {flow.source.fileno(): 0 for flow in self._flows}
         for flow in self._flows:
             if flow.waiting:
                 wanted[flow.sink.fileno()] |= loops.WRITE
@@ -297,7 +333,7 @@ class Connection:
         """End both sides; a side that was told of no end sees a reset."""
         if self._client.fileno() < 0:
             return
-        for sock in (self._client, self._server):
+        for sock in filter(None, (self._client, self._server)):
             self._loop.forget(sock.fileno())
             sock.close()
         for flow in self._flows:

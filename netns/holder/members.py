@@ -6,6 +6,7 @@ what belongs to it goes.
 
 from __future__ import annotations
 
+import errno
 import os
 
 from netns.holder import answers, bridges, dns, forward
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from netns.holder.bridges import Network, Place
     from netns.holder.work import Queue, Steps
     from pod.linux.loop import Loop
+
+    Shared = tuple[forward.TcpPort | forward.UdpPort, forward.Turns]
 
 _MAX_KNOWN = 1024  # answers to "who asks here?" that are remembered
 _KEEP_SECONDS = 2.0  # that long a network stays for the next container on it
@@ -40,9 +43,26 @@ class Container:
         self.cables: dict[str, str] = {}
         self.places: dict[str, Place] = {}
         self.servers = servers
-        self.ports: list[forward.TcpPort | forward.UdpPort] = []
+        self.ports: list[forward.TcpPort | forward.UdpPort | SharedPort] = []
         self.addresses: dict[int, str] = {}  # by family: where its published ports lead
         self.gateways: dict[int, str] = {}  # and who clients on loopback interfaces appear as
+
+
+class SharedPort:
+    """A container's part in a port that the containers of one group share; the last of them closes it."""
+
+    def __init__(self, known: dict[Any, Shared], key: Any, target: forward.Target) -> None:
+        self._known = known
+        self._key = key
+        self._target = target
+        known[key][1].add(target)
+
+    def close(self) -> None:
+        port, turns = self._known[self._key]
+        turns.remove(self._target)
+        if not turns:
+            del self._known[self._key]
+            port.close()
 
 
 class Members:
@@ -60,6 +80,7 @@ class Members:
         self._containers: dict[str, Container] = {}
         self._cables = 0
         self._known: dict[tuple[str, str], answers.Known | None] = {}  # by network and client
+        self._shared: dict[Any, Shared] = {}  # by what `_key_of` makes of a port
 
     def __bool__(self) -> bool:
         return bool(self._containers)
@@ -75,7 +96,11 @@ class Members:
         places: list[Place],
         ports: list[dict[str, Any]],
     ) -> Steps:
-        """Connect a container until the process of the first of `fds`, a pidfd, ends; the others are its ports."""
+        """Connect a container until the process of the first of `fds`, a pidfd, ends; the others are its ports.
+
+        Raises OSError (EADDRINUSE) for a port that it can only share, when nobody of its group has it.
+        """
+        self._check_shared(ports)
         if container_id in self._containers:
             yield from self.detach(container_id)
         container = Container(pid, container_id, names, servers, fds[0])
@@ -238,11 +263,34 @@ class Members:
                 return
 
     def _publish(self, container: Container, ports: list[dict[str, Any]], fds: list[int]) -> None:
-        """`ports` say where the sockets `fds` lead: {"port", "protocol"}; one each."""
-        for port, fd in zip(ports, fds, strict=True):
-            kind = forward.TcpPort if port["protocol"] == "tcp" else forward.UdpPort
+        """`ports` say where the sockets `fds` lead: {"port", "protocol"}; one each.
+
+        What has a "group", and what its sockets are bound to as "at", is shared with others of that group. It has a
+        socket if it is the first of them, as "listens" says.
+        """
+        self._check_shared(ports)
+        left = list(fds)
+        for port in ports:
             target = forward.Target(container.addresses, port["port"], container.gateways)
-            container.ports.append(kind(self._loop, socket.socket(fileno=os.dup(fd)), target))
+            if not port.get("group"):
+                container.ports.append(self._listen(port, left.pop(0), target))
+                continue
+            key = _key_of(port)
+            if port["listens"]:
+                turns = forward.Turns()
+                self._shared[key] = (self._listen(port, left.pop(0), turns), turns)
+            container.ports.append(SharedPort(self._shared, key, target))
+
+    def _listen(
+        self, port: dict[str, Any], fd: int, target: forward.Target | forward.Turns
+    ) -> forward.TcpPort | forward.UdpPort:
+        kind = forward.TcpPort if port["protocol"] == "tcp" else forward.UdpPort
+        return kind(self._loop, socket.socket(fileno=os.dup(fd)), target)
+
+    def _check_shared(self, ports: list[dict[str, Any]]) -> None:
+        for port in ports:
+            if port.get("group") and not port["listens"] and _key_of(port) not in self._shared:
+                raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
 
     def _locate(self, container: Container) -> None:
         """Have published ports lead to the first network, of each family, that the container is on now."""
@@ -316,6 +364,10 @@ class Members:
                 it.id: {"names": it.names, "places": it.places} for it in self._containers.values()
             },
         }
+
+
+def _key_of(port: dict[str, Any]) -> Any:
+    return (port["group"], *port["at"], port["protocol"])
 
 
 def _addresses(place: Place) -> list[str]:

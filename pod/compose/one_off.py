@@ -110,8 +110,8 @@ def config_with(
         one_off=True,
     )  # fmt: skip
     networking = config.networking
-    if not changes.service_ports:
-        networking = networking.replace(ports=changes.ports)
+    ports = tuple(port.replace(group="") for port in networking.ports)  # shared with no service
+    networking = networking.replace(ports=ports if changes.service_ports else changes.ports)
     if not changes.use_aliases:
         first, *more = (
             network.replace(options=_without_names(network.options))

@@ -396,14 +396,13 @@ def _ports(reading: Reading, number: int) -> tuple[PortMapping, ...]:
     for index, port in enumerate(reading.service["ports"]):
         address = port.get("host_ip", "")
         published = port.get("published", "")
-        if number > 1 and published and "-" not in published:
-            raise FileError(
-                reading.place("ports"),
-                ("services", reading.name, "ports", index),
-                f"port {published} of this machine can lead to one container, not to {number}",
-                hint=f'a range, of which each takes one: "{published}-{int(published) + 9}:{port["target"]}"; '
-                f'or any that is free: "{port["target"]}"',
-            )
+        group = (
+            f"{reading.project.name}/{reading.name}" if published and "-" not in published else ""
+        )
+        if reading.service.get("network_mode"):
+            if group and number > 1:
+                raise _one_only(reading, index, port, number)
+            group = ""
         if port["protocol"] == "sctp":
             raise reading.refused("ports", "ports are tcp or udp", "", index)
         if ":" in address:
@@ -417,9 +416,21 @@ def _ports(reading: Reading, number: int) -> tuple[PortMapping, ...]:
                 address,
                 1,
                 port["protocol"],
+                group,
             )
         )
     return tuple(found)
+
+
+def _one_only(reading: Reading, index: int, port: Any, number: int) -> FileError:
+    published = port["published"]
+    return FileError(
+        reading.place("ports"),
+        ("services", reading.name, "ports", index),
+        f"port {published} of this machine can lead to one container with a network_mode, not to {number}",
+        hint=f'networks, on which they share it; or a range, of which each takes one: "{published}-'
+        f'{int(published) + 9}:{port["target"]}"',
+    )
 
 
 def _published(text: str, address: str, protocol: str, number: int) -> int:

@@ -110,7 +110,7 @@ def up(
     tasks = {
         name: _task(engine, project, name, steps, options, base, tell)
         for name, steps in made.steps.items()
-        if any(step.action != KEEP for step in steps)
+        if any(step.action != KEEP or step.leftovers for step in steps)
     }
     needs: dict[str, list[str]] = {}
     after: dict[str, list[str]] = {}
@@ -151,12 +151,26 @@ def _check(engine: Engine, project: Project, made: Plan, base: ContainerConfig) 
     for name in names:
         for step in made.steps[name]:
             if step.action in {CREATE, RECREATE}:
-                _config(project, step, base)
+                config_for(project, step, base)
+        _check_deploy(project, name, made.steps[name])
     for name in names:
         mounts.make_sources(project, name)
 
 
-def _config(project: Project, step: Step, base: ContainerConfig) -> ContainerConfig:
+def _check_deploy(project: Project, name: str, steps: Sequence[Step]) -> None:
+    deploy = project.services[name].get("deploy") or {}
+    if deploy.get("placement"):
+        from pod.compose import placement
+
+        placement.check(project, name, sum(step.action != REMOVE for step in steps))
+    if deploy.keys() & {"update_config", "rollback_config"}:
+        from pod.compose import rolling
+
+        rolling.way_of(project, name)
+        rolling.way_of(project, name, "rollback_config")
+
+
+def config_for(project: Project, step: Step, base: ContainerConfig) -> ContainerConfig:
     config = config_of(
         project,
         step.service,
@@ -198,10 +212,39 @@ def _task(
         starts = any(step.action not in {KEEP, REMOVE} for step in steps)
         if starts and not options.no_start and not options.no_deps:
             await_dependencies(engine, project, name)
+        replaced = _roll(engine, project, steps, options, base, tell)
         for step in steps:
-            _do(engine, project, step, options, base, tell)
+            if step not in replaced:
+                _do(engine, project, step, options, base, tell)
 
     return run
+
+
+def _roll(
+    engine: Engine,
+    project: Project,
+    steps: Sequence[Step],
+    options: UpOptions,
+    base: ContainerConfig,
+    tell: Tell,
+) -> Sequence[Step]:
+    """Replace running containers as `deploy.update_config` says; those steps, none where it says nothing."""
+    wanted = [
+        step for step in steps
+        if step.action == RECREATE and step.existing is not None and step.existing.is_running
+    ]  # fmt: skip
+    if not wanted or options.no_start or not _is_rolling(project, wanted[0].service):
+        return ()
+    from pod.compose import rolling  # few services have it
+
+    way = rolling.way_of(project, wanted[0].service)
+    assert way is not None
+    rolling.Update(engine, project, wanted, options, base, tell).run(way)
+    return wanted
+
+
+def _is_rolling(project: Project, name: str) -> bool:
+    return bool((project.services[name].get("deploy") or {}).get("update_config"))
 
 
 def _do(
@@ -226,12 +269,12 @@ def _do(
     if step.action == RECREATE and existing is not None:
         container = _recreate(engine, project, step, existing, options, base, tell)
     elif step.action == CREATE:
-        container = _create(engine, _config(project, step, base), name)
+        container = create(engine, config_for(project, step, base), name)
         faults.step("compose: container made")
         tell("Container", name, "Created")
     else:
         assert existing is not None
-        container = _row(engine, existing)
+        container = row_of(engine, existing)
     if options.no_start:
         return
     if step.action == RESTART:
@@ -258,7 +301,7 @@ def start(engine: Engine, project: Project | None, service: str, container: Cont
         hooks.run(engine, project, service, container.name, "post_start")
 
 
-def _row(engine: Engine, member: Member) -> Container:
+def row_of(engine: Engine, member: Member) -> Container:
     from pod.state import containers
 
     rows = containers.by_ids(engine.database, [member.id])
@@ -267,7 +310,7 @@ def _row(engine: Engine, member: Member) -> Container:
     return rows[0]
 
 
-def _create(engine: Engine, config: ContainerConfig, name: str) -> Container:
+def create(engine: Engine, config: ContainerConfig, name: str) -> Container:
     from pod.engine import images, run
 
     image = images.find(engine, config.image)
@@ -288,21 +331,22 @@ def _recreate(
     """The old one is stopped and gives up its name; the new one takes over its anonymous volumes; the old one goes."""
     from pod.engine import remove, rename, stop
 
-    old = _row(engine, existing)
+    old = row_of(engine, existing)
     stop.stop(engine, old, options.timeout_seconds)
     name = identity.container_name(project, step.service, step.number)
     if old.name == name:
         rename.rename(engine, old, f"{old.id[:12]}_{name}")
+    free_addresses(engine, old)
     faults.step("compose: old one renamed")
-    config = _config(project, step, base)
+    config = config_for(project, step, base)
     if not options.renew_volumes:
-        config = _with_volumes_of(config, existing)
-    container = _create(engine, config, name)
+        config = with_volumes_of(config, existing)
+    container = create(engine, config, name)
     faults.step("compose: new one made")
     kept = set(container.config.anonymous_volumes)
     remove.remove(
         engine,
-        _row(engine, existing),
+        row_of(engine, existing),
         force=True,
         with_volumes=not kept & set(existing.anonymous_volumes.values()),
     )
@@ -310,7 +354,16 @@ def _recreate(
     return container
 
 
-def _with_volumes_of(config: ContainerConfig, existing: Member) -> ContainerConfig:
+def free_addresses(engine: Engine, old: Container) -> None:
+    """A container that has stopped leaves the addresses that the file gives it to the one in its place."""
+    from pod.state import networks
+
+    for network in old.config.networking.user_defined:
+        if any(option.startswith(("ip=", "ip6=")) for option in network.options):
+            networks.give_back(engine.database, old.id, network.joined)
+
+
+def with_volumes_of(config: ContainerConfig, existing: Member) -> ContainerConfig:
     """The configuration with the anonymous volumes of another container in the place of new ones."""
     from pod.spec.mounts import Mount
 
@@ -338,7 +391,7 @@ def await_dependencies(engine: Engine, project: Project, name: str) -> None:
         try:
             for member in members.of_project(engine, project.name):
                 if member.service == other:
-                    _await(engine, _row(engine, member), str(how["condition"]))
+                    _await(engine, row_of(engine, member), str(how["condition"]))
         except PodError as error:
             if how.get("required", True) in {True, "true"}:
                 raise DependencyFailed(
@@ -415,7 +468,7 @@ def _lacks(engine: Engine, member: Member, *, may_end: bool) -> str:
     One that `may_end` is one whose end others wait for.
     """
     if not member.is_running:
-        status = member.listed.summary.exit_status
+        status = exit_status_of(engine, member)
         if may_end and not status:
             return ""
         raise NotReady(
@@ -430,7 +483,7 @@ def _lacks(engine: Engine, member: Member, *, may_end: bool) -> str:
     if health == "unhealthy":
         from pod.engine import healthcheck
 
-        found = healthcheck.health_of(engine, _row(engine, member))
+        found = healthcheck.health_of(engine, row_of(engine, member))
         raise NotReady(
             f"container '{member.name}' of service '{member.service}' is unhealthy{last_output(found)}",
             hint=f"pod logs {member.name}",
@@ -438,6 +491,13 @@ def _lacks(engine: Engine, member: Member, *, may_end: bool) -> str:
     return (
         f"container '{member.name}' is not healthy yet ({health})" if health == "starting" else ""
     )
+
+
+def exit_status_of(engine: Engine, member: Member) -> int:
+    """How a container has ended, also when that has not been recorded yet."""
+    from pod.engine import wait
+
+    return wait.wait(engine, row_of(engine, member))
 
 
 def remove_members(

@@ -93,6 +93,7 @@ def _plain(networking: Networking) -> list[dict[str, Any]]:
             "container_port": port.container_port,
             "count": port.count,
             "protocol": port.protocol,
+            "group": port.group,
         }
         for port in networking.ports
     ]
@@ -194,6 +195,8 @@ def _check_port(engine: Engine, container: Container, port: PortMapping) -> None
             continue
         where = f"{port.host_ip or '0.0.0.0'}:{number}/{port.protocol}"
         if error.errno == errno.EADDRINUSE:
+            if port.group and _is_shared(engine, container, port):
+                continue
             owner = _owner(engine, container, number, port.protocol)
             raise PortTaken(
                 f"port {where} of the host cannot be published: {owner} has it",
@@ -238,6 +241,18 @@ def _owner(engine: Engine, container: Container, number: int, protocol: str) -> 
             return f"container '{other.name}' ({ids.short(other.id)})"
     found = _listening_process(number, protocol)
     return f"process {found[0]} ({found[1]})" if found else "another process"
+
+
+def _is_shared(engine: Engine, container: Container, port: PortMapping) -> bool:
+    """Whether another container of the group of this port has it, or is about to give it up."""
+    from pod.state import containers
+
+    return any(
+        other.id != container.id and other.status == "active" and port.group == it.group
+        and (it.host_ip, it.host_port, it.protocol) == (port.host_ip, port.host_port, port.protocol)
+        for other in containers.all_of(engine.database)
+        for it in other.config.networking.ports
+    )  # fmt: skip
 
 
 def _publishes(container: Container, number: int, protocol: str) -> bool:

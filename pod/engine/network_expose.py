@@ -184,7 +184,7 @@ class _Client:
         server = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         self._let_go()
-        Connection(self._loop, self._socket, server, lambda _: None).begin(where)
+        Connection(self._loop, self._socket, iter([(server, where)]), lambda _: None).begin()
 
     def _refuse(self, status: str, text: str) -> None:
         body = text.encode()

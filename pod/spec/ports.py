@@ -20,7 +20,8 @@ _EVERYWHERE = frozenset(("", "0.0.0.0", "::"))
 class PortMapping(Record):
     """`count` ports from `container_port` on, reached through as many from `host_port` on.
 
-    A `host_port` of 0 asks for a free one for each; a `host_ip` of "" is every address of the host.
+    A `host_port` of 0 asks for a free one for each; a `host_ip` of "" is every address of the host. Containers of one
+    `group` on networks share the port: each connection goes to the next of them.
     """
 
     container_port: int
@@ -28,6 +29,7 @@ class PortMapping(Record):
     host_ip: str = ""
     count: int = 1
     protocol: str = "tcp"
+    group: str = ""
 
     def __str__(self) -> str:
         where = (

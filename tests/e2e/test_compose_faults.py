@@ -94,6 +94,49 @@ def test_change_goes_on_after_a_kill(project: Project, pod: Engine) -> None:
     assert len(pod("volume", "ls", "-q").lines) == 2
 
 
+def test_down_goes_on_after_a_kill(project: Project, pod: Engine) -> None:
+    for step in ("stop: said", "stop: ended", "remove: row", "remove: files", "volume: no row"):
+        project("up", "-d")
+        project("down", "--volumes", status=None, env={"POD_TEST_KILL_AT": step})
+        project("down", "--volumes")
+        assert project.containers() == {}, step
+        assert pod("volume", "ls", "-q").lines == [], step
+        assert "faulty_default" not in pod("network", "ls", "--format", "{{.Name}}").lines, step
+
+
+def test_scale_goes_on_after_a_kill(project: Project) -> None:
+    project("up", "-d")
+    for count, step in ((3, "compose: container made"), (4, "launch: ordered"), (1, "remove: row")):
+        project("scale", f"web={count}", status=None, env={"POD_TEST_KILL_AT": step})
+        project("scale", f"web={count}")
+        wanted = {f"faulty-web-{number}" for number in range(1, count + 1)}
+        assert project.containers() == dict.fromkeys({*wanted, "faulty-db-1"}, "running"), step
+
+
+def test_up_beside_down_leaves_what_the_next_up_can_use(project: Project, pod: Engine) -> None:
+    project("up", "-d")
+    words = ("compose", "-f", str(project.file))
+    with (
+        pod.spawn(*words, "down", "-t", "0") as down,
+        pod.spawn(*words, "up", "-d") as up,
+    ):
+        for process in (down, up):
+            process.communicate(timeout=60)
+    project("up", "-d")
+    assert project.is_whole()
+
+
+def test_service_that_ends_at_once_or_is_never_healthy(project: Project) -> None:
+    project.write(TEXT.replace('[sleep, "1000"]', "[sh, -c, 'echo cannot; exit 4']", 1))
+    failed = project("up", "-d", "--wait", status=1)
+    assert "container 'faulty-web-1' of service 'web' ended with status 4" in failed.stderr
+    check = 'healthcheck: {test: [CMD-SHELL, "echo not yet; exit 1"], interval: 1s, retries: 1000}\n    '
+    project.write(TEXT.replace("depends_on", f"{check}depends_on"))
+    failed = project("up", "-d", "--wait", "--wait-timeout", "1", status=1)
+    assert "after 1 s container 'faulty-web-1' is not healthy yet (starting)" in failed.stderr
+    assert project.is_whole()
+
+
 def test_two_at_once_make_one_project(project: Project, pod: Engine) -> None:
     words = ("compose", "-f", str(project.file), "up", "-d")
     with pod.spawn(*words) as one, pod.spawn(*words) as other:

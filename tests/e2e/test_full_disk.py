@@ -144,6 +144,33 @@ def test_everything_else(disk: Disk, server: FaultyRegistry) -> None:
     works(disk, server)
 
 
+def test_compose(disk: Disk, server: FaultyRegistry, tmp_path: Path) -> None:
+    """`up` says what is missing, `ps` and `down` need no space, and `up` goes on where there is some again."""
+    image = f"{server.host}/me/busybox"
+    service = f"{{image: {image}, command: [sleep, '1000'], network_mode: none, stop_signal: SIGKILL, volumes: [V]}}"
+    file = tmp_path / "compose.yaml"
+    file.write_text(
+        f"name: tight\nservices:\n  one: {service.replace('V', 'data:/data')}\n"
+        f"  two: {service.replace('V', '/own')}\nvolumes: {{data: }}\n"
+    )
+    words = ("compose", "-f", str(file))
+    disk.pod(*words, "up", "-d", "one")
+    disk.fill()
+    failed = disk.pod(*words, "up", "-d", "--force-recreate", status=None)
+    if failed.status:
+        assert "no space left" in failed.stderr.lower() or "full" in failed.stderr.lower(), failed
+    disk.pod(*words, "ps", "--all")
+    disk.free()
+    disk.pod(*words, "up", "-d")
+    shown = disk.pod(*words, "ps", "--format", "{{.Name}} {{.State}}").lines
+    assert shown == ["tight-one-1 running", "tight-two-1 running"]
+    disk.fill()
+    disk.pod(*words, "down", "--volumes")
+    disk.free()
+    assert disk.pod("ps", "-a", "-q").lines == disk.pod("volume", "ls", "-q").lines == []
+    works(disk, server)
+
+
 def test_what_goes_to_registries(disk: Disk, server: FaultyRegistry, tmp_path: Path) -> None:
     """Lists, artifacts, and a push that has to write its layers anew: what needs space says so, and leaves nothing."""
     image = f"{server.host}/me/busybox"

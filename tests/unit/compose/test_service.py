@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pod.compose import project
+from pod.compose import placement, project, rolling
 from pod.compose.errors import FileError
 from pod.compose.places import Asked
 from pod.compose.project import Project
@@ -154,10 +155,57 @@ def test_labels_of_the_project_stand_above_those_of_the_file(tmp_path: Path) -> 
     assert labels["com.docker.compose.container-number"] == "2"
 
 
-def test_a_port_leads_to_one_container(tmp_path: Path) -> None:
+def test_containers_on_networks_share_a_port(tmp_path: Path) -> None:
+    (port,) = config(tmp_path, "ports: ['8080:80']\n", 2).networking.ports
+    assert (port.host_port, port.group) == (8080, "shop/web")
     with pytest.raises(FileError, match="port 8080 of this machine can lead to one container"):
-        config(tmp_path, "ports: ['8080:80']\n", 2)
-    assert config(tmp_path, "ports: ['80']\n", 2).networking.ports[0].host_port == 0
+        config(tmp_path, "network_mode: bridge\nports: ['8080:80']\n", 2)
+    (port,) = config(tmp_path, "ports: ['80']\n", 2).networking.ports
+    assert (port.host_port, port.group) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("deploy", "sentence"),
+    [
+        ("update_config: {parallelism: -1}", "update_config.parallelism': '-1' is not a number of containers"),
+        ("update_config: {failure_action: stop}", "'stop' is none of pause, continue, rollback"),
+        ("rollback_config: {failure_action: rollback}", "'rollback' is none of pause, continue"),
+        ("update_config: {max_failure_ratio: 2}", "'2' is not a part of all containers, from 0 to 1"),
+        ("update_config: {delay: soon}", "'soon'"),
+        ("placement: {constraints: [node.role == worker]}", "where node.role is 'manager'"),
+        ("placement: {constraints: [node.role != Manager]}", "where node.role is 'manager'"),
+        ("placement: {constraints: [node.labels.disk == ssd]}", "where no node has labels"),
+        ("placement: {constraints: [node.role]}", "is not ATTRIBUTE == VALUE"),
+        ("placement: {constraints: [node.size == 3]}", "is not ATTRIBUTE == VALUE"),
+        ("replicas: 3, placement: {max_replicas_per_node: 2}", "3 containers are wanted"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_deployed_is_said(tmp_path: Path, deploy: str, sentence: str) -> None:
+    found = load(tmp_path, f"deploy: {{{deploy}}}\n")
+    with pytest.raises(FileError) as raised:
+        placement.check(found, "web")
+        rolling.way_of(found, "web")
+        rolling.way_of(found, "web", "rollback_config")
+    assert sentence in raised.value.message
+
+
+def test_a_manager_without_labels_is_where_a_service_may_be(tmp_path: Path) -> None:
+    here = os.uname().nodename.upper()
+    keys = f"constraints: [node.role==manager, node.labels.disk != ssd, node.hostname == {here}]"
+    found = load(tmp_path, f"deploy: {{placement: {{max_replicas_per_node: 1, {keys}}}}}\n")
+    placement.check(found, "web")
+
+
+def test_what_an_update_is_like(tmp_path: Path) -> None:
+    found = load(
+        tmp_path,
+        "deploy: {update_config: {parallelism: 0, delay: 1m30s, monitor: 2s, failure_action: rollback,\n"
+        "  max_failure_ratio: 0.5, order: start-first}}\n",
+    )
+    assert rolling.way_of(found, "web") == rolling.Way(
+        0, 90.0, 2.0, "rollback", 0.5, starts_first=True
+    )
+    assert rolling.way_of(found, "web", "rollback_config") is None
 
 
 def test_environment_stands_above_its_files(tmp_path: Path) -> None:

@@ -1,0 +1,184 @@
+"""`deploy` on one machine: containers that share a port, and updates one after another, with a way back."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.engine import Engine, Result
+from tests.support.waiting import free_port, until
+
+pytestmark = pytest.mark.not_podman("podman hands compose over to another program")
+
+WEB = """
+name: NAME
+services:
+  web:
+    image: busybox
+    command: [sh, -c, "mkdir /site; hostname >/site/index.html; exec httpd -f -p 80 -h /site"]
+    ports: ["127.0.0.1:PORT:80"]
+    stop_signal: SIGKILL
+"""
+CHANGED = """
+name: rolled
+services:
+  web:
+    image: busybox
+    command: [sh, -c, "CASE"]
+    healthcheck: {test: [CMD-SHELL, "test -e /ready || { echo not ready; exit 1; }"], interval: 1s, retries: 1}
+    stop_signal: SIGKILL
+    deploy:
+      replicas: 2
+      update_config: {UPDATE}
+"""
+WELL = "echo NUMBER; touch /ready; exec sleep 1000"
+UNWELL = "exec sleep 1000"
+
+
+class Project:
+    def __init__(self, pod: Engine, path: Path) -> None:
+        self.pod = pod
+        self.path = path
+
+    def __call__(self, *words: str, status: int | None = 0, **more: Any) -> Result:
+        return self.pod("compose", *words, status=status, cwd=str(self.path), **more)
+
+    def write(self, text: str, file: str = "compose.yaml", **values: str) -> None:
+        for key, value in values.items():
+            text = text.replace(key, value)
+        (self.path / file).write_text(text)
+
+    def members(self) -> dict[str, tuple[str, str]]:
+        """Name -> id and state of all containers."""
+        shown = self("ps", "--all", "--no-trunc", "--format", "json").json()
+        return {one["Name"]: (one["ID"], one["State"]) for one in shown}
+
+
+@pytest.fixture
+def project(pod: Engine, tmp_path: Path) -> Generator[Project]:
+    made = Project(pod, tmp_path)
+    yield made
+    for file in tmp_path.glob("*.yaml"):
+        made("-f", str(file), "down", "--remove-orphans", "-t", "0", status=None)
+
+
+def answer(port: int) -> str:
+    """Who answers on a port, "" for nobody."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=10) as response:
+            return str(response.read().decode().strip())
+    except OSError:
+        return ""
+
+
+def answering(port: int, count: int) -> set[str]:
+    """Who answers to so many connections one after another; to each of them somebody does."""
+    found = {answer(port) for _ in range(count)}
+    assert "" not in found
+    return found
+
+
+def test_containers_of_a_service_share_a_port(project: Project, pod: Engine) -> None:
+    port = str(free_port())
+    project.write(WEB, NAME="shared", PORT=port)
+    project("up", "-d")
+    until(lambda: answer(int(port)), "an answer")
+    first = answering(int(port), 3)
+    assert len(first) == 1
+    project("up", "-d", "--scale", "web=3")
+    until(lambda: len(answering(int(port), 6)) == 3, "answers of all three")
+    pod("stop", "-t", "0", "shared-web-1")  # whoever came first had the socket
+    assert len(answering(int(port), 6)) == 2
+    project("start")
+    until(lambda: len(answering(int(port), 6)) == 3, "answers of all three again")
+
+    project.write(WEB, "other.yaml", NAME="other", PORT=port)
+    refused = project("-f", "other.yaml", "up", "-d", status=125)
+    assert "container 'shared-web-" in refused.stderr and port in refused.stderr
+    project("scale", "web=1")
+    assert answering(int(port), 3) == first
+    project("down", "-t", "0")
+    assert answer(int(port)) == ""
+
+
+@pytest.mark.parametrize("order", ["start-first", "stop-first"])
+def test_update_goes_back_where_the_new_ones_are_not_well(project: Project, order: str) -> None:
+    update = f"failure_action: rollback, order: {order}"
+    project.write(CHANGED, CASE=WELL.replace("NUMBER", "1"), UPDATE=update)
+    project("up", "-d", "--wait")
+    before = project.members()
+    assert list(before) == ["rolled-web-1", "rolled-web-2"]
+
+    project.write(CHANGED, CASE=WELL.replace("NUMBER", "2"), UPDATE=update)
+    project("up", "-d")
+    updated = project.members()
+    assert list(updated) == list(before) and not set(updated.values()) & set(before.values())
+
+    project.write(CHANGED, CASE=UNWELL, UPDATE=update)
+    failed = project("up", "-d", status=1)
+    assert "service 'web': the new container is not well: it is unhealthy; its last check said: not ready" in (
+        failed.stderr
+    )  # fmt: skip
+    assert "the old containers are back" in failed.stderr
+    assert project.members() == updated
+    assert {state for _, state in updated.values()} == {"running"}
+
+
+def test_update_pauses_at_the_first_that_is_not_well(project: Project) -> None:
+    project.write(CHANGED, CASE=WELL.replace("NUMBER", "1"), UPDATE="monitor: 100ms")
+    project("up", "-d", "--wait")
+    before = project.members()
+    project.write(CHANGED, CASE="exit 3", UPDATE="monitor: 100ms")
+    failed = project("up", "-d", status=1)
+    assert "ended with status 3; 1 more were left as they are" in failed.stderr
+    after = project.members()
+    assert after["rolled-web-2"] == before["rolled-web-2"]
+    assert after["rolled-web-1"][1] == "exited" and after["rolled-web-1"] != before["rolled-web-1"]
+
+    project.write(CHANGED, CASE="exit 3", UPDATE="failure_action: continue, parallelism: 0")
+    project("up", "-d", "--force-recreate", status=1)
+    assert {state for _, state in project.members().values()} == {"exited"}
+    project.write(
+        CHANGED, CASE=WELL.replace("NUMBER", "2"), UPDATE="order: start-first, delay: 1ms"
+    )
+    project("up", "-d", "--wait")
+    assert {state for _, state in project.members().values()} == {"running"}
+
+
+@pytest.mark.parametrize(
+    "step",
+    ["compose: old one renamed", "compose: new one made", "compose: new one well", "compose: new one out of the way"],
+)  # fmt: skip
+def test_update_goes_on_after_a_kill(project: Project, step: str) -> None:
+    update = "failure_action: rollback, order: start-first, parallelism: 2"
+    case = UNWELL if step.endswith("way") else WELL.replace("NUMBER", "2")
+    project.write(CHANGED, CASE=WELL.replace("NUMBER", "1"), UPDATE=update)
+    project("up", "-d", "--wait")
+    project.write(CHANGED, CASE=case, UPDATE=update)
+    project("up", "-d", status=None, env={"POD_TEST_KILL_AT": step})
+    project.write(CHANGED, CASE=WELL.replace("NUMBER", "3"), UPDATE=update)
+    project("up", "-d", "--wait")
+    assert list(project.members()) == ["rolled-web-1", "rolled-web-2"]
+    assert {state for _, state in project.members().values()} == {"running"}
+    assert set(project("logs", "--no-log-prefix", "web").lines) == {"3"}
+
+
+def test_placement_is_checked_before_anything_is_made(project: Project) -> None:
+    project.write(
+        """
+        name: placed
+        services:
+          web: {image: busybox, deploy: {placement: {constraints: [node.role == manager, CASE]}}}
+        """,
+        CASE="node.labels.disk == ssd",
+    )
+    failed = project("create", status=125).stderr
+    assert (
+        "'node.labels.disk == ssd' does not hold on this machine, where no node has labels"
+        in failed
+    )
+    assert project.members() == {}
