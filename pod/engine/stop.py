@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pod.base import faults, locks
 from pod.base.errors import PodError
 from pod.engine import finish
@@ -14,15 +16,51 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.engine.context import Engine
     from pod.state.containers import Container
+    from pod.state.reconcile import Run
 
-_KILL_SECONDS = 20.0
+_KILL_SECONDS = faults.seconds("KILL", 20.0)
 _NOTE_SECONDS = (
     10.0  # that a monitor may need to answer: it may just be starting the container again
 )
 
 
 class CannotKill(PodError):
-    """A process survives SIGKILL, as one in uninterruptible sleep does."""
+    """A process survives SIGKILL, as one in uninterruptible sleep does, or it waits for one that has ended.
+
+    Process 1 goes last, when every other process of its PID namespace has been collected (pid_namespaces(7)). Those
+    that `exec -d` has brought in are for the init of the machine to collect; in a container it may be any program.
+    """
+
+    def __init__(self, container: Container, run: Run) -> None:
+        ended, parent = _uncollected(run.state.get("cgroup") or "")
+        if ended:
+            super().__init__(
+                f"container '{container.name}' does not end: its process {ended} has ended, and its parent, "
+                f"process {parent}, does not collect it",
+                hint=f"have an init as process {parent}, such as tini or catatonit; "
+                "where pod itself runs in a container: --init",
+            )
+        else:
+            super().__init__(
+                f"container '{container.name}' does not end after SIGKILL (process {run.pid})",
+                hint=f"see what it waits for: cat /proc/{run.pid}/stack /proc/{run.pid}/wchan",
+            )
+
+
+def _uncollected(cgroup: str) -> tuple[int, int]:
+    """A process of the group that has ended and that its parent has not collected, and that parent; (0, 0) for none."""
+    group = cgroup.removeprefix("/sys/fs/cgroup")
+    for name in os.listdir("/proc") if group else ():
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:
+                state, parent = file.read().rpartition(b")")[2].split()[:2]
+            with open(f"/proc/{name}/cgroup", encoding="utf-8", errors="replace") as file:
+                place = file.read().rpartition("0::")[2].rstrip("\n").removesuffix(" (deleted)")
+        except OSError:
+            continue  # it has gone, or is no process
+        if state == b"Z" and (place == group or place.startswith(f"{group}/")):
+            return int(name), int(parent)
+    return 0, 0
 
 
 def stop(
@@ -83,10 +121,7 @@ def stop_locked(
         if timeout == 0 or not client.wait_for_exit(timeout if timeout > 0 else None):
             kill_run(run)
             if not client.wait_for_exit(_KILL_SECONDS):
-                raise CannotKill(
-                    f"container '{container.name}' does not end after SIGKILL (process {run.pid})",
-                    hint=f"see what it waits for: cat /proc/{run.pid}/stack /proc/{run.pid}/wchan",
-                )
+                raise CannotKill(container, run)
         faults.step("stop: ended")
         row = containers.by_ids(engine.database, [container.id])[0]
         finish.settle(engine, row, lock)

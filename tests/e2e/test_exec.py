@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +83,29 @@ def test_privileged_has_more_capabilities(box: Engine) -> None:
 def test_detached(box: Engine) -> None:
     box("exec", "-d", "box", "sh", "-c", "sleep 0.2; echo done > /tmp/flag")
     until(lambda: box("exec", "box", "cat", "/tmp/flag", status=None).out == "done", "the flag")
+
+
+BAD_INIT = """
+import ctypes, subprocess, sys
+ctypes.CDLL(None).prctl(36, 1)  # PR_SET_CHILD_SUBREAPER
+subprocess.run([*sys.argv[1:], "exec", "-d", "box", "sleep", "1000"], check=True)
+sys.exit(subprocess.run([*sys.argv[1:], "rm", "-f", "-t", "0", "box"]).returncode)
+"""
+
+
+@pytest.mark.not_podman("its own outer process collects what it starts")
+def test_an_init_that_collects_nothing_is_named(box: Engine) -> None:
+    """As where pod runs in a container whose process 1 is any program; the next command finds it gone."""
+    done = subprocess.run(
+        [sys.executable, "-c", BAD_INIT, *box.full_command()],
+        env={**box.environment, "POD_TEST_KILL_SECONDS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 125, done
+    assert "container 'box' does not end: its process" in done.stderr
+    assert "does not collect it" in done.stderr and "--init" in done.stderr
 
 
 @pytest.mark.not_podman("its parts are not ours to delay")
