@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _ENDING = f".{sys.implementation.cache_tag}.pyc"
 _HEADER_BYTES = 16
 _BY_TIME = MAGIC_NUMBER + b"\0\0\0\0"
-_KNOWN = ("pod.", "storage.", "netns.", "urllib3.", "email.")
-"""Where every module is a file of Python: our packages, and those of which a request to a registry needs dozens."""
+_KNOWN = ("pod.", "storage.", "netns.", "httptools.")
+"""Where modules are files of Python: our packages, and those of a request to a registry."""
 
 
 class _Loader(SourceFileLoader):

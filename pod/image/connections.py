@@ -1,18 +1,23 @@
-"""Connections to registries: parts of a URL, and one pool of connections for each server."""
+"""Connections to registries: parts of a URL, and the connections that wait for the next request to a server."""
 
 from __future__ import annotations
 
-import sys
 import threading
 
 from pod.base.records import Record
-from pod.image import failures, tls
+from pod.image import failures
+from pod.image import wire as wires
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ssl
     from typing import Any
 
-_POOLED = 8
+    from pod.image.wire import Proxy, Wire
+
+_MOST_IDLE = 8
+_PORTS = {"http": 80, "https": 443}
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 
 
 class Settings(Record):
@@ -40,104 +45,104 @@ class Url(Record):
 
     @property
     def authority(self) -> str:
-        usual = 443 if self.scheme == "https" else 80
+        usual = _PORTS[self.scheme]
         return self.shown_host if self.port == usual else f"{self.shown_host}:{self.port}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
-def load_library() -> None:
-    """Import urllib3, without what it needs for HTTP/2 alone: that takes a sixth of the time of the whole import."""
-    name = "importlib.metadata"
-    if "urllib3" in sys.modules or name in sys.modules:
-        return
-    sys.modules[name] = stand_in = type(sys)(name)
-    stand_in.version = _version  # type: ignore[attr-defined]  # a module has what it is given
-    try:
-        import urllib3  # noqa: F401  heavy
-    except ImportError:
-        pass  # another release, which takes more from there: whoever imports it gets it whole
-    finally:
-        del sys.modules[name]
-
-
-def _version(package: str) -> str:
-    from importlib.metadata import version
-
-    return version(package)
-
-
 class Connections:
-    """Pools, made when they are first needed. Used by several threads at once."""
+    """Connections in use, and idle ones for the next request to the same server. Used by several threads at once."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pools: dict[tuple[str, str, int, bool], Any] = {}
-        self._managers: dict[str, Any] = {}
+        self._idle: dict[Any, list[Wire]] = {}
+        self._contexts: dict[Any, ssl.SSLContext] = {}
+        self._used: set[Wire] = set()
         self._lock = threading.Lock()
+        self._closed = False
 
-    def pool(self, target: Url, proxy: str, *, insecure: bool, names: tuple[str, ...]) -> Any:
-        """The pool for a server. `names` are what else it is called, for its certificates; without any, it is not
-        the registry itself but a place that it redirects to."""
+    def take(
+        self,
+        target: Url,
+        proxy: Proxy | None,
+        *,
+        insecure: bool,
+        names: tuple[str, ...],
+        fresh: bool = False,
+    ) -> Wire:
+        """A connection to a server, which `give_back` takes; used before unless `fresh`. `names` are what else it is
+        called, for its certificates; without any, it is not the registry itself but a place that it redirects to.
+
+        Raises RegistryError.
+        """
         key = (target.scheme, target.host, target.port, insecure)
+        wire = (None if fresh else self._quiet(key)) or self._made(key, target, proxy, names)
+        wire.set_limit(self._settings.idle_seconds)
+        self._used.add(wire)
+        return wire
+
+    def give_back(self, wire: Wire, *, can_stay: bool) -> None:
+        """Keep it for the next request, or close it."""
         with self._lock:
-            if key not in self._pools:
-                if target.scheme == "https":
-                    self._pools[key] = self._secure(target, proxy, insecure, names)
-                else:
-                    self._pools[key] = self._plain(target, proxy)
-            return self._pools[key]
+            self._used.discard(wire)
+            idle = self._idle.setdefault(wire.key, [])
+            if can_stay and not self._closed and len(idle) < _MOST_IDLE:
+                idle.append(wire)
+                return
+        wire.close()
+
+    def shut_down(self) -> None:
+        """Let all that is under way end at once."""
+        for wire in list(self._used):
+            wire.shut_down()
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close what is idle, and what will be."""
         with self._lock:
-            for pool in self._pools.values():
-                pool.close()
-            for manager in self._managers.values():
-                manager.clear()
-            self._pools.clear()
-            self._managers.clear()
+            self._closed = True
+            idle, self._idle = self._idle, {}
+        for kept in idle.values():
+            for wire in kept:
+                wire.close()
 
-    def _plain(self, target: Url, proxy: str) -> Any:
-        import urllib3  # heavy
+    def _quiet(self, key: Any) -> Wire | None:
+        """An idle connection that the server has not ended meanwhile."""
+        while True:
+            with self._lock:
+                idle = self._idle.get(key)
+                if not idle:
+                    return None
+                wire = idle.pop()
+            if wire.is_quiet():
+                return wire
+            wire.close()
 
-        if proxy:
-            return self._manager(proxy).connection_from_host(target.shown_host, target.port, "http")
-        return urllib3.HTTPConnectionPool(target.shown_host, target.port, maxsize=_POOLED)
+    def _made(self, key: Any, target: Url, proxy: Proxy | None, names: tuple[str, ...]) -> Wire:
+        seconds, context = self._settings.connect_seconds, None
+        if target.scheme == "https":
+            with self._lock:
+                context = self._contexts.get(key)
+                if context is None:
+                    context = self._contexts[key] = self._context(target, key[-1], names)
+        shown = target.authority
+        if proxy is None:
+            made = wires.connect(target.host, target.port, shown, context, seconds)
+        else:
+            made = wires.connect_through(proxy, target.host, target.port, shown, context, seconds)
+        made.key = key
+        return made
 
-    def _secure(self, target: Url, proxy: str, insecure: bool, names: tuple[str, ...]) -> Any:
-        import urllib3  # heavy
+    def _context(self, target: Url, insecure: bool, names: tuple[str, ...]) -> ssl.SSLContext:
+        from pod.image import tls  # heavy
 
         known = (*names, target.authority, f"{target.shown_host}:{target.port}")
-        context = tls.context_for(
+        return tls.context_for(
             tuple(dict.fromkeys(known)),
             verify=not insecure,
             directory=self._settings.cert_dir if names else None,
         )
-        settings: dict[str, Any] = {"ssl_context": context, "maxsize": _POOLED}
-        if insecure:
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
-            settings |= {"cert_reqs": "CERT_NONE", "assert_hostname": False}
-        if proxy:
-            manager = self._manager(proxy)
-            return manager.connection_from_host(
-                target.shown_host, target.port, "https", pool_kwargs=settings
-            )
-        return urllib3.HTTPSConnectionPool(target.shown_host, target.port, **settings)
-
-    def _manager(self, proxy: str) -> Any:
-        import urllib3  # heavy
-
-        if proxy not in self._managers:
-            headers = None
-            userinfo = urllib3.util.parse_url(proxy).auth
-            if userinfo:
-                from urllib.parse import unquote
-
-                headers = urllib3.util.make_headers(proxy_basic_auth=unquote(userinfo))
-            self._managers[proxy] = urllib3.ProxyManager(proxy, proxy_headers=headers)
-        return self._managers[proxy]
 
 
 def parse_url(text: str) -> Url:
@@ -149,21 +154,43 @@ def parse_url(text: str) -> Url:
 
 
 def _parsed(text: str) -> Url | None:
+    scheme, _, rest = text.partition("://")
+    authority, slash, path = rest.partition("/")
+    host, colon, port = authority.partition(":")
+    is_plain = (
+        scheme in _PORTS
+        and bool(slash and host)
+        and _PLAIN.issuperset(host)
+        and (not colon or (port.isdecimal() and port.isascii() and len(port) <= 5))
+        and int(port or 0) < 65536
+        and path.isascii()
+        and path.isprintable()
+        and not (" " in path or "#" in path or path.endswith("?"))
+    )
+    if not is_plain:
+        return _parsed_by_library(text)
+    return Url(scheme, host, int(port or 0) or _PORTS[scheme], f"/{path}")
+
+
+def _parsed_by_library(text: str) -> Url | None:
+    """The same of any URL; its module takes longer to import than a request to send."""
     from urllib.parse import urlsplit  # heavy
 
     try:
         parts = urlsplit(text)
         port = parts.port
+        host = parts.hostname or ""
+        host = host if host.isascii() else host.encode("idna").decode()
     except ValueError:
         return None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts.scheme not in _PORTS or not host:
         return None
     path = parts.path or "/"
     if parts.query:
         path = f"{path}?{parts.query}"
-    if not path.isascii() or any(c <= " " or c == "\x7f" for c in path + parts.hostname):
+    if not path.isascii() or any(c <= " " or c == "\x7f" for c in path + host):
         return None
-    return Url(parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80), path)
+    return Url(parts.scheme, host, port or _PORTS[parts.scheme], path)
 
 
 def join_url(base: Url, location: str) -> Url | None:

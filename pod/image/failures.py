@@ -1,11 +1,12 @@
 """What can go wrong between us and a registry: one class for each thing that a person would act on differently.
 
-`explain` turns what urllib3 and ssl raise into these, by class and by number, never by words.
+`explain` and its like turn what sockets, ssl and the parser raise into these, by class and by number, never by words.
 """
 
 from __future__ import annotations
 
 import errno
+import sys
 
 from pod.base.errors import PodError
 from pod.image.proxies import without_password
@@ -277,44 +278,43 @@ def said(words: str) -> str:
     return f": {shown}" if shown else ""
 
 
-def explain(error: Exception, host: str, proxy: str = "") -> RegistryError:
-    """The RegistryError for an exception of urllib3 while talking to `host`, perhaps through `proxy`."""
+def explain_connecting(error: OSError, host: str) -> RegistryError:
+    """The RegistryError for what `linux.tcp.connect` raises."""
+    from pod.linux import tcp
+
+    if isinstance(error, tcp.NameUnknown):
+        return UnknownHost(host)
+    if isinstance(error, TimeoutError):
+        return TimedOut(host, "accept the connection")
+    return ConnectionRefused(host, _os_reason(error))
+
+
+def explain_handshake(error: Exception, host: str) -> RegistryError:
+    """The RegistryError for what `ssl` raises when a connection is made secure."""
     import ssl  # heavy
 
-    from urllib3 import exceptions  # heavy
+    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+        return NoTls(host)  # it hung up instead of shaking hands
+    if isinstance(error, ValueError) and not isinstance(error, OSError):
+        return UnknownHost(host)  # nobody can have a certificate for that
+    return explain(error, host)
 
-    if isinstance(error, exceptions.ProxyError):
-        cause = error.original_error
-        why = str(
-            cause
-        )  # http.client: "Tunnel connection failed: 407 Proxy Authentication Required"
-        if not why.startswith("Tunnel connection failed"):
-            why = explain(cause, host).message.rpartition(": ")[2]
-        return ProxyFailed(proxy, host, why)
-    if isinstance(error, exceptions.LocationParseError):
-        return ProxyFailed(proxy, host, "that is no address")
-    if isinstance(error, exceptions.SSLError):
-        reason = error.args[0] if error.args else error
-        return _explain_tls(reason if isinstance(reason, ssl.SSLError) else None, host)
-    if isinstance(error, ssl.SSLError):
-        return _explain_tls(error, host)
-    if isinstance(error, exceptions.NameResolutionError):
-        return UnknownHost(host)
-    if isinstance(error, exceptions.NewConnectionError):  # in some versions a kind of the next
-        return ConnectionRefused(host, _os_reason(error.__cause__))
-    if isinstance(error, exceptions.ConnectTimeoutError):
-        return TimedOut(host, "accept the connection")
-    if isinstance(error, exceptions.TimeoutError | TimeoutError):
+
+def explain(error: Exception, host: str) -> RegistryError:
+    """The RegistryError for what goes wrong on a connection to `host`: an OSError, or NotHttp."""
+    if isinstance(error, TimeoutError):
         return TimedOut(host, "answer")
+    ssl = sys.modules.get("ssl")
+    if ssl is not None and isinstance(error, ssl.SSLError):
+        if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return ConnectionLost(host, "the other side hung up")
+        return _explain_tls(error, host)
     if isinstance(error, OSError):
         return ConnectionLost(host, _os_reason(error))
-    beneath = error.args[1] if len(error.args) > 1 else error.__cause__
-    if isinstance(beneath, OSError):
-        return ConnectionLost(host, _os_reason(beneath))
-    return ConnectionLost(host, "it ended too early")
+    return ConnectionLost(host, str(error) or "it ended too early")
 
 
-def _explain_tls(error: ssl.SSLError | None, host: str) -> RegistryError:
+def _explain_tls(error: ssl.SSLError, host: str) -> RegistryError:
     import ssl  # heavy
 
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -324,15 +324,11 @@ def _explain_tls(error: ssl.SSLError | None, host: str) -> RegistryError:
         if code in _NAME_MISMATCH:
             return CertificateForOtherName(host)
         return UnknownAuthority(host)
-    if error is not None and error.reason in _NOT_TLS:
+    if error.reason in _NOT_TLS:
         return NoTls(host)
-    if error is not None and error.reason in (_WANTED, *_REFUSED):
+    if error.reason in (_WANTED, *_REFUSED):
         return OwnCertificateWanted(host, refused=error.reason != _WANTED)
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
-        return NoTls(host)  # it hung up instead of shaking hands
-    return TlsFailed(
-        host, error.reason or "no secure connection" if error else "no secure connection"
-    )
+    return TlsFailed(host, error.reason or "no secure connection")
 
 
 def _os_reason(error: BaseException | None) -> str:

@@ -11,14 +11,16 @@ from pod.base import log
 from pod.base.records import Record
 from pod.base.version import VERSION
 from pod.image import failures
-from pod.image.connections import Connections, Settings, Url, join_url, load_library, parse_url
-from pod.image.proxies import is_loopback, proxy_for, split_host, without_password
+from pod.image.answer import NotHttp
+from pod.image.connections import Connections, Settings, Url, join_url, parse_url
+from pod.image.proxies import is_loopback, parse_proxy, proxy_for, split_host, without_password
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    import urllib3
+    from pod.image.answer import Answer
+    from pod.image.wire import Wire
 
 _MAX_REDIRECTS = 5
 _REDIRECTS = (301, 302, 303, 307, 308)
@@ -26,8 +28,9 @@ _REDIRECTS_WITH_BODY = (307, 308)  # the others turn it into a GET; RFC 9110, 15
 _WORTH_ANOTHER = (429, 500, 502, 503, 504)
 _LONGEST_WAIT_SECONDS = 60
 """A server that asks to wait for longer is not waited for: Docker Hub asks for hours."""
+_WITH_LENGTH = ("POST", "PUT", "PATCH")
+"""Where no body is a body of no length; RFC 9110, 8.6."""
 _DRAIN_BYTES = 64 << 10
-CHUNK_BYTES = 256 << 10
 
 
 class Body(Record):
@@ -41,39 +44,71 @@ class Body(Record):
 class Response:
     """An answer whose body has not been read. Close it, or read it to its end."""
 
-    def __init__(self, raw: urllib3.BaseHTTPResponse, host: str, siblings: set[Response]) -> None:
-        self.status = raw.status
-        self.headers = raw.headers
-        self._raw = raw
+    def __init__(self, answer: Answer, wire: Wire, host: str, connections: Connections) -> None:
+        self.status = answer.status
+        self._answer = answer
+        self._wire: Wire | None = wire
         self._host = host
-        self._siblings = siblings
+        self._connections = connections
 
     def header(self, name: str) -> str:
-        return str(self.headers.get(name, ""))
+        """Its values, with commas between them; empty when it is not there."""
+        return self._answer.header(name.lower())
+
+    def headers(self, name: str) -> list[str]:
+        """Its values, one by one."""
+        return [value for known, value in self._answer.headers if known == name.lower()]
 
     def read(self, limit: int) -> bytes:
         """The body, at most `limit` bytes and one more, which tells that there are more. Closes the response."""
+        inflate = self._inflater()
         try:
             parts, have = [], 0
-            while have <= limit and (part := self._read(limit + 1 - have, decode=True)):
-                parts.append(part)
-                have += len(part)
-            return b"".join(parts)
+            while have <= limit and (part := self._part()):
+                parts.append(inflate(part, limit + 1 - have) if inflate else part)
+                have += len(parts[-1])
+            return b"".join(parts)[: limit + 1]
         finally:
             self.close()
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it travels. Raises ConnectionLost or TimedOut when it breaks off."""
-        while chunk := self._read(CHUNK_BYTES, decode=False):
+        while chunk := self._part():
             yield chunk
 
-    def _read(self, count: int, *, decode: bool) -> bytes:
-        from urllib3.exceptions import HTTPError  # heavy
+    def _inflater(self) -> Callable[[bytes, int], bytes] | None:
+        """For what a server has compressed although it was asked not to."""
+        if self.header("Content-Encoding").lower() not in ("gzip", "x-gzip", "deflate"):
+            return None
+        import zlib
 
+        decompress = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress
+
+        def inflate(part: bytes, limit: int) -> bytes:
+            try:
+                return decompress(part, limit)
+            except zlib.error as error:
+                raise failures.UnexpectedAnswer(self._host, "it is badly compressed") from error
+
+        return inflate
+
+    def _part(self) -> bytes:
+        """What comes next of the body, and nothing at its end."""
+        answer = self._answer
         try:
-            return self._raw.read(count, decode_content=decode)
-        except (HTTPError, OSError) as error:
+            while not answer.body and not answer.is_complete:
+                data = self._wire.receive() if self._wire is not None else b""
+                if data:
+                    answer.feed(data)
+                else:
+                    answer.end()
+        except (NotHttp, OSError) as error:
+            self.close()
             raise failures.explain(error, self._host) from error
+        if answer.body:
+            return answer.body.pop(0)
+        self.close()
+        return b""
 
     def words(self) -> str:
         """What the body of an error says, for a person: the messages of a registry's JSON, else nothing."""
@@ -92,22 +127,12 @@ class Response:
         except failures.RegistryError:
             return []  # the status is known; that the explanation is cut short does not matter
 
-    def abort(self) -> None:
-        """Let a read in another thread end at once."""
-        shutdown = getattr(self._raw, "shutdown", None)  # urllib3 has it from version 2.3 on
-        if shutdown is not None:
-            try:
-                shutdown()
-            except (OSError, ValueError, RuntimeError):
-                pass  # it has ended by itself, and its connection may be somebody else's by now
-
     def close(self) -> None:
-        """Give the connection back when the body was read, else close it."""
-        self._siblings.discard(self)
-        if self._raw.closed or self._raw.length_remaining == 0:
-            self._raw.release_conn()
-        else:
-            self._raw.close()
+        """Give the connection back when all of the body has come, else close it."""
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            answer = self._answer
+            self._connections.give_back(wire, can_stay=answer.is_complete and answer.can_stay)
 
 
 class HttpClient:
@@ -120,7 +145,6 @@ class HttpClient:
         self.notify = notify
         self._connections = Connections(self.settings)
         self._cancelled = threading.Event()
-        self._open: set[Response] = set()
 
     def request(
         self,
@@ -186,8 +210,7 @@ class HttpClient:
     def cancel(self) -> None:
         """Let every waiting or later request fail with Cancelled, and break off those under way. From any thread."""
         self._cancelled.set()
-        for response in list(self._open):
-            response.abort()
+        self._connections.shut_down()
 
     @property
     def is_cancelled(self) -> bool:
@@ -236,40 +259,55 @@ class HttpClient:
         names: tuple[str, ...],
         body: Body | None,
     ) -> Response:
-        load_library()
-        import urllib3
-        from urllib3.exceptions import HTTPError
-
         if self._cancelled.is_set():
             raise failures.Cancelled
+        connections, host = self._connections, target.authority
         proxy = proxy_for(target.scheme, target.host, target.port)
-        sent = {"User-Agent": f"pod/{VERSION}", "Accept-Encoding": "identity", **headers}
-        if body is not None:
-            sent |= {"Content-Length": str(body.size), "Content-Type": body.media_type}
-        through_proxy = proxy and target.scheme == "http"
         way = f" through {without_password(proxy)}" if proxy else ""
         log.debug(f"{method} {target}{way}")
+        sent = {
+            "Host": host,
+            "User-Agent": f"pod/{VERSION}",
+            "Accept-Encoding": "identity",
+            **headers,
+        }
+        if body is not None:
+            sent |= {"Content-Length": str(body.size), "Content-Type": body.media_type}
+        elif method in _WITH_LENGTH:
+            sent["Content-Length"] = "0"
+        through = parse_proxy(proxy, host) if proxy else None
+        address = target.path
+        if through is not None and target.scheme == "http":
+            address = str(target)
+            if through.authorization:
+                sent["Proxy-Authorization"] = through.authorization
+        alone = headers.get("Connection") == "close"
+        wire = connections.take(target, through, insecure=insecure, names=names, fresh=alone)
         try:
-            pool = self._connections.pool(target, proxy, insecure=insecure, names=names)
-            raw = pool.urlopen(
-                method,
-                str(target) if through_proxy else target.path,
-                body=body.chunks() if body is not None and body.size else None,
-                headers=sent,
-                retries=False,
-                redirect=False,
-                assert_same_host=False,  # a proxy is asked for other hosts than itself
-                preload_content=False,
-                decode_content=False,
-                timeout=urllib3.Timeout(
-                    connect=self.settings.connect_seconds, read=self.settings.idle_seconds
-                ),
-            )
-        except (HTTPError, OSError) as error:
-            raise failures.explain(error, target.authority, proxy) from error
-        response = Response(raw, target.authority, self._open)
-        self._open.add(response)
-        return response
+            answer = _exchange(wire, method, address, sent, body)
+        except (NotHttp, OSError) as error:
+            connections.give_back(wire, can_stay=False)
+            raise failures.explain(error, host) from error
+        except BaseException:  # of what gives the body
+            connections.give_back(wire, can_stay=False)
+            raise
+        return Response(answer, wire, host, connections)
+
+
+def _exchange(
+    wire: Wire, method: str, address: str, headers: Mapping[str, str], body: Body | None
+) -> Answer:
+    broken = None
+    try:
+        wire.send(method, address, headers, body.chunks() if body is not None else ())
+    except (BrokenPipeError, ConnectionResetError) as error:
+        broken = error  # before it hung up, it may have said why
+    try:
+        return wire.head(without_body=method == "HEAD")
+    except (NotHttp, OSError):
+        if broken is not None:
+            raise broken from None
+        raise
 
 
 def _form(fields: Mapping[str, str]) -> Body:

@@ -9,6 +9,10 @@ import os
 
 from pod.base.errors import Unsupported
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pod.image.wire import Proxy
+
 
 def proxy_for(scheme: str, host: str, port: int) -> str:
     """The URL of the proxy for a request, or an empty text."""
@@ -22,6 +26,30 @@ def proxy_for(scheme: str, host: str, port: int) -> str:
             f"the proxy '{without_password(proxy)}'", "only http and https proxies can be used"
         )
     return proxy
+
+
+def parse_proxy(proxy: str, host: str) -> Proxy:
+    """What `proxy_for` gives, in parts. Raises ProxyFailed; `host` is who was to be reached."""
+    from urllib.parse import unquote, urlsplit  # heavy
+
+    from pod.image import failures
+    from pod.image.wire import Proxy
+
+    try:
+        parts = urlsplit(proxy)
+        name, port = parts.hostname or "", parts.port
+        if not name or not name.isascii():
+            raise ValueError
+    except ValueError:
+        raise failures.ProxyFailed(proxy, host, "that is no address") from None
+    authorization = ""
+    userinfo, at, _ = parts.netloc.rpartition("@")
+    if at:
+        from base64 import b64encode
+
+        authorization = "Basic " + b64encode(unquote(userinfo).encode()).decode()
+    usual = 443 if parts.scheme == "https" else 80
+    return Proxy(proxy, parts.scheme, name, port or usual, authorization)
 
 
 def without_password(proxy: str) -> str:

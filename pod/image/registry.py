@@ -263,7 +263,7 @@ class Registry:
             )
             if response.status != 401:
                 break
-            challenges = response.headers.getlist("WWW-Authenticate")
+            challenges = response.headers("WWW-Authenticate")
             response.read(MAX_MANIFEST_BYTES)
             authorization = self._authorizer.renew(scope, authorization, challenges)
             if authorization is None:

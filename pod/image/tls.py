@@ -14,6 +14,10 @@ from pod.base.errors import PodError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
+    from typing import Any
+
+_RECORD_BYTES = 16 << 10
 
 
 class CertificateUnusable(PodError):
@@ -42,6 +46,51 @@ def context_for(
     for path in [directory] if directory else certificate_directories(hosts):
         _load(context, path, verify=verify)
     return context
+
+
+class TlsInside:
+    """TLS to a server through another connection of TLS, to a proxy: what the one writes, the other carries."""
+
+    def __init__(self, outer: ssl.SSLSocket, context: ssl.SSLContext, host: str) -> None:
+        """Shakes hands. Raises OSError, ValueError."""
+        import ssl  # heavy
+
+        self._outer = outer
+        self._arrived, self._leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._wants = ssl.SSLWantReadError
+        self._ended = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+        self._inner = context.wrap_bio(
+            self._arrived, self._leaving, server_hostname=host.rstrip(".")
+        )
+        self._do(self._inner.do_handshake)
+
+    def send(self, data: bytes | memoryview) -> int:
+        # One record: of what is written here nothing can be taken back.
+        return int(self._do(self._inner.write, data[:_RECORD_BYTES]))
+
+    def recv_into(self, buffer: bytearray) -> int:
+        try:
+            return int(self._do(self._inner.read, len(buffer), buffer))
+        except self._ended:
+            return 0
+
+    def _do(self, act: Callable[..., Any], *arguments: Any) -> Any:
+        while True:
+            try:
+                result = act(*arguments)
+            except self._wants:
+                self._flush()
+                if data := self._outer.recv(_RECORD_BYTES):
+                    self._arrived.write(data)
+                else:
+                    self._arrived.write_eof()
+            else:
+                self._flush()
+                return result
+
+    def _flush(self) -> None:
+        if data := self._leaving.read():
+            self._outer.sendall(data)
 
 
 def certificate_directories(hosts: tuple[str, ...]) -> list[str]:

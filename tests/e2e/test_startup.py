@@ -22,7 +22,7 @@ FORBIDDEN = set(
     """
     asyncio click collections contextlib ctypes.util dataclasses datetime enum functools hashlib http importlib.metadata
     inspect json logging pathlib psutil pyroute2 re rich shutil socket sqlite3 subprocess tempfile threading tomllib
-    typing urllib3 xattr zstandard
+    httptools typing xattr zstandard
     """.split()
 )
 

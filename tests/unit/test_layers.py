@@ -37,7 +37,7 @@ ONLY = {
     "cryptography": ("pod/engine/secret_encryption.py", "pod/image/trust/"),
     "psutil": ("pod/engine/info_host.py",),
     "xattr": ("storage/",),
-    "urllib3": ("pod/image/",),
+    "httptools": ("pod/image/answer.py",),
     "zstandard": ("pod/image/", "storage/"),
     "isal": ("storage/compression.py",),
     "jsonschema": ("pod/compose/validity.py",),
@@ -46,7 +46,7 @@ ONLY = {
     "tomli": ("pod/engine/configuration.py",),
     "sqlite3": ("pod/state/",),
     "asyncio": (),
-    "importlib.metadata": ("pod/image/connections.py",),  # where a program asks urllib3 for HTTP/2
+    "importlib.metadata": (),
     "typing_extensions": ("pod/base/records.py", "pod/spec/oci.py"),  # for mypy alone
 }
 
@@ -153,7 +153,7 @@ def test_nothing_heavy_at_module_level_of_what_every_command_needs(path: str) ->
     heavy = {
         "click",
         "rich",
-        "urllib3",
+        "httptools",
         "psutil",
         "pyroute2",
         "dataclasses",

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pod.image.http import CHUNK_BYTES
 from pod.image.names import Mirror, RegistriesConfig, Rule
+from pod.image.wire import CHUNK_BYTES
 from storage.store import Store
 from tests.integration.image.faulty import FaultyRegistry, digest_of, small_layer
 from tests.integration.image.test_pull import QUICK, pulled, random_layer, start_pull

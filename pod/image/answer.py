@@ -1,0 +1,124 @@
+"""One answer of an HTTP server, as the parser of httptools tells it: Node's llhttp, which is strict.
+
+Nothing is read or sent here. A body is passed on as it comes, a head must end within _MOST_SILENT_BYTES.
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_MOST_SILENT_BYTES = 128 << 10
+"""So much may come one after the other that is no content: heads, interim answers, extensions of chunks, trailers."""
+
+
+class NotHttp(Exception):
+    """What came is no answer, or is not all of one."""
+
+
+def load_parser() -> Any:
+    """httptools.parser.
+
+    It wants `typing` for annotations alone, whose import takes five times as long as all else of it.
+    """
+    name = "typing"
+    if name not in sys.modules:
+        sys.modules[name] = stand_in = type(sys)(name)
+        stand_in.Optional = stand_in.Protocol = object  # type: ignore[attr-defined]
+        try:
+            import httptools.parser
+        except (ImportError, TypeError):
+            pass  # another release, which takes more from there: the next line loads it whole
+        finally:
+            del sys.modules[name]
+    import httptools.parser
+
+    return httptools.parser
+
+
+class Answer:
+    """`status` is 0 and `headers` are incomplete until `has_head`. Without body is what answers a HEAD or a CONNECT."""
+
+    def __init__(self, *, without_body: bool = False) -> None:
+        self.status = 0
+        self.reason = ""
+        self.headers: list[tuple[str, str]] = []  # the names in lower case
+        self.has_head = False
+        self.is_complete = False
+        self.can_stay = False
+        """Whether the connection can be used again, once the answer is complete."""
+        self.body: list[bytes] = []
+        """What has come of it; whoever takes it removes it."""
+        self._without_body = without_body
+        self._silent_bytes = 0
+        self._library = load_parser()
+        self._parser = self._library.HttpResponseParser(self)
+
+    def header(self, name: str) -> str:
+        """The values of a header, whose name is given in lower case; empty when it is not there."""
+        return ", ".join([value for known, value in self.headers if known == name])
+
+    def feed(self, data: bytes | memoryview) -> None:
+        """What has arrived. Raises NotHttp."""
+        before = len(self.body)
+        try:
+            self._parser.feed_data(data)
+        except (self._library.HttpParserError, self._library.HttpParserUpgrade) as error:
+            if not self.is_complete:
+                raise NotHttp(str(error)) from error
+            self.can_stay = False  # it sent more than was asked for
+        self._silent_bytes = self._silent_bytes + len(data) if len(self.body) == before else 0
+        if self._silent_bytes > _MOST_SILENT_BYTES and not self.is_complete:
+            raise NotHttp("its head does not end")
+
+    def end(self) -> None:
+        """The connection has ended, which is how bodies without a length end. Raises NotHttp."""
+        self.can_stay = False
+        if self.has_head and not (
+            self.header("content-length") or self.header("transfer-encoding")
+        ):
+            self.is_complete = True
+        if not self.is_complete:
+            raise NotHttp("it ended too early")
+
+    # What the parser calls.
+
+    def on_message_begin(self) -> None:
+        if self.is_complete:
+            self.can_stay = False
+        elif not self.has_head:
+            self.reason = ""
+            self.headers.clear()
+
+    def on_status(self, reason: bytes) -> None:
+        if not self.has_head:
+            self.reason += reason.decode("latin-1")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self.has_head:  # what comes later is a trailer
+            self.headers.append((name.decode("latin-1").lower(), value.decode("latin-1").strip()))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if self.has_head or 100 <= status < 200:
+            return
+        self.status, self.has_head = status, True
+        if self._without_body:
+            self.is_complete = True
+            closes = "close" in self.header("connection").lower()
+            self.can_stay = self._parser.get_http_version() == "1.1" and not closes
+        else:
+            self.can_stay = self._parser.should_keep_alive()
+
+    def on_body(self, data: bytes) -> None:
+        if self.is_complete:
+            self.can_stay = False
+        else:
+            self.body.append(data)
+
+    def on_message_complete(self) -> None:
+        if self.has_head:
+            self.is_complete = True
