@@ -29,14 +29,16 @@ services:
   web:
     image: busybox
     command: [sh, -c, "CASE"]
-    healthcheck: {test: [CMD-SHELL, "test -e /ready || { echo not ready; exit 1; }"], interval: 1s, retries: 1}
+    healthcheck: {test: [CMD-SHELL, "CHECK"], interval: 1s, retries: 1}
     stop_signal: SIGKILL
     deploy:
       replicas: 2
       update_config: {UPDATE}
 """
-WELL = "echo NUMBER; touch /ready; exec sleep 1000"
-UNWELL = "exec sleep 1000"
+# One that comes before the command waits for it: it would find what is well unwell.
+CHECK = "until test -e /began; do sleep 0.1; done; test -e /ready || { echo not ready; exit 1; }"
+WELL = "echo NUMBER; touch /ready /began; exec sleep 1000"
+UNWELL = "touch /began; exec sleep 1000"
 
 
 class Project:
@@ -48,7 +50,7 @@ class Project:
         return self.pod("compose", *words, status=status, cwd=str(self.path), **more)
 
     def write(self, text: str, file: str = "compose.yaml", **values: str) -> None:
-        for key, value in values.items():
+        for key, value in {"CHECK": CHECK, **values}.items():
             text = text.replace(key, value)
         (self.path / file).write_text(text)
 

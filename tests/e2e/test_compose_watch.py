@@ -64,7 +64,7 @@ def test_saved_files_are_in_the_container_and_belong_to_its_user(
         services:
           web:
             image: busybox
-            command: sh -c 'mkdir /site && echo old > /site/roots && chmod 600 /site/roots && exec sleep 1000'
+            command: sh -c 'mkdir -p /site && echo old > /site/roots && chmod 600 /site/roots && exec sleep 1000'
             stop_signal: SIGKILL
             develop:
               watch:
@@ -86,6 +86,7 @@ def test_saved_files_are_in_the_container_and_belong_to_its_user(
     with watching(compose, "watch") as it:
         it.await_told(" Watching ", 3)
         assert inside("web", "cat", "/site/first") == "before"
+        until(lambda: inside("web", "stat", "-c", "%a", "/site/roots") == "600", "its own file")
         (source / "roots").write_text("new")
         (source / "cache").mkdir()
         (source / "cache" / "unseen").write_text("x")

@@ -6,11 +6,13 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import tarfile
 from pathlib import Path
 
 import pytest
 
+from tests.support.engine import TREE
 from tests.support.images import write_difference
 from tests.support.layout import Entry, Layout, directory, layer_tar, symlink
 
@@ -75,3 +77,16 @@ def test_difference_of_two_trees_is_a_layer_with_whiteouts(tmp_path: Path) -> No
     out = str(tmp_path / "out.tar")
     write_difference(io.BytesIO(layer_tar(below)), str(tmp_path / "above.tar"), out)
     assert set(names(out)) == {"old", "new", ".wh.gone"}
+
+
+def test_images_that_take_minutes_are_made_before_the_tests() -> None:
+    """In the minute and a half that a test has, a distribution cannot be fetched and unpacked."""
+    tests = Path(TREE, "tests")
+    texts = [
+        path.read_text()
+        for name in ("e2e", "integration")
+        for path in tests.glob(f"{name}/**/*.py")
+    ]
+    used = {name for text in texts for name in re.findall(r'\b(?:have|image)\("(\w+)"\)', text)}
+    made = re.findall(r"tests\.support\.images (.+)", Path(TREE, "check").read_text())[0].split()
+    assert used - {"volumes", "containers"} <= set(made)
