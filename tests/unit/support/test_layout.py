@@ -87,6 +87,8 @@ def test_images_that_take_minutes_are_made_before_the_tests() -> None:
         for name in ("e2e", "integration")
         for path in tests.glob(f"{name}/**/*.py")
     ]
-    used = {name for text in texts for name in re.findall(r'(?:\.have|images\.image)\("(\w+)"\)', text)}
+    used = {
+        name for text in texts for name in re.findall(r'(?:\.have|images\.image)\("(\w+)"\)', text)
+    }
     made = re.findall(r"tests\.support\.images (.+)", Path(TREE, "check").read_text())[0].split()
     assert used and used <= set(made)
