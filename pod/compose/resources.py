@@ -133,7 +133,7 @@ def network_arguments(settings: Any, place: Any, path: tuple[Any, ...]) -> dict[
 
 
 def _subnets(ipam: Any, place: Any, path: tuple[Any, ...]) -> list[Subnet]:
-    from pod.spec.networks import parse_subnet
+    from pod.spec.networks import parse_subnet, with_reserved
 
     if ipam.get("driver", "default") != "default":
         raise Refused(
@@ -144,19 +144,14 @@ def _subnets(ipam: Any, place: Any, path: tuple[Any, ...]) -> list[Subnet]:
     found = []
     for index, entry in enumerate(ipam.get("config") or ()):
         where = (*path, "config", index)
-        if entry.get("aux_addresses"):
-            raise Refused(
-                place, (*where, "aux_addresses"), "pod keeps no addresses free",
-                "an ip_range, outside of which these addresses are",
-            )  # fmt: skip
         if not entry.get("subnet"):
             raise FileError(place, where, "the key 'subnet' is missing")
         try:
-            found.append(
-                parse_subnet(
-                    "subnet", entry["subnet"], entry.get("gateway", ""), entry.get("ip_range", "")
-                )
+            subnet = parse_subnet(
+                "subnet", entry["subnet"], entry.get("gateway", ""), entry.get("ip_range", "")
             )
+            others = (entry.get("aux_addresses") or {}).values()
+            found.append(with_reserved("aux_addresses", subnet, map(text_of, others)))
         except PodError as error:
             raise FileError(place, where, error.message, error.hint) from error
     return found
@@ -334,9 +329,13 @@ def remove(engine: Engine, project_name: str, tell: Tell, *, with_volumes: bool)
     errors: list[PodError] = []
     if with_volumes:
         for volume in volume_rows.all_of(engine.database):
-            if volume.labels.get(identity.PROJECT) == project_name:
+            own = volume.labels.get(identity.PROJECT) == project_name
+            if own or volume.labels.get(volumes.ANONYMOUS_OF_PROJECT) == project_name:
                 try:
                     volumes.remove(engine, volume.name)
+                except volume_rows.VolumeInUse as error:
+                    if own:
+                        errors.append(error)  # others have taken over what is anonymous
                 except PodError as error:
                     errors.append(error)
                 else:

@@ -191,7 +191,7 @@ TABLE: dict[str, Row] = {
     "networks.*.driver": Row(note="bridge"),
     "networks.*.driver_opts": Row(note="mtu, isolate, com.docker.network.bridge.name and .driver.mtu"),
     "networks.*.enable_ipv4": Row(note="false only with an ipam of IPv6"),
-    "networks.*.ipam.config[].aux_addresses": _refused("pod keeps no addresses free", "an ip_range without them"),
+    "networks.*.ipam.config[].aux_addresses": Row(note="no container gets them"),
     "networks.*.ipam.driver": Row(note="default"),
     "networks.*.ipam.options": _refused("pod gives the addresses itself"),
     "volumes": _YES,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pod.spec.mounts import Mount
     from pod.state.volumes import Volume
 
+ANONYMOUS_OF_PROJECT = "pod.compose.anonymous-of"
+"""Label of anonymous volumes that were made for a container of a compose project."""
 _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 
 
@@ -260,6 +262,12 @@ def prepare(
     )
 
 
+def _labels_of_anonymous(config: ContainerConfig) -> dict[str, str]:
+    """By which `compose down --volumes` finds what it had not removed when it was killed, as its container is gone."""
+    project = config.labels.get("com.docker.compose.project")
+    return {ANONYMOUS_OF_PROJECT: project} if project else {}
+
+
 def _prepare_volume(
     engine: Engine,
     config: ContainerConfig,
@@ -271,7 +279,8 @@ def _prepare_volume(
     """The volume's name, and how it is mounted. One that does not exist is made."""
     name = mount.source
     if not name or volumes.get(engine.database, name) is None:
-        volume = create(engine, name, anonymous=not name, ignore=True)
+        labels = {} if name else _labels_of_anonymous(config)
+        volume = create(engine, name, anonymous=not name, labels=labels, ignore=True)
         if not name:
             undo.add(lambda: remove(engine, volume.name))
         mount = mount.replace(source=volume.name)

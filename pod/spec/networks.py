@@ -32,12 +32,13 @@ _TRIES = 100  # a machine may have a route to all such sites, as with some priva
 
 
 class Subnet(Record):
-    """`first` and `last` bound the addresses that are given automatically; "" for all."""
+    """`first` and `last` bound the addresses that are given automatically; "" for all. No container has `reserved`."""
 
     subnet: str
     gateway: str
     first: str = ""
     last: str = ""
+    reserved: tuple[str, ...] = ()
 
 
 class NetworkConfig(Record):
@@ -101,6 +102,25 @@ def parse_subnet(option: str, text: str, gateway: str = "", ip_range: str = "") 
         address = network[1]
     first, last = _range(network, ip_range) if ip_range else ("", "")
     return Subnet(str(network), str(address), first, last)
+
+
+def with_reserved(option: str, subnet: Subnet, addresses: Iterable[str]) -> Subnet:
+    """The subnet with addresses that no container gets: of what is on it besides. Raises InvalidValue."""
+    from ipaddress import ip_address, ip_network
+
+    network = ip_network(subnet.subnet)
+    found = []
+    for text in addresses:
+        try:
+            address = ip_address(_unscoped(text))
+        except ValueError:
+            raise InvalidValue(option, text, "it is not an address") from None
+        if address not in network:
+            raise InvalidValue(option, text, f"it is not in subnet {network}")
+        if str(address) == subnet.gateway or address in _ends(network):
+            raise InvalidValue(option, text, "it has a meaning of its own there")
+        found.append(str(address))
+    return subnet.replace(reserved=(*subnet.reserved, *found))
 
 
 def _unscoped(text: str) -> str:
@@ -201,7 +221,7 @@ def choose_address(subnet: Subnet, taken: frozenset[str], network: str) -> str:
     last = min(_number(subnet.last) if subnet.last else highest, highest - (bits == 32))
     for number in range(first, last + 1):  # the last one of IPv4 is for broadcasts
         address = _text(number, bits)
-        if address != subnet.gateway and address not in taken:
+        if address != subnet.gateway and address not in taken and address not in subnet.reserved:
             return address
     raise NoAddressLeft(
         f"network '{network}' has no address left in {subnet.first or subnet.subnet}",
@@ -221,6 +241,11 @@ def check_address(address: str, config: NetworkConfig) -> str:
         if str(wanted) == subnet.gateway or wanted in _ends(network):
             raise AddressUnusable(
                 f"address {wanted} of network '{config.name}' is not for containers",
+                hint=f"choose another one of {network}",
+            )
+        if str(wanted) in subnet.reserved:
+            raise AddressUnusable(
+                f"address {wanted} of network '{config.name}' is kept free for something else",
                 hint=f"choose another one of {network}",
             )
         return str(wanted)

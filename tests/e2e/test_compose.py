@@ -368,3 +368,62 @@ def test_up_in_front_shows_output_and_ends_with_a_service(compose: Files) -> Non
     assert "test-1 | tested\n" in shown.stdout
     assert "front-test-1 exited with code 5" in shown.stderr
     assert set(compose.state().values()) == {"exited"}
+
+
+def test_networks_and_volumes_as_the_file_has_them(compose: Files, pod: Engine) -> None:
+    pod("network", "create", "there")
+    pod("volume", "create", "kept")
+    compose.write(
+        """
+        name: places
+        services:
+          web:
+            image: busybox
+            command: [sleep, "1000"]
+            stop_signal: SIGKILL
+            networks:
+              front: {ipv4_address: 10.214.9.7, ipv6_address: "fd00:214:9::7", aliases: [shown]}
+              closed: {}
+              there: {}
+            volumes: ["kept:/kept", "named:/named"]
+          other:
+            image: busybox
+            command: [sleep, "1000"]
+            stop_signal: SIGKILL
+            networks: [front]
+          inside: {image: busybox, command: [sleep, "1000"], network_mode: "service:web", stop_signal: SIGKILL}
+        networks:
+          front:
+            labels: {use: front}
+            enable_ipv6: true
+            ipam:
+              config:
+                - {subnet: 10.214.9.0/24, ip_range: 10.214.9.2/31, aux_addresses: {printer: 10.214.9.2}}
+                - {subnet: "fd00:214:9::/64"}
+          closed: {internal: true, name: really-closed}
+          there: {external: true}
+        volumes:
+          kept: {external: true}
+          named: {name: its-name, labels: [use=data], driver_opts: {type: tmpfs, device: tmpfs}}
+        """
+    )
+    compose("up", "-d")
+    form = "{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{$v.IPAddress}} {{$v.GlobalIPv6Address}}\n{{end}}"
+    places = dict(
+        line.split(" ", 1) for line in pod("inspect", "-f", form, "places-web-1").lines if line
+    )
+    assert set(places) == {"places_front", "really-closed", "there"}
+    assert places["places_front"] == "10.214.9.7 fd00:214:9::7"
+    # Of the range of two addresses one is the printer's.
+    assert pod("inspect", "-f", form, "places-other-1").lines[0].split()[1] == "10.214.9.3"
+    asked = pod("exec", "places-other-1", "nslookup", "shown").out
+    assert "10.214.9.7" in asked
+    assert "10.214.9.7" in pod("exec", "places-inside-1", "ip", "addr").out
+    assert "tmpfs on /named" in pod("exec", "places-web-1", "mount").out
+    shown = pod("network", "inspect", "really-closed", "--format", "{{.Internal}}").out
+    assert shown == "true"
+    assert pod("volume", "inspect", "its-name", "--format", "{{.Labels.use}}").out == "data"
+    compose("down", "--volumes")
+    assert "there" in pod("network", "ls", "--format", "{{.Name}}").lines
+    assert pod("volume", "ls", "-q").lines == ["kept"]
+    pod("network", "rm", "there")

@@ -215,6 +215,6 @@ def test_explain_and_refusals(project: Project) -> None:
     refused = project("up", "-d", status=125)
     assert ":9: 'services.web.mem_swappiness': it is not supported: " in refused.stderr
     assert project.containers() == {}
-    project.file.write_text(text.replace("mem_swappiness: 5", "init: true"))
-    assert "'services.web.develop' is ignored: " in project("create").stderr
+    project.file.write_text(text.replace("mem_swappiness: 5", "deploy: {endpoint_mode: vip}"))
+    assert "'services.web.deploy.endpoint_mode' is ignored: " in project("create").stderr
     assert json.loads(project("config", "--format", "json").out)["name"] == "faulty"

@@ -66,15 +66,38 @@ def _subnets(arguments: Arguments) -> list[Subnet]:
             raise UsageError(
                 f"each {name} belongs to a --subnet, which was given {len(subnets)} times"
             )
-    return [
-        parse_subnet(
-            "--subnet",
-            text,
-            gateways[number] if number < len(gateways) else "",
-            ranges[number] if number < len(ranges) else "",
-        )
-        for number, text in enumerate(subnets)
-    ]
+    return _with_reserved(
+        arguments,
+        [
+            parse_subnet(
+                "--subnet",
+                text,
+                gateways[number] if number < len(gateways) else "",
+                ranges[number] if number < len(ranges) else "",
+            )
+            for number, text in enumerate(subnets)
+        ],
+    )
+
+
+def _with_reserved(arguments: Arguments, found: list[Subnet]) -> list[Subnet]:
+    """Each --aux-address, NAME=ADDRESS, kept free on the subnet that it is of; the names are for people."""
+    from pod.spec.networks import with_reserved
+
+    for text in arguments.texts("aux_address"):
+        address = text.rpartition("=")[2]
+        if not found:
+            raise UsageError("each --aux-address belongs to a --subnet, of which none was given")
+        # Of several families: the last complaint is as good as any.
+        for number, subnet in enumerate(found):
+            try:
+                found[number] = with_reserved("--aux-address", subnet, [address])
+            except InvalidValue:
+                if number == len(found) - 1:
+                    raise
+            else:
+                break
+    return found
 
 
 def _servers(arguments: Arguments) -> list[str]:
@@ -118,7 +141,6 @@ _DOCKERS = tuple(
     Option((f"--{name}",), "flag" if is_flag else "text", refused=why)
     for name, is_flag, why in (
         ("attachable", True, "pod runs on this machine only"),
-        ("aux-address", False, "--ip-range says which addresses are given out"),
         ("config-from", False, "pod runs on this machine only"),
         ("config-only", True, "pod runs on this machine only"),
         ("ingress", True, "pod runs on this machine only"),
@@ -137,6 +159,12 @@ COMMAND = Command(
     ),
     options=(
         *_DOCKERS,
+        Option(
+            ("--aux-address",),
+            "list",
+            "An address of the subnet that no container gets",
+            metavar="[NAME=]ADDRESS",
+        ),
         Option(("--disable-dns",), "flag", "Answer no questions about the names of containers"),
         Option(("--dns",), "comma", "Ask this name server about other names", metavar="ADDRESS"),
         Option(("-d", "--driver"), "text", "Driver of the network: bridge", metavar="DRIVER"),
