@@ -62,6 +62,9 @@ def written(documents: list[Any]) -> str:
     writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     writer.explicit_start = len(documents) > 1
     writer.width = 4096
+    writer.representer.ignore_aliases = lambda _: (
+        True
+    )  # a value that is there twice is written twice
     out = StringIO()
     writer.dump_all(documents, out)
     return out.getvalue()

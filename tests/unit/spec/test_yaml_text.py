@@ -42,3 +42,8 @@ def test_mistakes_are_named_with_their_line(text: bytes, words: str) -> None:
     with pytest.raises(ValueError) as caught:
         yaml_text.parse(text)
     assert words in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_is_written_has_no_anchors() -> None:
+    labels = {"app": "web"}
+    assert yaml_text.written([{"a": labels, "b": labels}]) == "a:\n  app: web\nb:\n  app: web\n"
