@@ -151,10 +151,11 @@ def _pod(
     }
     of_pod = _defaults(spec.table("securityContext"), options.profiles, infra)
     infra = of_pod[1]
+    annotated = {**annotations, **dict(options.annotations)}
     base = options.base.replace(
-        annotations={**annotations, **dict(options.annotations)},
+        annotations=annotated,
         stop_timeout=_stop_timeout(spec, options.base.stop_timeout),
-        labels=labels,
+        labels={**options.base.labels, **labels},
     )
     planned = []
     taken: set[str] = set()
@@ -169,11 +170,9 @@ def _pod(
                 one.wrong(f"there is a container '{found.name}' already", "name")
             taken.add(found.name)
             changes: dict[str, Any] = {"init_kind": "" if is_sidecar else kind}
-            update = annotations.get(f"{_AUTO_UPDATE}/{found.name}") or annotations.get(
-                _AUTO_UPDATE
-            )
+            update = annotated.get(f"{_AUTO_UPDATE}/{found.name}") or annotated.get(_AUTO_UPDATE)
             if update:
-                changes["labels"] = {**labels, _AUTO_UPDATE: update}
+                changes["labels"] = {**base.labels, _AUTO_UPDATE: update}
             changes |= _annotated(annotations, found)
             planned.append(found.replace(config=found.config.replace(**changes)))
     if not any(not one.config.init_kind for one in planned):

@@ -159,3 +159,27 @@ def test_units_are_restarted_and_go_back(pod: Engine, runtime_directory: str) ->
         until(lambda: files.systemd("is-active", "app", status=None) == "active", "active")
         assert image_of(pod, "systemd-app") == better
         files.systemd("stop", "app")
+
+
+def test_the_service_of_a_kube_quadlet(pod: Engine, runtime_directory: str) -> None:
+    with quadlets(pod, os.path.join(runtime_directory, "sd")) as files:
+        image_with(pod, APP, "cp /bin/busybox /sleep")
+        files.write(
+            "app.yaml",
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: app}\nspec:\n"
+            f"  terminationGracePeriodSeconds: 0\n  containers:\n  - name: c\n    image: {APP}\n"
+            "    imagePullPolicy: Never\n    command: [/sleep, 1d]\n",
+        )
+        files.write("app.kube", "[Kube]\nYaml=app.yaml\nNetwork=none\nAutoUpdate=c/local\n")
+        files.reload()
+        files.systemd("start", "app")
+        better = image_with(pod, APP, "cp /bin/busybox /sleep; touch /better")
+        environment = files.systemd.environment
+        update = ("auto-update", "--format", "{{.Unit}} {{.ContainerName}} {{.Updated}}")
+        assert pod(*update, env=environment).out == "app.service app-c true"
+        assert image_of(pod, "app-c") == better
+        image_with(pod, APP, "touch /no-start")
+        result = pod(*update, env=environment, status=125)
+        assert result.out == "app.service app-c rolled back"
+        assert image_of(pod, "app-c") == better
+        files.systemd("stop", "app")

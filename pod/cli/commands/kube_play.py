@@ -131,6 +131,8 @@ def _options(arguments: Arguments, engine: Engine) -> PlayOptions:
     base = container_preset(engine.settings).replace(
         environment=as_entries(proxies), create_command=("pod", *sys.argv[1:]), notify=IGNORED
     )
+    if unit := os.environ.get("PODMAN_SYSTEMD_UNIT"):
+        base = base.replace(labels={**base.labels, "PODMAN_SYSTEMD_UNIT": unit})  # for auto-update
     if arguments.given("log_driver") or arguments.given("log_opt"):
         base = base.replace(log=lifetime.read_log(arguments, base.log))
     first, *more = (
