@@ -47,7 +47,7 @@ def image(name: str) -> Image:
     recipe = _RECIPES[name]
     path = os.path.join(cache_directory(), f"{name}-{_VERSION}")
     if not os.path.exists(path):
-        with _Lock(f"{name}.lock"):
+        with Lock(f"{name}.lock"):
             if not os.path.exists(path):
                 _build(name, recipe, path)
     return Layout(path).image()
@@ -70,7 +70,7 @@ def oci_archive(name: str) -> str:
 def _kept(name: str, suffix: str, write: Callable[[Image, str], str]) -> str:
     made = image(name)
     path = f"{made.layout.path}.{suffix}"
-    with _Lock(f"{name}.{suffix}.lock"):
+    with Lock(f"{name}.{suffix}.lock"):
         if not os.path.exists(path):
             write(made, path + ".new")
             os.rename(path + ".new", path)
@@ -85,7 +85,7 @@ def _build(name: str, recipe: Callable[[Layout], None], path: str) -> None:
     os.rename(building, path)
 
 
-class _Lock:
+class Lock:
     """Hold a lock file of the cache, so that two runs do not build the same thing."""
 
     def __init__(self, name: str) -> None:

@@ -12,8 +12,7 @@ import pytest
 from tests.support.engine import chosen_kind
 from tests.vm import machine
 
-# Only tox -e vm has the time for these.
-collect_ignore = [] if os.environ.get("POD_TEST_CUTS") else ["test_laptop.py", "test_power_cuts.py"]
+collect_ignore = [] if os.environ.get("POD_TEST_CUTS") else ["test_laptop.py"]
 
 _WHEN = ("login", "before", "after")
 

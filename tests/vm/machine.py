@@ -267,9 +267,14 @@ def _install(tree: str, venv: str) -> None:
 def system() -> str:
     """The directory with disk, kernel and initial RAM disk; built when it is not in the cache."""
     path = os.path.join(images.cache_directory(), f"vm-{_VERSION}")
-    if os.path.exists(path):
-        return path
-    check_host()
+    with images.Lock("vm.lock"):
+        if not os.path.exists(path):
+            check_host()
+            _build_system(path)
+    return path
+
+
+def _build_system(path: str) -> None:
     print("vm: building the system, which takes two minutes", file=sys.stderr, flush=True)
     work = tempfile.mkdtemp(prefix="pod-vm.", dir="/var/tmp")
     try:
@@ -280,10 +285,11 @@ def system() -> str:
         from pod.linux import idmap
 
         idmap.run_inside(lambda: _unpack_system(work, tar, building), what="making the disk")
-        shutil.move(building, path)
+        moved = f"{path}.{os.getpid()}"
+        shutil.move(building, moved)  # copies, where the cache is on another file system
+        os.rename(moved, path)
     finally:
         remove_tree(work)
-    return path
 
 
 def _unpack_system(work: str, tar: str, building: str) -> None:

@@ -28,7 +28,7 @@ from tests.vm import machine
 from tests.vm.device import Disk
 
 LIFE_SECONDS = (
-    600  # from power on to the cut, on a machine that does other things too; 15 are usual
+    900  # from power on to the cut, on a machine that does other things too; 15 are usual
 )
 _HOME_SIZE = "1G"
 _MARK = "pod-vm: "

@@ -1,6 +1,7 @@
 """Nothing that was acknowledged is lost when the power is cut, and `system check` has nothing to say.
 
-POD_TEST_CUTS is how often it is cut (20 times in tox -e vm), POD_TEST_SEED what chance begins with. Each cut is a test.
+POD_TEST_CUTS is how often it is cut (20 times in tox -e vm), POD_TEST_SEED what chance begins with: what is done
+between cuts, and which of the unflushed writes are lost. Each cut is a test.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tests.vm import machine, power
 pytestmark = pytest.mark.timeout(2 * power.LIFE_SECONDS + machine.BUILD_SECONDS)
 
 CUTS = int(os.environ.get("POD_TEST_CUTS") or 3)
+SEED = 7 if "CI" in os.environ else random.randrange(1 << 16)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def lives() -> Generator[Iterator[power.Life]]:
         pytest.skip(str(missing))
     if chosen_kind() == "podman":
         pytest.skip("allowed: podman is not in the virtual machine")
-    seed = int(os.environ.get("POD_TEST_SEED") or random.randrange(1 << 16))
+    seed = int(os.environ.get("POD_TEST_SEED") or SEED)
     print(f"POD_TEST_SEED={seed}")
     lives = power.lives(CUTS, seed)
     print(next(lives))  # its cut is what the first test is about
