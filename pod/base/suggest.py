@@ -8,6 +8,7 @@ if TYPE_CHECKING:
 
 # Of difflib's 0 to 1: "ROM" means FROM, "imagse" images. Below it, words are named at random.
 _CUTOFF = 0.7
+_SHORT = 3  # letters, of which a wrong one makes too much for that
 
 
 def closest(typed: str, known: Iterable[str]) -> list[str]:
@@ -15,7 +16,10 @@ def closest(typed: str, known: Iterable[str]) -> list[str]:
     from difflib import get_close_matches  # heavy
 
     by_lower = {word.lower(): word for word in known}
-    matches = get_close_matches(typed.lower(), by_lower, n=3, cutoff=_CUTOFF)
+    lower = typed.lower()
+    matches = get_close_matches(lower, by_lower, n=3, cutoff=_CUTOFF)
+    if len(lower) == _SHORT:  # "RNU" means RUN
+        matches += [it for it in by_lower if it not in matches and sorted(it) == sorted(lower)]
     return [by_lower[match] for match in matches]
 
 

@@ -11,7 +11,7 @@ from pod.build.dockerfile.ignore import IgnoreRules
 from pod.build.dockerfile.parser import parse_triggers
 from pod.build.dockerfile.stages import SCRATCH
 from pod.build.dockerfile.substitute import Substitution
-from pod.build.failure import StepFailed, StepRefused
+from pod.build.failure import StepFailed, StepImpossible, StepRefused, place_of
 from pod.build.planner import step_of
 from pod.build.sources import ClosedSource
 from pod.build.state import StageState
@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
 
 class Builder:
-    """Its parts are for the modules in `steps`. `hold` keeps what it uses from being collected."""
+    """Its parts are for the modules in `steps`.
+
+    `hold` keeps what it uses from being collected; `triggers` gets what base images have in ONBUILD.
+    """
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class Builder:
         plan: Plan,
         context: BuildContext,
         hold: Hold,
+        triggers: list[Instruction],
     ) -> None:
         self.host = host
         self.store = host.store
@@ -55,6 +59,7 @@ class Builder:
         self.plan = plan
         self.context = context
         self.hold = hold
+        self.triggered = triggers
         self.nest = host.nest
         left_out = {step.number for it in plan.needed if it.is_left_out for step in it.steps}
         self.cache = Cache(host.store, options, progress, hold, frozenset(left_out))
@@ -94,7 +99,9 @@ class Builder:
         except PodError as error:
             status = error.status if isinstance(error, StepFailed) else None
             self.progress.failed(step, status, error.message)
-            raise
+            if not step.first_line or error.message.startswith(place_of(step)):
+                raise
+            raise StepImpossible(step, error) from error
         except BrokenPipeError:
             raise  # nobody listens to us
         except OSError as error:
@@ -109,6 +116,7 @@ class Builder:
         triggers = tuple(state.config.get("OnBuild") or ())
         config = {key: it for key, it in state.config.items() if key != "OnBuild" and key[0] != "_"}
         instructions = parse_triggers(triggers, planned.stage.start.image)
+        self.triggered += instructions
         first = planned.steps[0]
         steps = [
             step_of(it, first.number, first.total, first.stage, first.platform)
@@ -144,9 +152,15 @@ class Builder:
 
     def image_state(self, name: str, platform: str) -> Steps:
         """What a stage is that has nothing but an image."""
-        image = yield from self._once(
-            f"image {name} for {platform}", self.host.image(name, platform)
-        )
+        try:
+            image = yield from self._once(
+                f"image {name} for {platform}", self.host.image(name, platform)
+            )
+        except PodError as error:
+            meant = self.plan.stages.similar(name)
+            if meant:
+                error.hint = f"did you mean the stage '{meant}'?"
+            raise
         self.hold.add(*image.diff_ids)
         document = image.config()
         system = files.FileSystem(

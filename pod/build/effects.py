@@ -82,7 +82,7 @@ def _label(config: Config, instruction: kinds.Label) -> None:
 def _expose(config: Config, instruction: kinds.Expose) -> None:
     ports = dict(config.get("ExposedPorts") or {})
     for word in instruction.ports:
-        mapping = parse_expose(word)
+        mapping = parse_expose(word, "EXPOSE")
         for number in range(mapping.container_port, mapping.container_port + mapping.count):
             ports[f"{number}/{mapping.protocol}"] = {}
     config["ExposedPorts"] = ports

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from pod.build.progress import Step
 
 
+_SHOWN_LINES = 12
+
+
 class StepFailed(PodError):
     """A command of the build ended with another status than 0; `status` is that, 128 and more for a signal."""
 
@@ -18,7 +21,7 @@ class StepFailed(PodError):
         ended = (
             f"was ended by signal {status - 128}" if status > 128 else f"ended with status {status}"
         )
-        super().__init__(f"{_place(step)}: the command '{_short(command)}' {ended}")
+        super().__init__(f"{place_of(step)}: the command '{_short(command)}' {ended}")
         self.status = status
         self.exit_status = status
 
@@ -30,12 +33,26 @@ class StepRefused(PodError):
         where = f" at '{error.filename}'" if isinstance(error.filename, str) else ""
         is_full = error.errno in {errno.ENOSPC, errno.EDQUOT}
         super().__init__(
-            f"{_place(step)}: {error.strerror or error}{where}",
+            f"{place_of(step)}: {error.strerror or error}{where}",
             hint="pod system df" if is_full else None,
         )
 
 
-def _place(step: Step) -> str:
+class StepImpossible(PodError):
+    """What went wrong is told by another error, which knows nothing of the Dockerfile."""
+
+    def __init__(self, step: Step, error: PodError) -> None:
+        width = len(str(step.last_line))
+        lines = "".join(
+            f"\n  {step.first_line + index:>{width}} | {line}"
+            for index, line in enumerate(step.lines[:_SHOWN_LINES])
+        )
+        super().__init__(f"{place_of(step)}: {error.message}{lines}", hint=error.hint)
+        self.exit_status = error.exit_status
+
+
+def place_of(step: Step) -> str:
+    """The lines of an instruction: "Dockerfile:3-4"."""
     if step.first_line == step.last_line:
         return f"{step.file}:{step.first_line}"
     return f"{step.file}:{step.first_line}-{step.last_line}"

@@ -19,7 +19,7 @@ from pod.build.result import created_of, make_image
 from pod.build.state import StageState
 from pod.build.tasks import Job, Tasks
 from pod.engine import build_cache, build_leftovers, build_networks, images
-from pod.engine.build_checks import check, check_devices
+from pod.engine.build_checks import check, check_arguments, check_devices
 from pod.engine.build_results import Made, check_outputs, deliver, names_at_once, pull_options
 from pod.image.platform import host_platform, parse_platform
 from pod.linux import processes
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from typing import Any
 
+    from pod.build.dockerfile.instructions import Instruction
     from pod.build.options import BuildOptions, NamedContext
     from pod.build.planner import Plan
     from pod.build.progress import Progress
@@ -73,16 +74,19 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
             for platform in platforms
         ]
         warn = log.warning if options.check else _warner(progress)
-        check(engine, options, dockerfile, plans[0].stages, context, warn)
+        is_unknown = check(engine, options, dockerfile, plans[0].stages, context, warn)
         if options.check:
             return Built(id="")
         progress.begin([step for planned in plans for step in planned.steps])
         if options.cache_from:
             build_cache_share.fetch(engine, options, progress, hold)
         tasks = Tasks(options.jobs or max(_FEWEST_JOBS, 2 * (os.cpu_count() or 1)), progress.tick)
+        triggers: list[Instruction] = []
         for planned in plans:
-            Builder(host, options, progress, planned, context, hold).add_to(tasks)
+            Builder(host, options, progress, planned, context, hold, triggers).add_to(tasks)
         results = {name: it for name, it in tasks.run().items() if isinstance(it, StageState)}
+        if is_unknown:
+            check_arguments(options, dockerfile, triggers, warn)
         progress.exporting(options.tags[0] if options.tags else "image")
         made = [
             _made(engine, options, planned, results[planned.target.task], hold) for planned in plans

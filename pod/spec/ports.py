@@ -90,9 +90,8 @@ def parse_port(text: str) -> tuple[PortMapping, ...]:
     return tuple(PortMapping(container, host, address or "", count, name) for name in protocols)
 
 
-def parse_expose(text: str) -> PortMapping:
+def parse_expose(text: str, option: str = "--expose") -> PortMapping:
     """`--expose PORT[-PORT][/PROTOCOL]`, and the keys of an image's `ExposedPorts`; the host's port is 0."""
-    option = "--expose"
     ports, slash, protocol = text.partition("/")
     port, count = _parse_range(option, text, ports)
     protocols = _parse_protocols(option, text, protocol if slash else "tcp")

@@ -43,7 +43,7 @@ class UserNotFound(PodError):
     def __init__(self, name: str) -> None:
         super().__init__(
             f"user '{name}' is not in the container's /etc/passwd",
-            hint="give a number, which needs no entry: --user 1000:1000",
+            hint="give a number such as 1000:1000, which needs no entry",
         )
 
 

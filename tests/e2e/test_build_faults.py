@@ -106,6 +106,54 @@ def test_stage_that_was_meant_is_suggested(context: Context) -> None:
     text = "FROM scratch AS builder\nFROM scratch\n"
     done = context.build(text, "--target=bulder", status=125)
     assert "'Dockerfile' has no stage 'bulder', did you mean 'builder'?" in done.stderr
+    done = context.build(text, "--target=test", status=125)
+    assert "'Dockerfile' has no stage 'test'\nHint: its stages are builder, 1\n" in done.stderr
+
+
+@OURS
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("COPY --chown=nobodyhere Dockerfile /x", "user 'nobodyhere' is not in"),
+        ("COPY --chmod=999 Dockerfile /x", "--chmod '999' is not valid"),
+        ('RUN ["nothing"]', "command 'nothing' was not found"),
+        ("EXPOSE 99999", "EXPOSE '99999' is not valid"),
+        ("STOPSIGNAL NOPE", "signal 'NOPE' does not exist"),
+        ("COPY --from=nowhere.invalid/x /a /b", "server 'nowhere.invalid' cannot be found"),
+    ],
+)
+def test_errors_of_steps_name_the_line(context: Context, line: str, says: str) -> None:
+    """Also when nobody is told of progress, and whatever part of the program has found them."""
+    dockerfile = f"FROM busybox\n{line}\n"
+    done = context.build(dockerfile, "--quiet", "--retry=0", status=None)
+    assert done.status in {125, 127}
+    said = done.stderr.replace("registry '", "server '")
+    assert said.startswith(f"Error: Dockerfile:2: {says}")
+    assert f"\n  2 | {line}\n" in said
+
+
+@OURS
+def test_stage_is_suggested_for_an_image_that_is_not_there(context: Context) -> None:
+    text = "FROM busybox AS builder\nFROM busybox\nCOPY --from=localhost:1/bulder /x /x\n"
+    done = context.build(text.replace("localhost:1/", ""), "--pull=never", status=125)
+    assert "did you mean the stage 'builder'?" in done.stderr
+    done = context.build(text, "--pull=never", status=125)
+    assert "did you mean" not in done.stderr
+
+
+@OURS
+def test_argument_that_a_base_image_asks_for_is_no_mistake(context: Context, pod: Engine) -> None:
+    """What is said of one that nobody asks for comes at once, or when the base image has come."""
+    context.build("FROM busybox\nONBUILD ARG MODE=a\nONBUILD ENV MODE=$MODE\n", tag="base")
+    given = ("--build-arg=MODE=b", "--build-arg=MORE=c")
+    done = context.build("FROM base\n", *given)
+    assert "'MODE'" not in done.stderr
+    assert "no ARG declares 'MORE', which --build-arg gives" in done.stderr
+    layout = f"--build-context=far=oci-layout://{context.directory}/../layout"
+    pod("save", "--format=oci-dir", "-o", f"{context.directory}/../layout", "base")
+    done = context.build("FROM far\n", *given, layout)
+    assert "'MODE'" not in done.stderr
+    assert "no ARG declares 'MORE', which --build-arg gives" in done.stderr
 
 
 @pytest.mark.parametrize("status", [1, 125, 126, 127, 137, 255])

@@ -7,7 +7,7 @@ before it (`COPY --from`, `--mount from=`), as long as no two need each other; F
 from __future__ import annotations
 
 from pod.base.records import Record
-from pod.base.suggest import did_you_mean
+from pod.base.suggest import closest, did_you_mean
 from pod.build.dockerfile import instructions as kinds
 from pod.build.dockerfile.errors import DockerfileError
 from pod.build.dockerfile.run_options import parse_mounts
@@ -74,6 +74,10 @@ class Stages(Record):
                 None, f"'{self.file}' has no stage '{name}'{ending}", hint=self._choices()
             )
         return self.stages[number]
+
+    def similar(self, name: str) -> str:
+        """The name of a stage that may be meant by `name`, which is none; or ""."""
+        return next(iter(closest(name, [stage.name for stage in self.stages if stage.name])), "")
 
     def source(self, name: str, place: Place) -> Source:
         """What `--from=name` means: a build context, a stage by name or number, else an image."""
