@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
+import statistics
+import subprocess
+import time
 
-from tests.bench.measuring import Case, Measure, seconds_until_end, start_command
+from tests.bench.measuring import Case, CommandFailed, Measure, seconds_until_end, start_command
 from tests.support.engine import Engine
 
 SERVICES = 5
@@ -22,6 +26,16 @@ services:
 """
     for number in range(SERVICES)
 )
+WATCHED = """\
+services:
+  web:
+    image: docker.io/library/busybox:latest
+    command: [sleep, "86400"]
+    stop_signal: SIGKILL
+    develop:
+      watch: [{action: sync, path: ./source, target: /source}]
+"""
+SAVES = 20
 
 
 def directory(engine: Engine) -> str:
@@ -62,6 +76,44 @@ def whole_project(engine: Engine) -> dict[str, float]:
     return found
 
 
+def watch(engine: Engine) -> dict[str, float]:
+    """From the saving of a file until the container has it, as it sees its own root."""
+    path = directory(engine)
+    os.makedirs(os.path.join(path, "source"), exist_ok=True)
+    with open(os.path.join(path, "watched.yaml"), "w") as file:
+        file.write(WATCHED)
+    words = ("compose", "-p", "watched", "-f", file.name)
+    took = []
+    with engine.spawn(*words, "watch", stdout=subprocess.DEVNULL) as watcher:
+        assert watcher.stderr is not None
+        while b"Watching" not in (line := watcher.stderr.readline()):
+            if not line:
+                raise CommandFailed("`compose watch` has ended")
+        pid = engine("inspect", "-f", "{{.State.Pid}}", "watched-web-1").out
+        for number in range(SAVES):
+            begun = time.perf_counter()
+            with open(os.path.join(path, "source", "page"), "w") as file:
+                file.write(f"{number}\n")
+            while not has(f"/proc/{pid}/root/source/page", f"{number}\n"):
+                if time.perf_counter() - begun > 60:
+                    raise CommandFailed("a file was not there within a minute")
+                time.sleep(0.001)
+            took.append(time.perf_counter() - begun)
+            watcher.stderr.readline()  # it has told so: the next save is one of its own
+        watcher.send_signal(signal.SIGINT)
+        watcher.communicate(timeout=60)
+    engine(*words, "down")
+    return {"compose-watch": statistics.median(took)}
+
+
+def has(path: str, text: str) -> bool:
+    try:
+        with open(path) as file:
+            return file.read() == text
+    except OSError:
+        return False
+
+
 COMPOSE_CASES = (
     Case(
         {
@@ -73,5 +125,11 @@ COMPOSE_CASES = (
         whole_project,
         prepare=prepare_compose,
         slow=True,
+    ),
+    Case(
+        {"compose-watch": Measure("a saved file is in the container, `compose watch`", 150, "ms")},
+        watch,
+        prepare=prepare_compose,
+        alone=True,
     ),
 )
