@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+_CHUNK = 1 << 16
+
+
 class DamagedFile(PodError):
     """A file that pod wrote cannot be read back."""
 
@@ -75,10 +78,11 @@ def read_bytes(path: str) -> bytes:
     """The whole of a regular file."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        parts = []
-        while part := os.read(fd, 1 << 16):
-            parts.append(part)
-        return b"".join(parts)
+        data = part = os.read(fd, _CHUNK)
+        while len(part) == _CHUNK:  # a regular file gives less at its end only
+            part = os.read(fd, _CHUNK)
+            data += part
+        return data
     finally:
         os.close(fd)
 

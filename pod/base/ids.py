@@ -1,4 +1,4 @@
-"""Identifiers: 64-digit ids, their short form, and names for containers that were not given one."""
+"""Identifiers: 64-digit ids, their short form; what a name is, and names for containers that were not given one."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 ID_LENGTH = 64
 SHORT_LENGTH = 12
 _HEX = frozenset("0123456789abcdef")
+_NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 
 _ADJECTIVES = (
     "able amber ample azure bold brave brief bright brisk calm candid civil clear clever crisp daring deft eager early "
@@ -43,6 +44,11 @@ def looks_like_id(text: str) -> bool:
 def is_id(text: str) -> bool:
     """Whether `text` is a whole id."""
     return len(text) == ID_LENGTH and _HEX.issuperset(text)
+
+
+def is_name(text: str) -> bool:
+    """Whether containers, volumes and networks can have this name."""
+    return bool(text) and text[0] not in "_.-" and _NAME_CHARACTERS.issuperset(text)
 
 
 def random_name() -> str:

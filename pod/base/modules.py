@@ -25,6 +25,9 @@ _HEADER_BYTES = 16
 _BY_TIME = MAGIC_NUMBER + b"\0\0\0\0"
 _KNOWN = ("pod.", "storage.", "netns.", "httptools.")
 """Where modules are files of Python: our packages, and those of a request to a registry."""
+_BESIDE = ("storage", "netns")
+"""Our packages that are beside this one."""
+_DIRECTORY = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 
 
 class _Loader(SourceFileLoader):
@@ -46,9 +49,11 @@ class CompiledFinder:
     def find_spec(
         name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if path is None or len(path) != 1 or not name.startswith(_KNOWN):
+        if path is None and name in _BESIDE:
+            path = (_DIRECTORY,)
+        elif path is None or len(path) != 1 or not name.startswith(_KNOWN):
             return None
-        place = f"{path[0]}/{name[name.rindex('.') + 1 :]}"
+        place = f"{path[0]}/{name[name.rfind('.') + 1 :]}"
         return _found(name, path[0], place) or _found(name, place, f"{place}/__init__")
 
 

@@ -10,16 +10,13 @@ _SECOND = 1_000_000_000
 
 def size(size_bytes: float, *, digits: int = 3, space: bool = True) -> str:
     """A size in decimal units: "144 kB"; without `space` and with 4 digits "1.234GB", as `ps` and `df` have it."""
-    number, unit = float(size_bytes), 0
-    text = _digits(number, digits)
-    while abs(float(text)) >= 1000 and unit < len(_UNITS) - 1:
+    number, unit, last = float(size_bytes), 0, len(_UNITS) - 1
+    while abs(number) >= 1000 and unit < last:
         number, unit = number / 1000, unit + 1
-        text = _digits(number, digits)
+    text = f"{number:.{digits}g}"
+    if abs(number) >= 999 and abs(float(text)) >= 1000 and unit < last:  # by rounding
+        text, unit = f"{number / 1000:.{digits}g}", unit + 1
     return f"{text}{' ' if space else ''}{_UNITS[unit]}"
-
-
-def _digits(number: float, digits: int) -> str:
-    return f"{number:.{digits}g}"
 
 
 def duration(seconds: float) -> str:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pod.state.pods import Pod
     from storage.images import ImageRecord
 
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 _MAX_NAME_TRIES = 20
 
 
@@ -135,7 +134,7 @@ def _create(
 
 def check_name(name: str) -> None:
     """Raise InvalidValue unless a container can have this name (podman-run(1), --name)."""
-    if not name or not name[0].isalnum() or not name.isascii() or set(name) - _NAME_CHARACTERS:
+    if not ids.is_name(name):
         raise InvalidValue(
             "container name",
             name,

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import time
 
-from netns.backends import addresses
-from pod.base import ids
 from pod.base.errors import InvalidValue, PodError
-from pod.linux import interfaces
-from pod.spec import namespaces, networks
+from pod.spec import networks
 from pod.spec.networks import NetworkConfig
 from pod.state import events
 from pod.state import networks as rows
@@ -53,6 +50,8 @@ def create(
 
     With `ignore`, one that exists already is fine. Raises NetworkExists, SubnetTaken, InvalidValue.
     """
+    from pod.base import ids
+
     if name:
         check_name(name)
 
@@ -93,9 +92,11 @@ def create(
 
 def check_name(name: str) -> None:
     """Raise InvalidValue unless a network can have this name."""
+    from pod.base import ids
+
     if name in networks.RESERVED_NAMES or name == networks.DEFAULT_NAME:
         raise InvalidValue("network name", name, "it has a meaning for --network already")
-    if not namespaces.is_network_name(name) or len(name) > _MAX_NAME:
+    if not ids.is_name(name) or len(name) > _MAX_NAME:
         raise InvalidValue(
             "network name",
             name,
@@ -113,6 +114,9 @@ def _first_free(prefix: str, taken: set[str]) -> str:
 def _subnets(
     engine: Engine, existing: Sequence[NetworkConfig], wanted: Sequence[Subnet], *, ipv6: bool
 ) -> list[Subnet]:
+    from netns.backends import addresses
+    from pod.linux import interfaces
+
     taken = [
         (f"network '{network.name}'", subnet.subnet)
         for network in existing

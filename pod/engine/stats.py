@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-_SECTOR = 512
+_WHOLE = 2048  # bytes: less than this from a file of the kernel is all of it
 
 
 class Sample(Record):
@@ -264,11 +264,13 @@ def _text(path: str) -> str | None:
     except OSError:
         return None
     try:
-        parts = []
-        while part := os.read(fd, 1 << 16):
-            parts.append(part)
+        # Of several lines the kernel gives those that fit into a page, and as much more as one asks again for.
+        data = os.read(fd, 1 << 14)
+        if len(data) >= _WHOLE:
+            while part := os.read(fd, 1 << 14):
+                data += part
     except OSError:
         return None  # it ended meanwhile
     finally:
         os.close(fd)
-    return b"".join(parts).decode("utf-8", "replace")
+    return data.decode("utf-8", "replace")

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 
-from pod.base import ids, locks, log
+from pod.base import log
 from pod.base.errors import PodError
-from pod.spec.monitor import LOCK_FILE, PAUSED_FILE
-from pod.state import reconcile, summaries, volumes
+from pod.state import summaries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pod.base.locks import FileLock
     from pod.engine.context import Engine
 
 _LOCK_PREFIX = "container-"
@@ -39,6 +39,9 @@ def _tidy(engine: Engine) -> None:
     active = {one for one, status in known.items() if status == "active"}
     seen, engine.seen_running = engine.seen_running, set()
     for container_id in active - seen:
+        from pod.base import locks
+        from pod.spec.monitor import LOCK_FILE, PAUSED_FILE
+
         if not locks.is_held(f"{paths.run(container_id)}/{LOCK_FILE}"):
             from pod.engine import finish  # heavy, and rarely needed, as everywhere below
             from pod.state import containers
@@ -58,6 +61,8 @@ def _tidy(engine: Engine) -> None:
         name.removeprefix(_LOCK_PREFIX) for name in lock_names if name.startswith(_LOCK_PREFIX)
     }
     for container_id in orphans - known.keys():
+        from pod.base import ids
+
         if ids.is_id(
             container_id
         ):  # else it is not ours: `--root ~/.local/share` is where podman's containers are
@@ -67,6 +72,8 @@ def _tidy(engine: Engine) -> None:
         name.removeprefix(_VOLUME_PREFIX) for name in lock_names if name.startswith(_VOLUME_PREFIX)
     }
     if locked:
+        from pod.state import volumes
+
         for name in locked - volumes.names(engine.database):
             _remove_volume(engine, name)
     if any(os.path.exists(f"{paths.runroot}/networks/{it}") for it in ("holder.sock", "pasta.pid")):
@@ -87,6 +94,8 @@ def _tidy(engine: Engine) -> None:
 
 def _remove_lock(path: str) -> None:
     """Remove the lock file of a command that was killed, unless another one has it."""
+    from pod.base import locks
+
     lock = locks.FileLock(path)
     try:
         lock.acquire(wait=False)
@@ -95,8 +104,10 @@ def _remove_lock(path: str) -> None:
     lock.remove()
 
 
-def _locked(engine: Engine, container_id: str, do: Callable[[locks.FileLock], None]) -> None:
+def _locked(engine: Engine, container_id: str, do: Callable[[FileLock], None]) -> None:
     """Call `do` under the lock of a container, unless another command has it."""
+    from pod.base import locks
+
     lock = locks.FileLock(engine.paths.container_lock(container_id))
     try:
         lock.acquire(wait=False)
@@ -113,7 +124,7 @@ def _remove_old_run(engine: Engine, container_id: str) -> None:
     from pod.engine import finish
     from pod.state import containers
 
-    def remove(lock: locks.FileLock) -> None:
+    def remove(lock: FileLock) -> None:
         rows = containers.by_ids(engine.database, [container_id])
         if not rows:
             lock.remove()
@@ -126,9 +137,9 @@ def _remove_old_run(engine: Engine, container_id: str) -> None:
 def _remove_orphan(engine: Engine, container_id: str) -> None:
     """Remove the files of a container that has no row, unless some command is about to give it one."""
     from pod.engine import finish
-    from pod.state import containers
+    from pod.state import containers, reconcile
 
-    def remove(lock: locks.FileLock) -> None:
+    def remove(lock: FileLock) -> None:
         if containers.by_ids(engine.database, [container_id]):
             return
         run = reconcile.read_run(engine.paths.run(container_id))

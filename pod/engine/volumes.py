@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 ANONYMOUS_OF_PROJECT = "pod.compose.anonymous-of"
 """Label of anonymous volumes that were made for a container of a compose project."""
-_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
 
 
 def create(
@@ -206,7 +205,7 @@ def remove_abandoned(engine: Engine, name: str) -> None:
 
 def check_name(name: str) -> None:
     """Raise InvalidValue unless a volume can have this name."""
-    if not name or not name[0].isalnum() or not name.isascii() or set(name) - _NAME_CHARACTERS:
+    if not ids.is_name(name):
         raise InvalidValue(
             "volume name",
             name,

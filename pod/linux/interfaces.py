@@ -78,16 +78,18 @@ def routed_subnets(*, without_gateway: bool = False) -> dict[str, str]:
     """
     found = {}
     try:
-        with open("/proc/net/ipv6_route", encoding="ascii") as file:
-            for line in file:
+        with open(
+            "/proc/net/ipv6_route", "rb"
+        ) as file:  # the codec for ASCII would be one more module
+            for line in file.read().decode().splitlines():
                 target, length, _, _, gateway, *_, name = line.split()
                 if int(length, 16) and not (without_gateway and int(gateway, 16)):
                     address = _socket.inet_ntop(_socket.AF_INET6, bytes.fromhex(target))
                     found[f"{address}/{int(length, 16)}"] = name
     except FileNotFoundError:
         pass  # a kernel without IPv6
-    with open("/proc/net/route", encoding="ascii") as file:
-        for line in list(file)[1:]:
+    with open("/proc/net/route", "rb") as file:
+        for line in file.read().decode().splitlines()[1:]:
             name, *fields = line.split()
             destination, via, mask = (int(fields[number], 16) for number in (0, 1, 6))
             if mask and not (without_gateway and via):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from pod.base.errors import InvalidValue, Unsupported
+from pod.base.ids import is_name
 from pod.base.units import parse_integer, parse_mode, parse_percent, parse_size
 
 PROPAGATIONS = frozenset(
@@ -15,7 +16,6 @@ CONSISTENCY = frozenset(
 )  # docker on a Mac; nothing to do here
 FLAGS = {word: word.removeprefix("no") for word in "nosuid suid nodev dev noexec exec".split()}
 _ACCESS = frozenset(("ro", "rw", "rro"))
-_NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 HIGHEST_ID = 4294967294  # the last number is -1 to the kernel: "no change"
 
 
@@ -154,14 +154,9 @@ def _clean(path: str) -> str:
     return cleaned if is_marked else "./" + cleaned
 
 
-def is_volume_name(name: str) -> bool:
-    """Whether a volume can have this name."""
-    return bool(name) and name[0] not in "_.-" and _NAME_CHARACTERS.issuperset(name)
-
-
 def check_volume_name(option: str, text: str, name: str) -> None:
     """Raise InvalidValue for what is neither a path nor a volume's name."""
-    if not is_volume_name(name):
+    if not is_name(name):
         raise InvalidValue(
             option,
             text,

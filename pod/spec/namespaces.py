@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from pod.base.errors import InvalidValue, Unsupported, UsageError
+from pod.base.ids import is_name
 from pod.base.records import Record
 from pod.base.units import parse_boolean, parse_integer
 from pod.spec.ports import check_ipv4, check_ipv6
@@ -14,7 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-_NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 _HEX = frozenset("0123456789abcdefABCDEF")
 _LONGEST_INTERFACE = 15  # IFNAMSIZ without its NUL, netdevice(7)
 
@@ -122,7 +122,7 @@ def parse_network(text: str) -> Network:
         return Network(mode, options=tuple(_checked(option, text, word, _SLIRP) for word in words))
     if mode == "bridge":
         return Network(mode, options=tuple(_checked(option, text, word, _BRIDGE) for word in words))
-    if not is_network_name(mode):
+    if not is_name(mode):
         raise InvalidValue(
             option,
             text,
@@ -145,11 +145,6 @@ def parse_networks(texts: Iterable[str]) -> tuple[Network, ...]:
             if {network.mode, other.mode} - {"network", "bridge"} or _same(network, other):
                 raise NetworksExclude(other, network)
     return tuple(networks) or (Network(),)
-
-
-def is_network_name(name: str) -> bool:
-    """Whether a network can have this name."""
-    return bool(name) and name[0] not in "_.-" and _NAME_CHARACTERS.issuperset(name)
 
 
 def check_place(option: str, key: str, text: str) -> str:
@@ -186,7 +181,7 @@ def _docker_network(option: str, text: str) -> Network:
             options.append(_checked(option, text, word.replace("mac-address=", "mac="), _BRIDGE))
     if name == "bridge":
         return Network(name, options=tuple(options))
-    if not is_network_name(name):
+    if not is_name(name):
         raise InvalidValue(option, text, f"'{name}' cannot be the name of a network")
     return Network("network", name, tuple(options))
 
@@ -212,7 +207,7 @@ def _address(option: str, text: str, value: str) -> str:
 
 
 def _name(option: str, text: str, value: str) -> str:
-    if not is_network_name(value):
+    if not is_name(value):
         raise InvalidValue(option, text, f"'{value}' is not a name of letters, digits and _ . -")
     return value
 

@@ -6,7 +6,6 @@ commands do; every start on a network makes do with the C library's functions.
 
 from __future__ import annotations
 
-import _socket
 import os
 
 from pod.base.errors import InvalidValue, PodError
@@ -277,7 +276,10 @@ def _bounds(subnet: str) -> tuple[int, int, int]:
 
 def packed(address: str) -> bytes:
     """The 4 or 16 bytes of an address."""
-    return _socket.inet_pton(_family(is_ipv6(address)), address)
+    import _socket  # a library of its own, and what has addresses in its rows need not work with them
+
+    family = _socket.AF_INET6 if is_ipv6(address) else _socket.AF_INET
+    return _socket.inet_pton(family, address)
 
 
 def _number(address: str) -> int:
@@ -285,11 +287,10 @@ def _number(address: str) -> int:
 
 
 def _text(number: int, bits: int) -> str:
-    return _socket.inet_ntop(_family(bits == 128), number.to_bytes(bits // 8, "big"))
+    import _socket
 
-
-def _family(ipv6: bool) -> int:
-    return _socket.AF_INET6 if ipv6 else _socket.AF_INET
+    family = _socket.AF_INET6 if bits == 128 else _socket.AF_INET
+    return _socket.inet_ntop(family, number.to_bytes(bits // 8, "big"))
 
 
 def is_ipv6(address: str) -> bool:

@@ -7,7 +7,6 @@ import os
 from pod.base import plainjson
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.linux import processes
 from pod.spec import networks
 from pod.spec.networks import NetworkConfig
 from pod.state.database import Database, IntegrityError, Transaction
@@ -251,6 +250,8 @@ def admit(database: Database, guest_id: str, name: str) -> list[str]:
 
     Raises NoSuchNetwork, NoAddressLeft.
     """
+    from pod.linux import processes  # containers are no guests
+
     pid = os.getpid()
     with database.transaction() as transaction:
         config = find(database, name)
@@ -280,6 +281,8 @@ def _guests(transaction: Transaction, database: Database, name: str) -> set[str]
     found = set()
     rows = database.query("SELECT address, pid, started FROM guests WHERE network = ?", name)
     for address, pid, started in rows:
+        from pod.linux import processes
+
         if processes.start_time(pid) == started:
             found.add(address)
         else:

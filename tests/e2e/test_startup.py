@@ -56,6 +56,9 @@ def loaded(pod: Engine, *words: str) -> set[str]:
         ["stop", "-t", "0", "one"],
         ["rm", "-f", "-t", "0", "one"],
         ["images"],
+        ["stats", "--no-stream"],
+        ["network", "create", "passing"],
+        ["network", "rm", "staying"],
     ],
     ids=lambda words: "-".join(word.lstrip("-") for word in words[:2]),
 )
@@ -69,6 +72,9 @@ def test_loads_what_is_listed(
     # The configuration is read anew until its files are some seconds old.
     quick = ["run", "--rm", "--network", "none", "busybox", "true"]
     until(lambda: "tomllib" not in loaded(pod, *quick), "keeping the configuration")
+    if words[0] == "network":
+        pod("network", "create", "staying")
+        request.addfinalizer(lambda: pod("network", "rm", "-f", "passing", "staying"))
     modules = loaded(pod, *words)
     assert " ".join(sorted(modules & FORBIDDEN)) == ""
     ours = {name for name in modules if name.partition(".")[0] in OURS}

@@ -24,7 +24,6 @@ _OTHER_DRIVERS = {
 
 def create_network(arguments: Arguments, engine: Engine) -> None:
     from pod.engine import networks
-    from pod.spec.environment import parse_labels
 
     driver = arguments.text("driver") or "bridge"
     if driver != "bridge":
@@ -48,7 +47,7 @@ def create_network(arguments: Arguments, engine: Engine) -> None:
         dns=not arguments.flag("disable_dns"),
         dns_servers=_servers(arguments),
         interface=_interface(arguments),
-        labels=parse_labels(arguments.texts("label")),
+        labels=_labels(arguments),
         options=options["given"],
         ignore=arguments.flag("ignore"),
     )
@@ -101,27 +100,41 @@ def _with_reserved(arguments: Arguments, found: list[Subnet]) -> list[Subnet]:
 
 
 def _servers(arguments: Arguments) -> list[str]:
+    texts = arguments.texts("dns")
+    if not texts:
+        return []
     from pod.spec import hosts
 
-    servers = [hosts.parse_server("--dns", text) for text in arguments.texts("dns")]
-    if servers and arguments.flag("disable_dns"):
+    servers = [hosts.parse_server("--dns", text) for text in texts]
+    if arguments.flag("disable_dns"):
         raise UsageError("--dns and --disable-dns exclude each other")
     return servers
 
 
 def _interface(arguments: Arguments) -> str:
+    name = arguments.text("interface_name") or ""
+    if not name:
+        return ""
     from pod.spec.namespaces import check_interface
 
-    name = arguments.text("interface_name") or ""
-    return check_interface("--interface-name", name, name) if name else ""
+    return check_interface("--interface-name", name, name)
+
+
+def _labels(arguments: Arguments) -> dict[str, str]:
+    texts = arguments.texts("label")
+    if not texts:
+        return {}
+    from pod.spec.environment import parse_labels
+
+    return parse_labels(texts)
 
 
 def _driver_options(arguments: Arguments) -> dict[str, Any]:
     """mtu and isolate; docker's names for them too."""
-    from pod.base.units import parse_boolean, parse_integer
-
     found: dict[str, Any] = {"given": {}}
     for text in arguments.texts("opt"):
+        from pod.base.units import parse_boolean, parse_integer
+
         key, equals, value = text.partition("=")
         if not equals:
             raise InvalidValue("--opt", text, "KEY=VALUE")

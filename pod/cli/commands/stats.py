@@ -99,10 +99,12 @@ def _text(arguments: Arguments, samples: list[Sample]) -> str:
     from pod.cli.output import Listing, render
 
     whole = arguments.flag("no_trunc")
+    form = arguments.text("format")
+    row = _row if form else _cells  # a report every few seconds has nothing that it does not show
     return render(
         Listing(_COLUMNS, _HEADINGS),
-        [_row(sample, whole=whole) for sample in samples],
-        arguments.text("format"),
+        [row(sample, whole=whole) for sample in samples],
+        form,
         documents=lambda: [document(sample, whole=whole) for sample in samples],
     )
 
@@ -123,45 +125,50 @@ def screen(text: str) -> str:
     return "\x1b[H" + "".join(f"{line}\x1b[K\n" for line in cut) + "\x1b[J"
 
 
+def _cells(sample: Sample, *, whole: bool) -> dict[str, Any]:
+    """The columns of the plain table."""
+    return {
+        "ID": sample.id if whole else sample.id[:12],
+        "Name": sample.name,
+        "CPUPerc": percent(sample.cpu_share),
+        "MemUsage": pair(sample.memory, sample.memory_limit),
+        "MemPerc": percent(sample.memory_share),
+        "NetIO": pair(sample.received, sample.sent),
+        "BlockIO": pair(sample.read, sample.written),
+        "PIDs": str(sample.tasks) if sample.tasks else NOTHING,
+        "CPUTime": human.go_duration(sample.cpu_ns),
+        "AvgCPU": percent(sample.average_share),
+    }
+
+
 def _row(sample: Sample, *, whole: bool) -> dict[str, Any]:
     """All that a template can name: podman's fields, and docker's."""
-    pids = str(sample.tasks) if sample.tasks else NOTHING
-    time_used = human.go_duration(sample.cpu_ns)
-    number = sample.id if whole else sample.id[:12]
+    cells = _cells(sample, whole=whole)
     return {
-        "AVGCPU": percent(sample.average_share),
-        "AvgCPU": percent(sample.average_share),
-        "BlockIO": pair(sample.read, sample.written),
+        **cells,
+        "AVGCPU": cells["AvgCPU"],
         "BlockInput": sample.read,
         "BlockOutput": sample.written,
         "CPU": 100 * sample.cpu_share,
         "CPUNano": sample.cpu_ns,
-        "CPUPerc": percent(sample.cpu_share),
         "CPUSystemNano": sample.system_ns,
-        "CPUTime": time_used,
-        "Container": number,
+        "Container": cells["ID"],
         "ContainerID": sample.id,
         "Duration": max(0, sample.moment_ns - sample.started_ns),
-        "ID": number,
         "MemLimit": sample.memory_limit,
-        "MemPerc": percent(sample.memory_share),
-        "MemUsage": pair(sample.memory, sample.memory_limit),
         "MemUsageBytes": pair(sample.memory, sample.memory_limit, binary=True),
-        "Name": sample.name,
-        "NetIO": pair(sample.received, sample.sent),
         "NetInput": sample.received,
         "NetOutput": sample.sent,
-        "PIDS": pids,
-        "PIDs": pids,
+        "PIDS": cells["PIDs"],
         "SystemNano": sample.moment_ns,
-        "Up": time_used,
-        "UpTime": time_used,
+        "Up": cells["CPUTime"],
+        "UpTime": cells["CPUTime"],
     }
 
 
 def document(sample: Sample, *, whole: bool) -> dict[str, str]:
     """A container as `pod stats --format json` shows it."""
-    row = _row(sample, whole=whole)
+    row = _cells(sample, whole=whole)
     return {
         "id": row["ID"],
         "name": row["Name"],
