@@ -13,11 +13,12 @@ FOLDER = os.path.dirname(os.path.abspath(__file__))
 PAGE = os.path.join(FOLDER, "pod-compose.5.md")
 _BEGIN, _END = "## KEYS\n", "## SEE ALSO\n"
 _INTRODUCTION = """
-Every key of the published schema of the Compose specification, and what pod makes of it. A key within another one that
-has no row of its own is what that one is. **pod compose config --explain** says the same of a file. A refused key is an
-error with the sentence that stands here; what is ignored is said when a command reads the file.
+Every key of the published schema of the Compose specification, and what pod makes of it: **honoured**, **ignored** and
+why, or **refused** and what to write instead, with all keys in it. **pod compose config --explain** says the same of a
+file. A refused key is an error with the sentence that stands here; what is ignored is said when the file is read.
+*NAME* is any name, and **[]** each entry of a list.
 
-This table is made from the program by `man/compose_keys.py`.
+This table is made from the program and the schema by `man/compose_keys.py`.
 
 """
 
@@ -39,16 +40,36 @@ def main(arguments: list[str]) -> int:
 
 
 def table() -> str:
-    """A row for each key that there is something to say about."""
-    from pod.compose.support import TABLE
+    """A row for each key of the schema, by what it is a key of."""
+    from pod.compose import schema_check
+    from pod.compose.support import REFUSED, row_of, schema_paths
 
-    lines = []
-    for path in sorted(TABLE):
-        row = TABLE[path]
+    sections: dict[str, list[str]] = {}
+    for path in sorted(schema_paths(schema_check.load())):
+        row = row_of(path)
+        above = path[:-2] if path.endswith("[]") else path.rpartition(".")[0]
+        if row.verdict == REFUSED and above and row_of(above) == row:
+            continue  # with the key that it is in
         note = f": {row.note}" if row.note else ""
-        note += f"; write instead: {row.instead}" if row.instead else ""
-        lines.append(f"#### {path.replace('*', 'NAME')}\n\n{row.verdict}{note}\n")
-    return "\n".join(lines)
+        if row.instead:
+            note += f"; write instead: {row.instead}"
+        key = path.replace(".*", ".NAME")
+        sections.setdefault(_title(path), []).append(f"#### {key}\n\n{row.verdict}{note}\n")
+    order = sorted(sections, key=lambda it: (it != "the file", it))
+    return "\n".join(f"### Keys of {it}\n\n" + "\n".join(sections[it]) + "\n" for it in order)
+
+
+def _title(path: str) -> str:
+    """What a key is a key of."""
+    words = path.split(".")
+    if len(words) == 1:
+        return "the file"
+    count = 3 if words[0] == "services" and len(words) > 3 else 2
+    return (
+        ".".join(words[:count]).removesuffix("[]").replace("*", "NAME")
+        if len(words) > 2
+        else words[0]
+    )
 
 
 if __name__ == "__main__":

@@ -23,7 +23,13 @@ def main() -> NoReturn:
     modules.install()
     from pod.cli.main import main as run
 
-    status = run(sys.argv[1:], _prefork)
+    words = sys.argv[1:]
+    if sys.argv[0].endswith("-compose"):
+        from pod.cli import compose_program
+
+        if compose_program.is_called(sys.argv[0]):
+            words = compose_program.words(words)
+    status = run(words, _prefork)
     # Python's own way out frees every object one by one.
     os._exit(status)
 

@@ -191,6 +191,10 @@ def _path(value: Value) -> str:
     return value.absolute(value.value)
 
 
+def _path_if_any(value: Value) -> str | None:
+    return None if value.value is None else value.absolute(text_of(value.value))
+
+
 def _context(value: Value) -> str:
     text: str = value.value
     if text.startswith(_REMOTE) or text.endswith(".git") or ".git#" in text:
@@ -335,7 +339,7 @@ _BUILD: dict[str, Form] = {
     "extra_hosts": _hosts,
     "secrets": _uses(""),
     "cache_from": _list,
-    "ssh": _mapping,
+    "ssh": lambda value: _each(_path_if_any)(value.of(_mapping(value))),
 }
 _WATCH: dict[str, Form] = {"path": _path, "ignore": _list, "include": _list, "exec": _of(_HOOK)}
 _SERVICE: dict[str, Form] = {

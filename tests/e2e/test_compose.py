@@ -326,15 +326,22 @@ def test_hooks_run_after_the_start_and_before_the_stop(compose: Files) -> None:
             command: [sleep, "1000"]
             stop_signal: SIGKILL
             volumes: ["data:/data"]
-            post_start: [{command: [sh, -c, "echo $$A >/data/started"], environment: {A: now}}]
-            pre_stop: [{command: [touch, /data/stopped]}]
+            post_start:
+            - {command: [chmod, "777", .], user: root, working_dir: /data, privileged: true}
+            - {command: [sh, -c, "echo $$A >/data/started"], environment: {A: now}}
+            pre_stop:
+            - command: [sh, -c, 'echo "$$(id -u) $$(pwd) $$A" > stopped']
+              environment: {A: then}
+              user: "5"
+              working_dir: /data
+              privileged: true
         volumes: {data: {}}
         """
     )
     compose("up", "-d")
     assert compose("exec", "-T", "web", "cat", "/data/started").out == "now"
     compose("stop")
-    assert compose("run", "--rm", "-T", "web", "ls", "/data").lines == ["started", "stopped"]
+    assert compose("run", "--rm", "-T", "web", "cat", "/data/stopped").out == "5 /data then"
 
 
 def test_an_interrupt_stops_the_services(compose: Files, pod: Engine) -> None:

@@ -142,7 +142,12 @@ def test_a_change_restarts_runs_or_rebuilds(compose: Files, pod: Engine, tmp_pat
                 - path: ./app
                   action: sync+exec
                   target: /app
-                  exec: {command: "sh -c 'cat /app/it > /proc/1/fd/1'"}
+                  exec:
+                    command: sh -c 'echo $$(id -u) $$(pwd) $$A $$(cat it) > /proc/1/fd/1'
+                    user: root
+                    working_dir: /app
+                    environment: {A: hook}
+                    privileged: true
           made:
             build: ./src
             command: [sh, -c, "cat /page; exec sleep 1000"]
@@ -156,7 +161,7 @@ def test_a_change_restarts_runs_or_rebuilds(compose: Files, pod: Engine, tmp_pat
         (tmp_path / "conf" / "it").write_text("configured\n")
         until(lambda: "configured" in compose("logs", "web").out, "a start with the file")
         (tmp_path / "app" / "it").write_text("executed\n")
-        until(lambda: "executed" in compose("logs", "web").out, "the command")
+        until(lambda: "0 /app hook executed" in compose("logs", "web").out, "the command")
         image = pod("images", "-q", "--no-trunc", "acting-made").out
         container = compose("ps", "-q", "made").out
         (tmp_path / "src" / "page").write_text("two\n")
