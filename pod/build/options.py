@@ -89,6 +89,8 @@ class BuildOptions(Record):
     """--from: the image in the place of that of the first FROM."""
     platforms: tuple[str, ...] = ()
     """OS/ARCH[/VARIANT]; none for this machine's, more than one for a list of images."""
+    all_platforms: bool = False
+    """Whether `platforms`, which is empty then, are those of the base images."""
     arguments: Mapping[str, str] = {}
     """--build-arg and --build-arg-file; a name alone has been looked up among the caller's variables."""
     check: bool = False

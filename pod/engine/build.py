@@ -68,6 +68,13 @@ def build(engine: Engine, options: BuildOptions, progress: Progress) -> Built:
         context = contexts.main()
         dockerfile = parse(context.dockerfile, context.dockerfile_name)
         dockerfile = asked.with_base(dockerfile, options)
+        if options.all_platforms:
+            from pod.engine import build_platforms  # few builds are for all
+
+            fetch = pull_options(options, "", progress)
+            all_of_them = build_platforms.of_bases(engine, dockerfile, options, own, fetch)
+            options = options.replace(platforms=all_of_them)
+            check_outputs(options)
         platforms = [parse_platform(text) for text in options.platforms] or [own]
         plans = [
             plan(dockerfile, options, platform, own, shows_platform=len(platforms) > 1)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pod.image.manifest import OCI_INDEX
 from tests.integration.image.faulty import FaultyRegistry, Reply, Seen, digest_of, small_layer
 from tests.support.build import Context
 from tests.support.engine import Engine
@@ -108,3 +109,51 @@ def test_pulls_are_events_too(context: Context, server: FaultyRegistry) -> None:
     pulls = [it for it in events if it["event"] == "pull"]
     assert [(it["state"], it["blob"]) for it in pulls] == [("begun", digest), ("done", digest)]
     assert pulls[0]["image"] == f"{server.host}/me/busy"
+
+
+def _platforms(pod: Engine, name: str) -> list[str]:
+    found = pod("manifest", "inspect", name).json()["manifests"]
+    return ["/".join(it["platform"].values()) for it in found]
+
+
+def test_all_platforms_are_those_of_the_base_images(
+    context: Context, pod: Engine, server: FaultyRegistry
+) -> None:
+    """Of a local list, and of one in a registry; stages for the machine's own platform do not count."""
+    context.build(
+        "FROM scratch\nCOPY Dockerfile /\n",
+        "--platform=linux/arm64,linux/amd64,linux/s390x",
+        tag="here",
+    )
+    entries = []
+    for architecture in ("amd64", "riscv64", "arm64"):
+        layer = small_layer("file", architecture.encode())
+        config = {"os": "linux", "architecture": architecture}
+        config["rootfs"] = {"type": "layers", "diff_ids": [digest_of(layer)]}  # type: ignore[assignment]
+        digest = server.add_image(f"me/there:{architecture}", [layer], config=config)
+        media_type, data = server.manifests[f"/v2/me/there/manifests/{digest}"]
+        platform = {"architecture": architecture, "os": "linux"}
+        entry = {"mediaType": media_type, "size": len(data), "digest": digest}
+        entries.append({**entry, "platform": platform})
+    index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries}
+    server.add_manifest("me/there:latest", index, OCI_INDEX)
+    dockerfile = (
+        "FROM --platform=$BUILDPLATFORM busybox AS own\nRUN echo own > /own\n"
+        f"FROM {server.host}/me/there AS there\n"
+        "FROM here\nCOPY --from=there /file /\nCOPY --from=own /own /\n"
+    )
+    context.build(dockerfile, PLAIN, "--all-platforms", tag="all")
+    assert sorted(_platforms(pod, "all")) == ["amd64/linux", "arm64/linux"]
+    context.build(f"FROM {server.host}/me/there\n", PLAIN, "--all-platforms", tag="three")
+    assert len(_platforms(pod, "three")) == 3
+    for text, options, says in (
+        ("FROM scratch\n", "", "no stage has a base image"),
+        (
+            "FROM here\n",
+            "--platform=linux/amd64",
+            "--all-platforms and --platform exclude each other",
+        ),
+        ("FROM localhost/none\n", "--pull=never", "'localhost/none' is not here"),
+    ):
+        words = ("--all-platforms", *options.split())
+        assert says in context.build(text, *words, status=125).stderr

@@ -118,7 +118,7 @@ _SOURCE = (
     Option(
         ("--all-platforms",),
         "flag",
-        refused="the platforms are named: --platform linux/amd64,linux/arm64",
+        "Build for all platforms for which all base images are",
     ),
 )
 _RESULT = (

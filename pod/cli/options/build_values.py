@@ -44,7 +44,8 @@ def read_build(arguments: Arguments, engine: Engine) -> BuildOptions:
         contexts=tuple(grammar.parse_context(text) for text in arguments.texts("build_context")),
         target=arguments.text("target") or "",
         base=_base(arguments),
-        platforms=_platforms(arguments),
+        platforms=() if arguments.flag("all_platforms") else _platforms(arguments),
+        all_platforms=arguments.flag("all_platforms"),
         arguments=_arguments(arguments),
         check=arguments.flag("check") or arguments.text("call") == "check",
         tags=tags,
@@ -107,6 +108,8 @@ def _refuse(arguments: Arguments, engine: Engine) -> None:
         ("timestamp", "source_date_epoch"),
         ("manifest", "output"),
         ("push", "output"),
+        ("all_platforms", "platform"),
+        ("all_platforms", "arch"),
     ):
         if _is_on(arguments, one) and _is_on(arguments, other):
             raise UsageError(_exclude(one, other))
