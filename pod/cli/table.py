@@ -256,6 +256,12 @@ COMMANDS: dict[str, Row] = {
         "Show where a port of a service is published",
         False,
     ),
+    "compose publish": (
+        "compose_publish",
+        "compose",
+        "Put the files of a project into a registry",
+        False,
+    ),
     "compose pull": ("compose_pull", "compose", "Pull the images of a project", False),
     "compose push": ("compose_push", "compose", "Push the images that services build", False),
     "compose restart": (

@@ -143,19 +143,61 @@ def push_artifact(
     Raises ArtifactNotFound, RegistryError, CannotSign.
     """
     record = find(engine, text)
-    reference = references.parse(record.name).normalized()
+    contents = read_contents(
+        record.data(), f"manifest of artifact '{record.name}'", record.media_type
+    )
+    digests = [part.digest for part in contents.blobs]
+    with engine.store.hold([record.digest, *digests]):
+        return _send(
+            engine, record.name, record.data(), record.media_type, digests, options, signing
+        )
+
+
+def publish(
+    engine: Engine,
+    name: str,
+    paths: Sequence[tuple[str, str, Mapping[str, str]]],
+    artifact_type: str,
+    options: PullOptions,
+) -> str:
+    """Make an artifact of files, each with its type and annotations, in a registry only; its digest.
+
+    Raises FileUnreadable, RegistryError.
+    """
+    blobs = engine.store.blobs
+    with engine.store.hold() as hold:
+        layers = [
+            stored_file(engine, hold, path, kind, annotations, titled=False)
+            for path, kind, annotations in paths
+        ]
+        document = making.new_manifest(
+            blobs,
+            layers,
+            artifact_type=artifact_type,
+            annotations={making.CREATED: rfc3339(time.time_ns())},
+        )
+        digests = [document["config"]["digest"], *(layer["digest"] for layer in layers)]
+        hold.add(document["config"]["digest"])
+        data = plainjson.dumps(document).encode()
+        return _send(engine, _new_name(name), data, document["mediaType"], digests, options)
+
+
+def _send(
+    engine: Engine,
+    name: str,
+    data: bytes,
+    media_type: str,
+    digests: Sequence[str],
+    options: PullOptions,
+    signing: Signing | None = None,
+) -> str:
+    reference = references.parse(name).normalized()
     access, progress = pull.access(engine, options), pull.progress_of(options)
     signer = None if signing is None else signer_for(engine, signing, reference)
-    data = record.data()
-    contents = read_contents(data, f"manifest of artifact '{record.name}'", record.media_type)
-    digests = [part.digest for part in contents.blobs]
     places = engine.store.places
-    with (
-        engine.store.hold([record.digest, *digests]),
-        image_push.connect(reference, access, progress, places) as destination,
-    ):
+    with image_push.connect(reference, access, progress, places) as destination:
         blobs = [image_push.content_of(engine.store.blobs, digest) for digest in digests]
-        digest = image_push.push_as_it_is(destination, blobs, data, contents.media_type)
+        digest = image_push.push_as_it_is(destination, blobs, data, media_type)
         if signer is not None:
             signer.sign(destination, digest)
     progress.message("Writing manifest to image destination")

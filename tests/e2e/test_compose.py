@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.engine import Engine
 from tests.support.projects import Files
+from tests.support.terminal import Terminal
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.not_podman("podman hands compose over to another program")
@@ -434,3 +435,55 @@ def test_networks_and_volumes_as_the_file_has_them(compose: Files, pod: Engine) 
     assert "there" in pod("network", "ls", "--format", "{{.Name}}").lines
     assert pod("volume", "ls", "-q").lines == ["kept"]
     pod("network", "rm", "there")
+
+
+STUBBORN = """
+name: NAME
+services:
+  web:
+    image: busybox
+    command: [sh, -c, "trap 'echo no' TERM; echo up; while :; do sleep 1000 & wait; done"]
+    stop_grace_period: 10m
+"""
+
+
+def test_a_second_interrupt_kills(compose: Files, pod: Engine) -> None:
+    path = compose.write(STUBBORN.replace("NAME", "stubborn"))
+    with pod.spawn("compose", "-f", path, "up") as command:
+        assert command.stdout is not None and command.stderr is not None
+        assert command.stdout.readline() == b"web-1 | up\n"
+        command.send_signal(signal.SIGINT)
+        assert command.stdout.readline() == b"web-1 | no\n"  # so it is being stopped
+        command.send_signal(signal.SIGINT)
+        out, err = command.communicate(timeout=60)
+    assert command.returncode == 130
+    assert b" Container stubborn-web-1  Killed" in err, (out, err)
+    assert compose.state() == {"stubborn-web-1": "exited"}
+
+
+def test_keys_of_the_menu_detach_and_watch(compose: Files, pod: Engine, tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    path = compose.write(
+        """
+        name: menu
+        services:
+          web:
+            image: busybox
+            command: [sh, -c, "echo up; exec sleep 1000"]
+            stop_signal: SIGKILL
+            develop: {watch: [{path: ./src, action: sync, target: /src}]}
+        """
+    )
+    command = pod.full_command("compose", "-f", path, "up", "--menu")
+    with Terminal(command, pod.environment, columns=200) as terminal:
+        terminal.expect("Ctrl-C Stop   d Detach   w Enable Watch")
+        terminal.type("w")
+        terminal.expect("Disable Watch")
+        terminal.expect("Watching")
+        (tmp_path / "src" / "it").write_text("saved")
+        terminal.expect("Synced src/it")
+        terminal.type("w")
+        terminal.expect("Enable Watch")
+        terminal.type("d")
+        assert terminal.wait() == 0
+    assert pod("exec", "menu-web-1", "cat", "/src/it").out == "saved"

@@ -62,7 +62,7 @@ def show_config(arguments: Arguments, engine: Engine) -> int:
 
 
 def _whole(arguments: Arguments, project: Project, engine: Engine) -> int:
-    from pod.compose import canonical
+    from pod.compose import canonical, publish
 
     is_raw = arguments.flag("no_interpolate")
     document = canonical.document(
@@ -71,10 +71,13 @@ def _whole(arguments: Arguments, project: Project, engine: Engine) -> int:
         escape=not is_raw,
     )
     if arguments.flag("lock_image_digests"):
-        document = {"name": project.name, "services": _pinned(engine, project)}
+        services = {
+            name: {"image": image} for name, image in publish.pinned(engine, project).items()
+        }
+        document = {"name": project.name, "services": services}
     elif arguments.flag("resolve_image_digests"):
-        for name, pinned in _pinned(engine, project).items():
-            document["services"][name]["image"] = pinned["image"]
+        for name, image in publish.pinned(engine, project).items():
+            document["services"][name]["image"] = image
     text = canonical.text(document, arguments.text("format") or "yaml")
     path = arguments.text("output")
     if path is None:
@@ -84,20 +87,6 @@ def _whole(arguments: Arguments, project: Project, engine: Engine) -> int:
 
     write_atomic(path, text.encode("utf-8", "surrogateescape"), mode=0o644, sync=False)
     return 0
-
-
-def _pinned(engine: Engine, project: Project) -> dict[str, dict[str, str]]:
-    """Service -> its image with the digest, which it must be here for; services that only build have none."""
-    from pod.compose import identity, lockfile
-
-    names = [name for name in sorted(project.services) if project.service(name).get("image")]
-    digests = lockfile.digests(engine, project, names)
-    found = {}
-    for name in names:
-        reference = identity.image_name(project, name)
-        pinned = reference if "@" in reference else f"{reference}@{digests[reference]}"
-        found[name] = {"image": pinned}
-    return found
 
 
 def _print(lines: list[str]) -> int:
