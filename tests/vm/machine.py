@@ -21,7 +21,7 @@ from tests.support import images
 from tests.support.engine import TREE
 from tests.support.places import remove_tree
 
-BOOT_SECONDS = 2400  # of emulation, on a machine that does other things too; 300 are usual
+BOOT_SECONDS = 3600  # of emulation, on a machine that does other things too; 300 are usual
 BUILD_SECONDS = 900
 TEST_SECONDS = BOOT_SECONDS + BUILD_SECONDS  # a test may be the first, and wait for all that
 DISK = "4G"
