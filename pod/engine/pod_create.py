@@ -7,7 +7,7 @@ import time
 
 from pod.base import files, ids, paths
 from pod.base.errors import PodError, UsageError
-from pod.engine import create, images
+from pod.engine import create
 from pod.linux import processes
 from pod.spec.container import ContainerConfig
 from pod.spec.logging import LogConfig
@@ -65,6 +65,8 @@ def _with_infra(
     """Create the pod together with its infra container: both rows come at once."""
     image = None
     if infra.image:
+        from pod.engine import images  # most infra containers have none
+
         assert pull is not None
         image = images.ensure(engine, infra.image, pull)
         infra = infra.replace(image=images.name_of(image, infra.image))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.base.errors import PodError
-from pod.engine import lookup, top
+from pod.engine import lookup
 from pod.state import containers, pods
 
 TYPE_CHECKING = False
@@ -41,6 +41,8 @@ def processes(
     engine: Engine, pod: Pod, descriptors: Sequence[str]
 ) -> tuple[list[str], list[list[str]]]:
     """Headings, and a line for each process of a container that runs. Raises PodNotRunning when none does."""
+    from pod.engine import top  # a start in the pod looks at no processes
+
     headings: list[str] = []
     lines: list[list[str]] = []
     for container in of(engine, pod):

@@ -59,6 +59,7 @@ def loaded(pod: Engine, *words: str) -> set[str]:
         ["stats", "--no-stream"],
         ["network", "create", "passing"],
         ["network", "rm", "staying"],
+        ["pod", "create", "--network", "none", "passing"],
     ],
     ids=lambda words: "-".join(word.lstrip("-") for word in words[:2]),
 )
@@ -75,6 +76,8 @@ def test_loads_what_is_listed(
     if words[0] == "network":
         pod("network", "create", "staying")
         request.addfinalizer(lambda: pod("network", "rm", "-f", "passing", "staying"))
+    if words[0] == "pod":
+        request.addfinalizer(lambda: pod("pod", "rm", "-f", "passing"))
     modules = loaded(pod, *words)
     assert " ".join(sorted(modules & FORBIDDEN)) == ""
     ours = {name for name in modules if name.partition(".")[0] in OURS}

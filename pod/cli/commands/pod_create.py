@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.cli.declare import Arguments
     from pod.engine.context import Engine
+    from pod.engine.images import PullOptions
     from pod.spec.container import ContainerConfig
     from pod.spec.pods import PodConfig
 
@@ -32,9 +33,7 @@ _NETWORK = (
 
 
 def create_pod(arguments: Arguments, engine: Engine) -> None:
-    from pod.cli.options import image
     from pod.engine import pod_create
-    from pod.engine.images import PullOptions
     from pod.engine.presets import container_preset
 
     names = [*arguments.words, *([arguments.text("name")] if arguments.given("name") else [])]
@@ -64,12 +63,19 @@ def create_pod(arguments: Arguments, engine: Engine) -> None:
         infra if has_infra else None,
         name=name,
         infra_name=arguments.text("infra_name") or "",
-        pull=PullOptions(policy=engine.settings.engine.pull_policy, progress=image.loud_progress),
+        pull=_pull_options(engine) if infra.image else None,
         replace=arguments.flag("replace"),
     )
     if id_file:
         _write_id(id_file, pod.id)
     print(pod.id)
+
+
+def _pull_options(engine: Engine) -> PullOptions:
+    from pod.cli.options import image
+    from pod.engine.images import PullOptions
+
+    return PullOptions(policy=engine.settings.engine.pull_policy, progress=image.loud_progress)
 
 
 def infra_config(arguments: Arguments, engine: Engine, base: ContainerConfig) -> ContainerConfig:
