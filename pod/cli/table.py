@@ -539,6 +539,7 @@ SILENT_ALIASES = {
     "container remove": "rm",
     "container umount": "unmount",
     "buildx b": "build",
+    "buildx version": "version",
     "buildx inspect": "buildx create",
     "buildx rm": "buildx create",
     "buildx stop": "buildx create",

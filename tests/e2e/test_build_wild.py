@@ -39,6 +39,7 @@ COPY resources/ resources/
 RUN <<EOF
 set -e
 node --check resources/a.js
+node --test resources/
 NODE_ENV=production node build.mjs
 EOF
 
@@ -80,6 +81,11 @@ mkdirSync('public/build', { recursive: true });
 writeFileSync('public/build/app.js', code);
 """,
     "package-lock.json": "{}",
+    "resources/a.test.mjs": """import { equal } from 'node:assert';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+test('it is a declaration', () => equal(readFileSync('resources/a.js', 'utf8'), 'let a = 1;\\n'));
+""",
     "resources/a.js": "let a = 1;\n",
     "resources/b.js": "a++;\n",
     "composer.json": '{"require": {"one": "*", "two": "*"}}',

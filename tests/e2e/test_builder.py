@@ -80,4 +80,5 @@ def test_buildx_needs_nothing_to_be_made(pod: Engine) -> None:
     result = pod("buildx", "create", "--use", "--name", "x")
     assert result.out == "default" and "builds without a builder" in result.stderr
     assert pod("buildx", "use", "x").out == ""
+    assert pod("buildx", "version").out == pod("version").out
     assert "pod manifest" in pod("buildx", "imagetools", status=125).stderr
