@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from netns.holder.client import Prepared
+    from netns.holder.starting import Prepared
     from pod.linux.idmap import IdMap
 
 _SHARE_SECONDS = 3.0
@@ -42,11 +42,16 @@ def begin(settings: dict[str, Any], pid: int) -> Places:
 
 
 class Places:
-    """A connection to the holder, by which a container gets its places on networks."""
+    """A connection to the holder, by which a container gets its places on networks.
+
+    Where the holder has to be started, that may go on until `wait` returns.
+    """
 
     def __init__(self, settings: dict[str, Any], prepared: Prepared | None = None) -> None:
         self._settings = settings
-        self._channel = client.ensure(settings["holder"], settings["networks"], prepared)
+        self._channel, self._starting = client.begin(
+            settings["holder"], settings["networks"], prepared
+        )
 
     @property
     def namespace(self) -> str:
@@ -113,10 +118,16 @@ class Places:
 
     def close(self) -> None:
         """End the connection; what the container has stays."""
-        self._channel.close()
+        try:
+            self.wait()
+        finally:
+            self._channel.close()
 
     def wait(self) -> None:
-        """It is in place since `connect` returned."""
+        """Wait until the world is reached; the container is in place since `connect` returned. Raises NetworkError."""
+        starting, self._starting = self._starting, None
+        if starting is not None:
+            starting.finish()
 
     def plan(self) -> dict[str, Any]:
         self._channel.close()
@@ -128,7 +139,10 @@ class Places:
         }
 
     def detach(self) -> None:
-        self._channel.close()
+        try:
+            self.close()
+        except NetworkError:
+            pass  # the caller has an error of his own
         client.detach(self._settings["holder"]["directory"], self._settings["id"])
 
 

@@ -77,13 +77,12 @@ def _prepare(channel: sockets.Channel, earlier_fd: int, *, is_prepared: bool) ->
     if not is_prepared:
         syscalls.unshare(namespaces.CLONE_NEWNET)
     channel.send(protocol.NAMED)
-    # While the outside helper starts.
     bridges.prepare()
     holder = Holder(directory, cgroup)
-    holder.make_ready(networks)
-    (outside,), fds = _expect(channel, protocol.OUTSIDE)
-    holder.begin(outside, fds)
+    holder.begin()
     channel.send(protocol.LISTENING)
+    # While the outside helper starts, and the first container is made.
+    holder.make(networks)
     return holder
 
 

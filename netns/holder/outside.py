@@ -21,83 +21,90 @@ if TYPE_CHECKING:
 
 
 class Outside:
-    """The helper as it runs: its process, and the descriptor, if any, with whose last copy it ends."""
+    """The helper while it starts. Whoever begins it calls `wait`, then `let_go`; or `end`.
 
-    def __init__(self, pid: int, started: int, keep_fd: int = -1) -> None:
-        self.process = (pid, started)
+    `keep_fd` is the descriptor, if any, with whose last copy it ends; `process`, its number and start time, is known
+    once `wait` has returned.
+    """
+
+    def __init__(
+        self, started: helper.Helper, directory: str, *, ready_fd: int = -1, keep_fd: int = -1
+    ) -> None:
+        self._helper = started
+        self._directory = directory
+        self._ready_fd = ready_fd
         self.keep_fd = keep_fd
+        self.process = (started.pid, started.started)
+
+    def wait(self) -> None:
+        """Wait until the world can be reached by it. Raises NetworkError."""
+        if self._ready_fd >= 0:
+            if os.read(self._ready_fd, 1) != b"1":
+                raise helper.failed("slirp4netns", self._helper.complaint())
+            self._helper.forget_complaints()
+            return
+        text = self._helper.complaint()
+        if self._helper.wait() != 0:
+            raise helper.failed("pasta", text)
+        self.process = _process_in(f"{self._directory}/{OUTSIDE_PID}")
 
     def end(self) -> None:
         """When the holder did not get so far."""
+        self._helper.end()
         helper.end_process(*self.process)
         self.let_go()
 
     def let_go(self) -> None:
         """It is the holder's now."""
-        if self.keep_fd >= 0:
-            os.close(self.keep_fd)
-            self.keep_fd = -1
+        for fd in (self._ready_fd, self.keep_fd):
+            if fd >= 0:
+                os.close(fd)
+        self._ready_fd = self.keep_fd = -1
 
 
-def start(settings: dict[str, Any], pid: int) -> Outside:
-    """Connect the network namespace of the holder `pid`. Raises NetworkError.
+def begin(settings: dict[str, Any], pid: int) -> Outside:
+    """Begin to connect the network namespace of the holder `pid`. Raises NetworkError.
 
     `settings` have "backend", "program", "options", and "directory" for its files.
     """
     if settings["backend"] == "slirp4netns":
-        return _start_slirp(settings, pid)
-    return _start_pasta(settings, pid)
-
-
-def _start_slirp(settings: dict[str, Any], pid: int) -> Outside:
-    ready_fd, theirs = os.pipe()
-    exit_fd, keep_fd = os.pipe()
-    started = helper.Helper(
-        [
-            settings["program"],
-            "--configure",
-            f"--ready-fd={theirs}",
-            f"--exit-fd={exit_fd}",
-            *slirp4netns.words_of(settings["options"], ipv6=True),
-            str(pid),
-            OUTSIDE,
-        ],
-        keep=(theirs, exit_fd),
-        directory=settings["directory"],
-        dies_with_parent=False,
-    )
-    os.close(theirs)
-    os.close(exit_fd)
-    try:
-        if os.read(ready_fd, 1) != b"1":
-            raise helper.failed("slirp4netns", started.complaint())
-    except BaseException:
-        started.end()
-        os.close(keep_fd)
-        raise
-    finally:
-        os.close(ready_fd)
-    started.forget_complaints()
-    return Outside(started.pid, started.started, keep_fd)
-
-
-def _start_pasta(settings: dict[str, Any], pid: int) -> Outside:
+        return _begin_slirp(settings, pid)
     given = {
         "program": settings["program"],
         "options": [*settings["options"], "-I", OUTSIDE],
         "ports": [],
         "run_directory": settings["directory"],
     }
-    started = helper.Helper(pasta.arguments(given, pid), directory=settings["directory"])
+    directory = settings["directory"]
+    return Outside(helper.Helper(pasta.arguments(given, pid), directory=directory), directory)
+
+
+def _begin_slirp(settings: dict[str, Any], pid: int) -> Outside:
+    ready_fd, theirs = os.pipe()
+    exit_fd, keep_fd = os.pipe()
     try:
-        text = started.complaint()
-        status = started.wait()
+        started = helper.Helper(
+            [
+                settings["program"],
+                "--configure",
+                f"--ready-fd={theirs}",
+                f"--exit-fd={exit_fd}",
+                *slirp4netns.words_of(settings["options"], ipv6=True),
+                str(pid),
+                OUTSIDE,
+            ],
+            keep=(theirs, exit_fd),
+            directory=settings["directory"],
+            dies_with_parent=False,
+        )
     except BaseException:
-        started.end()
+        os.close(ready_fd)
+        os.close(keep_fd)
         raise
-    if status != 0:
-        raise helper.failed("pasta", text)
-    return Outside(*_process_in(f"{settings['directory']}/{OUTSIDE_PID}"))
+    finally:
+        os.close(theirs)
+        os.close(exit_fd)
+    return Outside(started, settings["directory"], ready_fd=ready_fd, keep_fd=keep_fd)
 
 
 def _process_in(path: str) -> tuple[int, int]:

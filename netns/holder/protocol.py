@@ -8,9 +8,8 @@ While it starts, in this order:
                                                that holder and helper go to, or ""; networks that will be
                                                needed first
     unshare the network           NAMED    ->
-    make bridges and rules     <- OUTSIDE      ((pid, start time)), with a descriptor: the helper that connects it,
-                                               which may end with the last copy of that
-    listen                        LISTENING ->
+    listen                        LISTENING -> meanwhile the outside helper starts
+    make bridges and rules
 
 Afterwards, each request has one answer, DONE with values or ERROR with what processes.describe_error gives:
 
@@ -26,7 +25,9 @@ Afterwards, each request has one answer, DONE with values or ERROR with what pro
     END         ()                                      disconnect all, end the helper and the holder; whoever asks has
                                                         the lock, and waits for the end of the connection
     STATUS      ()                                      -> what is connected
-    OUTSIDE     ((pid, start time)) + descriptor        another helper, in place of one that has ended (file LOST)
+    OUTSIDE     ((pid, start time)) + descriptor        the helper that connects it, the first or another for one that
+                                                        has ended (file LOST); it may end with the last copy of
+                                                        the descriptor
 """
 
 UNSHARED, MAPPED, NAMED, OUTSIDE, LISTENING = (
@@ -43,4 +44,5 @@ DONE, ERROR = "done", "error"
 SOCKET = "holder.sock"
 LOCK = "holder.lock"
 OUTSIDE_PID = "pasta.pid"
-LOST = "outside.lost"  # is there while the holder has no outside helper
+LOST = "outside.lost"  # is there while the holder has no outside helper, and says why
+IS_STARTING, WAS_KILLED = "starting", "killed"

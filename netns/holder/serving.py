@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LINGER_SECONDS = faults.seconds("LINGER", 1.0)  # restarts should not have to wait for a new one
 _MOVE_SECONDS = 0.3
+_NO_PROCESS = (0, 0)
 
 
 class Holder:
@@ -29,7 +30,7 @@ class Holder:
         self._directory = directory
         self._cgroup = cgroup
         self._loop = Loop()
-        self._outside = (0, 0)
+        self._outside = _NO_PROCESS
         self._outside_keep_fd = -1
         self._outside_process_fd = -1
         self._work = work.Queue(self._loop)
@@ -38,23 +39,21 @@ class Holder:
         self._listener: sockets.Listener
         self._group: group.Group | None = None
 
-    def make_ready(self, networks: list[Network]) -> None:
-        """Make the networks that will be needed first. Raises NetworkError."""
-        for network in networks:
-            work.finish(self._members.make(network))
-
-    def begin(self, outside: tuple[int, int], fds: list[int]) -> None:
-        """Take requests; the outside helper may end with the last copy of the descriptor in `fds`, if there is one."""
-        self._take_outside(fds, outside)
-        for fd in fds:
-            os.close(fd)
+    def begin(self) -> None:
+        """Take requests."""
         self._remove_socket()
+        self._want_outside(protocol.IS_STARTING)
         self._listener = sockets.Listener(self._directory, protocol.SOCKET)
         self._loop.watch(self._listener.fileno(), self._accept)
         if self._cgroup:
             # A move waits for all processors; the first containers should not wait for it.
             self._loop.set_timer("group", _MOVE_SECONDS, lambda: self._enter(self._cgroup))
         self._loop.set_timer("leave", _LINGER_SECONDS * 10, self._leave_if_idle)
+
+    def make(self, networks: list[Network]) -> None:
+        """Begin to make the networks that will be needed first; who needs one that failed tries again, and is told."""
+        for network in networks:
+            self._work.add(self._members.make(network), lambda _: None)
 
     def run(self) -> None:
         """Serve until nobody needs it; then nothing of it is left."""
@@ -78,8 +77,11 @@ class Holder:
     def _lose_outside(self, _: int) -> None:
         """It has ended, and only a process outside of our namespaces can start another: the next command that comes."""
         self._drop_outside()
-        with open(f"{self._directory}/{protocol.LOST}", "w", encoding="utf-8"):
-            pass
+        self._want_outside(protocol.WAS_KILLED)
+
+    def _want_outside(self, why: str) -> None:
+        with open(f"{self._directory}/{protocol.LOST}", "w", encoding="utf-8") as file:
+            file.write(why)
 
     def _drop_outside(self) -> None:
         if self._outside_process_fd >= 0:
@@ -204,8 +206,9 @@ class Holder:
         self._remove_socket()
         self._loop.forget(self._listener.fileno())
         self._listener.close()
-        processes.send_signal(*self._outside, signals.SIGKILL)
-        processes.wait_until_gone(*self._outside)
+        if self._outside != _NO_PROCESS:
+            processes.send_signal(*self._outside, signals.SIGKILL)
+            processes.wait_until_gone(*self._outside)
         _unlink(f"{self._directory}/{protocol.LOST}")
         _unlink(f"{self._directory}/{protocol.OUTSIDE_PID}")
         if self._group is not None:

@@ -70,13 +70,3 @@ class Queue:
             self._begin_next()
 
         self._loop.watch(process_fd, ended)
-
-
-def finish(steps: Steps) -> None:
-    """Do a piece of work to its end, where there is no loop yet."""
-    try:
-        pid = next(steps)
-        while True:
-            pid = steps.send(os.waitpid(pid, 0)[1])
-    except StopIteration:
-        return

@@ -136,7 +136,7 @@ def clear_up(engine: Engine) -> None:
     from netns.holder import client
 
     if not client.clear_up(directory(engine)):
-        if client.has_lost_outside(directory(engine)):
+        if client.was_outside_killed(directory(engine)):
             log.warning(
                 "the program that connects networks with the world was killed; "
                 "start another one with: pod network reload -a"

@@ -192,6 +192,13 @@ def test_wrong_values(pod: Engine, words: str, flag: str, value: str) -> None:
     assert names(pod) == []
 
 
+@pytest.mark.not_podman("CNI makes a network of it, which only root can use")
+def test_a_vlan_is_refused_with_the_reason(pod: Engine) -> None:
+    said = pod("network", "create", "--opt", "vlan=7", "tagged", status=125).stderr
+    assert said.startswith("Error: --opt vlan is not supported: only root can use an interface of")
+    assert names(pod) == []
+
+
 def test_what_is_there_already(pod: Engine) -> None:
     create(pod, "--subnet", "10.77.1.0/24", "back")
     assert "back" in pod("network", "create", "back", status=125).stderr

@@ -53,6 +53,17 @@ def test_a_place_is_as_it_was_asked_for(networks: Engine) -> None:
     assert "inet 10.77.1.10/24 " in said and "link/ether 92:d0:c6:0a:29:34" in said
 
 
+def test_an_address_of_the_other_family_is_as_it_was_asked_for(networks: Engine) -> None:
+    pod = networks
+    pod("network", "create", "--subnet", "10.77.1.0/24", "--subnet", "fd77:1::/64", "both")
+    show = ("busybox", "ip", "addr")
+    said = pod("run", "--rm", "--network", "both:ip6=fd77:1::9", *show).out
+    assert "inet6 fd77:1::9/64 " in said and "inet 10.77.1." in said
+    options = ("--ip", "10.77.1.7", "--ip6", "fd77:1::7")
+    said = pod("run", "--rm", "--network", "both", *options, *show).out
+    assert "inet6 fd77:1::7/64 " in said and "inet 10.77.1.7/24 " in said
+
+
 @pytest.mark.not_podman("every network leads out")
 def test_several_networks_and_one_way_out(networks: Engine) -> None:
     """Of both families; the first one that is not internal leads out."""

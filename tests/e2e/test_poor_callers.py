@@ -237,3 +237,20 @@ def test_root_is_told_what_is_not_for_it(
     error, hint, status = as_root(script)
     assert f"--userns={userns} for root is not supported" in error
     assert (hint[:5], status) == ("Hint:", "125")
+
+
+def test_root_is_told_that_networks_are_not_for_it(
+    fresh_pod: Engine, as_root: Callable[[str], list[str]]
+) -> None:
+    fresh_pod.have("busybox")
+    error, status, created, *left = as_root("""
+        pod network create back > /dev/null
+        pod run --name one --network back docker.io/library/busybox true 2>&1 || echo $?
+        pod ps -a --format '{{.Names}} {{.Status}}'
+        pod rm -f -t 0 one > /dev/null; pod network rm back
+    """)
+    assert error == (
+        "Error: a user-defined network is not supported: pod has them for ordinary users only"
+    )
+    assert (status, created.split()[0]) == ("125", "one")
+    assert left == ["back"]

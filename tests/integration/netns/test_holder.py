@@ -181,3 +181,38 @@ def test_one_that_cannot_be_connected_is_no_harm(holder: sockets.Channel) -> Non
         assert connected(holder) == 1
     finally:
         namespaces.close()
+
+
+def test_nothing_is_left_when_the_world_cannot_be_reached(settings: dict[str, Any]) -> None:
+    settings["program"] = "/bin/false"
+    channel, starting = client.begin(settings)
+    pid = channel.peer()
+    started = processes.start_time(pid)
+    assert starting is not None and started is not None
+    with pytest.raises(NetworkError, match="slirp4netns could not connect"):
+        starting.finish()
+    channel.close()
+    assert processes.wait_until_gone(pid, started)
+    assert os.listdir(settings["directory"]) == [protocol.LOCK]
+
+
+def test_the_work_of_a_killed_starter_is_finished_by_the_next(settings: dict[str, Any]) -> None:
+    """It was killed when the holder listened, before that had an outside helper."""
+    processes.fork(lambda: bool(client.begin(settings)), what="begin").result()
+    channel = client.ensure(settings)
+    try:
+        assert not client.has_lost_outside(settings["directory"])
+        pid = channel.peer()
+        inside = processes.fork(lambda: _interfaces(pid), what="look").result()
+        assert "out0" in inside
+    finally:
+        channel.close()
+        client.end(settings["directory"])
+
+
+def _interfaces(pid: int) -> list[str]:
+    """Those of the holder's network namespace."""
+    network, user = (os.open(f"/proc/{pid}/ns/{kind}", os.O_RDONLY) for kind in ("net", "user"))
+    syscalls.setns(user, CLONE_NEWUSER)
+    syscalls.setns(network, CLONE_NEWNET)
+    return [name for _, name in socket.if_nameindex()]
