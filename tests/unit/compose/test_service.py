@@ -189,6 +189,17 @@ def test_what_cannot_be_deployed_is_said(tmp_path: Path, deploy: str, sentence: 
     assert sentence in raised.value.message
 
 
+def test_two_containers_cannot_have_one_address(tmp_path: Path) -> None:
+    found = load(
+        tmp_path,
+        "networks: {front: {ipv4_address: 10.0.0.5}}\ndeploy: {update_config: {order: start-first}}\n",
+    )
+    with pytest.raises(
+        FileError, match="two containers cannot have the address on network 'front' at once"
+    ):
+        rolling.way_of(found, "web")
+
+
 def test_a_manager_without_labels_is_where_a_service_may_be(tmp_path: Path) -> None:
     here = os.uname().nodename.upper()
     keys = f"constraints: [node.role==manager, node.labels.disk != ssd, node.hostname == {here}]"
