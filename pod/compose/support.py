@@ -143,7 +143,7 @@ _SERVICE: dict[str, Row] = {
     "ports[].app_protocol": _ignored("it is for people"),
     "ports[].mode": Row(note="ingress and host are the same on one machine"),
     "ports[].name": _ignored("it is for people"),
-    "ports[].published": Row(note="containers of a service share it, connection by connection; of a range each has one"),
+    "ports[].published": Row(note="the containers of a service share it by turns; of a range each has one"),
     "post_start": _YES,
     "pre_start": _refused(_LATER, "a service of its own, with service_completed_successfully"),
     "pre_stop": Row(note="with `stop`, `down` and what stops containers for a moment"),
