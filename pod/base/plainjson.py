@@ -10,6 +10,7 @@ from _json import encode_basestring_ascii, make_scanner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
@@ -18,7 +19,7 @@ class _Context:
 
     strict = True
     object_hook = None
-    object_pairs_hook = None
+    object_pairs_hook: Callable[[list[tuple[str, Any]]], Any] | None = None
     parse_float = float
     parse_int = int
     parse_constant = float
@@ -28,13 +29,20 @@ class _Context:
 _scan = make_scanner(_Context())  # type: ignore[arg-type]  # typeshed has the return type here
 
 
-def loads(text: str | bytes) -> Any:
-    """The value of a JSON text. Raises ValueError."""
+def loads(
+    text: str | bytes, make_object: Callable[[list[tuple[str, Any]]], Any] | None = None
+) -> Any:
+    """The value of a JSON text; `make_object` makes objects of their pairs. Raises ValueError."""
     if isinstance(text, bytes):
         text = text.decode("utf-8", "surrogatepass")
     text = text.strip(" \t\r\n")
+    scan = _scan
+    if make_object is not None:
+        context = _Context()
+        context.object_pairs_hook = make_object
+        scan = make_scanner(context)  # type: ignore[arg-type]
     try:
-        value, end = _scan(text, 0)
+        value, end = scan(text, 0)
     except StopIteration as stop:
         raise ValueError(f"no JSON value at character {stop.value}") from None
     except SystemError as error:

@@ -6,7 +6,7 @@ containers-mounts.conf(5).
 
 from __future__ import annotations
 
-from pod.base import log
+from pod.base import log, plainjson
 from pod.base.files import read_text
 from pod.engine import configuration_cache
 from pod.engine.configuration import ConfigurationError, line_of, read_toml
@@ -245,8 +245,11 @@ def load_policy(places: Places) -> Policy:
         if text is None:
             continue
         try:
-            import json  # heavy
+            return parse_policy(plainjson.loads(text, without_duplicates))
+        except (ValueError, RecursionError, InvalidPolicy):
+            import json  # heavy: it says where
 
+        try:
             return parse_policy(json.loads(text, object_pairs_hook=without_duplicates))
         except (ValueError, RecursionError) as error:
             raise ConfigurationError(source.path, f"is not valid JSON: {error}") from error

@@ -5,10 +5,8 @@ from __future__ import annotations
 from pod.base.errors import InvalidValue, PodError, Unsupported, UsageError
 from pod.base.records import Record
 from pod.engine import images, pull
-from pod.engine.signing import signer_for
 from pod.image import failures, names, packing
 from pod.image.packing import Packing
-from pod.image.saving import DOCKER_ARCHIVE, DOCKER_DIR, OCI_ARCHIVE, OCI_DIR, SavedImage
 from pod.spec import reference as references
 from pod.spec import transport
 from pod.state import events
@@ -21,13 +19,6 @@ if TYPE_CHECKING:
     from pod.image.progress import Progress
     from pod.image.trust.sign import Signing
     from pod.spec.transport import Location
-
-_KINDS = {
-    transport.DOCKER_ARCHIVE: DOCKER_ARCHIVE,
-    transport.OCI_ARCHIVE: OCI_ARCHIVE,
-    transport.OCI_LAYOUT: OCI_DIR,
-    transport.DIRECTORY: DOCKER_DIR,
-}
 
 
 class Pushed(Record):
@@ -178,7 +169,11 @@ def _to_registry(
 
     reference = references.parse(target.reference).normalized()
     access = pull.access(engine, options)
-    signer = None if signing is None else signer_for(engine, signing, reference)
+    signer = None
+    if signing is not None:
+        from pod.engine.signing import signer_for
+
+        signer = signer_for(engine, signing, reference)
     try:
         return push_image(engine.store, image, reference, access, progress, packed, signer)
     except failures.ConnectionRefused as error:
@@ -191,6 +186,7 @@ def _to_file(
     engine: Engine, image: ImageRecord, target: Location, packed: Packing, progress: Progress
 ) -> str:
     """Into an archive or a directory, under the name behind the path, or without any."""
+    from pod.image import saving
     from pod.image.save import save
 
     chosen: tuple[str, ...] = ()
@@ -198,8 +194,13 @@ def _to_file(
         chosen = (references.parse(target.reference).normalized().tagged,)
     elif target.reference:
         chosen = (target.reference,)
-    saved = SavedImage(images.with_layers(engine, image), chosen)
-    kind = _KINDS[target.transport]
+    saved = saving.SavedImage(images.with_layers(engine, image), chosen)
+    kind = {
+        transport.DOCKER_ARCHIVE: saving.DOCKER_ARCHIVE,
+        transport.OCI_ARCHIVE: saving.OCI_ARCHIVE,
+        transport.OCI_LAYOUT: saving.OCI_DIR,
+        transport.DIRECTORY: saving.DOCKER_DIR,
+    }[target.transport]
     return save(engine.store, [saved], target.path, progress, kind=kind, packing=packed)
 
 

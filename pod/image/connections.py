@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from _thread import allocate_lock
 
 from pod.base.records import Record
 from pod.image import failures
@@ -60,7 +60,7 @@ class Connections:
         self._idle: dict[Any, list[Wire]] = {}
         self._contexts: dict[Any, ssl.SSLContext] = {}
         self._used: set[Wire] = set()
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._closed = False
 
     def take(
@@ -155,11 +155,11 @@ def parse_url(text: str) -> Url:
 
 def _parsed(text: str) -> Url | None:
     scheme, _, rest = text.partition("://")
-    authority, slash, path = rest.partition("/")
+    authority, _, path = rest.partition("/")
     host, colon, port = authority.partition(":")
-    is_plain = (
+    is_plain = bool(
         scheme in _PORTS
-        and bool(slash and host)
+        and host
         and _PLAIN.issuperset(host)
         and (not colon or (port.isdecimal() and port.isascii() and len(port) <= 5))
         and int(port or 0) < 65536

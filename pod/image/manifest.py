@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import ClassVar
 
+    from storage.images import ImageRecord
+    from storage.store import Store
+
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -229,3 +232,11 @@ def available_platforms(index: Index) -> tuple[str, ...]:
         if entry.platform is not None and entry.platform.architecture not in ("", "unknown")
     }
     return tuple(names)
+
+
+def manifest_of(store: Store, image: ImageRecord) -> tuple[Manifest, bytes]:
+    """The manifest of an image, parsed and as it came. Raises BlobNotFound, DigestMismatch."""
+    data = store.blobs.read(image.digest)
+    parsed = parse_manifest(data, f"manifest of image '{image.id}'", image.media_type)
+    assert isinstance(parsed, Manifest), "images in the store have one platform"
+    return parsed, data

@@ -12,16 +12,13 @@ from pod.base.errors import UsageError
 from pod.base.records import Record
 from pod.image import manifest
 from pod.image.manifest import Descriptor, Manifest
-from pod.image.parts import nameless_file
-from pod.image.saving import plain_chunks, to_json
-from storage import chunked, compress
-from storage.places import Packed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from storage.places import Packed
     from storage.store import Store
 
 GZIP, ZSTD, CHUNKED, NONE = "gzip", "zstd", "zstd:chunked", "none"
@@ -94,6 +91,8 @@ def check(packing: Packing) -> Packing:
 def compression_of(layer: Descriptor) -> str:
     """What the manifest says of a layer."""
     if layer.media_type.endswith("zstd"):
+        from storage import chunked
+
         return CHUNKED if chunked.CHECKSUM in layer.annotations else ZSTD
     return GZIP if layer.media_type.endswith("gzip") else NONE
 
@@ -111,6 +110,10 @@ def pack(
     command is killed. Raises BlobNotFound, DamagedBlob.
     """
     import hashlib  # heavy
+
+    from pod.image.parts import nameless_file
+    from pod.image.saving import plain_chunks
+    from storage.places import Packed
 
     fd = nameless_file(f"{store.root}/staging")
     try:
@@ -143,15 +146,18 @@ def pack(
 def _compressed(chunks: Iterator[bytes], compression: str, level: int) -> Iterator[bytes]:
     if compression == NONE:
         return chunks
+    from storage import compress
+
     return (compress.gzip if compression == GZIP else compress.zstd)(chunks, level)
 
 
 def packed_layer(layer: Descriptor, packed: Packed, compression: str, family: str) -> Descriptor:
     """What a manifest says of a layer that was compressed."""
+    from storage import chunked
+
+    of_chunked = chunked.CHECKSUM.rpartition(".")[0]
     kept = {
-        key: value
-        for key, value in layer.annotations.items()
-        if not key.startswith(_CHUNKED_ANNOTATIONS)
+        key: value for key, value in layer.annotations.items() if not key.startswith(of_chunked)
     }
     return Descriptor(
         layer_type(compression, family),
@@ -159,9 +165,6 @@ def packed_layer(layer: Descriptor, packed: Packed, compression: str, family: st
         packed.size,
         annotations={**kept, **packed.annotations},
     )
-
-
-_CHUNKED_ANNOTATIONS = chunked.CHECKSUM.rpartition(".")[0]
 
 
 def layer_type(compression: str, family: str) -> str:
@@ -176,12 +179,19 @@ def layer_type(compression: str, family: str) -> str:
     }[compression]
 
 
+def manifest_type(family: str) -> str:
+    """The media type of a manifest."""
+    return manifest.DOCKER_MANIFEST if family == DOCKER else manifest.OCI_MANIFEST
+
+
 def rewritten(parsed: Manifest, layers: Sequence[Descriptor], family: str) -> tuple[bytes, str]:
     """A manifest for the same configuration in the words of `family`, and its media type.
 
     `layers` already have media types of that family, or are those of `parsed`, which are translated.
     """
-    media_type = manifest.DOCKER_MANIFEST if family == DOCKER else manifest.OCI_MANIFEST
+    from pod.image.saving import to_json
+
+    media_type = manifest_type(family)
     config_type = manifest.DOCKER_CONFIG if family == DOCKER else manifest.OCI_CONFIG
     document: dict[str, Any] = {
         "schemaVersion": 2,

@@ -16,7 +16,6 @@ from pod.image.configuration import ImageConfig, check_layer_count, parse_image_
 from pod.image.connections import Settings
 from pod.image.document import InvalidImage
 from pod.image.http import HttpClient
-from pod.image.install import WantedLayer, install_layers
 from pod.image.manifest import Index, Manifest
 from pod.image.names import RegistriesConfig
 from pod.image.platform import Platform, host_platform
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from typing import ClassVar, TypeVar
 
     from pod.image.auth import Credentials
-    from pod.image.install import Transfer
+    from pod.image.install import Transfer, WantedLayer
     from pod.image.names import Endpoint
     from pod.image.policy import Demand
     from pod.image.progress import Progress
@@ -318,6 +317,8 @@ def _fetch_image(
     config = parse_image_config(data, f"configuration of '{reference}'")
     check_layer_count(config, len(parsed.layers), f"image '{reference}'")
     check_platform(str(reference), config.platform, platform, progress)
+    from pod.image.install import WantedLayer, install_layers
+
     layers = [
         WantedLayer(layer.digest, layer.size, diff_id)
         for layer, diff_id in zip(parsed.layers, config.diff_ids, strict=True)

@@ -9,8 +9,8 @@ That is all there is to images, lists and artifacts alike: blobs first, then the
 
 from __future__ import annotations
 
-import threading
-from functools import partial
+from _functools import partial
+from _thread import allocate_lock
 
 from pod.base import faults, log
 from pod.image import names
@@ -127,7 +127,8 @@ class Destination:
         self.progress.begin()
         try:
             jobs[0]()
-            _Work(jobs[1:], self._http.cancel).run()
+            if jobs[1:]:
+                _Work(jobs[1:], self._http.cancel).run()
         finally:
             self.progress.finish()
             self._places.keep()
@@ -177,11 +178,13 @@ class _Work:
     def __init__(self, jobs: Sequence[Callable[[], None]], cancel: Callable[[], None]) -> None:
         self._queue = list(reversed(jobs))
         self._cancel = cancel
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._failure: BaseException | None = None
 
     def run(self) -> None:
         """Do all; returns when all threads have ended. Raises what went wrong first."""
+        import threading  # heavy
+
         count = min(_PARALLEL, len(self._queue))
         threads = [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
         for thread in threads:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from functools import partial
+from _functools import partial
 
 from pod.base import log
 from pod.image import push
-from pod.image.packing import pack, packed_layer, rewritten
-from pod.image.save_layout import manifest_of
+from pod.image.manifest import manifest_of
+from pod.image.packing import manifest_type, pack, packed_layer, rewritten
 from pod.image.upload import Content
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pod.image.manifest import Descriptor
     from pod.image.packing import Packing
     from pod.image.progress import Progress
@@ -41,7 +43,7 @@ def push_image(
     parsed, data = manifest_of(store, image)
     family = packing.family_for(parsed)
     changes = [packing.compression_for(layer, family) for layer in parsed.layers]
-    own_words = parsed.media_type == rewritten(parsed, (), family)[1]
+    own_words = parsed.media_type == manifest_type(family)
     held = [image.digest, image.id, *(layer.digest for layer in parsed.layers)]
     uploads = store.uploads
     uploads.sweep()
@@ -81,7 +83,7 @@ class _Layers:
         self._destination = destination
         self._packing = packing
         self._family = family
-        self._jobs: dict[str, tuple[int, partial[None]]] = {}
+        self._jobs: dict[str, tuple[int, Callable[[], None]]] = {}
 
     def add(self, layer: Descriptor, diff_id: str, change: str) -> None:
         """A layer that becomes what `change` names, or stays as it is."""

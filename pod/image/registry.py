@@ -5,7 +5,7 @@ Source: OCI distribution specification, "Pull". One Registry stands for one repo
 
 from __future__ import annotations
 
-import threading
+from _thread import allocate_lock
 
 from pod.base import log
 from pod.base.records import Record
@@ -71,7 +71,7 @@ class Registry:
         self.http = http
         self._authorizer = Authorizer(http, endpoint, find_credentials)
         self._scheme = ""
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
 
     def manifest(self, version: str) -> FetchedManifest:
         """The manifest or index with a tag or digest. Raises ManifestUnknown, WrongManifestDigest, RegistryError."""

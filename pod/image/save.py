@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pod.image import save_layout
 from pod.image.docker_archive import LISTING
-from pod.image.manifest import DOCKER_LAYER_GZIP, Descriptor
+from pod.image.manifest import DOCKER_LAYER_GZIP, Descriptor, manifest_of
 from pod.image.oci_layout import blob_name
 from pod.image.packing import AS_IT_IS, DOCKER, rewritten
 from pod.image.saving import (
@@ -102,7 +102,7 @@ def _save_archive(
 
 def _digest_of_plain(store: Store, image: ImageRecord) -> str:
     """The digest of the manifest that readers make of the archive: they give all layers Docker's usual type."""
-    parsed, _ = save_layout.manifest_of(store, image)
+    parsed, _ = manifest_of(store, image)
     layers = [
         Descriptor(DOCKER_LAYER_GZIP, diff_id, store.layers.record(diff_id).size)
         for diff_id in image.diff_ids

@@ -7,7 +7,7 @@ import os
 
 from pod.base import files
 from pod.image import docker_directory, manifest
-from pod.image.manifest import Manifest, parse_manifest
+from pod.image.manifest import Manifest, manifest_of
 from pod.image.oci_layout import FULL_NAME, INDEX, blob_name
 from pod.image.packing import AS_IT_IS, NONE, OCI, pack, packed_layer, rewritten
 from pod.image.saving import OCI_DIR, CannotSave, DamagedBlob, replace_file, to_json
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pod.image.progress import Progress
     from pod.image.saving import SavedImage
     from pod.image.tarout import ArchiveWriter
-    from storage.images import ImageRecord
     from storage.store import Store
 
     class Target(Protocol):
@@ -247,11 +246,3 @@ def copy_blob(
         progress.done(digest)
     finally:
         os.close(fd)
-
-
-def manifest_of(store: Store, image: ImageRecord) -> tuple[Manifest, bytes]:
-    """The manifest of an image, parsed and as it came. Raises BlobNotFound, DigestMismatch."""
-    data = store.blobs.read(image.digest)
-    parsed = parse_manifest(data, f"manifest of image '{image.id}'", image.media_type)
-    assert isinstance(parsed, Manifest), "images in the store have one platform"
-    return parsed, data

@@ -6,7 +6,7 @@ is sent unasked. Source: RFC 9110, 11.6.1; the distribution project's token auth
 
 from __future__ import annotations
 
-import threading
+from _thread import allocate_lock
 
 from pod.base.records import Record
 from pod.image import failures
@@ -46,7 +46,7 @@ class Authorizer:
         self._endpoint = endpoint
         self._find = find_credentials
         self._headers: dict[str, str] = {}
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._found: tuple[Credentials | None] | None = None
 
     @property

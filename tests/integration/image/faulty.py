@@ -238,6 +238,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)
         headers = {"Content-Length": str(len(reply.body)), **reply.headers}
+        if "Transfer-Encoding" in headers:
+            del headers["Content-Length"]
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
