@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from pod.engine.context import Engine
     from pod.engine.images import PullOptions
+    from pod.image.access import Access
     from pod.image.progress import Progress
-    from pod.image.pull import Access
     from pod.image.trust.sign import Signing
     from storage.collect import Hold
     from storage.lists import ListRecord

@@ -8,12 +8,9 @@ from pod.base import log
 from pod.base.errors import PodError, UsageError
 from pod.base.records import Record
 from pod.engine import images
-from pod.image import pull as image_pull
-from pod.image.auth import parse_credentials
+from pod.image.access import Access
 from pod.image.connections import Settings
-from pod.image.platform import parse_platform
 from pod.image.progress import Silence
-from pod.image.pull import Access
 from pod.spec import reference as references
 from pod.spec import transport
 from pod.state import events
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
 
     from pod.engine.context import Engine
     from pod.engine.images import PullOptions
+    from pod.image.auth import Credentials
     from pod.image.platform import Platform
     from pod.image.progress import Progress
     from pod.image.trust.lookaside import SignaturePlaces
@@ -98,7 +96,9 @@ def refresh(
     progress = progress_of(options)
     try:
         if options.policy == "newer":
-            there = image_pull.remote_digest(reference, access(engine, options), progress)
+            from pod.image.pull import remote_digest
+
+            there = remote_digest(reference, access(engine, options), progress)
             if there in (local.digest, *local.index_digests):
                 return local
         pulled = _pull(engine, reference, options, progress)
@@ -137,9 +137,17 @@ def access(engine: Engine, options: PullOptions) -> Access:
         ),
         tls_verify=options.tls_verify,
         authfile=_authfile(engine, options),
-        credentials=parse_credentials(options.credentials) if options.credentials else None,
+        credentials=_credentials(options),
         partial=engine.settings.storage.enable_partial_images,
     )
+
+
+def _credentials(options: PullOptions) -> Credentials | None:
+    if not options.credentials:
+        return None
+    from pod.image.auth import parse_credentials
+
+    return parse_credentials(options.credentials)
 
 
 def _signatures(engine: Engine) -> SignaturePlaces:
@@ -150,7 +158,11 @@ def _signatures(engine: Engine) -> SignaturePlaces:
 
 def platform_of(options: PullOptions) -> Platform | None:
     """The platform that was asked for."""
-    return parse_platform(options.platform) if options.platform else None
+    if not options.platform:
+        return None
+    from pod.image.platform import parse_platform
+
+    return parse_platform(options.platform)
 
 
 def progress_of(options: PullOptions) -> Progress:
@@ -172,7 +184,9 @@ def _authfile(engine: Engine, options: PullOptions) -> str | None:
 
 def _pull(engine: Engine, reference: Reference, options: PullOptions, progress: Progress) -> Pulled:
     choice = Choice(options)
-    pulled = image_pull.pull(
+    from pod.image.pull import pull as pull_image  # heavy
+
+    pulled = pull_image(
         engine.store,
         reference,
         access(engine, options),

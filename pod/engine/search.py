@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pod.engine.context import Engine
     from pod.engine.images import PullOptions
-    from pod.image.pull import Access
+    from pod.image.access import Access
     from pod.image.search import FoundRepository
 
     T = TypeVar("T")

@@ -105,10 +105,12 @@ class Response:
         except (NotHttp, OSError) as error:
             self.close()
             raise failures.explain(error, self._host) from error
-        if answer.body:
-            return answer.body.pop(0)
-        self.close()
-        return b""
+        if not answer.body:
+            self.close()
+            return b""
+        part = answer.body[0] if len(answer.body) == 1 else b"".join(answer.body)
+        answer.body.clear()
+        return part
 
     def words(self) -> str:
         """What the body of an error says, for a person: the messages of a registry's JSON, else nothing."""

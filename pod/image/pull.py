@@ -11,15 +11,13 @@ from __future__ import annotations
 from pod.base import log
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.image import auth, failures, manifest, names
+from pod.image import failures, manifest, names
 from pod.image.configuration import ImageConfig, check_layer_count, parse_image_config
-from pod.image.connections import Settings
 from pod.image.document import InvalidImage
 from pod.image.http import HttpClient
 from pod.image.manifest import Index, Manifest
-from pod.image.names import RegistriesConfig
 from pod.image.platform import Platform, host_platform
-from pod.image.policy import NotAllowed, Policy
+from pod.image.policy import NotAllowed
 from pod.image.registry import Registry
 from pod.spec.digest import algorithm_of
 from storage.blobs import DigestMismatch, WrongSize, digest_of
@@ -27,16 +25,15 @@ from storage.blobs import DigestMismatch, WrongSize, digest_of
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import ClassVar, TypeVar
+    from typing import TypeVar
 
-    from pod.image.auth import Credentials
+    from pod.image.access import Access
     from pod.image.install import Transfer, WantedLayer
     from pod.image.names import Endpoint
     from pod.image.policy import Demand
     from pod.image.progress import Progress
     from pod.image.registry import FetchedManifest
     from pod.image.reuse import Assembly
-    from pod.image.trust.lookaside import SignaturePlaces
     from pod.spec.reference import Reference
     from storage.blobs import BlobStore
     from storage.collect import Hold
@@ -47,34 +44,6 @@ if TYPE_CHECKING:
 _MAX_DEPTH = 3  # a list in a list exists (attested images); deeper than that is nonsense
 _WORTH_NO_WAIT_BYTES = 64 << 10  # a connection that has brought so much is only short
 _MAX_CONFIG_BYTES = 4 << 20  # what the store reads into memory
-
-
-class Access(Record):
-    """How registries may be used: the configuration, and what the command line says on top of it."""
-
-    registries: RegistriesConfig = RegistriesConfig()
-    policy: Policy = Policy()
-    settings: Settings = Settings()
-    tls_verify: bool | None = None
-    authfile: str | None = None
-    credentials: Credentials | None = None
-    signatures: SignaturePlaces | None = None
-    """Where signatures are, when the policy asks for any."""
-    partial: bool = True
-    """Whether a blob may be put together of what is here and what differs; see reuse.py."""
-    nested: ClassVar = {"registries": RegistriesConfig, "policy": Policy, "settings": Settings}
-
-    def credentials_for(self, endpoint: Endpoint) -> Callable[[], Credentials | None]:
-        """What to call when the endpoint asks who we are."""
-        given = self.credentials
-        if given is not None and not endpoint.is_mirror:
-            return lambda: given
-        return lambda: auth.find_credentials(
-            endpoint.registry,
-            endpoint.repository,
-            authfile=self.authfile,
-            helpers=self.registries.credential_helpers,
-        )
 
 
 class PulledImage(Record):

@@ -26,9 +26,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from pod.image.access import Access
     from pod.image.names import Endpoint
     from pod.image.progress import Progress
-    from pod.image.pull import Access
     from pod.spec.reference import Reference
     from storage.blobs import BlobStore
     from storage.places import Places

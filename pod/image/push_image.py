@@ -15,10 +15,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pod.image.access import Access
     from pod.image.manifest import Descriptor
     from pod.image.packing import Packing
     from pod.image.progress import Progress
-    from pod.image.pull import Access
     from pod.image.push import Destination
     from pod.image.trust.sign import Signer
     from pod.spec.reference import Reference

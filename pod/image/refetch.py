@@ -16,9 +16,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from pod.image.access import Access
     from pod.image.names import Endpoint
     from pod.image.progress import Progress
-    from pod.image.pull import Access
     from storage.store import Store
 
 _REGISTRY = "docker://"

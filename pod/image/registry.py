@@ -9,7 +9,7 @@ from _thread import allocate_lock
 
 from pod.base import log
 from pod.base.records import Record
-from pod.image import byteranges, failures
+from pod.image import failures
 from pod.image.connections import parse_url
 from pod.image.http import failure_of, is_local
 from pod.image.manifest import ACCEPTED
@@ -116,6 +116,8 @@ class Registry:
             response.close()
             raise failures.BlobUnknown(digest, self.endpoint.name)
         if response.status == 206:
+            from pod.image import byteranges
+
             start, _, size = byteranges.content_range(response.header("Content-Range"))
             if start != offset:
                 response.close()
@@ -134,6 +136,8 @@ class Registry:
         Several are asked for in one request where the server answers that with several. Raises RangesRefused when it
         gives no ranges at all, or must be asked for more than MOST_REQUESTS one by one; RegistryError.
         """
+        from pod.image import byteranges
+
         together = _MOST_RANGES
         at = 0
         while at < len(ranges):

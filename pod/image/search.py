@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from pod.image.access import Access
     from pod.image.names import Endpoint
-    from pod.image.pull import Access
 
 _HUB_SEARCH = "https://index.docker.io/v1/search"
 _ANSWER_BYTES = 16 << 20

@@ -11,7 +11,6 @@ from pod.base import faults, log
 from pod.base.records import Record
 from pod.image import failures
 from pod.image.refusals import refusal
-from pod.image.upload_blob import Session, Upload, begun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from pod.image.http import Response
     from pod.image.progress import Progress
     from pod.image.registry import Registry
+    from pod.image.upload_blob import Session
     from storage.uploads import UploadNote, Uploads
 
 PIECE_BYTES = faults.size_bytes("PIECE", 32 << 20)
@@ -77,6 +77,8 @@ class Uploader:
 
         Raises RegistryError, DigestMismatch for content that is not what its digest says.
         """
+        from pod.image.upload_blob import Upload  # not needed for what is there
+
         note = self._note(content)
         try:
             session = self._resumed(content, note) or self._mount(content, sources)
@@ -106,6 +108,8 @@ class Uploader:
         """The upload that an earlier command has begun, if the registry still knows it."""
         if note is None or not note.location:
             return None
+        from pod.image.upload_blob import Session
+
         session = Session(self, note.location)
         note.write("")
         try:
@@ -116,6 +120,8 @@ class Uploader:
 
     def _mount(self, content: Content, sources: Sequence[str]) -> Session | None:
         """None when one of the sources had the blob; otherwise an upload that has been begun."""
+        from pod.image.upload_blob import begun
+
         session = None
         for source in sources[:_MOST_MOUNTS]:
             if session is not None:
@@ -141,6 +147,8 @@ class Uploader:
         if response.status != 202:
             raise self.refusal(response, f"blob '{content.digest}'")
         response.close()
+        from pod.image.upload_blob import begun
+
         return begun(self, response)
 
     def send(self, method: str, url: str, *, repeatable: bool = True) -> Response:

@@ -19,11 +19,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pod.image.access import Access
     from pod.image.contents import Contents
     from pod.image.names import Endpoint
     from pod.image.policy import Demand
     from pod.image.progress import Progress
-    from pod.image.pull import Access
     from pod.image.registry import FetchedManifest
     from pod.spec.reference import Reference
     from storage.collect import Hold

@@ -24,9 +24,10 @@ from pod.base.log import visible
 from pod.engine import image_list, inspect_image
 from pod.engine.context import Engine
 from pod.image import archives, manifest
+from pod.image.access import Access
 from pod.image.connections import Settings
 from pod.image.progress import Silence
-from pod.image.pull import Access, pull
+from pod.image.pull import pull
 from pod.spec import merge, reference
 from pod.spec.container import ContainerConfig
 from storage.store import Store

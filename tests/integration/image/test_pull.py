@@ -14,6 +14,7 @@ import pytest
 
 from pod.base.errors import PodError
 from pod.image import failures, manifest
+from pod.image.access import Access
 from pod.image.connections import Settings
 from pod.image.document import InvalidImage
 from pod.image.manifest import NoSuchPlatform, SchemaOneManifest
@@ -21,7 +22,7 @@ from pod.image.names import Mirror, RegistriesConfig, Rule
 from pod.image.platform import host_platform, parse_platform
 from pod.image.policy import REJECT, Policy, PolicyRejects, Requirement
 from pod.image.progress import Silence
-from pod.image.pull import Access, NowhereFound, PulledImage, WrongPlatform, pull, remote_digest
+from pod.image.pull import NowhereFound, PulledImage, WrongPlatform, pull, remote_digest
 from pod.spec import reference
 from storage.blobs import DigestMismatch
 from storage.layers import DiffIdMismatch, InvalidLayer
@@ -395,7 +396,8 @@ def test_wrong_size_is_refused(store: Store, server: FaultyRegistry, change: byt
 def test_chunked_answer_without_end_is_stopped(store: Store, server: FaultyRegistry) -> None:
     layer = random_layer()
     server.add_image("a/b:latest", [layer])
-    chunks = b"".join(b"10000\r\n" + b"x" * 0x10000 + b"\r\n" for _ in range(40)) + b"0\r\n\r\n"
+    chunks = b"%x\r\n%b\r\n" % (len(layer), layer)
+    chunks += (b"10000\r\n" + bytes(0x10000) + b"\r\n") * 40 + b"0\r\n\r\n"
     server.fault("/blobs/" + digest_of(layer), Reply(200, {"Transfer-Encoding": "chunked"}, chunks))
     with pytest.raises(PodError, match="should have"):
         pulled(store, f"{server.host}/a/b")

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from pod.image.access import Access
 from pod.image.connections import Settings
 from pod.image.progress import Silence
-from pod.image.pull import Access, pull
+from pod.image.pull import pull
 from pod.spec import reference
 from storage import chunked, contents
 from storage.chunked_write import write_chunked
