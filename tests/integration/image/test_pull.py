@@ -464,10 +464,11 @@ def test_lists_in_lists_end_somewhere(store: Store, server: FaultyRegistry) -> N
 _PULL = """
 import sys
 from pod.image import pull
+from pod.image.access import Access
 from pod.image.progress import Silence
 from pod.spec import reference
 from storage.store import Store
-print(pull.pull(Store(sys.argv[1]), reference.parse(sys.argv[2]), pull.Access(), Silence()).id, flush=True)
+print(pull.pull(Store(sys.argv[1]), reference.parse(sys.argv[2]), Access(), Silence()).id, flush=True)
 """
 
 
@@ -539,11 +540,12 @@ import sys
 sys.path.insert(0, ".")
 from pod.base.errors import PodError
 from pod.image import pull
+from pod.image.access import Access
 from pod.image.progress import Silence
 from pod.spec import reference
 from storage.store import Store
 try:
-    pull.pull(Store("/tmp/store"), reference.parse("{server.host}/a/b"), pull.Access(), Silence())
+    pull.pull(Store("/tmp/store"), reference.parse("{server.host}/a/b"), Access(), Silence())
 except PodError as error:
     print(type(error).__name__, error.message)
 """
@@ -574,6 +576,7 @@ def test_manifest_is_stored_as_it_came(store: Store, server: FaultyRegistry) -> 
 _KILLED_PULL = """
 import os, signal, sys
 from pod.image import pull
+from pod.image.access import Access
 from pod.image.progress import Silence
 from pod.spec import reference
 from storage.store import Store
@@ -588,7 +591,7 @@ class Killer(Silence):
 
     message = begin = layer_known = already_exists = advance = done = finish = step
 
-pull.pull(Store(sys.argv[1]), reference.parse(sys.argv[2]), pull.Access(), Killer())
+pull.pull(Store(sys.argv[1]), reference.parse(sys.argv[2]), Access(), Killer())
 print(Killer.left)
 """
 
