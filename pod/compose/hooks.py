@@ -27,7 +27,7 @@ def run_one(
     engine: Engine, project: Project, service: str, container: str, hook: Any, what: str
 ) -> None:
     """Run one command; `what` names it. Raises HookFailed."""
-    from pod.compose.service import is_true
+    from pod.compose.reading import is_true
     from pod.engine.exec import ExecOptions, execute
 
     words = tuple(text_of(word) for word in hook["command"])

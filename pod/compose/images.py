@@ -229,7 +229,7 @@ def _listed(value: Any) -> list[str]:
 def _parsed(project: Project, name: str, wanted: Any) -> dict[str, Any]:
     """What has a grammar of its own: ssh, cache_from, cache_to. Raises FileError."""
     from pod.build import option_grammar as grammar
-    from pod.compose.service import Reading
+    from pod.compose.reading import Reading
 
     reading = Reading(project, name, project.service(name))
     found: dict[str, Any] = {}
@@ -252,7 +252,8 @@ def _parsed(project: Project, name: str, wanted: Any) -> dict[str, Any]:
 
 def _run_options(project: Project, name: str) -> ContainerConfig:
     """What the commands of a build get: network, hosts, /dev/shm, limits. Raises FileError."""
-    from pod.compose.service import Reading, parse_ulimits_of
+    from pod.compose.reading import Reading
+    from pod.compose.service import parse_ulimits_of
     from pod.spec import hosts, namespaces
     from pod.spec.container import ContainerConfig, Networking
 

@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from pod.compose.service import Reading
+    from pod.compose.reading import Reading
     from pod.spec.devices import Device
     from pod.spec.resources import Resources
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.compose.project import Project
-    from pod.compose.service import Reading
+    from pod.compose.reading import Reading
 
 _ORIGIN = "volumes"
 
@@ -192,6 +192,6 @@ def _number(reading: Reading, kind: str, use: Any, key: str) -> int:
 
 
 def _true(value: Any) -> bool:
-    from pod.compose.service import is_true
+    from pod.compose.reading import is_true
 
     return is_true(value)

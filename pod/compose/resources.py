@@ -61,7 +61,7 @@ def network_name(project: Project, key: str) -> str:
 
 
 def is_external(project: Project, kind: str, key: str) -> bool:
-    from pod.compose.service import is_true
+    from pod.compose.reading import is_true
 
     return is_true((getattr(project, kind).get(key) or {}).get("external", False))
 
@@ -102,7 +102,7 @@ def _make_network(engine: Engine, project: Project, key: str, tell: Tell) -> Non
 def network_arguments(settings: Any, place: Any, path: tuple[Any, ...]) -> dict[str, Any]:
     """What `networks.create` gets of a network in the file. Raises FileError."""
     from pod.base.units import parse_boolean, parse_integer
-    from pod.compose.service import is_true
+    from pod.compose.reading import is_true
 
     driver = settings.get("driver") or "bridge"
     if driver not in {"bridge", "default"}:

@@ -14,7 +14,7 @@ from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.compose import identity, members, schedule, up
 from pod.compose.errors import ComposeError
-from pod.compose.service import Reading
+from pod.compose.reading import Reading
 from pod.compose.tree import text_of
 
 TYPE_CHECKING = False

@@ -6,15 +6,13 @@ Every key of a service that a container is made from has its row in `_KEYS` or i
 
 from __future__ import annotations
 
-import re
-
 from pod.base.errors import PodError
-from pod.compose import identity, limits, mounts
-from pod.compose.errors import FileError, Refused
+from pod.compose import identity, limits, mounts, networking
+from pod.compose.reading import Reading, is_true
 from pod.compose.tree import text_of
 from pod.spec import namespaces
 from pod.spec.container import ContainerConfig
-from pod.spec.namespaces import Namespace, Network
+from pod.spec.namespaces import Namespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 
     from pod.compose.project import Project
     from pod.spec.health import HealthConfig
-    from pod.spec.ports import PortMapping
 
     Names = Callable[[str], str]
     """The name of the container of a service, for namespaces that are shared."""
@@ -61,7 +58,7 @@ def config_of(
     for key in ("ipc", "pid", "uts"):
         if service.get(key) is not None:
             changes[key] = reading.at((key,), _namespace, key, service[key], names)
-    changes["networking"] = _networking(reading, base, names, number)
+    changes["networking"] = networking.of_service(reading, base, names, number)
     changes["mounts"] = (*base.mounts, *mounts.of_service(reading))
     changes["volumes_from"] = mounts.volumes_from(reading, names)
     changes["secrets"] = mounts.secrets_of(reading)
@@ -86,51 +83,6 @@ def config_of(
             ),
         )
     return config
-
-
-_OPTION = re.compile(r"^--[a-z0-9-]+ ")
-
-
-class Reading:
-    """A service with what messages about it need."""
-
-    def __init__(self, project: Project, name: str, service: Any) -> None:
-        self.project = project
-        self.name = name
-        self.service = service
-
-    def of(self, key: str, read: Callable[[Any], Any]) -> Any:
-        """What `read` makes of the value of a key; its complaint with the place."""
-        return self.at((key,), read, self.service[key])
-
-    def at(self, path: tuple[Any, ...], read: Callable[..., Any], *arguments: Any) -> Any:
-        """What `read` makes of the arguments; what it raises is about the key that `path` leads to from the service."""
-        try:
-            return read(*arguments)
-        except FileError:
-            raise
-        except PodError as error:
-            # The grammars are those of options, and nobody has typed one here.
-            message = _OPTION.sub("", error.message)
-            raise FileError(
-                self.place(path[0]), ("services", self.name, *path), message, error.hint
-            ) from error
-
-    def refused(self, key: str, why: str, instead: str = "", *inner: Any) -> Refused:
-        return Refused(self.place(key), ("services", self.name, key, *inner), why, instead)
-
-    def wrong(self, key: str, sentence: str, *inner: Any) -> FileError:
-        return FileError(self.place(key), ("services", self.name, key, *inner), sentence)
-
-    def place(self, key: str) -> Any:
-        return self.service.place_of(key)
-
-
-def is_true(value: Any) -> bool:
-    """A truth value, which variables may have filled in as text."""
-    from pod.base.units import parse_boolean
-
-    return value if isinstance(value, bool) else parse_boolean(str(value), "truth value")
 
 
 def _labels(reading: Reading) -> dict[str, str]:
@@ -294,166 +246,6 @@ def _namespace(key: str, value: str, names: Names) -> Namespace:
         "ipc": namespaces.parse_ipc, "pid": namespaces.parse_pid, "uts": namespaces.parse_uts,
     }[key]  # fmt: skip
     return parse(value)
-
-
-def _networking(reading: Reading, base: ContainerConfig, names: Names, number: int) -> Any:
-    from pod.spec import hosts
-
-    service = reading.service
-    changes: dict[str, Any] = {}
-    mode = service.get("network_mode")
-    if mode:
-        changes["network"] = reading.of("network_mode", lambda value: _mode(value, names))
-    else:
-        first, *more = _networks(reading)
-        changes |= {"network": first, "more_networks": tuple(more)}
-    if service.get("ports"):
-        changes["ports"] = _ports(reading, number)
-    if service.get("expose"):
-        from pod.spec.ports import parse_expose
-
-        changes["expose"] = reading.of("expose", lambda value: tuple(map(parse_expose, value)))
-    for key, field, parse in (
-        ("dns", "dns", hosts.parse_dns),
-        ("dns_search", "dns_search", hosts.parse_dns_search),
-        ("dns_opt", "dns_options", str),
-    ):
-        if service.get(key):
-            changes[field] = tuple(reading.at((key,), parse, text) for text in service[key])
-    if service.get("extra_hosts"):
-        changes["hosts"] = reading.of(
-            "extra_hosts",
-            lambda value: tuple(
-                hosts.parse_added_host(f"{host}:{address}")
-                for host, addresses in value.items()
-                for address in addresses
-            ),
-        )
-    links = [_link(entry, names) for entry in service.get("links") or ()]
-    for entry in service.get("external_links") or ():
-        target, _, alias = entry.partition(":")
-        links.append(f"{target}:{alias or target}")
-    if links:
-        changes["links"] = tuple(reading.at(("links",), hosts.parse_link, link) for link in links)
-    networking = base.networking.replace(**changes)
-    if networking.network.mode in {"host", "none", "container", "ns"} and networking.ports:
-        raise reading.wrong(
-            "ports", f"nothing can be published with network_mode: {mode}, which has no network of its own"
-        )  # fmt: skip
-    return networking
-
-
-def _mode(value: str, names: Names) -> Network:
-    if value.startswith("service:"):
-        return Network("container", names(value.partition(":")[2]))
-    return namespaces.parse_network(value)
-
-
-def _link(entry: str, names: Names) -> str:
-    service, _, alias = entry.partition(":")
-    return f"{names(service)}:{alias or service}"
-
-
-def _networks(reading: Reading) -> list[Network]:
-    """The networks in the order in which they are connected: the default gateway is on the first."""
-    project, service = reading.project, reading.service
-    found = identity.networks_of(project, reading.name)
-
-    def order(key: str) -> tuple[float, float, str]:
-        how = found[key] or {}
-        return (-float(how.get("gw_priority", 0)), -float(how.get("priority", 0)), key)
-
-    result = []
-    for key in sorted(found, key=order):
-        how = found[key] or {}
-        options = []
-        if is_true(how.get("use_service_name_alias", True)):
-            options.append(f"alias={reading.name}")
-        options += [f"alias={alias}" for alias in how.get("aliases") or ()]
-        places = {
-            "ipv4_address": "ip", "ipv6_address": "ip6", "mac_address": "mac", "interface_name": "interface_name",
-        }  # fmt: skip
-        how = {"mac_address": service.get("mac_address"), **how}
-        for word, option in places.items():
-            if how.get(word):
-                options.append(
-                    reading.at(("networks", key), namespaces.check_place, word, option, how[word])
-                )
-        name = (
-            project.name_of("networks", key)
-            if key in project.networks
-            else f"{project.name}_default"
-        )
-        text = f"{name}:{','.join(options)}" if options else name
-        result.append(reading.at(("networks", key), namespaces.parse_network, text))
-    return result
-
-
-def _ports(reading: Reading, number: int) -> tuple[PortMapping, ...]:
-    from pod.spec.ports import PortMapping, check_ipv4, check_ipv6
-
-    found = []
-    for index, port in enumerate(reading.service["ports"]):
-        address = port.get("host_ip", "")
-        published = port.get("published", "")
-        group = (
-            f"{reading.project.name}/{reading.name}" if published and "-" not in published else ""
-        )
-        if reading.service.get("network_mode"):
-            if group and number > 1:
-                raise _one_only(reading, index, port, number)
-            group = ""
-        if port["protocol"] == "sctp":
-            raise reading.refused("ports", "ports are tcp or udp", "", index)
-        if ":" in address:
-            reading.at(("ports", index), check_ipv6, "host_ip", address, address)
-        elif address:
-            reading.at(("ports", index), check_ipv4, "host_ip", address, address)
-        found.append(
-            PortMapping(
-                int(port["target"]),
-                _published(published, address, port["protocol"], number),
-                address,
-                1,
-                port["protocol"],
-                group,
-            )
-        )
-    return tuple(found)
-
-
-def _one_only(reading: Reading, index: int, port: Any, number: int) -> FileError:
-    published = port["published"]
-    return FileError(
-        reading.place("ports"),
-        ("services", reading.name, "ports", index),
-        f"port {published} of this machine can lead to one container with a network_mode, not to {number}",
-        hint=f'networks, on which they share it; or a range, of which each takes one: "{published}-'
-        f'{int(published) + 9}:{port["target"]}"',
-    )
-
-
-def _published(text: str, address: str, protocol: str, number: int) -> int:
-    """A port of the host; of a range the first that is free from the place of this container on."""
-    if not text:
-        return 0
-    low, _, high = text.partition("-")
-    if not high:
-        return int(low)
-    import socket
-
-    ports = list(range(int(low), int(high) + 1))
-    start = (number - 1) % len(ports)
-    kind = socket.SOCK_DGRAM if protocol == "udp" else socket.SOCK_STREAM
-    for port in ports[start:] + ports[:start]:
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        with socket.socket(family, kind) as probe:
-            try:
-                probe.bind((address or "0.0.0.0", port))
-            except OSError:
-                continue
-        return port
-    return ports[start]  # the start says that it is taken
 
 
 def _health(value: Mapping[str, Any]) -> HealthConfig:

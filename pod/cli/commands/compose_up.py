@@ -81,7 +81,7 @@ def _stay(
     base: ContainerConfig,
 ) -> int:
     from pod.cli.compose_attach import Wanted, stay
-    from pod.compose.service import is_true
+    from pod.compose.reading import is_true
     from pod.compose.watch import has_rules
 
     code_from = arguments.text("exit_code_from") or ""
