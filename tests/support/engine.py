@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from tests.support import images
 from tests.support.registry import Registry
+from tests.support.waiting import PATIENCE
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 TIMEOUT_SECONDS = 60
@@ -123,12 +124,12 @@ class Engine:
                 capture_output=True,
                 env={**self.environment, **(env or {})},
                 cwd=cwd or self.environment["HOME"],
-                timeout=timeout,
+                timeout=timeout * PATIENCE,
             )
         except subprocess.TimeoutExpired as error:
             out, err = _text(error.stdout), _text(error.stderr)
             result = Result(self.short_command(*arguments), -1, out, err)
-            raise AssertionError(f"did not end within {timeout} s:\n{result}") from None
+            raise AssertionError(f"did not end within {timeout * PATIENCE} s:\n{result}") from None
         result = Result(
             self.short_command(*arguments), done.returncode, _text(done.stdout), _text(done.stderr)
         )

@@ -12,7 +12,7 @@ from typing import Any
 from pod.linux import idmap
 from pod.runtime.command import features
 from tests.support.engine import TREE
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 TIMEOUT_SECONDS = 30
 _OURS = [os.path.join(TREE, ".venv", "bin", "pod-runtime")]
@@ -51,7 +51,7 @@ class Runtime:
                 env={**os.environ, **(env or {})},
                 pass_fds=() if fd_3 is None else (3,),
                 preexec_fn=None if fd_3 is None else lambda: (os.dup2(fd_3, 3), None)[1],
-                timeout=TIMEOUT_SECONDS,
+                timeout=TIMEOUT_SECONDS * PATIENCE,
                 check=False,
                 input=(stdin or "").encode(),
             )

@@ -13,12 +13,16 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+# How many times as long as usual everything may take, where all of it is emulated (tests/vm).
+PATIENCE = float(os.environ.get("POD_TEST_PATIENCE") or 1)
+
 
 def until(condition: Callable[[], T], what: str, seconds: float = 20) -> T:
     """Call `condition` until it returns something true, and return that; AssertionError after `seconds`.
 
     For what the kernel offers no event for. The deadline is generous: it only bounds a failure.
     """
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while True:
         if value := condition():

@@ -9,7 +9,7 @@ from tests.vm.conftest import Said
 
 pytestmark = pytest.mark.timeout(machine.TEST_SECONDS)
 
-PYTEST = "POD_TEST_STRICT=vm .venv/bin/python -m pytest -p no:cacheprovider"
+PYTEST = "POD_TEST_STRICT=vm POD_TEST_PATIENCE=5 .venv/bin/python -m pytest -p no:cacheprovider -o timeout=900"
 
 # To collect all tests takes minutes in the machine.
 _FILES_WITH = r"$(grep -lr --include='test_*.py' tests/e2e tests/integration -e mark\."
