@@ -5,13 +5,11 @@ from __future__ import annotations
 import errno
 
 from pod.base.errors import PodError
+from pod.build.dockerfile.errors import quoted_lines
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.build.progress import Step
-
-
-_SHOWN_LINES = 12
 
 
 class StepFailed(PodError):
@@ -42,11 +40,7 @@ class StepImpossible(PodError):
     """What went wrong is told by another error, which knows nothing of the Dockerfile."""
 
     def __init__(self, step: Step, error: PodError) -> None:
-        width = len(str(step.last_line))
-        lines = "".join(
-            f"\n  {step.first_line + index:>{width}} | {line}"
-            for index, line in enumerate(step.lines[:_SHOWN_LINES])
-        )
+        lines = quoted_lines(step.first_line, step.last_line, step.lines)
         super().__init__(f"{place_of(step)}: {error.message}{lines}", hint=error.hint)
         self.exit_status = error.exit_status
 

@@ -181,6 +181,8 @@ class _Host:
 
     def image(self, name: str, platform: str) -> Generator[Any, Any, ImageRecord]:
         options = pull_options(self._options, platform, self._progress)
+        if name.startswith("sha256:"):
+            options = options.replace(policy="missing")  # from an OCI layout just now
         if not images.is_to_be_fetched(self._engine, name, options):
             return images.ensure(self._engine, name, options)
         from pod.engine import build_pull  # base images are mostly here

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pod.image.manifest import OCI_INDEX
 from tests.integration.image.faulty import FaultyRegistry, Reply, Seen, digest_of, small_layer
 from tests.support.build import Context
 from tests.support.engine import Engine
+from tests.support.layout import Entry, layer_tar
 
 pytestmark = pytest.mark.not_podman("4.3 does one stage after the other")
 
@@ -37,7 +39,7 @@ def context(pod: Engine, tmp_path: Path) -> Context:
 def gate(server: FaultyRegistry) -> _Gate:
     """Holds the layer of `me/slow` back until somebody has fetched /quick."""
     opened = _Gate()
-    layer = small_layer("slow", b"slow\n")
+    layer = layer_tar([Entry("slow", b"slow\n"), Entry("salt", os.urandom(8))])  # is nowhere yet
     server.add_image("me/slow:latest", [layer])
     server.fault("/blobs/" + digest_of(layer), Reply(hold=opened, usual=True))
 
@@ -102,8 +104,9 @@ def test_failed_pull_is_the_failure_of_its_step(context: Context, server: Faulty
 
 
 def test_pulls_are_events_too(context: Context, server: FaultyRegistry) -> None:
-    digest = digest_of(small_layer())
-    server.add_image("me/busy:latest", [small_layer()])
+    layer = small_layer("file", os.urandom(8))  # which is nowhere yet
+    digest = digest_of(layer)
+    server.add_image("me/busy:latest", [layer])
     done = context.build(f"FROM {server.host}/me/busy\nLABEL a=b\n", PLAIN, "--progress=json")
     events = [json.loads(line) for line in done.stderr.splitlines()]
     pulls = [it for it in events if it["event"] == "pull"]
@@ -157,3 +160,14 @@ def test_all_platforms_are_those_of_the_base_images(
     ):
         words = ("--all-platforms", *options.split())
         assert says in context.build(text, *words, status=125).stderr
+
+
+def test_layouts_are_read_with_every_pull_policy(context: Context, pod: Engine) -> None:
+    """What they have is new enough."""
+    pod.have("busybox")
+    layout = f"{context.directory}/../layout"
+    pod("save", "--format=oci-dir", "-o", layout, "busybox")
+    given = f"--build-context=base=oci-layout://{layout}"
+    for policy in ("always", "newer", "missing"):
+        context.build("FROM base\nRUN touch /x\n", given, f"--pull={policy}")
+        assert context.run("ls", "/x") == "/x"

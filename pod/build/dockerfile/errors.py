@@ -6,6 +6,8 @@ from pod.base.errors import PodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pod.build.dockerfile.instructions import Place
 
 _SHOWN_LINES = 12
@@ -26,11 +28,15 @@ class DockerfileError(PodError):
 
 def quoted(place: Place) -> str:
     """The lines of `place` with their numbers, each on a line of its own, after a line break."""
-    width = len(str(place.last))
+    return quoted_lines(place.first, place.last, place.lines)
+
+
+def quoted_lines(first: int, last: int, lines: Sequence[str]) -> str:
+    """As `quoted`, of `lines` with the numbers from `first` to `last`."""
+    width = len(str(last))
     shown = [
-        f"\n  {place.first + index:>{width}} | {line}"
-        for index, line in enumerate(place.lines[:_SHOWN_LINES])
+        f"\n  {first + index:>{width}} | {line}" for index, line in enumerate(lines[:_SHOWN_LINES])
     ]
-    if len(place.lines) > _SHOWN_LINES:
-        shown.append(f"\n  {'':>{width}} | ... ({len(place.lines) - _SHOWN_LINES} more lines)")
+    if len(lines) > _SHOWN_LINES:
+        shown.append(f"\n  {'':>{width}} | ... ({len(lines) - _SHOWN_LINES} more lines)")
     return "".join(shown)
