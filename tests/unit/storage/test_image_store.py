@@ -299,7 +299,7 @@ def test_readers_need_no_lock(store: Store) -> None:
         found: list[ImageRecord] = []
         thread = threading.Thread(target=lambda: found.append(store.images.lookup(NGINX)))
         thread.start()
-        thread.join(10)
+        thread.join(60)
         assert found == [image]
 
 
