@@ -12,7 +12,7 @@ from pod.base.paths import Paths
 from pod.engine import stats
 from pod.engine.list import Listed
 from pod.state.reconcile import Run
-from pod.state.summaries import Summary
+from pod.state.summaries import Summary, _Latest
 
 FILES = {
     "cpu.stat": "usage_usec 5000000\nuser_usec 3000000\nsystem_usec 2000000\nnice_usec 0\n",
@@ -27,10 +27,13 @@ FILES = {
 
 def listed(cgroup: Path, seconds: float) -> Listed:
     started_ns = time.time_ns() - int(seconds * 1e9)
-    row = ("a" * 64, "web", "active", 0, started_ns, 0, 0, "", "", "{}", "{}")
+    row = ("a" * 64, "web", "active", 0, started_ns, 0, 0, "", "", "{}", "{}", "")
     state = {"pid": os.getpid(), "pid_started": 0, "cgroup": str(cgroup), "started_ns": started_ns}
     return Listed(
-        Paths(str(cgroup), str(cgroup)), Summary(row), "running", Run("running", state, {})
+        Paths(str(cgroup), str(cgroup)),
+        Summary(row, _Latest()),
+        "running",
+        Run("running", state, {}),
     )
 
 
