@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pod.image.http import Response
 
 _MOST_HEADER_BYTES = 8 << 10
+_MOST_DIGITS = 18
 
 
 def content(response: Response, ranges: Sequence[tuple[int, int]], host: str) -> Iterator[bytes]:
@@ -98,6 +99,12 @@ def content_range(text: str) -> tuple[int, int, int | None]:
     unit, _, rest = text.strip().partition(" ")
     span, _, total = rest.partition("/")
     first, _, last = span.partition("-")
-    if unit != "bytes" or not (first.isdecimal() and last.isdecimal()):
+    start, end = whole_number(first), whole_number(last)
+    if unit != "bytes" or start is None or end is None:
         return -1, -1, None
-    return int(first), int(last) + 1, int(total) if total.isdecimal() else None
+    return start, end + 1, whole_number(total)
+
+
+def whole_number(text: str) -> int | None:
+    """The number of bytes in a header; None for what is none, or more than any file has."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None

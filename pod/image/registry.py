@@ -107,6 +107,8 @@ class Registry:
 
         Raises BlobUnknown, RegistryError.
         """
+        from pod.image import byteranges
+
         headers = {"Range": f"bytes={offset}-"} if offset else {}
         response = self._get(f"blobs/{digest}", headers)
         if response.status == 416 and offset:
@@ -116,8 +118,6 @@ class Registry:
             response.close()
             raise failures.BlobUnknown(digest, self.endpoint.name)
         if response.status == 206:
-            from pod.image import byteranges
-
             start, _, size = byteranges.content_range(response.header("Content-Range"))
             if start != offset:
                 response.close()
@@ -127,8 +127,7 @@ class Registry:
             return BlobStream(response, offset, size)
         if response.status != 200:
             raise failure_of(response, self.endpoint.registry)
-        length = response.header("Content-Length")
-        return BlobStream(response, 0, int(length) if length.isdecimal() else None)
+        return BlobStream(response, 0, byteranges.whole_number(response.header("Content-Length")))
 
     def blob_ranges(self, digest: str, ranges: Sequence[tuple[int, int]]) -> Generator[bytes]:
         """The bytes of ranges (start, end) of a blob, which are in order and apart; close the generator.

@@ -6,6 +6,7 @@ import os
 
 from pod.base import faults, log
 from pod.image import failures
+from pod.image.byteranges import whole_number
 from pod.image.connections import join_url, parse_url
 from pod.image.http import Body, is_too_long
 from pod.image.refusals import UploadLost
@@ -78,8 +79,7 @@ class Session:
 def begun(uploader: Uploader, response: Response) -> Session:
     """The upload that an answer 202 to a POST stands for."""
     session = Session(uploader, "")
-    least = response.header("OCI-Chunk-Min-Length")
-    session.least_piece = int(least) if least.isdecimal() else 0
+    session.least_piece = whole_number(response.header("OCI-Chunk-Min-Length")) or 0
     session.follow(response)
     return session
 
@@ -283,8 +283,9 @@ class Upload:
 
 def _kept(response: Response) -> int | None:
     """How many bytes a registry has, by the Range header "0-LAST" of its answer; None when it does not say."""
-    first, dash, last = response.header("Range").removeprefix("bytes=").partition("-")
-    if not dash or not first.isdecimal() or not last.isdecimal():
+    first, _, text = response.header("Range").removeprefix("bytes=").partition("-")
+    last = whole_number(text)
+    if last is None or whole_number(first) is None:
         return None
     # Nothing at all is "0-0", as one byte is; no blob of one byte is worth the difference.
-    return int(last) + 1 if last != "0" else 0
+    return last + 1 if last else 0

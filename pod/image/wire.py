@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from pod.base.records import Record
 from pod.image import failures
 from pod.image.answer import Answer, NotHttp
@@ -43,9 +45,11 @@ class Wire:
         self._socket = socket
         self._stream: Stream = stream or socket
         self._buffer = bytearray(CHUNK_BYTES)
+        self._limit_seconds = socket.gettimeout() or 0.0
 
     def set_limit(self, seconds: float) -> None:
         """How long the other side may be silent from now on."""
+        self._limit_seconds = seconds
         self._socket.settimeout(seconds)
 
     def send(
@@ -77,8 +81,14 @@ class Wire:
     def head(self, *, without_body: bool) -> Answer:
         """The next answer, as far as its head, and what came of its body with that. Raises OSError, NotHttp."""
         answer = Answer(without_body=without_body)
+        until = 0.0
         while not answer.has_head:
             data = self.receive()
+            # What has begun must also end in time: a head that comes letter by letter would be waited for for hours.
+            now = time.monotonic()
+            until = until or now + self._limit_seconds
+            if now > until:
+                raise TimeoutError
             if data:
                 answer.feed(data)
             else:

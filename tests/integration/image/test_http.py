@@ -255,6 +255,27 @@ def test_answer_before_the_end_of_the_request_is_read(http: HttpClient) -> None:
         response.close()
 
 
+def test_head_that_comes_letter_by_letter_is_given_up() -> None:
+    http = HttpClient(QUICK.replace(idle_seconds=0.5))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        given_up = threading.Event()
+
+        def serve() -> None:
+            client, _ = listener.accept()
+            with client:
+                client.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                while not given_up.wait(0.1):
+                    client.sendall(b"y")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(failures.TimedOut):
+            http.request("GET", f"http://127.0.0.1:{listener.getsockname()[1]}/", {})
+        given_up.set()
+        thread.join(20)
+    http.close()
+
+
 @pytest.mark.parametrize("name", ["Authorization", "X-Note"])
 def test_request_has_no_line_that_was_not_meant(
     raw: RawServer, http: HttpClient, name: str

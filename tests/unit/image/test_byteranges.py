@@ -104,3 +104,11 @@ def test_nonsense_is_an_error_of_the_registry(body: bytes, text: str) -> None:
 )
 def test_content_range(text: str, found: tuple[int, int, int | None]) -> None:
     assert byteranges.content_range(text) == found
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "-1", "1e3", "", "²"])
+def test_what_is_no_number_of_bytes(text: str) -> None:
+    """Python itself refuses to read numbers of thousands of digits, with an error of its own."""
+    assert byteranges.whole_number(text) is None
+    assert byteranges.content_range(f"bytes 0-{text}/8") == (-1, -1, None)
+    assert byteranges.content_range(f"bytes 0-7/{text}") == (0, 8, None)
