@@ -12,8 +12,6 @@ import pytest
 from tests.support.engine import chosen_kind
 from tests.vm import machine
 
-collect_ignore = [] if os.environ.get("POD_TEST_CUTS") else ["test_laptop.py"]
-
 _WHEN = ("login", "before", "after")
 
 # Each scene is a process of its own, in this checkout, and its failure is not that of the others. It writes to a file,
@@ -50,6 +48,14 @@ def pytest_configure(config: pytest.Config) -> None:
         "scene(login=, before=, after=): scripts for the virtual machine: in a session that the user has by a login; "
         "in the user's systemd, with a delegated cgroup; and there after a reboot, with nobody logged in",
     )
+    config.addinivalue_line("markers", "lengthy: minutes of emulation, for tox -e vm alone")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not os.environ.get("POD_TEST_CUTS"):
+        left_out = [item for item in items if item.get_closest_marker("lengthy")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture

@@ -53,6 +53,8 @@ LABEL=work /mnt/work ext4 defaults 0 0
 /mnt/work/cache /home/podtest/.cache/pod-tests none bind 0 0
 END
     sed -i 's|=/bin/mount|=-/bin/mount|' /etc/systemd/system/pod-vm.service
+    mkdir -p /etc/systemd/user.conf.d
+    printf '[Manager]\\nDefaultTimeoutStartSec=900\\n' > /etc/systemd/user.conf.d/slow.conf
     [ -e /etc/hosts ] || echo "127.0.0.1 localhost laptop" > /etc/hosts
     mkdir -p "${STAGED%/*}" && ln -s /mnt/work "$STAGED"
 fi
