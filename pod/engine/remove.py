@@ -6,7 +6,7 @@ from pod.base import faults, ids, locks, log
 from pod.base.errors import PodError
 from pod.engine import finish, stop
 from pod.engine import volumes as engine_volumes
-from pod.state import containers, events, volumes
+from pod.state import containers, events
 from storage import small
 
 TYPE_CHECKING = False
@@ -91,12 +91,18 @@ def remove_settled(
     engine: Engine, container: Container, lock: locks.FileLock, *, with_volumes: bool
 ) -> None:
     """Remove a container that does not run; the caller holds its lock, whose file goes too."""
-    if containers.remove(engine.database, container):
-        engine.events.append(events.of_container(container, "remove"))
+    doomed = container.config.anonymous_volumes if with_volumes else ()
+    removal = engine_volumes.Removal(engine, doomed) if doomed else None
+    try:
+        if containers.remove(engine.database, container, volumes=doomed):
+            engine.events.append(events.of_container(container, "remove"))
+        faults.step("remove: row")
+    finally:
+        if removal is not None:
+            removal.finish()
     if container.image_id:
         last = max(container.created_ns, container.started_ns, container.finished_ns)
         engine.store.images.note_use(container.image_id, last)
-    faults.step("remove: row")
     finish.remove_run_directory(engine, container.id)
     if container.config.pod:
         from pod.engine import pod_names
@@ -105,21 +111,9 @@ def remove_settled(
         pod_names.tell_networks(engine, container)
     small.remove_container(engine.store.staging, engine.paths.container(container.id))
     faults.step("remove: files")
-    if with_volumes:
-        _remove_anonymous_volumes(engine, container)
     lock.remove()
     if container.config.remove_image and container.image_id:
         _remove_image(engine, container)
-
-
-def _remove_anonymous_volumes(engine: Engine, container: Container) -> None:
-    for name in container.config.anonymous_volumes:
-        try:
-            engine_volumes.remove(engine, name)
-        except volumes.VolumeInUse:
-            continue  # another container took it over with --volumes-from
-        except volumes.NoSuchVolume:
-            continue
 
 
 def _remove_image(engine: Engine, container: Container) -> None:

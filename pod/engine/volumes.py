@@ -13,7 +13,7 @@ from pod.state import events, volumes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from pod.base.undo import Undo
@@ -160,22 +160,45 @@ def remove(engine: Engine, name: str) -> None:
 
     In between the directory is marked, so that the next command may finish the work; one without row and mark stays.
     """
-    with locked(engine, name) as lock:
-        volume = volumes.get(engine.database, name)
-        if volume is None:
+    removal = Removal(engine, [name])
+    try:
+        if not removal.volumes:
             raise volumes.NoSuchVolume(name)
-        engine.store.volumes.mark(name)
-        try:
-            volumes.remove(engine.database, name)
-        except BaseException:
-            engine.store.volumes.unmark(name)
-            raise
-        engine.events.append(_event(volume, "remove"))
-        faults.step("volume: no row")
-        if engine.store.volumes.has(name):
-            engine.store.volumes.remove(name)
-        faults.step("volume: no directory")
-        lock.remove()
+        volumes.remove(engine.database, name)
+    finally:
+        removal.finish()
+
+
+class Removal:
+    """Volumes that are about to lose their rows: locked and marked until `finish`, whatever comes in between."""
+
+    def __init__(self, engine: Engine, names: Sequence[str]) -> None:
+        self.volumes: list[Volume] = []
+        self._engine = engine
+        self._locks: dict[str, locks.FileLock] = {}
+        for name in sorted(names):
+            self._locks[name] = lock = locked(engine, name)
+            lock.acquire()
+            volume = volumes.get(engine.database, name)
+            if volume is not None:
+                engine.store.volumes.mark(name)
+                self.volumes.append(volume)
+
+    def finish(self) -> None:
+        """Remove the directories of those whose rows are gone; the others stay as they are."""
+        engine = self._engine
+        for volume in self.volumes:
+            if volumes.get(engine.database, volume.name) is not None:
+                engine.store.volumes.unmark(volume.name)
+                continue
+            engine.events.append(_event(volume, "remove"))
+            faults.step("volume: no row")
+            if engine.store.volumes.has(volume.name):
+                engine.store.volumes.remove(volume.name)
+            faults.step("volume: no directory")
+            self._locks[volume.name].remove()
+        for lock in self._locks.values():
+            lock.release()
 
 
 def _event(volume: Volume, status: str) -> dict[str, Any]:

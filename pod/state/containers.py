@@ -12,6 +12,7 @@ from pod.state.database import Database, IntegrityError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from pod.state.pods import Pod
@@ -285,10 +286,10 @@ def rename(database: Database, container: Container, name: str) -> bool:
             raise _why_not(database, name) from error
 
 
-def remove(database: Database, container: Container) -> bool:
+def remove(database: Database, container: Container, *, volumes: Sequence[str] = ()) -> bool:
     """Remove the row, and with an infra container that of its pod; False when it was gone already.
 
-    Raises StillNeeded.
+    Those of `volumes` that no other container uses go in the same moment. Raises StillNeeded.
     """
     durable = not container.config.auto_remove
     with database.transaction(essential=True, durable=durable) as transaction:
@@ -305,6 +306,11 @@ def remove(database: Database, container: Container) -> bool:
                 transaction.execute("DELETE FROM pods WHERE id = ?", container.config.pod)
             except IntegrityError as error:
                 raise StillNeeded(container.name, ["other containers of its pod"]) from error
+        for name in volumes:
+            transaction.execute(
+                "DELETE FROM volumes WHERE name = ?1 AND ?1 NOT IN (SELECT volume FROM volume_users)",
+                name,
+            )
         return bool(is_there)
 
 

@@ -222,6 +222,28 @@ def test_volumes(pod: Engine) -> None:
     pod("run", "--rm", "-v", "new:/etc", "--network", "none", "busybox", "ls", "/etc/passwd")
 
 
+def test_volumes_that_go_with_their_container(pod: Engine) -> None:
+    for step in ("remove: row", *VOLUME_REMOVING):
+        pod("create", "--name", "c", "-v", "/one", "-v", "/two", "busybox", "true")
+        pod(
+            "create",
+            "--name",
+            "other",
+            "--volumes-from",
+            "c",
+            "--network",
+            "none",
+            "busybox",
+            "true",
+        )
+        pod("rm", "-v", "other")
+        assert len(pod("volume", "ls", "-q").lines) == 2, "others' volumes stay"
+        killed(pod, step, "rm", "-v", "c")
+        assert pod("ps", "-aq").lines == [], step
+        assert pod("volume", "ls", "-q").lines == [], step
+        is_well(pod, step)
+
+
 def test_volume_that_is_being_filled(pod: Engine) -> None:
     """Killed between the copy and the note of it: the next container finds all of it, and fills nothing twice."""
     killed(pod, "volume: filled", "create", "--name", "killed", "-v", "new:/etc", "busybox", "true")
