@@ -40,18 +40,23 @@ def with_sinks(
 
 
 def sink(label: bytes) -> Sink:
-    """Writes each line behind a label and its time; a line that comes in pieces is kept until it is whole."""
+    """Writes each line behind a label and its time; one that comes in pieces is kept until it is whole, or all ends."""
     from pod.engine.terminal import write_out
 
-    left = {b"stdout": b"", b"stderr": b""}
+    left = {b"stdout": (b"", b""), b"stderr": (b"", b"")}
 
     def write(stream: bytes, time: bytes, text: bytes) -> None:
+        if not stream:
+            for name, (since, rest) in left.items():
+                if rest:
+                    write(name, since, b"\n")
+            return
         if not label and not time:
             write_out(2 if stream == b"stderr" else 1, text)
             return
         begin = label + time + b" " if time else label
-        *lines, rest = (left.get(stream, b"") + text).split(b"\n")
-        left[stream] = rest
+        *lines, rest = (left[stream][1] + text).split(b"\n")
+        left[stream] = (time, rest)
         if lines:
             out = b"".join(begin + line + b"\n" for line in lines)
             write_out(2 if stream == b"stderr" else 1, out)

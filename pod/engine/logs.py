@@ -39,7 +39,10 @@ class Selection(Record):
 
 
 def show(engine: Engine, container: Container, selection: Selection, sink: Sink) -> None:
-    """Give every selected piece of output to `sink`; with `follow`, until the container ends."""
+    """Give every selected piece of output to `sink`, and nothing of no stream at its end.
+
+    With `follow` that is the end of the container.
+    """
     driver = container.config.log.driver
     if driver in {"none", "passthrough"}:
         raise Unsupported(
@@ -51,6 +54,7 @@ def show(engine: Engine, container: Container, selection: Selection, sink: Sink)
 
         channel = _connect(engine, container) if selection.follow else None
         journal.show(container, selection, sink, channel)
+        sink(b"", b"", b"")
         return
     path = log_path(engine, container)
     reader = Reader(path, driver, selection, sink)
@@ -59,6 +63,7 @@ def show(engine: Engine, container: Container, selection: Selection, sink: Sink)
         reader.read_all()
         if channel is not None:
             reader.follow(channel)
+        sink(b"", b"", b"")
     finally:
         reader.close()
         if channel is not None:

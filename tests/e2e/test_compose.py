@@ -81,6 +81,16 @@ def test_up_makes_what_the_file_says_and_down_removes_it(compose: Files, pod: En
     assert pod("volume", "ls", "-q").lines == []
 
 
+def test_a_last_line_that_does_not_end_is_shown(compose: Files) -> None:
+    compose.write('services: {web: {image: busybox, command: [printf, "one\\ntwo"]}}')
+    compose("up", "-d")
+    until(lambda: "one" in compose("logs").out, "the output")
+    for options in ([], ["--timestamps"], ["--follow"]):
+        lines = compose("logs", *options).out.splitlines()
+        assert [line.split()[-1] for line in lines] == ["one", "two"], options
+        assert all(line.startswith("web-1 | ") for line in lines)
+
+
 def test_up_again_keeps_what_has_not_changed(compose: Files, pod: Engine) -> None:
     text = SHOP.replace("NAME", "again")
     compose.write(text)
