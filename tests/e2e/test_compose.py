@@ -488,8 +488,7 @@ def test_keys_of_the_menu_detach_and_watch(compose: Files, pod: Engine, tmp_path
     with Terminal(command, pod.environment, columns=200) as terminal:
         terminal.expect("Ctrl-C Stop   d Detach   w Enable Watch")
         terminal.type("w")
-        terminal.expect("Disable Watch")
-        terminal.expect("Watching")
+        terminal.expect_all("Disable Watch", "Watching")
         (tmp_path / "src" / "it").write_text("saved")
         terminal.expect("Synced src/it")
         terminal.type("w")

@@ -61,6 +61,15 @@ class Terminal:
         self._read_to = at + len(text)
         return before
 
+    def expect_all(self, *texts: str) -> None:
+        """Wait until each of `texts` appears after what was expected before, in any order: several processes write."""
+        start = end = self._read_to
+        for text in texts:
+            self._read_to = start
+            self.expect(text)
+            end = max(end, self._read_to)
+        self._read_to = end
+
     def expect_size(self, rows: int, columns: int) -> None:
         """Wait until the shell that runs in the terminal finds that it has this size."""
         self.type(
