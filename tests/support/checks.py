@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 
 from tests.support.engine import Engine, Result
+
+_QUOTED = re.compile(" *[0-9]+ [|] ")  # lines of a Dockerfile that an error is about
 
 
 def one_error(result: Result, *, hint: bool | None = True) -> str:
@@ -20,7 +23,7 @@ def one_error(result: Result, *, hint: bool | None = True) -> str:
     assert len(errors) == 1, f"not one error:\n{result}"
     message = lines[errors[0]].removeprefix("Error: ")
     if os.path.basename(result.command[0]) != "podman":
-        after = lines[errors[0] + 1 :]
+        after = [line for line in lines[errors[0] + 1 :] if not _QUOTED.match(line)]
         if hint is not None or after:
             assert [line[:6] for line in after] == (["Hint: "] if hint is not False else []), result
         assert message[-1] != ".", result

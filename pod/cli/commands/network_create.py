@@ -91,9 +91,9 @@ def _with_reserved(arguments: Arguments, found: list[Subnet]) -> list[Subnet]:
         for number, subnet in enumerate(found):
             try:
                 found[number] = with_reserved("--aux-address", subnet, [address])
-            except InvalidValue:
+            except InvalidValue as error:
                 if number == len(found) - 1:
-                    raise
+                    raise InvalidValue("--aux-address", text, error.grammar) from None
             else:
                 break
     return found
