@@ -12,13 +12,14 @@ import pytest
 from pod.image import failures
 from pod.image.connections import Settings
 from pod.image.http import Body, HttpClient
+from tests.support.listener import Listener
 from tests.support.waiting import until
 
 QUICK = Settings(retries=0, connect_seconds=10, idle_seconds=10)
 EMPTY = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
-class RawServer:
+class RawServer(Listener):
     """Reads requests up to the end of their head, and sends what it was given, an answer for each, word by word.
 
     After the last answer of a script it waits for the end of the connection; None hangs up.
@@ -28,33 +29,16 @@ class RawServer:
         self._scripts: list[list[bytes | None]] = []
         self.heads: list[bytes] = []
         self.connections = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/"
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
+        super().__init__()
+        self.url = f"http://127.0.0.1:{self.port}/"
 
     def script(self, *answers: bytes | None) -> None:
         """What the next connection gets."""
         self._scripts.append(list(answers))
 
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(20)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            arguments = (client, self._scripts.pop(0) if self._scripts else [])
-            self._threads.append(threading.Thread(target=self._serve, args=arguments, daemon=True))
-            self._threads[-1].start()
-
-    def _serve(self, client: socket.socket, answers: list[bytes | None]) -> None:
+    def serve(self, client: socket.socket, number: int) -> None:
+        self.connections = number + 1
+        answers = self._scripts[number] if number < len(self._scripts) else []
         with client:
             try:
                 for answer in answers:

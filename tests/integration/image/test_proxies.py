@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 from collections.abc import Generator
 from pathlib import Path
 
@@ -15,40 +14,22 @@ from pod.image.connections import Settings
 from pod.image.http import HttpClient
 from tests.integration.image.faulty import FaultyRegistry
 from tests.support.certificates import certificate
+from tests.support.listener import Listener
 
 QUICK = Settings(retries=0, connect_seconds=5, idle_seconds=5)
 FAR = "https://far.example/v2/"
 
 
-class Proxy:
+class Proxy(Listener):
     """Answers CONNECT with `status`, and then passes everything on to `port`, whatever was asked for."""
 
     def __init__(self, port: int, context: ssl.SSLContext | None = None) -> None:
         self.status = b"200 Connection established"
         self.asked: list[bytes] = []
         self._target, self._context = ("127.0.0.1", port), context
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
-        self._threads = [threading.Thread(target=self._accept, daemon=True)]
-        self._threads[0].start()
+        super().__init__()
 
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(20)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _serve(self, client: socket.socket) -> None:
+    def serve(self, client: socket.socket, number: int) -> None:
         try:
             if self._context is not None:
                 client = self._context.wrap_socket(client, server_side=True)
