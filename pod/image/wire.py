@@ -45,6 +45,7 @@ class Wire:
         self._socket = socket
         self._stream: Stream = stream or socket
         self._buffer = bytearray(CHUNK_BYTES)
+        self._seconds = 60.0
         self._limit_seconds = socket.gettimeout() or 0.0
 
     def set_limit(self, seconds: float) -> None:
@@ -72,6 +73,7 @@ class Wire:
     def _send(self, data: bytes) -> None:
         view = memoryview(data)
         while view:  # sendall would have all of it sent within the limit
+            tcp.wait_for_room(self._socket.fileno(), self._seconds)
             view = view[self._stream.send(view) :]
 
     def receive(self) -> memoryview:

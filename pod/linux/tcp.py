@@ -52,3 +52,18 @@ def has_something(fd: int) -> bool:
     poll = select.poll()
     poll.register(fd, select.POLLIN)
     return bool(poll.poll(0))
+
+
+def wait_for_room(fd: int, seconds: float) -> None:
+    """Wait until something can be sent.
+
+    Raises TimeoutError, and ConnectionResetError when the other side has ended and takes no more: one that has not
+    closed its socket refuses nothing, it is silent for ever. poll(2), POLLRDHUP.
+    """
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT | select.POLLRDHUP)
+    ready = poll.poll(seconds * 1000)
+    if not ready:
+        raise TimeoutError("timed out")
+    if not ready[0][1] & select.POLLOUT:
+        raise ConnectionResetError("the other side has ended")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import gzip
 import socket
+import struct
+import termios
 import threading
 from collections.abc import Generator
 
@@ -152,6 +155,35 @@ def test_connection_that_ended_meanwhile_is_not_used(raw: RawServer, http: HttpC
     until(lambda: not idle[0].is_quiet(), "the end has come")
     http.request("GET", raw.url, {}).close()
     assert raw.connections == 2
+
+
+class EndsSilently(Listener):
+    """Reads nothing, and ends connections without closing them when no more fits in: so nobody refuses what is sent."""
+
+    def __init__(self) -> None:
+        self.done = threading.Event()
+        super().__init__()
+
+    def serve(self, client: socket.socket, number: int) -> None:
+        before, same = -1, 0
+        while same < 10:
+            (waiting,) = struct.unpack("i", fcntl.ioctl(client, termios.FIONREAD, bytes(4)))
+            before, same = waiting, same + 1 if waiting and waiting == before else 0
+            self.done.wait(0.02)
+        client.shutdown(socket.SHUT_RDWR)
+        self.done.wait(60)
+        client.close()
+
+
+def test_end_of_the_other_side_is_seen_while_it_takes_nothing(http: HttpClient) -> None:
+    server = EndsSilently()
+    body = Body(64 << 20, lambda: (bytes(1 << 20) for _ in range(64)))
+    try:
+        with pytest.raises(failures.ConnectionLost):
+            http.request("PUT", f"http://127.0.0.1:{server.port}/", {}, body=body)
+    finally:
+        server.done.set()
+        server.close()
 
 
 ENDLESS = b"X: " + b"y" * 1000 + b"\r\n"
