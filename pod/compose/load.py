@@ -15,7 +15,7 @@ from pod.compose.tree import Items, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 _RESOURCES = ("services", "networks", "volumes", "secrets", "configs")
@@ -31,7 +31,9 @@ class Loader:
         interpolate: bool = True,
         warnings: list[str] | None = None,
         schema: Any = None,
+        fetch: Callable[[str], str] | None = None,
     ) -> None:
+        self.fetch = fetch
         self.interpolate = interpolate
         self.warnings: list[str] = [] if warnings is None else warnings
         self.checker = schema_check.Checker(schema or schema_check.load())
@@ -174,7 +176,8 @@ class Loader:
         if not listed:
             raise FileError(place, ("include",), "the key 'path' is missing")
         files = [
-            _below(directory, path) for path in ([listed] if isinstance(listed, str) else listed)
+            places.fetched(self.fetch, path) if places.is_remote(path) else _below(directory, path)
+            for path in ([listed] if isinstance(listed, str) else listed)
         ]
         for file in files:
             if not os.path.isfile(file):

@@ -13,7 +13,7 @@ from pod.compose.errors import ComposeError, FileError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 _OVERRIDES = (
@@ -21,6 +21,7 @@ _OVERRIDES = (
     "docker-compose.override.yml", "docker-compose.override.yaml",
 )  # fmt: skip
 STDIN = "-"
+OCI = "oci://"
 
 
 class NoFile(ComposeError):
@@ -35,6 +36,8 @@ class Asked(Record):
     directory: str = ""
     env_files: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
+    fetch: Callable[[str], str] | None = None
+    """Brings what is elsewhere, and says where it is now; None where nobody wants to wait for that."""
 
 
 class Places(Record):
@@ -52,12 +55,32 @@ def find(asked: Asked, environment: Mapping[str, str]) -> Places:
         # .env may say which files there are, so it is looked for where the command is given.
         known = _variables(asked, asked.directory or os.getcwd(), environment)
         files = _listed(known.get("COMPOSE_FILE", ""), known)
-    found = [_absolute(file) for file in files] if files else _searched(asked.directory)
+    found = [_absolute(asked, file) for file in files] if files else _searched(asked.directory)
     for file in found:
         if file != STDIN and not os.path.isfile(file):
             raise NoFile(f"there is no file '{shown(file)}'", hint="pod compose -f FILE ...")
     directory = os.path.abspath(asked.directory) if asked.directory else _home(found)
-    return Places(tuple(found), directory, _variables(asked, directory, environment))
+    # Nobody puts an .env into a directory that was fetched: it is where the command is given.
+    home = os.getcwd() if files and is_remote(files[0]) and not asked.directory else directory
+    return Places(tuple(found), directory, _variables(asked, home, environment))
+
+
+def is_remote(file: str) -> bool:
+    """Whether it is to be fetched first: oci://REFERENCE, or an address of git."""
+    if file.startswith(OCI):
+        return True
+    if "://" not in file and not file.startswith(("git@", "github.com/")):
+        return False
+    from pod.build.git import is_git
+
+    return is_git(file) and not os.path.exists(file)
+
+
+def fetched(fetch: Callable[[str], str] | None, address: str) -> str:
+    """Where the file of an address is on this machine. Raises NoFile, and what `fetch` raises."""
+    if fetch is None:
+        raise NoFile(f"'{address}' is not on this machine")
+    return fetch(address)
 
 
 def shown(path: str) -> str:
@@ -94,11 +117,15 @@ def read_variables(
 
 def _listed(text: str, environment: Mapping[str, str]) -> list[str]:
     separator = environment.get("COMPOSE_PATH_SEPARATOR") or ":"
+    if separator == ":" and is_remote(text):
+        return [text]  # whose colons separate nothing
     return [part for part in text.split(separator) if part]
 
 
-def _absolute(path: str) -> str:
-    return path if path == STDIN else os.path.abspath(path)
+def _absolute(asked: Asked, file: str) -> str:
+    if is_remote(file):
+        return fetched(asked.fetch, file)
+    return file if file == STDIN else os.path.abspath(file)
 
 
 def _searched(directory: str) -> list[str]:

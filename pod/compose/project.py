@@ -85,7 +85,7 @@ def load(
     """Read the files of a project, and `check` it if it shall be consistent. Raises FileError, NoFile, ComposeError."""
     environment = os.environ if environment is None else environment
     found = places.find(asked, environment)
-    loader = Loader(interpolate=interpolate)
+    loader = Loader(interpolate=interpolate, fetch=asked.fetch)
     name, variables, is_given = _named(asked, found)
     whole = loader.load(found.files, found.directory, variables)
     warnings = [*loader.warnings, *loader.say_missing()]

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from pod.engine.images import PullOptions
 
 ARTIFACT_TYPE = "application/vnd.docker.compose.project"
-_FILE_TYPE = "application/vnd.docker.compose.file+yaml"
-_ENV_TYPE = "application/vnd.docker.compose.envfile"
-_FILE = "com.docker.compose.file"
-_ENV = "com.docker.compose.envfile"
+FILE_TYPE = "application/vnd.docker.compose.file+yaml"
+ENV_TYPE = "application/vnd.docker.compose.envfile"
+FILE = "com.docker.compose.file"
+ENV = "com.docker.compose.envfile"
 
 
 def check(project: Project, *, with_environment: bool, yes: bool) -> None:
@@ -85,8 +85,8 @@ def publish(
         with open(path, "w", encoding="utf-8") as file:
             file.write(canonical.text(document, "yaml"))
         version = {"com.docker.compose.version": VERSION}
-        parts = [(path, _FILE_TYPE, {**version, _FILE: "compose.yaml"})]
-        parts += [(file, _ENV_TYPE, {**version, _ENV: short}) for file, short in environment]
+        parts = [(path, FILE_TYPE, {**version, FILE: "compose.yaml"})]
+        parts += [(file, ENV_TYPE, {**version, ENV: short}) for file, short in environment]
         return artifacts.publish(engine, name, parts, ARTIFACT_TYPE, options)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pod.engine.context import Engine
     from pod.engine.images import PullOptions
+    from pod.image.contents import Part
     from pod.image.trust.sign import Signing
     from storage.artifacts import ArtifactRecord
     from storage.collect import Hold
@@ -37,6 +38,15 @@ class NotAnArtifact(PodError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"'{name}' is an image, not an artifact", hint=f"pod pull {name}")
+
+
+class OtherArtifact(PodError):
+    """Small files of one type of artifact were wanted, and a registry has something else there."""
+
+    def __init__(self, name: str, artifact_type: str, most_bytes: int) -> None:
+        super().__init__(
+            f"'{name}' is no artifact of the type {artifact_type} with at most {most_bytes} bytes"
+        )
 
 
 def find(engine: Engine, text: str) -> ArtifactRecord:
@@ -133,6 +143,32 @@ def pull_artifact(engine: Engine, text: str, options: PullOptions) -> ArtifactRe
         return engine.store.artifacts.put(
             fetched.name, lambda _: (fetched.data, fetched.media_type)
         )
+
+
+def fetch_files(
+    engine: Engine, text: str, artifact_type: str, most_bytes: int, options: PullOptions
+) -> tuple[str, list[tuple[Part, bytes]]]:
+    """The digest and the small files of an artifact in a registry, which is not kept here. Call with a single thread.
+
+    Raises OtherArtifact, and as `pull.pull`.
+    """
+    reference = _in_registry(text)
+    access, progress = pull.access(engine, options), pull.progress_of(options)
+
+    def is_wanted(found: whole.Fetched) -> bool:
+        is_small = sum(part.size for part in found.contents.blobs) <= most_bytes
+        return found.contents.artifact_type == artifact_type and is_small
+
+    blobs = engine.store.blobs
+    with engine.store.hold() as hold:
+        fetched = whole.fetch_whole(
+            engine.store, reference, access, progress, hold, choose=options.choose, keeps=is_wanted
+        )
+        if not is_wanted(fetched):
+            raise OtherArtifact(text, artifact_type, most_bytes)
+        return fetched.digest, [
+            (part, blobs.read(part.digest, most_bytes)) for part in fetched.contents.layers
+        ]
 
 
 def push_artifact(

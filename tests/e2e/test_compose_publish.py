@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 
-from tests.support.engine import Engine
+from tests.support.engine import Engine, Result
 from tests.support.projects import Files
 from tests.support.registry import Registry
 
@@ -63,6 +66,54 @@ def test_a_project_is_in_the_registry(compose: Files, pod: Engine, registry: Reg
         == "secret"
     )
     pod("compose", *there_too, "down", "-t", "0")
+
+
+def test_a_published_project_is_used_from_the_registry(
+    compose: Files, pod: Engine, tmp_path: Path
+) -> None:
+    with Registry(str(tmp_path / "registry")) as registry:
+        _publish_and_use(compose, pod, registry)
+
+
+def _publish_and_use(compose: Files, pod: Engine, registry: Registry) -> None:
+    compose.write("WHO=here\n", "settings.env")
+    compose.write(
+        "name: published\nservices:\n"
+        "  web: {image: 'busybox:${TAG}', command: [sleep, '9999'], env_file: settings.env, init: true}\n"
+    )
+    host = f"{registry.host}/team/published"
+    digest = compose("publish", "--with-env", f"{host}:1", env={"TAG": "latest"}).out
+    used = compose.directory / "used"
+    used.mkdir()
+    (used / ".env").write_text("TAG=latest\n")  # variables come from where the command is given
+
+    def call(address: str, *words: str, **more: Any) -> Result:
+        return pod("compose", "-f", address, *words, cwd=str(used), **more)
+
+    address, pinned = f"oci://{host}:1", f"oci://{host}@{digest}"
+    assert call(address, "config", "--images").lines == ["busybox:latest"]
+    try:
+        call(address, "up", "-d")
+        assert call(address, "exec", "-T", "web", "sh", "-c", "echo $WHO").out == "here"
+        shown = call(address, "ps", "--format", "json").json()
+        assert [one["Name"] for one in shown] == ["published-web-1"]
+        assert call(address, "--dry-run", "up").out.startswith("web: keep published-web-1")
+
+        # A version that was used before needs no registry; a file that includes it is a project of its own.
+        registry.close()
+        assert call(pinned, "config", "--services").lines == ["web"]
+        (used / "compose.yaml").write_text(f"name: around\ninclude: ['{pinned}']\n")
+        assert call("compose.yaml", "config", "--services").lines == ["web"]
+        error = call(address, "config", status=125).stderr
+        assert registry.host in error
+    finally:
+        call(str(used / "compose.yaml"), "-p", "published", "down", "-t", "0")
+
+
+def test_an_image_is_no_published_project(pod: Engine, registry: Registry) -> None:
+    address = f"oci://{registry.have('busybox')}"
+    error = pod("compose", "-f", address, "config", status=125).stderr
+    assert "is no artifact of the type application/vnd.docker.compose.project" in error
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def build(arguments: Arguments, engine: Engine) -> int:
     from pod.compose import identity, images, plan
     from pod.compose.project import with_named
 
-    project = with_named(compose.load(arguments), arguments.words)
+    project = with_named(compose.load(arguments, engine), arguments.words)
     for word in arguments.words:
         project.service(word)
     names = plan.in_order(project, arguments.words or project.services)

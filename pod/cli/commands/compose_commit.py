@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def commit(arguments: Arguments, engine: Engine) -> int:
-    name, project = compose.load_if_there(arguments)
+    name, project = compose.load_if_there(arguments, engine)
     service, *target = arguments.words
     member = compose.one_member(engine, name, project, service, arguments.number("index"))
     words = compose.given_words(arguments, "author", "change", "message", "pause")

@@ -33,6 +33,7 @@ def show_config(arguments: Arguments, engine: Engine) -> int:
 
     project = compose.load(
         arguments,
+        engine,
         quiet=arguments.flag("quiet"),
         interpolate=not arguments.flag("no_interpolate"),
         check=not arguments.flag("no_consistency"),
@@ -53,7 +54,7 @@ def show_config(arguments: Arguments, engine: Engine) -> int:
     if given == ["explain"]:
         return _explain(project, engine)
     if given == ["variables"]:
-        return _print(_variables(arguments))
+        return _print(_variables(arguments, engine))
     if given:
         return _print(_SHOWN[given[0]](arguments, project))
     if arguments.flag("quiet"):
@@ -122,14 +123,14 @@ def _environment(arguments: Arguments, project: Project) -> list[str]:
     return [f"{name}={value}" for name, value in sorted(project.variables.items())]
 
 
-def _variables(arguments: Arguments) -> list[str]:
+def _variables(arguments: Arguments, engine: Engine) -> list[str]:
     """The variables that the files use, each with its default and whether it is needed."""
     from pod.compose import variables
 
     rows = [("NAME", "REQUIRED", "DEFAULT VALUE", "ALTERNATE VALUE")]
     rows += [
         (it.name, str(it.required).lower(), it.default, it.alternate)
-        for it in variables.of_files(compose.asked(arguments))
+        for it in variables.of_files(compose.asked(arguments, engine))
     ]
     from pod.cli.output import align
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def copy(arguments: Arguments, engine: Engine) -> int:
-    name, project = compose.load_if_there(arguments)
+    name, project = compose.load_if_there(arguments, engine)
     words = compose.given_words(arguments, "archive", "follow-link")
     for text in arguments.words:
         service, colon, path = text.partition(":")

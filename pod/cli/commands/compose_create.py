@@ -25,7 +25,7 @@ def create(arguments: Arguments, engine: Engine) -> int:
     from pod.engine.presets import container_preset
 
     exclude(arguments)
-    project = with_named(compose.load(arguments, takes_dry_run=True), arguments.words)
+    project = with_named(compose.load(arguments, engine, takes_dry_run=True), arguments.words)
     options = up.UpOptions(
         services=tuple(arguments.words),
         no_start=True,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def take_down(arguments: Arguments, engine: Engine) -> int:
     from pod.compose import down
 
-    name, project = compose.load_if_there(arguments)
+    name, project = compose.load_if_there(arguments, engine)
     if project is not None:
         for word in arguments.words:
             project.service(word)

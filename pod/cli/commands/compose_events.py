@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def show_events(arguments: Arguments, engine: Engine) -> int:
     from pod.compose import identity
 
-    name, project = compose.load_if_there(arguments)
+    name, project = compose.load_if_there(arguments, engine)
     words = compose.given_words(arguments, "since", "until")
     words += ["--filter", f"label={identity.PROJECT}={name}", "--filter", "type=container"]
     for service in arguments.words:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def export(arguments: Arguments, engine: Engine) -> int:
-    name, project = compose.load_if_there(arguments)
+    name, project = compose.load_if_there(arguments, engine)
     service = arguments.words[0]
     member = compose.one_member(engine, name, project, service, arguments.number("index"))
     words = compose.given_words(arguments, "output")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def lock(arguments: Arguments, engine: Engine) -> int:
     from pod.compose import images, lockfile
 
-    project = compose.load(arguments)
+    project = compose.load(arguments, engine)
     path = arguments.text("output") or lockfile.path_of(project)
     quiet = arguments.flag("quiet")
     images.provide(engine, project, project.services, compose.image_options(arguments, quiet=quiet))

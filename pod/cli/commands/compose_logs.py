@@ -16,7 +16,7 @@ def show_logs(arguments: Arguments, engine: Engine) -> None:
     from pod.cli.compose_output import show
     from pod.compose import members
 
-    name, project = compose.load_if_there(arguments)
+    name, project = compose.load_if_there(arguments, engine)
     selection = logs.read_selection(arguments)
     for word in arguments.words:
         if project is not None:

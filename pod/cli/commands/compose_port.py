@@ -15,7 +15,7 @@ def show_port(arguments: Arguments, engine: Engine) -> None:
     from pod.engine.port import published
     from pod.state import containers
 
-    name, project = compose.load_if_there(arguments)
+    name, project = compose.load_if_there(arguments, engine)
     service, port = arguments.words
     member = compose.one_member(engine, name, project, service, arguments.number("index"))
     protocol = arguments.text("protocol") or "tcp"

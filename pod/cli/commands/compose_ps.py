@@ -23,7 +23,7 @@ _STATES = ("created", "dead", "exited", "paused", "removing", "restarting", "run
 
 
 def list_members(arguments: Arguments, engine: Engine) -> None:
-    name, project = compose.load_if_there(arguments)
+    name, project = compose.load_if_there(arguments, engine)
     found = chosen(arguments, engine, name, project)
     if arguments.flag("services"):
         print(

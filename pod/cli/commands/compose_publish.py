@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def publish(arguments: Arguments, engine: Engine) -> int:
     from pod.compose import identity, publish
 
-    project = compose.load(arguments)
+    project = compose.load(arguments, engine)
     publish.check(
         project, with_environment=arguments.flag("with_env"), yes=arguments.flag("yes")
     )  # fmt: skip
@@ -25,7 +25,7 @@ def publish(arguments: Arguments, engine: Engine) -> int:
             compose.call("push", engine, ["--quiet", *_passed_on(arguments), reference])
             tell("Image", reference, "Pushed")
     digests = publish.pinned(engine, project) if arguments.flag("resolve_image_digests") else {}
-    as_written = compose.load(arguments, quiet=True, interpolate=False)
+    as_written = compose.load(arguments, engine, quiet=True, interpolate=False)
     options = image.given_options(arguments, quiet=True)
     target = arguments.words[0]
     digest = publish.publish(engine, as_written, target, options, digests=digests)

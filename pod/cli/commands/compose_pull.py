@@ -17,7 +17,7 @@ def pull(arguments: Arguments, engine: Engine) -> int:
     from pod.compose import identity, images, plan
     from pod.compose.project import with_named
 
-    project = with_named(compose.load(arguments), arguments.words)
+    project = with_named(compose.load(arguments, engine), arguments.words)
     for word in arguments.words:
         project.service(word)
     names = list(arguments.words) or list(project.services)

@@ -16,7 +16,7 @@ def push(arguments: Arguments, engine: Engine) -> int:
     from pod.cli.report import report
     from pod.compose import identity, plan
 
-    project = compose.load(arguments)
+    project = compose.load(arguments, engine)
     for word in arguments.words:
         project.service(word)
     names = list(arguments.words) or list(project.services)

@@ -23,7 +23,7 @@ def run_once(arguments: Arguments, engine: Engine) -> int:
     from pod.engine.presets import container_preset
 
     service = arguments.words[0]
-    project = with_named(compose.load(arguments), [service])
+    project = with_named(compose.load(arguments, engine), [service])
     project.service(service)
     changes = _changes(arguments, project)
     options = compose.image_options(

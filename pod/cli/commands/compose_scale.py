@@ -19,7 +19,7 @@ def scale(arguments: Arguments, engine: Engine) -> int:
     from pod.compose.project import with_named
     from pod.engine.presets import container_preset
 
-    project = compose.load(arguments)
+    project = compose.load(arguments, engine)
     wanted = read_scale(list(arguments.words), project)
     project = with_named(project, wanted)
     options = up.UpOptions(

@@ -16,7 +16,7 @@ def list_snapshots(arguments: Arguments, engine: Engine) -> None:
     from pod.cli.output import Listing, show
     from pod.compose import snapshot
 
-    name, _ = compose.load_if_there(arguments)
+    name, _ = compose.load_if_there(arguments, engine)
     found = snapshot.all_of(engine, name)
     if arguments.flag("quiet"):
         print("".join(f"{one.name}\n" for one in found), end="")

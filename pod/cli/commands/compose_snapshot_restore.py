@@ -15,7 +15,7 @@ def restore(arguments: Arguments, engine: Engine) -> None:
     from pod.compose import snapshot
     from pod.compose.lock import ProjectLock
 
-    name, _ = compose.load_if_there(arguments)
+    name, _ = compose.load_if_there(arguments, engine)
     with ProjectLock(engine, name):
         snapshot.restore(engine, name, arguments.words[0], compose.teller(arguments))
 

@@ -16,7 +16,7 @@ def remove(arguments: Arguments, engine: Engine) -> int:
     from pod.compose import snapshot
     from pod.compose.lock import ProjectLock
 
-    name, _ = compose.load_if_there(arguments)
+    name, _ = compose.load_if_there(arguments, engine)
     tell = compose.teller(arguments)
     errors = []
     with ProjectLock(engine, name):

@@ -15,7 +15,7 @@ def save(arguments: Arguments, engine: Engine) -> None:
     from pod.compose import snapshot
     from pod.compose.lock import ProjectLock
 
-    name, _ = compose.load_if_there(arguments)
+    name, _ = compose.load_if_there(arguments, engine)
     with ProjectLock(engine, name):
         snapshot.save(
             engine,

@@ -29,7 +29,7 @@ def bring_up(arguments: Arguments, engine: Engine) -> int:
     from pod.engine.presets import container_preset
 
     _check(arguments)
-    project = with_named(compose.load(arguments, takes_dry_run=True), arguments.words)
+    project = with_named(compose.load(arguments, engine, takes_dry_run=True), arguments.words)
     options = _options(arguments, project)
     services, _ = up.chosen(project, options)
     if compose.is_dry_run(arguments):

@@ -16,7 +16,7 @@ def list_volumes(arguments: Arguments, engine: Engine) -> None:
     from pod.compose import identity, resources
     from pod.state import volumes
 
-    name, project = compose.load_if_there(arguments)
+    name, project = compose.load_if_there(arguments, engine)
     rows = volumes.all_of(engine.database)
     found = [row for row in rows if row.labels.get(identity.PROJECT) == name]
     if arguments.words and project is not None:

@@ -18,7 +18,7 @@ def watch(arguments: Arguments, engine: Engine) -> int:
     from pod.compose.watch import Watcher
     from pod.engine.presets import container_preset
 
-    project = with_named(compose.load(arguments), arguments.words)
+    project = with_named(compose.load(arguments, engine), arguments.words)
     for word in arguments.words:
         project.service(word)
     options = up.UpOptions(services=tuple(arguments.words), at_once=compose.at_once(arguments))

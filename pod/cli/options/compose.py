@@ -41,9 +41,16 @@ OPTIONS = (
     Option(
         ("-f", "--file"),
         "list",
-        "Compose file; several are merged, the later over the earlier, and - is standard input",
+        "Compose file; several are merged, the later over the earlier; - is standard input; oci://REFERENCE and an "
+        "address of git are fetched",
         metavar="FILE",
         completes="file",
+    ),
+    Option(
+        ("--insecure-registry",),
+        "list",
+        "Registry that oci:// may ask without TLS, or with a certificate that nobody has signed",
+        metavar="HOST[:PORT]",
     ),
     Option(
         ("--parallel",),
@@ -85,9 +92,16 @@ OPTIONS = (
 )  # fmt: skip
 
 
-def asked(arguments: Arguments) -> Asked:
+def asked(arguments: Arguments, engine: Engine) -> Asked:
     """What the options of `pod compose` say about the project."""
-    return asked_of(_group(arguments))
+    group = _group(arguments)
+
+    def fetch(address: str) -> str:
+        from pod.compose import remote
+
+        return remote.fetch(engine, address, insecure=group.texts("insecure_registry"))
+
+    return asked_of(group).replace(fetch=fetch)
 
 
 def asked_of(given: Arguments) -> Asked:
@@ -105,6 +119,7 @@ def asked_of(given: Arguments) -> Asked:
 
 def load(
     arguments: Arguments,
+    engine: Engine,
     *,
     quiet: bool = False,
     takes_dry_run: bool = False,
@@ -121,7 +136,7 @@ def load(
     from pod.compose import project
 
     refuse_dry_run(arguments, takes=takes_dry_run)
-    loaded = project.load(asked(arguments), interpolate=interpolate, consistent=check)
+    loaded = project.load(asked(arguments, engine), interpolate=interpolate, consistent=check)
     warnings = list(loaded.warnings)
     if supported and not quiet:
         from pod.compose import support
@@ -132,15 +147,15 @@ def load(
     return loaded
 
 
-def load_if_there(arguments: Arguments) -> tuple[str, Project | None]:
+def load_if_there(arguments: Arguments, engine: Engine) -> tuple[str, Project | None]:
     """The name of the project, and the project where there are files for it: labels say enough for many commands."""
     from pod.compose import project
     from pod.compose.places import NoFile
 
     refuse_dry_run(arguments)
-    wanted = asked(arguments)
+    wanted = asked(arguments, engine)
     try:
-        loaded = load(arguments, quiet=True)
+        loaded = load(arguments, engine, quiet=True)
     except NoFile:
         name = project.name_only(wanted)
         if wanted.files or not name:
@@ -156,7 +171,7 @@ def chosen_members(
     from pod.compose import members
     from pod.compose.project import NoSuchService
 
-    name, project = load_if_there(arguments)
+    name, project = load_if_there(arguments, engine)
     found = members.of_project(engine, name, one_off=one_off)
     known = {member.service for member in found}
     for word in arguments.words:
