@@ -15,7 +15,7 @@ import os
 from pod.base import faults, files, log
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.linux import processes
+from pod.linux.boot import boot_id
 from pod.spec.digest import hex_of
 from storage import behind, removal
 from storage.directories import names
@@ -249,7 +249,7 @@ class LayerStore:
             if root is not None:
                 root.apply(path)
             self.note_boot()
-            record = record.replace(boot=processes.boot_id())
+            record = record.replace(boot=boot_id())
             files.write_json(f"{path}.json", record.to_json(), sync=False)
             faults.step("layer: recorded")
         return record
@@ -257,7 +257,7 @@ class LayerStore:
     def note(self, record: LayerRecord) -> None:
         """Write the record of a layer whose tree has been put into its place, under the lock."""
         self.note_boot()
-        record = record.replace(boot=processes.boot_id())
+        record = record.replace(boot=boot_id())
         files.write_json(f"{self.path(record.diff_id)}.json", record.to_json(), sync=False)
 
     def note_boot(self, *, only: bool = False) -> None:
@@ -265,7 +265,7 @@ class LayerStore:
 
         The lock file has it, under the lock.
         """
-        boots, boot = self._boots(), processes.boot_id()
+        boots, boot = self._boots(), boot_id()
         if boot not in boots or (only and len(boots) > 1):
             kept = [] if only else boots[:1]
             fd = os.open(self._lock_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC)
@@ -277,7 +277,7 @@ class LayerStore:
 
     def may_have_lost(self) -> bool:
         """Whether layers were made in an earlier boot, which a power cut may have taken away."""
-        return any(boot != processes.boot_id() for boot in self._boots())
+        return any(boot != boot_id() for boot in self._boots())
 
     def _boots(self) -> Sequence[str]:
         try:
@@ -340,7 +340,7 @@ class LayerStore:
             return None
         if not isinstance(record, dict) or not {"diff_id", "boot"} <= record.keys():
             return None
-        return record if record["boot"] in {"", processes.boot_id()} else None
+        return record if record["boot"] in {"", boot_id()} else None
 
     def _read(self, path: str) -> LayerRecord | None:
         """The record in a file; None when there is none that counts."""
@@ -348,7 +348,7 @@ class LayerStore:
             record = LayerRecord.from_json(files.read_json(path))
         except (FileNotFoundError, files.DamagedFile, TypeError):
             return None
-        return record if not record.boot or record.boot == processes.boot_id() else None
+        return record if not record.boot or record.boot == boot_id() else None
 
     def lock(self) -> FileLock:
         """Held while trees are put into their places and records are written."""

@@ -11,6 +11,7 @@ import stat
 
 from pod.base import faults, files
 from pod.linux import processes
+from pod.linux.boot import boot_id
 from storage import copying
 from storage.locks import FileLock
 
@@ -87,7 +88,7 @@ def _make_one(store: Store, form: Form) -> None:
             store.staging.discard(path)  # a tree without a record is from a crash
             os.rename(made, path)
             faults.step("mapped: placed")
-            record = {"diff_id": form.diff_id, "boot": processes.boot_id()}
+            record = {"diff_id": form.diff_id, "boot": boot_id()}
             files.write_json(f"{path}.json", record, sync=False)
     finally:
         tree.remove()

@@ -16,7 +16,7 @@ import time
 
 from pod.base import faults, files, locks
 from pod.base.records import Record
-from pod.linux import processes
+from pod.linux.boot import boot_id
 from pod.spec.digest import hex_of
 from storage.directories import make_private, names
 from storage.layers import NAME_LENGTH
@@ -199,7 +199,7 @@ class StepStore:
                 make_private(self.directory)
                 self._staging.move(tree, path)
                 faults.step("step: placed")
-            record = record.replace(tree=bool(tree), boot=processes.boot_id())
+            record = record.replace(tree=bool(tree), boot=boot_id())
             self._write(record)
         faults.step("step: recorded")
         return record
@@ -258,7 +258,7 @@ class StepStore:
             make_private(self.directory)
             name = os.path.basename(self._layers.path(record.diff_id))
             os.symlink(f"../layers/{name}", path)
-            self._write(record.replace(tree=True, boot=processes.boot_id()))
+            self._write(record.replace(tree=True, boot=boot_id()))
         return True
 
     def remove(self, key: str) -> None:
@@ -316,4 +316,4 @@ class StepStore:
             record = StepRecord.from_json(files.read_json(path))
         except (FileNotFoundError, files.DamagedFile, TypeError, AttributeError):
             return None
-        return record if not record.boot or record.boot == processes.boot_id() else None
+        return record if not record.boot or record.boot == boot_id() else None

@@ -25,8 +25,8 @@ _HEADER_BYTES = 16
 _BY_TIME = MAGIC_NUMBER + b"\0\0\0\0"
 _KNOWN = ("pod.", "storage.", "netns.", "httptools.")
 """Where modules are files of Python: our packages, and those of a request to a registry."""
-_BESIDE = ("storage", "netns")
-"""Our packages that are beside this one."""
+_BESIDE = ("pod", "storage", "netns")
+"""Our packages, in the directory that this module's own package is in."""
 _DIRECTORY = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
 
 

@@ -12,7 +12,7 @@ from pod.engine import facts as host_facts
 from pod.engine import finish, lookup, network, userns
 from pod.engine import volumes as engine_volumes
 from pod.engine.namefiles import check_timezone, hostname_of
-from pod.linux import processes
+from pod.linux.boot import boot_id
 from pod.spec import merge
 from pod.spec.bundle import ROOT, is_own, overlay_directory
 from pod.spec.defaults import SYSTEMD_STOP_SIGNAL, wants_systemd
@@ -121,7 +121,7 @@ def _create(
             started_ns=0,
             finished_ns=0,
             exit_status=0,
-            boot_id=processes.boot_id() if active else "",
+            boot_id=boot_id() if active else "",
             image_id=image.id if image else "",
             config=config,
             outcome={},

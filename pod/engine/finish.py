@@ -12,6 +12,7 @@ import time
 
 from pod.base import faults, locks, log
 from pod.linux import processes
+from pod.linux.boot import boot_id
 from pod.spec import monitor
 from pod.state import containers, reconcile
 from storage import removal
@@ -73,7 +74,7 @@ def refresh(engine: Engine, container: Container) -> tuple[Container, reconcile.
 
 def read_run(engine: Engine, container: Container) -> reconcile.Run:
     """The run of an active container; one of an earlier boot is lost."""
-    if container.boot_id != processes.boot_id():
+    if container.boot_id != boot_id():
         return reconcile.Run("lost", {}, {})
     return reconcile.read_run(engine.paths.run(container.id))
 
@@ -143,7 +144,7 @@ def _state_without_files(engine: Engine, container: Container) -> dict[str, Any]
     At the end of a user's last session logind removes $XDG_RUNTIME_DIR, and not always the processes (loginctl(1),
     enable-linger).
     """
-    if container.boot_id != processes.boot_id():
+    if container.boot_id != boot_id():
         return {}
     from pod.linux import cgroups
 
@@ -174,7 +175,7 @@ def _end_of(engine: Engine, container: Container, run: reconcile.Run) -> dict[st
             "finished_ns": run.end["ended_ns"],
             "outcome": outcome,
         }
-    same_boot = container.boot_id == processes.boot_id()
+    same_boot = container.boot_id == boot_id()
     outcome["error"] = (
         _why_lost(engine, container, run) if same_boot else "the machine was restarted while it ran"
     )

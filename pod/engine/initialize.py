@@ -6,7 +6,7 @@ from pod.base import locks
 from pod.base.errors import PodError
 from pod.engine import finish, launch, start
 from pod.engine import list as listing
-from pod.linux import processes
+from pod.linux.boot import boot_id
 from pod.state import containers
 
 TYPE_CHECKING = False
@@ -34,5 +34,5 @@ def initialize(engine: Engine, container: Container) -> None:
         if current.status == "active":
             state = listing.state_of(finish.read_run(engine, current))
             raise AlreadyThere(current, state)
-        containers.set_active(engine.database, container.id, processes.boot_id())
+        containers.set_active(engine.database, container.id, boot_id())
         launch.launch(engine, current, attach=False, held=True).close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pod.linux.processes import boot_id
+from pod.linux.boot import boot_id
 from pod.state import reconcile, summaries
 
 TYPE_CHECKING = False

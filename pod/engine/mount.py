@@ -16,7 +16,8 @@ from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.engine import files, images
 from pod.engine.volume_archive import NeedsUnshare
-from pod.linux import namespaces, processes
+from pod.linux import namespaces
+from pod.linux.boot import boot_id
 from pod.spec.bundle import ROOT
 from pod.state import containers, events
 
@@ -243,7 +244,7 @@ def release(engine: Engine, container: Container) -> None:
 
 def _remember(directory: str) -> None:
     identity = namespaces.identity(os.getpid(), "mount")
-    note = {"boot": processes.boot_id(), "namespace": list(identity)}
+    note = {"boot": boot_id(), "namespace": list(identity)}
     base_files.write_json(f"{directory}/{paths.MOUNTED_FILE}", note, sync=False)
 
 
@@ -256,7 +257,7 @@ def _forget(directory: str) -> None:
 
 def _somebody_in(note: dict[str, object], target: str) -> int:
     """A process in the mount namespace that a note says, 0 when there is none, or another one with its number."""
-    if note["boot"] != processes.boot_id():
+    if note["boot"] != boot_id():
         return 0
     for name in os.listdir("/proc"):
         if name.isdecimal():

@@ -6,7 +6,7 @@ import os
 
 from pod.base import locks, paths
 from pod.engine import finish, launch
-from pod.linux import processes
+from pod.linux.boot import boot_id
 from pod.state import containers
 
 TYPE_CHECKING = False
@@ -51,7 +51,7 @@ def start(
             from pod.engine import mount
 
             mount.check_not_mounted(engine, current)
-        containers.set_active(engine.database, container.id, processes.boot_id())
+        containers.set_active(engine.database, container.id, boot_id())
         if current.config.pod:
             # Once more: until the row said so, an exit policy could end the infra container for want of others.
             start_needed(engine, current.config)

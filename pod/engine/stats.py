@@ -12,7 +12,6 @@ import os
 import time
 
 from pod.base.records import Record
-from pod.linux import cgroups
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def _sample(
     def total() -> _Sum:
         nonlocal summed
         if summed is None:
-            summed = _Sum(cgroups.processes(group.path) if pids is None else pids)
+            summed = _Sum(_members(group) if pids is None else pids)
         return summed
 
     cpu = _table(group.text("cpu.stat"))
@@ -176,6 +175,19 @@ def _sample(
         written=written,
         tasks=total().tasks if tasks is None else tasks,
     )
+
+
+def _members(group: _Group) -> list[int]:
+    """The processes in the group, and in those below it, of which a container that makes none has none."""
+    try:
+        has_none_below = os.stat(group.path).st_nlink <= 2
+    except OSError:
+        return []
+    if has_none_below:
+        return [int(word) for word in (_text(f"{group.path}/cgroup.procs") or "").split()]
+    from pod.linux import cgroups  # heavy, and rarely needed
+
+    return cgroups.processes(group.path)
 
 
 class _Sum:

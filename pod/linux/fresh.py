@@ -9,6 +9,7 @@ import os
 import sys
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_FINDER = f"{_ROOT}/pod/base/modules.py"
 
 
 def command(module: str, function: str, *arguments: int) -> list[str]:
@@ -17,7 +18,8 @@ def command(module: str, function: str, *arguments: int) -> list[str]:
     elsewhere = [it for it in sys.path if it.endswith("-packages") and it != _ROOT]
     code = (
         f"import sys; sys.path.insert(0, {_ROOT!r}); sys.path += {elsewhere}; "
-        f"from pod.base.modules import install; install(); "
+        "from _frozen_importlib import _load; from _frozen_importlib_external import spec_from_file_location; "
+        f"_load(spec_from_file_location('pod.base.modules', {_FINDER!r})).install(); "
         f"from {module} import {function}; {function}{arguments}"
     )
     return [sys.executable or "python3", "-I", "-S", "-c", code]

@@ -202,15 +202,6 @@ def send_signal(pid: int, started: int, number: int) -> bool:
     return True
 
 
-def boot_id() -> str:
-    """A value that is different after every boot (random(4))."""
-    fd = os.open("/proc/sys/kernel/random/boot_id", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(fd, 64).decode().strip()
-    finally:
-        os.close(fd)
-
-
 def kill_and_reap(pid: int) -> None:
     """SIGKILL a child, or a process that was reparented to the caller, and collect it. One that was is left alone."""
     try:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pod.linux import processes
+from pod.linux.boot import boot_id
 from tests.e2e.test_killed import killed, steps_of
 from tests.support import keeper
 from tests.support.build import Context
@@ -300,8 +300,8 @@ def _forget_boot(pod: Engine) -> list[Path]:
     records = [it for it in Path(pod.root, "build").iterdir() if it.suffix == ".json"]
     for number, path in enumerate(records):
         text = path.read_text()
-        assert processes.boot_id() in text  # nothing has settled it
-        path.write_text(text.replace(processes.boot_id(), "an earlier one") if number else "")
+        assert boot_id() in text  # nothing has settled it
+        path.write_text(text.replace(boot_id(), "an earlier one") if number else "")
     return records
 
 

@@ -290,13 +290,17 @@ install_pod() {
 }
 
 # In place of pip's programs, which cannot have options for the interpreter: without site.py, a fifth of the time that
-# Python needs to start, and without PYTHON* variables. Pip's stay where the first line would be too long for the kernel.
+# Python needs to start, and without PYTHON* variables; and by pod's own finder of modules, without Python's search of
+# three directories for it. Pip's stay where the first line would be too long for the kernel.
 write_launcher() {  # PYTHON SITE-PACKAGES PROGRAM MODULE
     [ ${#1} -lt 120 ] && [ "${1#* }" = "$1" ] || return 0
     cat >"$TREE/.venv/bin/$3.new" <<PROGRAM
 #!$1 -IS
 import sys
+from _frozen_importlib import _load
+from _frozen_importlib_external import spec_from_file_location
 sys.path.append("$2")
+_load(spec_from_file_location("pod.base.modules", "$2/pod/base/modules.py")).install()
 from $4 import main
 sys.exit(main())
 PROGRAM

@@ -14,6 +14,7 @@ import pytest
 
 from pod.base.errors import PodError
 from pod.linux import processes
+from pod.linux.boot import boot_id
 
 
 class Odd(PodError):
@@ -330,5 +331,5 @@ def test_fork_that_fails_leaves_no_descriptor(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_boot_has_an_id() -> None:
-    assert len(processes.boot_id()) == 36
+    assert len(boot_id()) == 36
     assert not select.select([], [], [], 0)[0]
