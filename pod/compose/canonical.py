@@ -12,15 +12,29 @@ if TYPE_CHECKING:
     from pod.compose.project import Project
 
 
-def document(project: Project, *, resolve_env: bool = True, escape: bool = True) -> dict[str, Any]:
-    """The project as plain values, keys in order. With `escape` a dollar sign is doubled, as files have it."""
+def document(
+    project: Project, *, resolve_env: bool = True, escape: bool = True, complete: bool = True
+) -> dict[str, Any]:
+    """The project as plain values, keys in order. With `escape` a dollar sign is doubled, as files have it.
+
+    Unless it shall be `complete`, what follows from nothing being said is not there: the default network, names.
+    """
     services = {
-        name: _service(project, name, resolve_env=resolve_env) for name in sorted(project.services)
+        name: _service(project, name, resolve_env=resolve_env, complete=complete)
+        for name in sorted(project.services)
     }
     found: dict[str, Any] = {"name": project.name, "services": services}
     for kind in ("networks", "volumes", "secrets", "configs"):
-        resources = {key: _resource(project, kind, key) for key in sorted(getattr(project, kind))}
-        if kind == "networks" and _uses_default(project) and "default" not in resources:
+        resources = {
+            key: _resource(project, kind, key, complete=complete)
+            for key in sorted(getattr(project, kind))
+        }
+        if (
+            complete
+            and kind == "networks"
+            and _uses_default(project)
+            and "default" not in resources
+        ):
             resources["default"] = {"name": f"{project.name}_default"}
         if resources:
             found[kind] = resources
@@ -39,7 +53,7 @@ def text(value: Any, form: str) -> str:
     return written([value])
 
 
-def _service(project: Project, name: str, *, resolve_env: bool) -> dict[str, Any]:
+def _service(project: Project, name: str, *, resolve_env: bool, complete: bool) -> dict[str, Any]:
     service = plain(project.service(name))
     if resolve_env:
         environment = identity.environment(project, name)
@@ -48,14 +62,14 @@ def _service(project: Project, name: str, *, resolve_env: bool) -> dict[str, Any
         if environment:
             service["environment"] = dict(sorted(environment.items()))
     networks = identity.networks_of(project, name)
-    if networks:
+    if networks and complete:
         service["networks"] = plain(networks)
     return {key: service[key] for key in sorted(service)}
 
 
-def _resource(project: Project, kind: str, key: str) -> dict[str, Any]:
+def _resource(project: Project, kind: str, key: str, *, complete: bool) -> dict[str, Any]:
     found = plain(getattr(project, kind)[key])
-    return {"name": project.name_of(kind, key), **found}
+    return {"name": project.name_of(kind, key), **found} if complete else found
 
 
 def _uses_default(project: Project) -> bool:

@@ -37,14 +37,19 @@ _WITHOUT_EFFECT = frozenset(
 
 
 def container_name(project: Project, name: str, number: int) -> str:
-    """`container_name`, or PROJECT-SERVICE-NUMBER."""
+    """`container_name`, or PROJECT-SERVICE-NUMBER; with --compatibility there are _ between them."""
     own = project.service(name).get("container_name")
-    return str(own) if own else f"{project.name}-{name}-{number}"
+    return str(own) if own else joined(project, name, str(number))
 
 
 def image_name(project: Project, name: str) -> str:
     """The image of a service: what it says, or what its build makes."""
-    return str(project.service(name).get("image") or f"{project.name}-{name}")
+    return str(project.service(name).get("image") or joined(project, name))
+
+
+def joined(project: Project, *words: str) -> str:
+    """A name that begins with that of the project."""
+    return project.separator.join((project.name, *words))
 
 
 def labels_of_container(
@@ -123,7 +128,8 @@ def environment(project: Project, name: str) -> dict[str, str]:
     found: dict[str, str] = {}
     files: Any = service.get("env_file") or ()
     for index, entry in enumerate(files):
-        if not os.path.isfile(entry["path"]):
+        path = os.path.join(project.directory, entry["path"])  # with --no-path-resolution
+        if not os.path.isfile(path):
             if entry.get("required", True) in {True, "true"}:
                 raise FileError(
                     files.place_of(index),
@@ -133,7 +139,7 @@ def environment(project: Project, name: str) -> dict[str, str]:
                 )
             continue
         known = {**project.variables, **found}
-        values = read_variables(entry["path"], known, raw=entry.get("format") == "raw")
+        values = read_variables(path, known, raw=entry.get("format") == "raw")
         found.update({key: text for key, text in values.items() if text is not None})
     for key, text in (service.get("environment") or {}).items():
         value = project.variables.get(key) if text is None else text

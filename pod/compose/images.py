@@ -13,10 +13,10 @@ from pod.compose.tree import text_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
-    from pod.build.options import BuildOptions
+    from pod.build.options import BuildOptions, SshSource
     from pod.build.progress import Progress as BuildProgress
     from pod.compose.project import Project
     from pod.engine.context import Engine
@@ -47,6 +47,10 @@ class ImageOptions(Record):
     no_cache: bool = False
     build_pull: bool = False
     arguments: Mapping[str, str] = {}
+    ssh: tuple[SshSource, ...] = ()
+    memory: str = ""
+    check: bool = False
+    """Builds nothing, and raises ChecksFailed for a Dockerfile with something doubtful."""
 
 
 def provide(
@@ -216,8 +220,9 @@ def build_options(project: Project, name: str, options: ImageOptions) -> BuildOp
         contexts=tuple(named),
         secrets=tuple(secrets),
         no_cache_stages=tuple(_listed(wanted.get("no_cache_filter"))),
-        run=_run_options(project, name),
-        **_parsed(project, name, wanted),
+        run=_run_options(project, name, options.memory),
+        check=options.check,
+        **_parsed(project, name, wanted, options.ssh),
         **changes,
     )
 
@@ -226,7 +231,7 @@ def _listed(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value or ())
 
 
-def _parsed(project: Project, name: str, wanted: Any) -> dict[str, Any]:
+def _parsed(project: Project, name: str, wanted: Any, ssh: Sequence[SshSource]) -> dict[str, Any]:
     """What has a grammar of its own: ssh, cache_from, cache_to. Raises FileError."""
     from pod.build import option_grammar as grammar
     from pod.compose.reading import Reading
@@ -241,7 +246,9 @@ def _parsed(project: Project, name: str, wanted: Any) -> dict[str, Any]:
             found[key] = tuple(
                 reading.at(("build", key), parse, text) for text in _listed(wanted[key])
             )
-    if wanted.get("ssh"):
+    if ssh:
+        found["ssh"] = tuple(ssh)
+    elif wanted.get("ssh"):
         texts = [key if value is None else f"{key}={value}" for key, value in wanted["ssh"].items()]
         found["ssh"] = tuple(
             reading.at(("build", "ssh"), grammar.parse_ssh, text, project.variables)
@@ -250,7 +257,7 @@ def _parsed(project: Project, name: str, wanted: Any) -> dict[str, Any]:
     return found
 
 
-def _run_options(project: Project, name: str) -> ContainerConfig:
+def _run_options(project: Project, name: str, memory: str) -> ContainerConfig:
     """What the commands of a build get: network, hosts, /dev/shm, limits. Raises FileError."""
     from pod.compose.reading import Reading
     from pod.compose.service import parse_ulimits_of
@@ -271,6 +278,10 @@ def _run_options(project: Project, name: str) -> ContainerConfig:
             for host, addresses in wanted["extra_hosts"].items()
             for address in addresses
         )
+    if memory:
+        from pod.spec.resources import parse_resources
+
+        changes["resources"] = parse_resources(memory=memory)
     if networking:
         changes["networking"] = Networking(**networking)
     if wanted.get("shm_size"):

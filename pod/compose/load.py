@@ -32,7 +32,9 @@ class Loader:
         warnings: list[str] | None = None,
         schema: Any = None,
         fetch: Callable[[str], str] | None = None,
+        resolve_paths: bool = True,
     ) -> None:
+        self.resolve_paths = resolve_paths
         self.fetch = fetch
         self.interpolate = interpolate
         self.warnings: list[str] = [] if warnings is None else warnings
@@ -81,7 +83,7 @@ class Loader:
             if self.interpolate:
                 value = interpolated(value, variables, lambda key: self.missing.update({key: None}))  # noqa: PLW2901
             self.checker.check(value)
-            documents.append(normal.normalized(value, directory))
+            documents.append(normal.normalized(value, directory, resolve_paths=self.resolve_paths))
         return documents
 
     def _extend(

@@ -31,30 +31,38 @@ _REMOTE = ("http://", "https://", "git://", "ssh://", "git@", "github.com/", "do
 class Value:
     """A value with what a grammar needs to know of it."""
 
-    def __init__(self, value: Any, path: Path, place: Place, directory: str) -> None:
+    def __init__(
+        self, value: Any, path: Path, place: Place, directory: str, *, resolves: bool = True
+    ) -> None:
         self.value = value
         self.path = path
         self.place = place
         self.directory = directory
+        self.resolves = resolves
 
     def inner(self, key: Any) -> Value:
         container = self.value
-        return Value(container[key], (*self.path, key), container.place_of(key), self.directory)
+        at = container.place_of(key)
+        return Value(container[key], (*self.path, key), at, self.directory, resolves=self.resolves)
 
     def of(self, value: Any) -> Value:
-        return Value(value, self.path, self.place, self.directory)
+        return Value(value, self.path, self.place, self.directory, resolves=self.resolves)
 
     def absolute(self, path: str) -> str:
         """A path below the directory of the project; `~` is the home directory."""
+        return self.found(path) if self.resolves else path
+
+    def found(self, path: str) -> str:
+        """The same, whether or not paths shall stay as they are: for a file that is read here."""
         return os.path.normpath(os.path.join(self.directory, os.path.expanduser(path)))
 
     def error(self, sentence: str, hint: str | None = None) -> FileError:
         return FileError(self.place, self.path, sentence, hint)
 
 
-def normalized(tree: Table, directory: str) -> Table:
-    """A file in long forms; relative paths are relative to `directory`. Raises FileError."""
-    return _table(Value(tree, (), tree.place, directory), _TOP)
+def normalized(tree: Table, directory: str, *, resolve_paths: bool = True) -> Table:
+    """A file in long forms; relative paths are relative to `directory`, or stay as they are. Raises FileError."""
+    return _table(Value(tree, (), tree.place, directory, resolves=resolve_paths), _TOP)
 
 
 def _apply(value: Value, form: Form) -> Any:
@@ -209,7 +217,7 @@ def _build(value: Value) -> Table:
         return table
     table = _table(value, _BUILD)
     if "context" not in table:
-        table.put("context", value.directory, value.place)
+        table.put("context", value.absolute("."), value.place)
     return table
 
 
@@ -313,7 +321,7 @@ def _gpus(value: Value) -> Any:
 def _extends(value: Value) -> Table:
     if isinstance(value.value, str):
         return Table({"service": value.value}, place=value.place)
-    return _table(value, {"file": _path})
+    return _table(value, {"file": lambda inner: inner.found(inner.value)})
 
 
 def _external(value: Value) -> Any:

@@ -93,7 +93,7 @@ def run(
     config = config_with(project, service, changes, base)
     mounts.make_sources(project, service)
     resources.make(engine, project, [service], tell)
-    name = changes.name or f"{project.name}-{service}-run-{ids.new_id()[:12]}"
+    name = changes.name or identity.joined(project, service, "run", ids.new_id()[:12])
     pull = PullOptions(policy="never", quiet=True, platform=config.platform)
     how = running.RunOptions(name=name, detach=changes.detach)
     return running.run(engine, config, how, pull, lambda _: print(name))

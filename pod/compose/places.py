@@ -36,6 +36,10 @@ class Asked(Record):
     directory: str = ""
     env_files: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
+    compatibility: bool = False
+    """Names of containers and images have _ between their parts, as version 1 wrote them."""
+    all_resources: bool = False
+    """Networks and volumes are made also where no service uses them."""
     fetch: Callable[[str], str] | None = None
     """Brings what is elsewhere, and says where it is now; None where nobody wants to wait for that."""
 

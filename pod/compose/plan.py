@@ -177,6 +177,8 @@ def _verdict(
         reason = _difference(project, name, member, config_hash, images)
     if not reason and member.name != identity.container_name(project, name, member.number):
         reason = "a command that was recreating it was interrupted"
+        if member.name in {f"{project.name}{sign}{name}{sign}{member.number}" for sign in "-_"}:
+            reason = f"it is called {member.name}, which --compatibility changes"
     if reason:
         return RECREATE, reason
     restarting = [it for it in remade if needed[it].get("restart") in {True, "true"}]

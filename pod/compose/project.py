@@ -59,6 +59,9 @@ class Project(Record):
     """Keys that are not in what is above any more, with the name of their row in support.py and their places."""
     profiles: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    separator: str = "-"
+    """Between the parts of names of containers and images."""
+    all_resources: bool = False
 
     def service(self, name: str) -> Any:
         """An active service, or one that becomes active by being named. Raises NoSuchService."""
@@ -81,11 +84,12 @@ def load(
     *,
     interpolate: bool = True,
     consistent: bool = True,
+    resolve_paths: bool = True,
 ) -> Project:
     """Read the files of a project, and `check` it if it shall be consistent. Raises FileError, NoFile, ComposeError."""
     environment = os.environ if environment is None else environment
     found = places.find(asked, environment)
-    loader = Loader(interpolate=interpolate, fetch=asked.fetch)
+    loader = Loader(interpolate=interpolate, fetch=asked.fetch, resolve_paths=resolve_paths)
     name, variables, is_given = _named(asked, found)
     whole = loader.load(found.files, found.directory, variables)
     warnings = [*loader.warnings, *loader.say_missing()]
@@ -114,10 +118,16 @@ def load(
         above=(*_above(whole), *loader.settled),
         profiles=tuple(profiles),
         warnings=tuple(warnings),
+        separator="_" if asked.compatibility or _says_compatible(variables) else "-",
+        all_resources=asked.all_resources,
     )
     if consistent:
         check(project)
     return project
+
+
+def _says_compatible(variables: Mapping[str, str]) -> bool:
+    return variables.get("COMPOSE_COMPATIBILITY", "").lower() in {"1", "true"}
 
 
 def name_only(asked: Asked, environment: Mapping[str, str] | None = None) -> str:

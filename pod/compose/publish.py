@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pod.engine.context import Engine
     from pod.engine.images import PullOptions
 
+CONFIG_TYPE = "application/vnd.docker.compose.config.empty.v1+json"
 ARTIFACT_TYPE = "application/vnd.docker.compose.project"
 FILE_TYPE = "application/vnd.docker.compose.file+yaml"
 ENV_TYPE = "application/vnd.docker.compose.envfile"
@@ -62,10 +63,11 @@ def publish(
     options: PullOptions,
     *,
     digests: Mapping[str, str],
+    oci_version: str = "1.1",
 ) -> str:
     """Publish a project that was checked and loaded without filling in variables; the digest of the artifact.
 
-    `digests` pin images: by service.
+    `digests` pin images: by service. Version 1.0 of OCI has no types of artifacts, so that of the configuration tells.
     """
     import tempfile
 
@@ -87,7 +89,14 @@ def publish(
         version = {"com.docker.compose.version": VERSION}
         parts = [(path, FILE_TYPE, {**version, FILE: "compose.yaml"})]
         parts += [(file, ENV_TYPE, {**version, ENV: short}) for file, short in environment]
-        return artifacts.publish(engine, name, parts, ARTIFACT_TYPE, options)
+        return artifacts.publish(
+            engine,
+            name,
+            parts,
+            ARTIFACT_TYPE,
+            options,
+            config_type="" if oci_version == "1.1" else CONFIG_TYPE,
+        )
 
 
 def _files_of(project: Project, document: dict[str, Any]) -> Sequence[tuple[str, str]]:

@@ -10,7 +10,7 @@ import os
 
 from pod.base.errors import PodError
 from pod.compose import places
-from pod.compose.publish import ARTIFACT_TYPE, ENV, ENV_TYPE, FILE, FILE_TYPE
+from pod.compose.publish import ARTIFACT_TYPE, CONFIG_TYPE, ENV, ENV_TYPE, FILE, FILE_TYPE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def _published(engine: Engine, text: str, insecure: Sequence[str]) -> str:
     ):
         return path
     options = PullOptions(quiet=True, tls_verify=False if reference.registry in insecure else None)
-    digest, files = artifacts.fetch_files(engine, text, ARTIFACT_TYPE, _MOST_BYTES, options)
+    digest, files = artifacts.fetch_files(
+        engine, text, (ARTIFACT_TYPE, CONFIG_TYPE), _MOST_BYTES, options
+    )
     place = _place(engine, digest)
     if not os.path.exists(place):
         _lay_down(engine, place, _contents(text, files))

@@ -32,9 +32,12 @@ _OTHER_DRIVERS = {
 def make(engine: Engine, project: Project, services: Iterable[str], tell: Tell) -> None:
     """Make what these services use and what is not there. Raises FileError, ComposeError."""
     services = list(services)
-    for key in used_networks(project, services):
+    unused: tuple[Iterable[str], Iterable[str]] = ((), ())
+    if project.all_resources:
+        unused = (project.networks, project.volumes)
+    for key in dict.fromkeys((*used_networks(project, services), *unused[0])):
         _make_network(engine, project, key, tell)
-    for key in used_volumes(project, services):
+    for key in dict.fromkeys((*used_volumes(project, services), *unused[1])):
         _make_volume(engine, project, key, tell)
     _store_secrets(engine, project, services)
 

@@ -146,7 +146,7 @@ def pull_artifact(engine: Engine, text: str, options: PullOptions) -> ArtifactRe
 
 
 def fetch_files(
-    engine: Engine, text: str, artifact_type: str, most_bytes: int, options: PullOptions
+    engine: Engine, text: str, artifact_types: Sequence[str], most_bytes: int, options: PullOptions
 ) -> tuple[str, list[tuple[Part, bytes]]]:
     """The digest and the small files of an artifact in a registry, which is not kept here. Call with a single thread.
 
@@ -157,7 +157,7 @@ def fetch_files(
 
     def is_wanted(found: whole.Fetched) -> bool:
         is_small = sum(part.size for part in found.contents.blobs) <= most_bytes
-        return found.contents.artifact_type == artifact_type and is_small
+        return found.contents.artifact_type in artifact_types and is_small
 
     blobs = engine.store.blobs
     with engine.store.hold() as hold:
@@ -165,7 +165,7 @@ def fetch_files(
             engine.store, reference, access, progress, hold, choose=options.choose, keeps=is_wanted
         )
         if not is_wanted(fetched):
-            raise OtherArtifact(text, artifact_type, most_bytes)
+            raise OtherArtifact(text, artifact_types[0], most_bytes)
         return fetched.digest, [
             (part, blobs.read(part.digest, most_bytes)) for part in fetched.contents.layers
         ]
@@ -195,9 +195,12 @@ def publish(
     paths: Sequence[tuple[str, str, Mapping[str, str]]],
     artifact_type: str,
     options: PullOptions,
+    *,
+    config_type: str = "",
 ) -> str:
     """Make an artifact of files, each with its type and annotations, in a registry only; its digest.
 
+    With `config_type` it is for registries of before there were types of artifacts: the empty configuration has that.
     Raises FileUnreadable, RegistryError.
     """
     blobs = engine.store.blobs
@@ -212,6 +215,9 @@ def publish(
             artifact_type=artifact_type,
             annotations={making.CREATED: rfc3339(time.time_ns())},
         )
+        if config_type:
+            document.pop("artifactType")
+            document["config"]["mediaType"] = config_type
         digests = [document["config"]["digest"], *(layer["digest"] for layer in layers)]
         hold.add(document["config"]["digest"])
         data = plainjson.dumps(document).encode()

@@ -99,6 +99,9 @@ def _publish_and_use(compose: Files, pod: Engine, registry: Registry) -> None:
         assert [one["Name"] for one in shown] == ["published-web-1"]
         assert call(address, "--dry-run", "up").out.startswith("web: keep published-web-1")
 
+        compose("publish", "--with-env", "--oci-version", "1.0", f"{host}:old")
+        assert call(f"oci://{host}:old", "config", "--services").lines == ["web"]
+
         # A version that was used before needs no registry; a file that includes it is a project of its own.
         registry.close()
         assert call(pinned, "config", "--services").lines == ["web"]

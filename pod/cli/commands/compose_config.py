@@ -37,6 +37,7 @@ def show_config(arguments: Arguments, engine: Engine) -> int:
         quiet=arguments.flag("quiet"),
         interpolate=not arguments.flag("no_interpolate"),
         check=not arguments.flag("no_consistency"),
+        resolve_paths=not arguments.flag("no_path_resolution"),
         supported=False,
     )
     for word in arguments.words:
@@ -70,6 +71,7 @@ def _whole(arguments: Arguments, project: Project, engine: Engine) -> int:
         project,
         resolve_env=not (is_raw or arguments.flag("no_env_resolution")),
         escape=not is_raw,
+        complete=not arguments.flag("no_normalize"),
     )
     if arguments.flag("lock_image_digests"):
         services = {
@@ -180,6 +182,8 @@ COMMAND = Command(
         Option(("--no-consistency",), "flag", "Do not check that services, networks and volumes fit together"),
         Option(("--no-env-resolution",), "flag", "Leave env_file and environment as they are"),
         Option(("--no-interpolate",), "flag", "Fill in no variables"),
+        Option(("--no-normalize",), "flag", "Leave out what is so when nothing is said: the default network, names"),
+        Option(("--no-path-resolution",), "flag", "Leave relative paths as they are written"),
         Option(("-o", "--output"), "text", "Write to a file", metavar="FILE", completes="file"),
         Option(("--profiles",), "flag", "Show the names of profiles"),
         Option(("-q", "--quiet"), "flag", "Only check the files"),
@@ -188,8 +192,6 @@ COMMAND = Command(
         Option(("--variables",), "flag", "Show the variables that files use, and their defaults"),
         Option(("--volumes",), "flag", "Show the names of volumes"),
         Option(("--models",), "flag", refused="pod runs no language models"),
-        Option(("--no-normalize",), "flag", refused="files are merged in long forms"),
-        Option(("--no-path-resolution",), "flag", refused="files are merged with absolute paths"),
     ),
     maximum=None,
     completes=("service",),

@@ -28,7 +28,14 @@ def publish(arguments: Arguments, engine: Engine) -> int:
     as_written = compose.load(arguments, engine, quiet=True, interpolate=False)
     options = image.given_options(arguments, quiet=True)
     target = arguments.words[0]
-    digest = publish.publish(engine, as_written, target, options, digests=digests)
+    digest = publish.publish(
+        engine,
+        as_written,
+        target,
+        options,
+        digests=digests,
+        oci_version=arguments.text("oci_version") or "1.1",
+    )
     tell("Project", target, "Published")
     print(digest)
     return 0
@@ -48,12 +55,13 @@ COMMAND = Command(
         "shows its digest. Images that services build are pushed first. Variables stay as they are written."
     ),
     options=(
+        Option(("--oci-version",), "text", "Version of OCI that the registry knows",
+               metavar="VERSION", choices=("1.0", "1.1"), default="1.1"),
         Option(("--resolve-image-digests",), "flag", "Pin images to the digests that they have here"),
         Option(("--with-env",), "flag", "Publish the files of env_file, too"),
         Option(("-y", "--yes"), "flag", "Publish also what refers to files of this machine"),
         *image.REGISTRY_OPTIONS,
         Option(("--app",), "flag", refused="images of services are not put into the artifact; push has them beside it"),
-        Option(("--oci-version",), "text", refused="an artifact is of version 1.1 of the specification"),
     ),
     minimum=1,
     maximum=1,

@@ -43,7 +43,7 @@ COMMAND = Command(
         Option(("-f", "--force"), "flag", "Do not ask"),
         Option(("-s", "--stop"), "flag", "Stop containers that run first"),
         Option(("-v", "--volumes"), "flag", "Remove the anonymous volumes of the containers, too"),
-        Option(("-a", "--all"), "flag", refused="containers of `run` are always among those that are removed"),
+        Option(("-a", "--all"), "flag", "Remove containers of `run`, too, as is always so", hidden=True),
     ),
     maximum=None,
     completes=("service",),

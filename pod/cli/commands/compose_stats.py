@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
 def show_stats(arguments: Arguments, engine: Engine) -> int:
     name, _, found = compose.chosen_members(arguments, engine)
-    running = [member.name for member in found if member.is_running]
-    if not running:
-        raise PodError(f"no container of project '{name}' runs", hint="pod compose up -d")
+    everything = arguments.flag("all")
+    shown = [member.name for member in found if everything or member.is_running]
+    if not shown:
+        which = "is there" if everything else "runs"
+        raise PodError(f"no container of project '{name}' {which}", hint="pod compose up -d")
     words = compose.given_words(arguments, "format", "no-stream", "no-trunc")
-    return compose.call("stats", engine, [*words, *running])
+    return compose.call("stats", engine, [*words, *shown])
 
 
 COMMAND = Command(
@@ -26,10 +28,10 @@ COMMAND = Command(
     "[OPTIONS] [SERVICE...]",
     description="Shows how much the running containers of the services use, again and again, as `pod stats` does.",
     options=(
+        Option(("-a", "--all"), "flag", "Show also containers that do not run"),
         Option(("--format",), "text", "Show it by a template of Go, or as json", metavar="FORMAT"),
         Option(("--no-stream",), "flag", "Show it once"),
         Option(("--no-trunc",), "flag", "Cut nothing off"),
-        Option(("-a", "--all"), "flag", refused="what does not run uses nothing"),
     ),
     maximum=None,
     completes=("service",),

@@ -81,7 +81,6 @@ def _stay(
     base: ContainerConfig,
 ) -> int:
     from pod.cli.compose_attach import Wanted, stay
-    from pod.compose.reading import is_true
     from pod.compose.watch import has_rules
 
     code_from = arguments.text("exit_code_from") or ""
@@ -91,14 +90,8 @@ def _stay(
         *filter(None, [code_from]),
     ):
         project.service(name)
-    hidden = set(arguments.texts("no_attach"))
-    shown = arguments.texts("attach") or [
-        name
-        for name in services
-        if name not in hidden and is_true(project.service(name).get("attach", True))
-    ]
     wanted = Wanted(
-        shown=shown,
+        shown=_shown(arguments, project, services),
         prefixes=not arguments.flag("no_log_prefix"),
         colors=compose.is_colored(arguments) and not arguments.flag("no_color"),
         times=arguments.flag("timestamps"),
@@ -113,6 +106,25 @@ def _stay(
         menu=_wants_menu(arguments),
     )
     return stay(engine, project, services, wanted, compose.teller(arguments))
+
+
+def _shown(arguments: Arguments, project: Project, services: list[str]) -> list[str]:
+    """Whose output is shown: that of --attach; else of what was named, and of what that depends on where it is said."""
+    from pod.compose.reading import is_true
+
+    if given := arguments.texts("attach"):
+        if arguments.flag("attach_dependencies"):
+            raise UsageError("--attach excludes --attach-dependencies")
+        return given
+    asked = services
+    if arguments.words and not arguments.flag("attach_dependencies"):
+        asked = arguments.words
+    hidden = set(arguments.texts("no_attach"))
+    return [
+        name
+        for name in asked
+        if name not in hidden and is_true(project.service(name).get("attach", True))
+    ]
 
 
 def _watcher(
@@ -161,7 +173,7 @@ def _check(arguments: Arguments) -> None:
             raise UsageError(f"--{spelled[0]} and --{spelled[1]} exclude each other")
     if arguments.flag("frozen") and arguments.given("pull"):
         raise UsageError("--frozen and --pull exclude each other")
-    for name in ("attach", "no_attach", "exit_code_from"):
+    for name in ("attach", "attach_dependencies", "no_attach", "exit_code_from"):
         if arguments.given(name) and not stays:
             raise UsageError(
                 f"--{name.replace('_', '-')} needs a command that stays: without -d and --wait"
@@ -274,6 +286,7 @@ COMMAND = Command(
         Option(("--abort-on-container-failure",), "flag", "Stop all when one container fails"),
         Option(("--always-recreate-deps",), "flag", "Recreate also what the services depend on"),
         Option(("--attach",), "list", "Show the output of this service only", metavar="SERVICE"),
+        Option(("--attach-dependencies",), "flag", "Show also the output of what the services depend on"),
         Option(("-d", "--detach"), "flag", "Leave the containers in the background"),
         Option(("--exit-code-from",), "text", "End with the status of this service when one ends", metavar="SERVICE"),
         Option(("--frozen",), "flag", "Take the images of compose.lock, and ask no registry"),
@@ -290,7 +303,6 @@ COMMAND = Command(
         Option(("--wait",), "flag", "Wait until the services are healthy; implies --detach"),
         Option(("--wait-timeout",), "number", "Seconds to wait at most", metavar="SECONDS", lowest=0),
         Option(("-w", "--watch"), "flag", "Act upon changes of files, as `watch` does"),
-        Option(("--attach-dependencies",), "flag", refused="name the services, or none to see all"),
     ),
     maximum=None,
     completes=("service",),

@@ -102,6 +102,17 @@ def read_build(arguments: Arguments, engine: Engine) -> BuildOptions:
     )
 
 
+def refuse_makers(arguments: Arguments) -> None:
+    """--builder, --sbom and --provenance, but for the values that say what is so here. Raises Unsupported."""
+    for name in ("sbom", "provenance"):
+        text = arguments.text(name)
+        if text is not None and text.lower() not in _FALSE:
+            raise Unsupported(f"--{name} '{text}'", "pod makes no lists of what is in an image")
+    builder = arguments.text("builder")
+    if builder not in {None, "", "default"}:
+        raise Unsupported(f"--builder '{builder}'", "pod needs no builders, and has one, 'default'")
+
+
 def _refuse(arguments: Arguments, engine: Engine) -> None:
     for one, other in (
         ("squash", "squash_all"),
@@ -113,17 +124,11 @@ def _refuse(arguments: Arguments, engine: Engine) -> None:
     ):
         if _is_on(arguments, one) and _is_on(arguments, other):
             raise UsageError(_exclude(one, other))
-    for name in ("sbom", "provenance"):
-        text = arguments.text(name)
-        if text is not None and text.lower() not in _FALSE:
-            raise Unsupported(f"--{name} '{text}'", "pod makes no lists of what is in an image")
+    refuse_makers(arguments)
     if not arguments.flag("disable_compression"):
         raise Unsupported(
             "flag '--disable-compression=false'", "layers are compressed when they are pushed"
         )
-    builder = arguments.text("builder")
-    if builder not in {None, "", "default"}:
-        raise Unsupported(f"--builder '{builder}'", "pod needs no builders, and has one, 'default'")
     way = arguments.text("isolation")
     if way == "chroot":
         raise Unsupported("--isolation 'chroot'", "steps run in namespaces of their own, always")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pod.engine.context import Engine
 
 OPTIONS = (
+    Option(("--all-resources",), "flag", "Make networks and volumes also where no service uses them"),
     Option(
         ("--ansi",),
         "text",
@@ -29,6 +30,11 @@ OPTIONS = (
         metavar="WHEN",
         choices=("auto", "always", "never"),
         default="auto",
+    ),
+    Option(
+        ("--compatibility",),
+        "flag",
+        "Put _ between the parts of names of containers and images, as version 1 did",
     ),
     Option(("--dry-run",), "flag", "With up: say what would be done, and why"),
     Option(
@@ -85,8 +91,6 @@ OPTIONS = (
     Option(("--tlscert",), "text", refused="pod has no daemon elsewhere; use ssh to call it there"),
     Option(("--tlskey",), "text", refused="pod has no daemon elsewhere; use ssh to call it there"),
     Option(("--tlsverify",), "flag", refused="pod has no daemon elsewhere; use ssh to call it there"),
-    Option(("--all-resources",), "flag", refused="networks and volumes are made when a service uses them"),
-    Option(("--compatibility",), "flag", refused="containers are named with dashes; container_name gives other names"),
     Option(("--verbose",), "flag", refused="use --log-level=debug instead"),
     Option(("--workdir",), "text", refused="use --project-directory instead"),
 )  # fmt: skip
@@ -114,6 +118,8 @@ def asked_of(given: Arguments) -> Asked:
         directory=given.text("project_directory") or "",
         env_files=tuple(given.texts("env_file")),
         profiles=tuple(given.texts("profile")),
+        compatibility=given.flag("compatibility"),
+        all_resources=given.flag("all_resources"),
     )
 
 
@@ -125,6 +131,7 @@ def load(
     takes_dry_run: bool = False,
     interpolate: bool = True,
     check: bool = True,
+    resolve_paths: bool = True,
     supported: bool = True,
 ) -> Project:
     """The project; what is worth saying about its files is said, unless `quiet`.
@@ -136,7 +143,12 @@ def load(
     from pod.compose import project
 
     refuse_dry_run(arguments, takes=takes_dry_run)
-    loaded = project.load(asked(arguments, engine), interpolate=interpolate, consistent=check)
+    loaded = project.load(
+        asked(arguments, engine),
+        interpolate=interpolate,
+        consistent=check,
+        resolve_paths=resolve_paths,
+    )
     warnings = list(loaded.warnings)
     if supported and not quiet:
         from pod.compose import support
