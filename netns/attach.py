@@ -14,7 +14,7 @@ The work is begun as soon as the namespace exists and awaited last, since a help
 
 from __future__ import annotations
 
-import importlib
+import sys
 
 from netns.backends.table import MODULES
 
@@ -40,6 +40,7 @@ def begin(settings: dict[str, Any], pid: int) -> Attachment:
 
     The process must live, and its /proc files be open to us, until `wait` has returned.
     """
-    module = importlib.import_module(f"netns.backends.{MODULES[settings['backend']]}")
-    attachment: Attachment = module.begin(settings, pid)
+    name = f"netns.backends.{MODULES[settings['backend']]}"
+    __import__(name)  # importlib.import_module would import importlib
+    attachment: Attachment = sys.modules[name].begin(settings, pid)
     return attachment

@@ -36,11 +36,13 @@ def main() -> NoReturn:
 
 def _prefork(helper: Helper) -> Callable[[Engine], None]:
     """Fork what the command will need, as its first act; gives a function that hands it to the engine."""
-    if helper == "monitor":
+    if helper in ("monitor", "unprepared monitor"):
         from pod.monitor.prefork import prefork
 
-        channel = prefork()
-        return lambda engine: engine.adopt_monitor(channel)
+        # One that is a service's main process is told apart by its number, which that of a second one is not known by.
+        prepares = helper == "monitor" or "NOTIFY_SOCKET" in os.environ
+        channel = prefork(prepares=prepares)
+        return lambda engine: engine.adopt_monitor(channel, may_split=not prepares)
     from pod.runtime.joiner import Joiner
 
     joiner = Joiner()

@@ -68,7 +68,9 @@ def _dispatch(argv: list[str], prefork: Prefork | None) -> int:
         return _no_command(words)
     name, count = found
     module, _, _, helper = table.COMMANDS[name]
-    adopt = prefork(helper) if helper and prefork is not None else None
+    adopt = None
+    if helper and prefork is not None:
+        adopt = prefork(table.helper_for(helper, words[count:]))
     command = load_command(module)
     try:
         arguments = parse_command(

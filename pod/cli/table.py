@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Literal
 
-    Helper = Literal["monitor", "joiner"]
+    Helper = Literal["monitor", "unprepared monitor", "joiner"]
     Row = tuple[str, str, str, Helper | Literal[False]]
 
 # The process that a command forks before it imports anything, where it will need one.
@@ -577,6 +577,18 @@ def find(words: Sequence[str]) -> tuple[str, int] | None:
     name = " ".join(words[:count])
     name = ALIASES.get(name) or SILENT_ALIASES.get(name) or name
     return (name, count) if name in COMMANDS else None
+
+
+def helper_for(helper: Helper, words: Sequence[str]) -> Helper:
+    """The process that a command begins with; `words` are those behind its name, not looked at any closer.
+
+    A container that joins others needs no namespaces of its own. Where that is mistaken, they are made a little later.
+    """
+    if helper == _LAUNCHES:
+        for word in words:
+            if word.startswith("--pod") or "container:" in word:
+                return "unprepared monitor"
+    return helper
 
 
 def group_of(words: Sequence[str]) -> str:

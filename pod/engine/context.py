@@ -82,7 +82,8 @@ class Engine:
         self.seen_running: set[str] = (
             set()
         )  # ids; by this command, so that `tidy` need not look again
-        self._monitor: Channel | None = None
+        self._monitors: list[Channel] = []
+        self._may_split = False
         self._joiner: Joiner | None = None
 
     @property
@@ -187,14 +188,32 @@ class Engine:
     def rootfs(self) -> RootFileSystems:
         return self.store.rootfs
 
-    def adopt_monitor(self, channel: Channel) -> None:
+    def adopt_monitor(self, channel: Channel, *, may_split: bool = False) -> None:
         """Remember a monitor that was forked in advance; the next start uses it."""
-        self._monitor = channel
+        self._monitors, self._may_split = [channel], may_split
+
+    def split_monitor(self) -> None:
+        """Expect two starts, the first with namespaces of its own; where a monitor has prepared nothing, it is two."""
+        if self._may_split and self._monitors:
+            from pod.linux import sockets
+            from pod.spec import monitor
+
+            self._may_split = False
+            ours, theirs = sockets.pair()
+            try:
+                self._monitors[0].send(monitor.SPLIT, fds=(theirs.fileno(),))
+                self._monitors.append(ours)
+            except OSError as error:
+                log.debug(
+                    f"there is no second monitor: {error}"
+                )  # nor a first one: its start says so
+                ours.close()
+            finally:
+                theirs.close()
 
     def take_monitor(self) -> Channel | None:
         """That monitor, once; None when there is none, and one has to be started."""
-        channel, self._monitor = self._monitor, None
-        return channel
+        return self._monitors.pop(0) if self._monitors else None
 
     def adopt_joiner(self, joiner: Joiner) -> None:
         """Remember a joiner that was forked in advance; the next `exec` uses it."""

@@ -37,6 +37,8 @@ def join(engine: Engine, config: ContainerConfig, pod: Pod, own: Set[str]) -> Co
     infra = pod_members.infra_of(engine, pod)
     if infra is None:
         return config.replace(**changes)
+    if infra.status != "active":
+        engine.split_monitor()  # it will be started first
     shared = [kind for kind in pod.config.share if kind not in own]
     for kind in shared:
         if kind == "net":

@@ -74,6 +74,8 @@ def start_needed(engine: Engine, config: ContainerConfig) -> None:
     if not wanted:
         return
     for needed in containers.by_ids(engine.database, list(dict.fromkeys(wanted))):
+        if needed.status != "active":
+            engine.split_monitor()
         channel = start(engine, needed, as_service=False)
         if channel is not None:
             channel.close()

@@ -7,9 +7,20 @@ belong to the caller.
 
 from __future__ import annotations
 
-import ctypes
 import os
-from ctypes import c_char_p, c_int, c_long, c_uint, c_uint64, c_ulong, c_void_p
+
+from pod.linux import ctype
+from pod.linux.ctype import (
+    c_char_p,
+    c_int,
+    c_long,
+    c_size_t,
+    c_uint,
+    c_uint64,
+    c_ulong,
+    c_ushort,
+    c_void_p,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,18 +120,18 @@ _SYS_CLONE3 = 435
 
 # Not asked again later: personality(2) can give it another name.
 _MACHINE = os.uname().machine
-_libc = ctypes.CDLL(None, use_errno=True)
+_libc = ctype.Program()
 
 
 def _bind(name: str, *argtypes: Any) -> Any:
-    function = _libc[name]  # by key: a new pointer, so that no prototype is ever shared or changed
+    function = _libc[name]
     function.argtypes, function.restype = argtypes, c_int
     return function
 
 
 def _check(result: int, path: str | None = None) -> int:
     if result < 0:
-        number = ctypes.get_errno()
+        number = ctype.get_errno()
         raise OSError(number, os.strerror(number), path and _name(path))
     return result
 
@@ -146,11 +157,12 @@ _setns = _bind("setns", c_int, c_int)
 _mount = _bind("mount", c_char_p, c_char_p, c_char_p, c_ulong, c_char_p)
 _umount2 = _bind("umount2", c_char_p, c_int)
 _prctl = _bind("prctl", c_int, c_ulong, c_ulong, c_ulong, c_ulong)
-_sethostname = _bind("sethostname", c_char_p, ctypes.c_size_t)
-_setdomainname = _bind("setdomainname", c_char_p, ctypes.c_size_t)
+_sethostname = _bind("sethostname", c_char_p, c_size_t)
+_setdomainname = _bind("setdomainname", c_char_p, c_size_t)
 _personality = _bind("personality", c_ulong)
+_memcpy = _bind("memcpy", c_void_p, c_char_p, c_size_t)
 _syncfs = _bind("syncfs", c_int)
-_renameat2 = _bind("renameat2", c_int, c_char_p, c_int, c_char_p, ctypes.c_uint)
+_renameat2 = _bind("renameat2", c_int, c_char_p, c_int, c_char_p, c_uint)
 
 
 def unshare(flags: int) -> None:
@@ -217,8 +229,8 @@ def prctl(option: int, argument2: int = 0, argument3: int = 0, argument4: int = 
 
 def set_process_name(name: str) -> None:
     """PR_SET_NAME of prctl(2): at most 15 bytes are kept."""
-    buffer = ctypes.create_string_buffer(name.encode()[:15])
-    _check(_prctl(PR_SET_NAME, ctypes.addressof(buffer), 0, 0, 0))
+    buffer = ctype.create_string_buffer(name.encode()[:15] + b"\0")
+    _check(_prctl(PR_SET_NAME, ctype.addressof(buffer), 0, 0, 0))
 
 
 def set_command_line(text: str) -> None:
@@ -228,9 +240,8 @@ def set_command_line(text: str) -> None:
         fields = file.read().rpartition(b") ")[2].split()
     start, end = int(fields[45]), int(fields[46])  # arg_start and arg_end, fields 48 and 49
     if start < end:
-        ctypes.memset(start, 0, end - start)
         data = text.encode()[: end - start - 1]
-        ctypes.memmove(start, data, len(data))
+        _memcpy(start, data.ljust(end - start, b"\0"), end - start)
 
 
 def close_range(first: int, last: int, flags: int) -> None:
@@ -244,21 +255,21 @@ def fork_into_cgroup(directory_fd: int) -> int:
     For processes with one thread. Python is told around it what os.fork tells it, by the functions that it has for
     whoever forks without it; what glibc's fork does besides is for other threads.
     """
-    python = ctypes.PyDLL(None, use_errno=True)  # keeps the interpreter's lock, as os.fork does
+    python = ctype.Program(keeps_lock=True)  # as os.fork does
     call = python["syscall"]
     call.restype = c_long
     # flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls, set_tid, set_tid_size, cgroup
     arguments = (c_uint64 * 11)(CLONE_INTO_CGROUP, 0, 0, 0, _SIGCHLD, 0, 0, 0, 0, 0, directory_fd)
-    python.PyOS_BeforeFork()
+    python["PyOS_BeforeFork"]()
     pid: int = call(
         c_long(_SYS_CLONE3),
-        ctypes.byref(arguments),
-        ctypes.c_size_t(ctypes.sizeof(arguments)),
+        ctype.byref(arguments),
+        c_size_t(ctype.sizeof(arguments)),
     )
     if pid == 0:
-        python.PyOS_AfterFork_Child()
+        python["PyOS_AfterFork_Child"]()
     else:
-        python.PyOS_AfterFork_Parent()
+        python["PyOS_AfterFork_Parent"]()
     return _check(pid)
 
 
@@ -284,7 +295,7 @@ def ioprio_set(value: int) -> None:
     _check(_syscall(c_long(_number(_SYS_IOPRIO_SET)), c_int(1), c_int(0), c_int(value)))
 
 
-class _SchedAttr(ctypes.Structure):
+class _SchedAttr(ctype.Structure):
     _fields_ = (
         ("size", c_uint),
         ("sched_policy", c_uint),
@@ -309,14 +320,14 @@ def sched_setattr(
 ) -> None:
     """sched_setattr(2) for this thread; times in nanoseconds."""
     attributes = _SchedAttr(
-        ctypes.sizeof(_SchedAttr), policy, flags, nice, priority, runtime, deadline, period
+        ctype.sizeof(_SchedAttr), policy, flags, nice, priority, runtime, deadline, period
     )
     _check(
-        _syscall(c_long(_number(_SYS_SCHED_SETATTR)), c_int(0), ctypes.byref(attributes), c_uint(0))
+        _syscall(c_long(_number(_SYS_SCHED_SETATTR)), c_int(0), ctype.byref(attributes), c_uint(0))
     )
 
 
-class _OpenHow(ctypes.Structure):
+class _OpenHow(ctype.Structure):
     _fields_ = (("flags", c_uint64), ("mode", c_uint64), ("resolve", c_uint64))
 
 
@@ -328,8 +339,8 @@ def openat2(dir_fd: int, path: str, flags: int, resolve: int, mode: int = 0) -> 
             c_long(_SYS_OPENAT2),
             c_int(dir_fd),
             c_char_p(os.fsencode(path)),
-            ctypes.byref(how),
-            ctypes.c_size_t(ctypes.sizeof(how)),
+            ctype.byref(how),
+            c_size_t(ctype.sizeof(how)),
         ),
         path,
     )
@@ -363,7 +374,7 @@ def move_mount(from_fd: int, from_path: str, to_fd: int, to_path: str, flags: in
     )
 
 
-class _MountAttr(ctypes.Structure):
+class _MountAttr(ctype.Structure):
     _fields_ = (
         ("attr_set", c_uint64),
         ("attr_clr", c_uint64),
@@ -383,8 +394,8 @@ def mount_setattr(
             c_int(dir_fd),
             c_char_p(os.fsencode(path)),
             c_uint(flags),
-            ctypes.byref(attr),
-            ctypes.c_size_t(ctypes.sizeof(attr)),
+            ctype.byref(attr),
+            c_size_t(ctype.sizeof(attr)),
         ),
         path,
     )
@@ -395,8 +406,8 @@ def pidfd_getfd(pidfd: int, target_fd: int) -> int:
     return _check(_syscall(c_long(_SYS_PIDFD_GETFD), c_int(pidfd), c_int(target_fd), c_uint(0)))
 
 
-class _SockFprog(ctypes.Structure):
-    _fields_ = (("len", ctypes.c_ushort), ("filter", c_void_p))
+class _SockFprog(ctype.Structure):
+    _fields_ = (("len", c_ushort), ("filter", c_void_p))
 
 
 def seccomp_set_filter(program: bytes, flags: int = 0) -> None:
@@ -404,23 +415,23 @@ def seccomp_set_filter(program: bytes, flags: int = 0) -> None:
 
     Needs CAP_SYS_ADMIN in the user namespace, or no_new_privs.
     """
-    buffer = ctypes.create_string_buffer(program, len(program))
-    prog = _SockFprog(len(program) // 8, ctypes.addressof(buffer))
+    buffer = ctype.create_string_buffer(program)
+    prog = _SockFprog(len(program) // 8, ctype.addressof(buffer))
     _check(
         _syscall(
             c_long(_number(_SYS_SECCOMP)),
             c_uint(SECCOMP_SET_MODE_FILTER),
             c_uint(flags),
-            ctypes.byref(prog),
+            ctype.byref(prog),
         )
     )
 
 
-class _CapHeader(ctypes.Structure):
+class _CapHeader(ctype.Structure):
     _fields_ = (("version", c_uint), ("pid", c_int))
 
 
-class _CapData(ctypes.Structure):
+class _CapData(ctype.Structure):
     _fields_ = (("effective", c_uint), ("permitted", c_uint), ("inheritable", c_uint))
 
 
@@ -438,14 +449,14 @@ def capset(effective: int, permitted: int, inheritable: int) -> None:
             permitted >> shift & 0xFFFFFFFF,
             inheritable >> shift & 0xFFFFFFFF,
         )
-    _check(_syscall(c_long(_number(_SYS_CAPSET)), ctypes.byref(header), ctypes.byref(data)))
+    _check(_syscall(c_long(_number(_SYS_CAPSET)), ctype.byref(header), ctype.byref(data)))
 
 
 def capget() -> tuple[int, int, int]:
     """capget(2) of this thread: effective, permitted and inheritable as bit masks."""
     header = _CapHeader(_LINUX_CAPABILITY_VERSION_3, 0)
     data = (_CapData * 2)()
-    _check(_syscall(c_long(_number(_SYS_CAPGET)), ctypes.byref(header), ctypes.byref(data)))
+    _check(_syscall(c_long(_number(_SYS_CAPGET)), ctype.byref(header), ctype.byref(data)))
     low, high = data[0], data[1]
     return (
         low.effective | high.effective << 32,

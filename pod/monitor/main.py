@@ -48,7 +48,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-    from pod.linux.idmap import IdMap
     from pod.monitor.health import Checks
     from pod.monitor.notify import Notifier
     from pod.monitor.streams import Streams
@@ -62,14 +61,23 @@ _SETTLED_SECONDS = 10.0  # a container that ran this long has not failed "at onc
 _SHRINK_SECONDS = faults.seconds("SHRINK", 4.0)  # most containers that live longer live long
 
 
-def main(channel: sockets.Channel, expected_maps: tuple[IdMap, IdMap] | None) -> NoReturn:
-    """Wait for an order on `channel`, carry it out, leave. With `expected_maps`, prepare a user namespace meanwhile."""
-    from pod.linux import syscalls
+def main(channel: sockets.Channel, *, prepares: bool) -> NoReturn:
+    """Wait for an order on `channel`, carry it out, leave. With `prepares`, have a user namespace made meanwhile."""
+    from pod.linux import idmap, syscalls
     from pod.monitor import starting
 
-    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-    nest = None if expected_maps is None else starting.prepare(expected_maps)
+    nest = starting.prepare(idmap.default_maps()) if prepares else None
     kind, message, fds = channel.receive()
+    if kind and message[0] == protocol.SPLIT:
+        from pod.monitor import prefork
+
+        other = sockets.from_fd(fds[0])
+        if prefork.second(channel, other):
+            channel = other
+        else:
+            nest = starting.prepare(idmap.default_maps())
+        kind, message, fds = channel.receive()
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     if not kind:
         if nest is not None:
             nest.abandon()

@@ -3,7 +3,10 @@
 Reading a command line takes a Python program longer than the kernel needs to make namespaces, and there are two
 processors. So the entry process forks as its first act; the child imports what a monitor needs and prepares a user
 namespace with the usual id maps, while the parent imports what a command needs. If no container is to be started after
-all, the child reads the end of its channel and leaves.
+all, the child reads the end of its channel and leaves. What both will import is imported before the fork, once.
+
+A container that joins the namespaces of another one has no use for new ones, so that its monitor prepares nothing,
+unless it turns out that the other one has to be started first: then it becomes two monitors (`second`).
 """
 
 from __future__ import annotations
@@ -16,17 +19,48 @@ if TYPE_CHECKING:
     from pod.linux import sockets
 
 
-def prefork() -> sockets.Channel:
-    """Fork a waiting monitor; the channel to it. The caller has done nothing else yet and has one thread."""
+# Loaded by every command that starts a container and by every monitor.
+SHARED = (
+    "pod.base.files",
+    "pod.base.locks",
+    "pod.base.plainjson",
+    "pod.linux.capabilities",
+    "pod.linux.cgroups",
+    "pod.linux.idmap",
+    "pod.linux.interfaces",
+    "pod.linux.processes",
+    "pod.linux.sockets",
+    "pod.linux.terminal",
+    "pod.spec.restart",
+)
+
+
+def prefork(*, prepares: bool = True) -> sockets.Channel:
+    """Fork a waiting monitor; the channel to it. The caller has done nothing else yet and has one thread.
+
+    With `prepares` it makes namespaces meanwhile; else only when it is split.
+    """
+    for name in SHARED:
+        __import__(name)
     from pod.linux import sockets
 
     ours, theirs = sockets.pair()
     ours.process = _fork_orphan() if "NOTIFY_SOCKET" in os.environ else os.fork()
     if ours.process == 0:
         ours.close()
-        _become_monitor(theirs)
+        _become_monitor(theirs, prepares=prepares)
     theirs.close()
     return ours
+
+
+def second(channel: sockets.Channel, other: sockets.Channel) -> bool:
+    """What a monitor does that is split: fork the second one, which gets `other`; whether we are that."""
+    if _fork_orphan():
+        other.close()
+        return False
+    channel.close()
+    os.setsid()
+    return True
 
 
 def _fork_orphan() -> int:
@@ -57,22 +91,22 @@ def _fork_orphan() -> int:
     return int(number)
 
 
-def _become_monitor(channel: sockets.Channel) -> None:
+def _become_monitor(channel: sockets.Channel, *, prepares: bool) -> None:
     try:
         os.setsid()
         _leave_streams()
-        run(channel)
+        run(channel, prepares=prepares)
     finally:
         os._exit(1)
 
 
-def run(channel: sockets.Channel) -> None:
+def run(channel: sockets.Channel, *, prepares: bool = True) -> None:
     """Be a monitor on `channel`; never returns."""
-    from pod.linux import idmap, processes
+    from pod.linux import processes
     from pod.monitor import main
 
     processes.close_descriptors({0, 1, 2, channel.fileno()})
-    main.main(channel, idmap.default_maps())
+    main.main(channel, prepares=prepares)
 
 
 def _leave_streams() -> None:

@@ -16,6 +16,8 @@ from the beginning. Streams travel as packets of `linux/sockets.py`, everything 
                          CHECKED, verdict           I have made a health check, and recorded it (spec/health.py)
                          FINISHING                  I will record the end myself; wait for me
                          FINISHED                   it is recorded
+    command -> monitor   SPLIT                      before any order, with the channel of a second monitor, which is to
+                                                    be made
     monitor -> client    STARTED, pid, time, limits that were refused     (to the command that started it)
                          ERROR, kind, value                               (to the same, instead)
                          NOTED
@@ -34,6 +36,7 @@ HEALTH = "health"
 CHECKED = "checked"
 FINISHING = "finishing"
 FINISHED = "finished"
+SPLIT = "split"
 STARTED = "started"
 ERROR = "error"
 NOTED = "noted"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from tests.support.engine import Engine
 
 SLEEP = ("busybox", "sleep", "1000")
@@ -35,6 +37,23 @@ def test_containers_of_a_pod_share_namespaces(pod: Engine) -> None:
     assert states(pod, "shop") == {infra: "running", "one": "running"}
     pod("pod", "rm", "--force", "--time", "0", "shop")
     assert pod("ps", "-aq").out == ""
+
+
+def test_monitors_that_one_command_made_are_apart(pod: Engine) -> None:
+    """The first `run` in a pod starts the infra container, too: each has its monitor, neither needs the other."""
+    make(pod, "shop")
+    pod("run", "-d", "--pod", "shop", "--name", "one", *SLEEP)
+    names = pod("ps", "--filter", "pod=shop", "--format", "{{.Names}}").lines
+    monitors = {int(pod("inspect", "-f", "{{.State.ConmonPid}}", name).out) for name in names}
+    assert len(names) == len(monitors) == 2
+    for monitor in monitors:
+        assert os.getsid(monitor) == monitor
+        with open(f"/proc/{monitor}/stat") as file:
+            assert int(file.read().rpartition(")")[2].split()[1]) not in monitors
+    pod("kill", "one")
+    pod("wait", "--condition", "exited", "one")
+    assert pod("run", "--rm", "--pod", "shop", "busybox", "hostname").out == "shop"
+    pod("pod", "rm", "--force", "--time", "0", "shop")
 
 
 def test_stop_and_start_are_for_all_containers(pod: Engine) -> None:

@@ -20,7 +20,7 @@ OURS = ("pod", "storage", "netns")
 # What costs a millisecond or more, whatever the lists say.
 FORBIDDEN = set(
     """
-    asyncio click collections contextlib ctypes.util dataclasses datetime enum functools hashlib http importlib.metadata
+    asyncio click collections contextlib ctypes dataclasses datetime enum functools hashlib http importlib.metadata
     inspect json logging pathlib psutil pyroute2 re rich shutil socket sqlite3 subprocess tempfile threading tomllib
     httptools typing xattr zstandard
     """.split()

@@ -67,6 +67,29 @@ def test_what_costs_milliseconds_is_not_loaded(name: str) -> None:
     assert sorted(modules(words, expected_status) & FORBIDDEN) == []
 
 
+@pytest.mark.parametrize(
+    "entries",
+    ["pod.monitor.main, pod.monitor.starting", "pod.cli.commands.run, pod.engine.run"],
+    ids=["monitor", "command"],
+)
+def test_what_is_loaded_before_a_monitor_is_forked_is_wanted_by_both_sides(entries: str) -> None:
+    program = f"""
+import sys
+sys.path.insert(0, {ROOT!r})
+import {entries}
+from pod.monitor.prefork import SHARED
+print(*(name for name in SHARED if name not in sys.modules))
+"""
+    result = subprocess.run(
+        [sys.executable, "-I", "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert result.stdout.split() == []
+
+
 def modules(words: list[str], expected_status: int) -> set[str]:
     """What `pod WORDS` loads beyond what the bare interpreter has."""
     result = subprocess.run(

@@ -168,6 +168,23 @@ def test_a_process_can_be_prepared_before_the_command_is_imported(trial: Install
     assert order == []
 
 
+@pytest.mark.parametrize(
+    ("words", "helper"),
+    [
+        (["--rm", "busybox"], "monitor"),
+        (["--pod", "shop", "busybox"], "unprepared monitor"),
+        (["--pod=shop", "busybox"], "unprepared monitor"),
+        (["--network", "container:one", "busybox"], "unprepared monitor"),
+        (["--pid=container:one", "busybox"], "unprepared monitor"),
+    ],
+)
+def test_the_monitor_of_a_container_that_joins_others_prepares_nothing(
+    words: list[str], helper: str
+) -> None:
+    assert table.helper_for("monitor", words) == helper
+    assert table.helper_for("joiner", words) == "joiner"
+
+
 def test_engine_is_the_one_that_the_options_describe(trial: Install, tmp_path: object) -> None:
     seen: list[tuple[str, str]] = []
 
