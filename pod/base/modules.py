@@ -4,13 +4,13 @@ A command imports a hundred modules of pod, most of them within a few millisecon
 lists directories, tries five file name endings and asks for the state of each file four times, which takes longer than
 to run most of the modules. Here a module is one file, whose place follows from its name, beside one compiled file that
 is right while it names the time and size of the source (PEP 552; Lib/importlib/_bootstrap_external.py is what happens
-otherwise). Whatever looks different is left to the finder that comes after this one.
+otherwise). Whatever looks different is left to the finder that comes after this one. Being the first module that is
+loaded, it also sees to it that `os` is loaded for less.
 """
 
 from __future__ import annotations
 
 import marshal
-import os
 import sys
 from _frozen_importlib import ModuleSpec
 from _frozen_importlib_external import MAGIC_NUMBER, SourceFileLoader
@@ -19,6 +19,64 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import CodeType, ModuleType
+    from typing import Any
+
+
+class _Mapping:
+    """What `os.environ` is made of until somebody wants more of a mapping than this: then it becomes the real one.
+
+    A bare interpreter (-S) has not loaded `os`, and half of what that takes is for _collections_abc, a module of 25
+    abstract classes that is there for the one of `os.environ`.
+    """
+
+    __slots__ = ()
+
+    def get(self: Any, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def __contains__(self: Any, name: str) -> bool:
+        try:
+            self[name]
+        except KeyError:
+            return False
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        kind: Any = type(self)
+        if kind.__bases__ != (_Mapping,):
+            raise AttributeError(f"'{kind.__name__}' object has no attribute '{name}'")
+        from _collections_abc import MutableMapping
+
+        kind.__bases__ = (MutableMapping,)
+        return getattr(self, name)
+
+
+def _has_methods(kind: type, *names: str) -> Any:
+    from _collections_abc import _check_methods  # type: ignore[attr-defined]  # of os.PathLike
+
+    return _check_methods(kind, *names)
+
+
+def _import_os() -> None:
+    """Import `os`, with a stand-in for _collections_abc; without, where this is an `os` that wants more of it."""
+    stand_in: Any = type(sys)("_collections_abc")
+    stand_in.MutableMapping, stand_in.Mapping = _Mapping, dict  # the latter for `os.environ | {}`
+    stand_in._check_methods = _has_methods
+    sys.modules[stand_in.__name__] = stand_in
+    try:
+        import os  # noqa: F401
+    except (ImportError, AttributeError, TypeError):
+        sys.modules.pop("os", None)
+    finally:
+        del sys.modules[stand_in.__name__]
+
+
+if "os" not in sys.modules and "_collections_abc" not in sys.modules:
+    _import_os()
+import os  # noqa: E402
 
 _ENDING = f".{sys.implementation.cache_tag}.pyc"
 _HEADER_BYTES = 16

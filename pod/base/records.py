@@ -61,12 +61,13 @@ class Record:
         values = self.__dict__
         values.update(self._defaults)
         if args:
-            if len(args) > len(self._fields):
+            fields = self._fields
+            if len(args) > len(fields):
                 raise TypeError(f"{type(self).__name__}: too many positional values")
-            positional = dict(zip(self._fields, args, strict=False))
-            if twice := positional.keys() & given.keys():
-                raise TypeError(f"{type(self).__name__}: {', '.join(sorted(twice))} given twice")
-            values.update(positional)
+            if given and not given.keys().isdisjoint(fields[: len(args)]):
+                twice = sorted(given.keys() & set(fields[: len(args)]))
+                raise TypeError(f"{type(self).__name__}: {', '.join(twice)} given twice")
+            values.update(zip(fields, args, strict=False))
         values.update(given)
         if values.keys() != self._names:
             missing = [name for name in self._fields if name not in values]

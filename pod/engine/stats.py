@@ -143,7 +143,7 @@ def _sample(
 
     cpu = _table(group.text("cpu.stat"))
     if cpu:
-        cpu_ns, system_ns = cpu["usage_usec"] * 1000, cpu["system_usec"] * 1000
+        cpu_ns, system_ns = int(cpu["usage_usec"]) * 1000, int(cpu["system_usec"]) * 1000
     else:
         cpu_ns, system_ns = total().cpu_ns, total().system_ns
     memory = group.number("memory.current")
@@ -151,7 +151,8 @@ def _sample(
         memory = total().memory
     else:
         # What the kernel can take back at once is not in use (as docker and podman count).
-        memory -= min(memory, _table(group.text("memory.stat")).get("inactive_file", 0))
+        reclaimable = int(_table(group.text("memory.stat")).get("inactive_file", 0))
+        memory -= min(memory, reclaimable)
     tasks = group.number("pids.current")
     limit = group.number("memory.max")
     blocks = _block_io(group.text("io.stat"))
@@ -213,8 +214,8 @@ class _Sum:
         read = written = 0
         for pid in self._pids:
             counts = _table(_text(f"/proc/{pid}/io"))
-            read += counts.get("read_bytes:", 0)
-            written += counts.get("write_bytes:", 0)
+            read += int(counts.get("read_bytes:", 0))
+            written += int(counts.get("write_bytes:", 0))
         return read, written
 
 
@@ -264,10 +265,10 @@ def _machine_memory() -> int:
     return _PAGE * os.sysconf("SC_PHYS_PAGES")
 
 
-def _table(text: str | None) -> dict[str, int]:
-    """Lines of a name and a number; {} for a file that is not there or not ours."""
-    pairs = (line.split() for line in (text or "").splitlines())
-    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
+def _table(text: str | None) -> dict[str, str]:
+    """What stands behind each name, of lines of a name and a number; {} for a file that is not there or not ours."""
+    words = (text or "").split()
+    return dict(zip(words[::2], words[1::2], strict=False))
 
 
 def _text(path: str) -> str | None:

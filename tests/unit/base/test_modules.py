@@ -122,3 +122,37 @@ def test_modules_of_requests_are_found(name: str) -> None:
     found = CompiledFinder.find_spec(name, [package])
     assert expected is not None
     assert found is None or (found.origin, found.cached) == (expected.origin, expected.cached)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "os.environ['A'] == os.environ.get('A') == '1'",
+        "os.environb[b'A'] == os.environb.get(b'A') == b'1' and b'B' not in os.environb",
+        "'A' in os.environ and 'B' not in os.environ and os.environ.get('B', 2) == 2",
+        "os.environ.copy() == dict(os.environ) == {**os.environ} == {'A': '1'}",
+        "list(os.environ.items()) == [('A', '1')]",
+        "(os.environ | {'B': '2'}) == {'A': '1', 'B': '2'}",
+        "os.environ.pop('A') == '1' and not os.environ",
+        "os.environ.keys() and isinstance(os.environ, __import__('_collections_abc').Mapping)",
+        "os.environ.update(B='2') is None and os.getenv('B') == '2'",
+        "isinstance(__import__('pathlib').Path('a'), os.PathLike)",
+        "not isinstance('a', os.PathLike)",
+        "not hasattr(os.environ, 'missing') and not hasattr(os.environ, 'missing')",
+    ],
+)
+def test_environment_is_a_mapping_though_os_was_loaded_for_less(expression: str) -> None:
+    program = (
+        "import sys; from _frozen_importlib import _load; "
+        "from _frozen_importlib_external import spec_from_file_location as spec; "
+        f"_load(spec('pod.base.modules', {_finder()!r})); import os; "
+        "del os.environ['LC_ALL']; assert '_collections_abc' not in sys.modules; "
+        f"assert {expression}"
+    )
+    subprocess.run(
+        [sys.executable, "-IS", "-c", program], check=True, env={"A": "1", "LC_ALL": "C.UTF-8"}
+    )
+
+
+def _finder() -> str:
+    return str(sys.modules[CompiledFinder.__module__].__file__)
