@@ -147,6 +147,24 @@ def _newest(
             f"container '{container.name}' was made of '{name}', and the policy 'registry' needs a full name",
             hint=f"make it again with REGISTRY/{name.rpartition('/')[2]}",
         )
+    try:
+        return _newest_of_registry(engine, container, local, pull, dry_run=dry_run)
+    except PodError as error:
+        raise PodError(
+            f"container '{container.name}' keeps its image '{name}': {error.message}",
+            hint=error.hint,
+        ) from error
+
+
+def _newest_of_registry(
+    engine: Engine,
+    container: Container,
+    local: ImageRecord | None,
+    pull: PullOptions,
+    *,
+    dry_run: bool,
+) -> ImageRecord | bool:
+    name = container.config.image
     authfile = container.config.labels.get(AUTHFILE_LABEL, "")
     options = pull.replace(policy="always", authfile=pull.authfile or authfile)
     if local is not None:
@@ -205,7 +223,7 @@ def _restart_unit(unit: str) -> None:
     done = startup.run_program(["systemctl", *whose, "restart", unit], seconds=None)
     if done.returncode:
         raise NotReady(
-            f"unit '{unit}' has not started with the new image: {done.stderr.strip()}",
+            f"unit '{unit}' has not started with the new image: {startup.complaint_of(done)}",
             hint=f"systemctl {' '.join([*whose, 'status', unit])}",
         )
 

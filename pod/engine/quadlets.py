@@ -336,7 +336,7 @@ def _states(services: Sequence[str]) -> dict[str, str]:
 def _systemctl(*words: str) -> str:
     """Run it; what it complained of."""
     done = startup.run_program(["systemctl", *_whose(), *words])
-    return done.stderr.strip() if done.returncode else ""
+    return startup.complaint_of(done) if done.returncode else ""
 
 
 def _whose() -> list[str]:

@@ -229,7 +229,7 @@ def _install_unit(engine: Engine) -> None:
 def _tell_systemd() -> None:
     done = run_program(["systemctl", "--user", "daemon-reload"])
     if done.returncode:
-        log.warning(f"systemctl --user daemon-reload: {done.stderr.strip()}")
+        log.warning(f"systemctl --user daemon-reload: {complaint_of(done)}")
 
 
 def _unit_path() -> str:
@@ -259,7 +259,7 @@ def _write_crontab(lines: list[str]) -> None:
     text = "".join(f"{line}\n" for line in lines)
     done = run_program(["crontab", "-"], text)
     if done.returncode:
-        raise PodError(f"the crontab cannot be changed: {done.stderr.strip()}")
+        raise PodError(f"the crontab cannot be changed: {complaint_of(done)}")
 
 
 # The desktop
@@ -318,3 +318,9 @@ def run_program(
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return subprocess.CompletedProcess(words, 127, "", str(error))
+
+
+def complaint_of(done: subprocess.CompletedProcess[str]) -> str:
+    """What a program has complained of, as a part of a sentence; systemctl's advice where to read on is left out."""
+    lines = (line.strip().rstrip(".") for line in done.stderr.splitlines())
+    return "; ".join(line for line in lines if line and not line.startswith("See "))
