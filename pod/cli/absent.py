@@ -20,6 +20,8 @@ ABSENT = {
     "container restore": "the kernel allows it to root only",
     "buildx bake": "pod builds one Dockerfile at a time",
     "buildx imagetools": "`pod manifest` makes and shows lists of images",
+    "compose alpha": "what docker tries out there has a place here: `pod compose watch`, publish, scale, --dry-run up",
+    "compose bridge": "it makes files for Kubernetes; `pod kube generate` does, from containers",
     "plugin": "pod has no plugins",
     "volume reload": "pod has no volume plugins",
     "volume update": "only cluster volumes can be updated",

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from pod.compose.project import Project
     from pod.engine.context import Engine
     from pod.engine.list import Listed
 
@@ -82,6 +83,12 @@ def of_project(engine: Engine, name: str, *, one_off: bool = False) -> list[Memb
         if member.labels.get(identity.PROJECT) == name and (one_off or not member.is_one_off)
     ]
     return sorted(found, key=lambda it: (it.service, it.number, it.name))
+
+
+def orphans(engine: Engine, project: Project) -> list[Member]:
+    """The containers of services that the files do not have."""
+    known = {*project.services, *project.inactive}
+    return [member for member in of_project(engine, project.name) if member.service not in known]
 
 
 def everything(engine: Engine) -> Iterable[Member]:

@@ -55,8 +55,6 @@ def start_dependencies(
     options: ImageOptions,
     base: ContainerConfig,
     tell: Tell,
-    *,
-    remove_orphans: bool = False,
 ) -> list[PodError]:
     """Have what a service depends on run, and as it waits for; what could not be, as errors."""
     needed = tuple(
@@ -64,7 +62,7 @@ def start_dependencies(
     )
     if not needed:
         return []
-    wanted = up.UpOptions(services=needed, remove_orphans=remove_orphans)
+    wanted = up.UpOptions(services=needed)
     services, _ = up.chosen(project, wanted)
     with ProjectLock(engine, project.name) as lock:
         found = images.provide(engine, project, services, options.replace(build=None))

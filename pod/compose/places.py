@@ -87,6 +87,11 @@ def fetched(fetch: Callable[[str], str] | None, address: str) -> str:
     return fetch(address)
 
 
+def says(variables: Mapping[str, str], name: str) -> bool:
+    """Whether a variable is on."""
+    return variables.get(name, "").lower() in {"1", "true"}
+
+
 def shown(path: str) -> str:
     """A path as people know it: relative where it is below the current directory."""
     if path == STDIN:
@@ -161,7 +166,7 @@ def _variables(asked: Asked, directory: str, environment: Mapping[str, str]) -> 
     if not files:
         files = [part for part in environment.get("COMPOSE_ENV_FILES", "").split(",") if part]
     given = bool(files)
-    if not files and environment.get("COMPOSE_DISABLE_ENV_FILE", "") not in {"1", "true"}:
+    if not files and not says(environment, "COMPOSE_DISABLE_ENV_FILE"):
         files = [os.path.join(directory, ".env")]
     return with_files(files, environment, required=given)
 

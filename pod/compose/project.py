@@ -118,16 +118,14 @@ def load(
         above=(*_above(whole), *loader.settled),
         profiles=tuple(profiles),
         warnings=tuple(warnings),
-        separator="_" if asked.compatibility or _says_compatible(variables) else "-",
+        separator="_"
+        if asked.compatibility or places.says(variables, "COMPOSE_COMPATIBILITY")
+        else "-",
         all_resources=asked.all_resources,
     )
     if consistent:
         check(project)
     return project
-
-
-def _says_compatible(variables: Mapping[str, str]) -> bool:
-    return variables.get("COMPOSE_COMPATIBILITY", "").lower() in {"1", "true"}
 
 
 def name_only(asked: Asked, environment: Mapping[str, str] | None = None) -> str:

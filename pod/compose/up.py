@@ -12,7 +12,7 @@ import time
 from pod.base import faults
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.compose import identity, members, mounts, plan, resources, schedule
+from pod.compose import identity, members, mounts, places, plan, resources, schedule
 from pod.compose.errors import ComposeError
 from pod.compose.plan import CREATE, KEEP, RECREATE, REMOVE, RESTART, Plan, Step, Wishes
 from pod.compose.project import dependencies
@@ -99,7 +99,7 @@ def up(
     errors: list[PodError] = []
     if options.remove_orphans and made.orphans:
         errors += remove_members(engine, made.orphans, tell, options.timeout_seconds)
-    elif made.orphans:
+    elif made.orphans and not places.says(project.variables, "COMPOSE_IGNORE_ORPHANS"):
         from pod.base import log
 
         names = ", ".join(member.name for member in made.orphans)

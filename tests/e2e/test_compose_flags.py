@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.support.engine import Engine
@@ -156,3 +158,99 @@ def test_a_build_gets_the_keys_that_are_named(compose: Files) -> None:
     compose.write("name: keys\nservices:\n  web: {build: src}\n")
     shown = compose("build", "--print", "--ssh", f"deploy={key}").json()
     assert shown["target"]["web"]["ssh"] == [f"deploy={key}"]
+
+
+def test_variables_say_what_options_do(compose: Files, pod: Engine) -> None:
+    pod.have("busybox")
+    compose.write(f"name: said\nservices:\n  web: {SLEEPER}\n  gone: {SLEEPER}\n")
+    told = compose("up", "-d", env={"COMPOSE_PROGRESS": "json"}).stderr
+    assert {"id": "Container said-web-1", "status": "Started"} in [
+        json.loads(line) for line in told.splitlines()
+    ]
+    compose.write(f"name: said\nservices:\n  web: {SLEEPER}\n")
+    quiet = {"COMPOSE_IGNORE_ORPHANS": "1", "COMPOSE_PARALLEL_LIMIT": "1"}
+    assert "said-gone-1" in compose("up", "-d").stderr
+    assert "said-gone-1" not in compose("up", "-d", env=quiet).stderr
+    moved = {"COMPOSE_REMOVE_ORPHANS": "true", "COMPOSE_STATUS_STDOUT": "1"}
+    assert "Container said-gone-1  Removed" in compose("up", "-d", env=moved).out
+    assert list(compose.state()) == ["said-web-1"]
+    error = compose("up", "-d", env={"COMPOSE_PROGRESS": "loud"}, status=125).stderr
+    assert "COMPOSE_PROGRESS=loud is not understood" in error
+
+
+def test_orphans_are_removed_by_kill_and_run(compose: Files, pod: Engine) -> None:
+    pod.have("busybox")
+    both = f"name: alone\nservices:\n  web: {SLEEPER}\n  gone: {SLEEPER}\n"
+    one = f"name: alone\nservices:\n  web: {SLEEPER}\n"
+    compose.write(both)
+    compose("up", "-d")
+    compose.write(one)
+    assert compose("run", "--rm", "-T", "--remove-orphans", "web", "echo", "ran").out == "ran"
+    assert list(compose.state()) == ["alone-web-1"]
+    compose.write(both)
+    compose("up", "-d")
+    compose.write(one)
+    compose("kill", "--remove-orphans", "web")
+    assert compose.state() == {"alone-web-1": "exited"}
+
+
+def test_lists_are_filtered_and_formatted(compose: Files, pod: Engine) -> None:
+    pod.have("busybox")
+    compose.write(
+        f"name: listed\nservices:\n  web: {SLEEPER}\n  job: {{image: busybox, command: 'false'}}\n"
+    )
+    compose("up", "-d")
+    compose("wait", "job", status=1)
+    form = ("--format", "{{.Name}} {{.State}}")
+    assert compose("ps", *form).lines == ["listed-web-1 running"]
+    assert compose("ps", "--status", "exited", *form).lines == ["listed-job-1 exited"]
+    assert compose("ps", "--filter", "status=exited", *form).lines == ["listed-job-1 exited"]
+    assert "expected is one of" in compose("ps", "--status", "odd", status=125).stderr
+    assert len(compose("ps", "--quiet", "--no-trunc").out) == 64
+    compose.write(f"name: listed\nservices:\n  job: {SLEEPER}\n")
+    assert compose("ps", "--orphans=false", *form).lines == []
+    assert compose("ps", *form).lines == ["listed-web-1 running"]
+    images = compose("images", "--format", "{{.Container}} {{.Repository}}", "job").out
+    assert images.startswith("listed-job-1 ") and images.endswith("busybox")
+    names = ("--all", "--quiet", "--filter")
+    assert compose("ls", *names, "name=liste").lines == ["listed"]
+    assert compose("ls", *names, "name=other").lines == []
+
+
+def test_a_command_of_run_gets_what_it_is_given(compose: Files, pod: Engine) -> None:
+    pod.have("busybox")
+    compose.write("B=2\n", "more.env")
+    compose.write(
+        """
+        name: given
+        services:
+          db: {image: busybox, command: [sleep, '9999'], init: true}
+          web: {image: busybox, depends_on: [db], entrypoint: [echo, entry]}
+        """
+    )
+    words = (
+        "-e", "A=1", "--env-from-file", str(compose.directory / "more.env"), "-u", "1000", "-w", "/tmp",
+        "--entrypoint", "sh -c", "-l", "who=me", "-v", f"{compose.directory}:/here:ro", "--cap-drop", "all",
+    )  # fmt: skip
+    script = "echo $A $B $(id -u) $PWD $(grep -q ' /here ' /proc/mounts && echo there)"
+    out = compose("run", "--rm", "-T", "--no-deps", *words, "web", script).out
+    assert out == "1 2 1000 /tmp there"
+    assert compose("ps", "--all", "--quiet").lines == []
+    compose("run", "-d", "--name", "one-off", "-l", "who=me", "web", "sleep", "9")
+    assert pod("inspect", "--format", '{{index .Config.Labels "who"}}', "one-off").out == "me"
+    assert compose.state()["given-db-1"] == "running"
+    compose("rm", "--all", "--stop", "--force")
+    assert compose("ps", "--all", "--quiet").lines == []
+
+
+def test_wait_takes_the_project_down(compose: Files, pod: Engine) -> None:
+    pod.have("busybox")
+    compose.write(
+        f"name: ended\nservices:\n  web: {SLEEPER}\n  job: {{image: busybox, command: [sh, -c, exit 3]}}\n"
+    )
+    compose("up", "-d")
+    assert "exited with status code 3" in compose("wait", "job", status=3).out
+    # One that has ended before is as good.
+    compose("wait", "--down-project", "job", status=3)
+    assert compose("ps", "--all", "--quiet").lines == []
+    assert "runs or has ended" in compose("wait", "job", status=125).stderr

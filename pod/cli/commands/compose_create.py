@@ -30,7 +30,7 @@ def create(arguments: Arguments, engine: Engine) -> int:
         services=tuple(arguments.words),
         no_start=True,
         wishes=making_wishes(arguments, project),
-        remove_orphans=arguments.flag("remove_orphans"),
+        remove_orphans=compose.removes_orphans(arguments),
         at_once=compose.at_once(arguments),
     )
     services, _ = up.chosen(project, options)

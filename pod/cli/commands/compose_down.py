@@ -25,7 +25,7 @@ def take_down(arguments: Arguments, engine: Engine) -> int:
         project,
         compose.teller(arguments),
         services=arguments.words,
-        remove_orphans=arguments.flag("remove_orphans"),
+        remove_orphans=compose.removes_orphans(arguments),
         with_volumes=arguments.flag("volumes"),
         images=arguments.text("rmi") or "",
         timeout_seconds=arguments.number("timeout"),

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def kill(arguments: Arguments, engine: Engine) -> int:
-    from pod.compose import life
+    from pod.compose import life, members
     from pod.compose.up import remove_members
     from pod.linux.signals import parse
 
@@ -20,10 +20,8 @@ def kill(arguments: Arguments, engine: Engine) -> int:
     _, project, found = compose.chosen_members(arguments, engine)
     tell = compose.teller(arguments)
     errors = life.kill(engine, found, number, tell)
-    if arguments.flag("remove_orphans") and project is not None and not arguments.words:
-        known = {*project.services, *project.inactive}
-        orphans = [member for member in found if member.service not in known]
-        errors += remove_members(engine, orphans, tell)
+    if compose.removes_orphans(arguments) and project is not None:
+        errors += remove_members(engine, members.orphans(engine, project), tell)
     return compose.report_all(errors)
 
 

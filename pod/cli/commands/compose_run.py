@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 def run_once(arguments: Arguments, engine: Engine) -> int:
-    from pod.compose import one_off
+    from pod.compose import members, one_off
     from pod.compose.project import with_named
+    from pod.compose.up import remove_members
     from pod.engine.presets import container_preset
 
     service = arguments.words[0]
@@ -35,11 +36,12 @@ def run_once(arguments: Arguments, engine: Engine) -> int:
     )
     tell = compose.teller(arguments, quiet=arguments.flag("quiet"))
     base = container_preset(engine.settings)
+    if compose.removes_orphans(arguments):
+        found = members.orphans(engine, project)
+        if status := compose.report_all(remove_members(engine, found, tell)):
+            return status
     if not arguments.flag("no_deps"):
-        errors = one_off.start_dependencies(
-            engine, project, service, options, base, tell,
-            remove_orphans=arguments.flag("remove_orphans"),
-        )  # fmt: skip
+        errors = one_off.start_dependencies(engine, project, service, options, base, tell)
         if status := compose.report_all(errors):
             return status
     return one_off.run(engine, project, service, changes, options, base, tell)

@@ -147,7 +147,9 @@ def _wants_menu(arguments: Arguments) -> bool:
 
     wants = arguments.flag("menu")
     if not arguments.given("menu"):
-        wants = os.environ.get("COMPOSE_MENU", "").lower() in {"1", "true"}
+        from pod.compose.places import says
+
+        wants = says(os.environ, "COMPOSE_MENU")
     return wants and os.isatty(0)
 
 
@@ -198,7 +200,7 @@ def _options(arguments: Arguments, project: Project) -> UpOptions:
         wishes=making_wishes(arguments, project).replace(
             always_recreate_deps=arguments.flag("always_recreate_deps")
         ),
-        remove_orphans=arguments.flag("remove_orphans"),
+        remove_orphans=compose.removes_orphans(arguments),
         renew_volumes=arguments.flag("renew_anon_volumes"),
         timeout_seconds=arguments.number("timeout"),
         at_once=compose.at_once(arguments),

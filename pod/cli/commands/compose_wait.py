@@ -21,9 +21,11 @@ def wait_for(arguments: Arguments, engine: Engine) -> int:
     from pod.state import containers
 
     name, project, found = compose.chosen_members(arguments, engine)
-    found = [member for member in found if member.is_running]
+    found = [member for member in found if member.is_running or member.state == "exited"]
     if not found:
-        raise PodError(f"no container of project '{name}' runs", hint="pod compose ps --all")
+        raise PodError(
+            f"no container of project '{name}' runs or has ended", hint="pod compose ps --all"
+        )
 
     def task(member: Member) -> Callable[[], int]:
         def run() -> int:
@@ -50,8 +52,8 @@ COMMAND = Command(
     wait_for,
     "[OPTIONS] SERVICE [SERVICE...]",
     description=(
-        "Waits until all running containers of the services have ended, and says how. The exit status is the first of "
-        "theirs that is not 0."
+        "Waits until all containers of the services have ended, and says how; one that has ended already is not waited "
+        "for. The exit status is the first of theirs that is not 0."
     ),
     options=(Option(("--down-project",), "flag", "Take the project down then"),),
     minimum=1,

@@ -70,9 +70,9 @@ OPTIONS = (
     Option(
         ("--progress",),
         "text",
-        "How progress is told: lines, lines of JSON, or not at all",
+        "How progress is told: lines, on a terminal drawn for builds, lines of JSON, or not at all",
         metavar="WAY",
-        choices=("auto", "plain", "json", "quiet"),
+        choices=("auto", "tty", "plain", "json", "quiet"),
         default="auto",
     ),
     Option(
@@ -267,13 +267,45 @@ def is_dry_run(arguments: Arguments) -> bool:
 
 
 def at_once(arguments: Arguments) -> int:
-    """--parallel: 0 for the usual bound."""
-    return max(0, _group(arguments).number("parallel") or 0)
+    """--parallel, or COMPOSE_PARALLEL_LIMIT: 0 for the usual bound. Raises InvalidValue."""
+    group = _group(arguments)
+    text = os.environ.get("COMPOSE_PARALLEL_LIMIT", "")
+    if group.given("parallel") or not text:
+        return max(0, group.number("parallel") or 0)
+    if not text.removeprefix("-").isdecimal():
+        raise UsageError(f"COMPOSE_PARALLEL_LIMIT={text} is not understood: expected is a number")
+    return max(0, int(text))
+
+
+def removes_orphans(arguments: Arguments) -> bool:
+    """--remove-orphans, or COMPOSE_REMOVE_ORPHANS."""
+    from pod.compose.places import says
+
+    if arguments.given("remove_orphans"):
+        return arguments.flag("remove_orphans")
+    return says(os.environ, "COMPOSE_REMOVE_ORPHANS")
+
+
+def _chosen(arguments: Arguments, name: str, variable: str) -> str:
+    """What an option of `pod compose` says, or else a variable that has the same words. Raises UsageError."""
+    group = _group(arguments)
+    text = os.environ.get(variable, "")
+    option = group.option_for(f"--{name}")
+    if group.given(name) or not text or option is None:
+        return group.text(name) or ""
+    if text not in option.choices:
+        raise UsageError(
+            f"{variable}={text} is not understood: expected is one of {', '.join(option.choices)}"
+        )
+    return text
 
 
 def teller(arguments: Arguments, *, quiet: bool = False) -> Tell:
     """Tells what was done, a line each, on standard error. Children of the command call it, too."""
-    way = _group(arguments).text("progress")
+    from pod.compose.places import says
+
+    way = _chosen(arguments, "progress", "COMPOSE_PROGRESS")
+    stream = 1 if says(os.environ, "COMPOSE_STATUS_STDOUT") else 2
 
     def tell(kind: str, name: str, state: str) -> None:
         if quiet or way == "quiet":
@@ -284,14 +316,14 @@ def teller(arguments: Arguments, *, quiet: bool = False) -> Tell:
             line = plainjson.dumps({"id": f"{kind} {name}", "status": state})
         else:
             line = f" {kind} {name}  {state}"
-        os.write(2, f"{line}\n".encode("utf-8", "surrogateescape"))
+        os.write(stream, f"{line}\n".encode("utf-8", "surrogateescape"))
 
     return tell
 
 
 def is_colored(arguments: Arguments) -> bool:
     """Whether names in front of output are coloured."""
-    when = _group(arguments).text("ansi")
+    when = _chosen(arguments, "ansi", "COMPOSE_ANSI")
     if when == "auto":
         return os.isatty(1) and not os.environ.get("NO_COLOR")
     return when == "always"
@@ -311,12 +343,13 @@ def image_options(
     from pod.compose.images import ImageOptions
     from pod.engine.images import PullOptions
 
-    silent = _group(arguments).text("progress") == "quiet"
+    way = _chosen(arguments, "progress", "COMPOSE_PROGRESS")
+    silent = way == "quiet"
     return ImageOptions(
         pull=PullOptions(
             quiet=quiet or silent, progress=lambda: progress_for(quiet=quiet or silent)
         ),
-        progress=lambda: build_progress("", quiet=quiet_build or silent),
+        progress=lambda: build_progress(way, quiet=quiet_build or silent),
         build=build,
         policy=policy,
     )
