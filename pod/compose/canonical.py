@@ -38,6 +38,8 @@ def document(
             resources["default"] = {"name": f"{project.name}_default"}
         if resources:
             found[kind] = resources
+    if project.models:
+        found["models"] = {key: plain(project.models[key]) for key in sorted(project.models)}
     found.update(plain(project.extensions))
     return _escaped(found) if escape else found
 

@@ -54,6 +54,7 @@ class Project(Record):
     volumes: Mapping[str, Any] = {}
     secrets: Mapping[str, Any] = {}
     configs: Mapping[str, Any] = {}
+    models: Mapping[str, Any] = {}
     extensions: Mapping[str, Any] = {}
     above: tuple[tuple[tuple[Any, ...], str, tuple[str, int]], ...] = ()
     """Keys that are not in what is above any more, with the name of their row in support.py and their places."""
@@ -114,6 +115,7 @@ def load(
         volumes=_resources(whole, "volumes"),
         secrets=_resources(whole, "secrets"),
         configs=_resources(whole, "configs"),
+        models=_resources(whole, "models"),
         extensions={key: whole[key] for key in whole if key.startswith("x-")},
         above=(*_above(whole), *loader.settled),
         profiles=tuple(profiles),

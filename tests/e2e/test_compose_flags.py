@@ -117,6 +117,12 @@ def test_config_leaves_out_what_it_is_told_to(compose: Files) -> None:
     assert "networks" not in short and "networks" not in short["services"]["web"]
     assert short["volumes"] == {"kept": {}}
 
+    more = compose.write("models: {small: {model: ai/small}}\n", "more.yaml")
+    files = ("-f", str(compose.directory / "compose.yaml"), "-f", more)
+    assert compose(*files, "config", "--models").lines == ["small"]
+    whole = compose(*files, "config", "--format", "json").json()
+    assert whole["models"] == {"small": {"model": "ai/small"}}
+
 
 def test_build_flags(compose: Files, pod: Engine) -> None:
     pod.have("busybox")

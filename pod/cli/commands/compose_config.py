@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _LISTS = (
     "services",
     "volumes",
+    "models",
     "networks",
     "images",
     "profiles",
@@ -142,6 +143,7 @@ def _variables(arguments: Arguments, engine: Engine) -> list[str]:
 _SHOWN: dict[str, Callable[[Arguments, Project], list[str]]] = {
     "services": lambda arguments, project: list(project.services),
     "volumes": lambda arguments, project: list(project.volumes),
+    "models": lambda arguments, project: list(project.models),
     "networks": lambda arguments, project: list(project.networks),
     "images": _images,
     "profiles": _profiles,
@@ -178,6 +180,7 @@ COMMAND = Command(
         Option(("--hash",), "text", "Show the hashes of services, * for all", metavar="SERVICE[,SERVICE...]"),
         Option(("--images",), "flag", "Show the names of images"),
         Option(("--lock-image-digests",), "flag", "Show a file that pins the images, to be put over the others"),
+        Option(("--models",), "flag", "Show the names of models, which pod itself does not run"),
         Option(("--networks",), "flag", "Show the names of networks"),
         Option(("--no-consistency",), "flag", "Do not check that services, networks and volumes fit together"),
         Option(("--no-env-resolution",), "flag", "Leave env_file and environment as they are"),
@@ -191,7 +194,6 @@ COMMAND = Command(
         Option(("--services",), "flag", "Show the names of services"),
         Option(("--variables",), "flag", "Show the variables that files use, and their defaults"),
         Option(("--volumes",), "flag", "Show the names of volumes"),
-        Option(("--models",), "flag", refused="pod runs no language models"),
     ),
     maximum=None,
     completes=("service",),
