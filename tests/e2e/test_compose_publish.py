@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from tests.support.engine import Engine, Result
 from tests.support.projects import Files
 from tests.support.registry import Registry
+from tests.support.repositories import git, site  # noqa: F401  # pytest finds the fixture here
 
 pytestmark = pytest.mark.not_podman("podman hands compose over to another program")
 
@@ -131,3 +133,29 @@ def test_an_image_is_no_published_project(pod: Engine, registry: Registry) -> No
 def test_what_only_this_machine_has_is_refused(compose: Files, service: str, sentence: str) -> None:
     compose.write(f"name: local\nservices:\n  web: {service}\n")
     assert sentence in compose("publish", "registry.invalid/a", status=125).stderr
+
+
+def test_a_project_is_used_from_a_repository(
+    pod: Engine,
+    site: tuple[str, Path],  # noqa: F811 — pytest hands the fixture over by its name
+    tmp_path: Path,
+) -> None:
+    address, root = site
+    source = tmp_path / "source"
+    (source / "deploy").mkdir(parents=True)
+    git(source, "init", "-q", "-b", "main", ".")
+    (source / "compose.yaml").write_text("services: {web: {image: busybox, build: .}}\n")
+    (source / "deploy" / "compose.yaml").write_text("services: {db: {image: 'busybox:${TAG}'}}\n")
+    git(source, "add", ".")
+    git(source, "commit", "-q", "-m", "one")
+    git(source, "clone", "-q", "--bare", ".", str(root / "shop.git"))
+    git(root / "shop.git", "update-server-info")
+
+    whole = pod("compose", "-f", f"{address}/shop.git", "config", "--format", "json").json()
+    assert whole["name"] == "shop"  # as the repository
+    assert os.path.isfile(f"{whole['services']['web']['build']['context']}/deploy/compose.yaml")
+    inner = f"{address}/shop.git#main:deploy"
+    shown = pod("compose", "-f", inner, "config", "--images", env={"TAG": "1"})
+    assert shown.lines == ["busybox:1"]
+    error = pod("compose", "-f", f"{address}/shop.git#none", "config", status=125).stderr
+    assert "none" in error
