@@ -26,7 +26,8 @@ class _Mapping:
     """What `os.environ` is made of until somebody wants more of a mapping than this: then it becomes the real one.
 
     A bare interpreter (-S) has not loaded `os`, and half of what that takes is for _collections_abc, a module of 25
-    abstract classes that is there for the one of `os.environ`.
+    abstract classes that is there for the one of `os.environ`. Process 1 of a container, which can import nothing, does
+    with what is here.
     """
 
     __slots__ = ()
