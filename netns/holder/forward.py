@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from pod.linux.loop import Loop
 
-    Ways = Iterator[tuple[_socket.socket, tuple[str, int]]]
-    """A socket that speaks for a client, and the address to connect it to; one after another."""
+    Ways = Iterator[tuple["Target", _socket.socket, tuple[str, int]]]
+    """Where a client can go, a socket that speaks for it, and the address to connect that to; one after another."""
 
 _IP_TRANSPARENT = 19  # linux/in.h
 _IPV6_TRANSPARENT = 75  # linux/in6.h
@@ -45,6 +45,12 @@ class Target:
         self.addresses = addresses
         self.port = port
         self.gateways = gateways
+        self.connections: set[Connection] = set()
+
+    def leave(self) -> None:
+        """The container has gone. Its clients would not be told of it where its cable goes first."""
+        for connection in list(self.connections):
+            connection.lose_server()
 
     def outgoing(self, client: str, kind: int) -> tuple[socket.socket, tuple[str, int]]:
         """A socket that speaks for `client`, and the address to connect it to. Raises OSError."""
@@ -69,7 +75,7 @@ class Target:
     def ways(self, client: str, kind: int) -> Ways:
         """Where a client can go, the first that should be tried first; whoever takes one closes its socket."""
         try:
-            yield self.outgoing(client, kind)
+            yield (self, *self.outgoing(client, kind))
         except (OSError, KeyError) as error:
             log.debug(f"what comes from {client} cannot go on: {error}")
 
@@ -80,19 +86,29 @@ class Turns:
     def __init__(self) -> None:
         self._targets: list[Target] = []
 
-    def __bool__(self) -> bool:
-        return bool(self._targets)
-
     def add(self, target: Target) -> None:
         self._targets.append(target)
 
     def remove(self, target: Target) -> None:
-        self._targets.remove(target)
+        """No more clients for this one; fine when there are none already."""
+        if target in self._targets:
+            self._targets.remove(target)
+
+    def spare(self, target: Target) -> bool:
+        """No more clients for this one; False, and it stays, where there is no other who takes them."""
+        if not any(it is not target for it in self._targets):
+            return False
+        self.remove(target)
+        return True
 
     def ways(self, client: str, kind: int) -> Ways:
-        self._targets.append(self._targets.pop(0))
-        for target in (self._targets[-1], *self._targets[:-1]):
-            yield from target.ways(client, kind)
+        """As those of a target, each of which is tried once, also one that comes meanwhile."""
+        tried: list[Target] = []
+        while left := [target for target in self._targets if target not in tried]:
+            if not tried:
+                self._targets.append(self._targets.pop(0))
+            tried.append(left[0])
+            yield from left[0].ways(client, kind)
 
 
 class TcpPort:
@@ -111,7 +127,7 @@ class TcpPort:
         self._loop.forget(self._listener.fileno())
         self._listener.close()
         for connection in list(self._connections):
-            connection.close()
+            connection.finish()
 
     def _accept(self, _: int) -> None:
         try:
@@ -154,7 +170,7 @@ class UdpPort:
     def _new_client(self, address: tuple[Any, ...]) -> _UdpClient | None:
         if len(self._clients) >= _MAX_CLIENTS:
             next(iter(self._clients.values())).close()
-        for sock, where in self._target.ways(address[0], socket.SOCK_DGRAM):
+        for _, sock, where in self._target.ways(address[0], socket.SOCK_DGRAM):
             try:
                 sock.connect(where)
             except OSError as error:
@@ -218,6 +234,7 @@ class _Flow:
             pass  # the user's pipes are at their limit, pipe(7)
         self.waiting = 0  # bytes in the pipe
         self.at_end = False  # the source has no more
+        self.is_last = False  # the source is about to have no more, and does not say so itself
         self.has_ended = False  # and the sink was told so
 
     def move(self) -> None:
@@ -226,7 +243,7 @@ class _Flow:
             moved = 0
             if not self.at_end and not self.waiting:
                 moved = _splice(self.source.fileno(), self.write_fd)
-                if moved == 0:
+                if moved == 0 or (moved < 0 and self.is_last):
                     self.at_end = True
                 self.waiting += max(moved, 0)
             if self.waiting:
@@ -272,6 +289,7 @@ class Connection:
         self._client = client
         self._ways = ways
         self._server: _socket.socket | None = None
+        self._target: Target | None = None
         self._forget = forget
         self._flows: tuple[_Flow, ...] = ()
         client.setblocking(False)
@@ -279,10 +297,11 @@ class Connection:
 
     def begin(self) -> None:
         """Connect the server's side, the first way that can be gone, and move bytes as soon as it is there."""
-        for server, where in self._ways:
+        for target, server, where in self._ways:
             server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if server.connect_ex(where) in (0, *_AGAIN):
-                self._server = server
+                self._server, self._target = server, target
+                target.connections.add(self)
                 self._loop.watch(server.fileno(), self._on_event, loops.WRITE)
                 return
             server.close()
@@ -308,17 +327,41 @@ class Connection:
         server = self._server
         assert server is not None
         if server.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            self._loop.forget(server.fileno())
-            server.close()
-            self._server = None
+            self._give_up_server()
             return False
         self._flows = (_Flow(self._client, server), _Flow(server, self._client))
         return True
+
+    def _give_up_server(self) -> None:
+        server, target = self._server, self._target
+        if server is not None and target is not None:
+            self._loop.forget(server.fileno())
+            server.close()
+            target.connections.discard(self)
+        self._server = self._target = None
+
+    def lose_server(self) -> None:
+        """The container has gone: on to another if it was not reached; what it had said still gets to the client."""
+        if self._flows:
+            to_server, to_client = self._flows
+            to_server.has_ended = to_client.is_last = True
+            self._on_event(-1)
+        else:
+            self._give_up_server()
+            self.begin()
+
+    def finish(self) -> None:
+        """End both sides; what the container had said reaches the client, if it takes that without delay."""
+        if self._flows:
+            self.lose_server()
+        self.close()
 
     def _watch(self) -> None:
         """Wait for what each flow lacks: bytes at its source, or room at its sink."""
         wanted = {flow.source.fileno(): 0 for flow in self._flows}
         for flow in self._flows:
+            if flow.has_ended:
+                continue
             if flow.waiting:
                 wanted[flow.sink.fileno()] |= loops.WRITE
             elif not flow.at_end:
@@ -333,9 +376,9 @@ class Connection:
         """End both sides; a side that was told of no end sees a reset."""
         if self._client.fileno() < 0:
             return
-        for sock in filter(None, (self._client, self._server)):
-            self._loop.forget(sock.fileno())
-            sock.close()
+        self._give_up_server()
+        self._loop.forget(self._client.fileno())
+        self._client.close()
         for flow in self._flows:
             flow.close()
         self._forget(self)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from netns.holder.work import Queue, Steps
     from pod.linux.loop import Loop
 
-    Shared = tuple[forward.TcpPort | forward.UdpPort, forward.Turns]
+    Shared = tuple[forward.TcpPort | forward.UdpPort, forward.Turns, set["SharedPort"]]
 
 _MAX_KNOWN = 1024  # answers to "who asks here?" that are remembered
 _KEEP_SECONDS = 2.0  # that long a network stays for the next container on it
@@ -55,12 +55,25 @@ class SharedPort:
         self._known = known
         self._key = key
         self._target = target
-        known[key][1].add(target)
+        _, turns, sharing = known[key]
+        turns.add(target)
+        sharing.add(self)
+
+    def spare(self) -> int:
+        """New clients go to the others, if there are others; how many it has still to be done with."""
+        _, turns, _ = self._known[self._key]
+        return len(self._target.connections) if turns.spare(self._target) else 0
+
+    def leave(self) -> None:
+        """The container has ended; its clients go on to the others, if it has not answered them yet."""
+        self._known[self._key][1].remove(self._target)
+        self._target.leave()
 
     def close(self) -> None:
-        port, turns = self._known[self._key]
-        turns.remove(self._target)
-        if not turns:
+        self.leave()
+        port, _, sharing = self._known[self._key]
+        sharing.remove(self)
+        if not sharing:
             del self._known[self._key]
             port.close()
 
@@ -117,7 +130,15 @@ class Members:
     def _ended(self, container: Container) -> None:
         """Process 1 has ended; another one of the same container may be coming already."""
         self._loop.forget(container.process_fd)
+        for port in container.ports:
+            if isinstance(port, SharedPort):
+                port.leave()
         self._let_go(container)
+
+    def spare(self, container_id: str) -> int:
+        """New clients of ports that it shares go to others; how many it has still."""
+        ports = self._containers[container_id].ports if container_id in self._containers else ()
+        return sum(port.spare() for port in ports if isinstance(port, SharedPort))
 
     def let_go(self, container_id: str) -> None:
         """Disconnect a container, if it is connected: its ports at once, its cables as soon as may be."""
@@ -278,7 +299,7 @@ class Members:
             key = _key_of(port)
             if port["listens"]:
                 turns = forward.Turns()
-                self._shared[key] = (self._listen(port, left.pop(0), turns), turns)
+                self._shared[key] = (self._listen(port, left.pop(0), turns), turns, set())
             container.ports.append(SharedPort(self._shared, key, target))
 
     def _listen(

@@ -18,6 +18,8 @@ Afterwards, each request has one answer, DONE with values or ERROR with what pro
                                                         connect a container until the process of the pidfd ends; `pid`
                                                         has its network namespace
     DETACH      (id)                                    disconnect it now
+    SPARE       (id)                                    no more clients for it by ports that it shares with others;
+                                                        -> how many it has still, 0 where there are no others
     JOIN        (id, network, place)                    one more network for a container
     LEAVE       (id, network name)
     RENAME      (id, names)                             other names for a container, if it is connected
@@ -38,7 +40,7 @@ UNSHARED, MAPPED, NAMED, OUTSIDE, LISTENING = (
     "listening",
 )
 MAP, ATTACH, DETACH, JOIN, LEAVE = "map", "attach", "detach", "join", "leave"
-RENAME, UPDATE, END, STATUS = "rename", "update", "end", "status"
+RENAME, UPDATE, END, STATUS, SPARE = "rename", "update", "end", "status", "spare"
 DONE, ERROR = "done", "error"
 
 SOCKET = "holder.sock"

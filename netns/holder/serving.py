@@ -155,6 +155,8 @@ class Holder:
                 _write_maps(*values)
             elif name == protocol.DETACH:
                 self._members.let_go(*values)
+            elif name == protocol.SPARE:
+                answer.append(self._members.spare(*values))
             elif name == protocol.RENAME:
                 self._members.rename(*values)
             elif name == protocol.UPDATE:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pod.spec.container import ContainerConfig
 
 _POLL_SECONDS = 0.1
+_SPARE_SECONDS = 2.0
 PAUSE, GO_ON, GO_BACK = "pause", "continue", "rollback"
 
 
@@ -190,7 +191,7 @@ class Update:
 
     def _replace(self, step: Step, way: Way) -> None:
         """A new container in the place of the old one, which stops, and stays. Raises PodError when it is not well."""
-        from pod.engine import rename, stop
+        from pod.engine import network_places, rename, stop
 
         old = step.existing
         assert old is not None
@@ -200,6 +201,7 @@ class Update:
                 raise error
         row = up.row_of(self._engine, old)
         if not way.starts_first:
+            network_places.spare(self._engine, row, _SPARE_SECONDS)
             stop.stop(self._engine, row, self._options.timeout_seconds)
         if row.name == name:
             rename.rename(self._engine, row, f"{row.id[:12]}_{name}")
@@ -215,7 +217,9 @@ class Update:
         self._await_well(new.id, way)
         faults.step("compose: new one well")
         if way.starts_first:
-            stop.stop(self._engine, up.row_of(self._engine, old), self._options.timeout_seconds)
+            row = up.row_of(self._engine, old)
+            network_places.spare(self._engine, row, _SPARE_SECONDS)
+            stop.stop(self._engine, row, self._options.timeout_seconds)
         self._tell("Container", name, "Updated")
 
     def _await_well(self, container_id: str, way: Way) -> None:

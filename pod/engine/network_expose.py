@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import socket
 
-from netns.holder.forward import Connection
+from netns.holder.forward import Connection, Target
 from pod.base.errors import PodError
 from pod.engine import finish
 from pod.engine.port import PublishedPort, published
@@ -184,7 +184,8 @@ class _Client:
         server = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
         self._let_go()
-        Connection(self._loop, self._socket, iter([(server, where)]), lambda _: None).begin()
+        ways = iter([(Target({}, port.host_port, {}), server, where)])
+        Connection(self._loop, self._socket, ways, lambda _: None).begin()
 
     def _refuse(self, status: str, text: str) -> None:
         body = text.encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 from netns.backends import addresses
 from netns.holder import group
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from pod.spec.container import ContainerConfig, Networking
     from pod.spec.networks import NetworkConfig
     from pod.state.containers import Container
+
+_POLL_SECONDS = 0.02
 
 
 def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
@@ -264,14 +267,29 @@ def directory(engine: Engine) -> str:
     return f"{engine.paths.runroot}/networks"
 
 
-def ask(engine: Engine, *request: Any) -> None:
-    """One request to the holder that runs. Raises NetworkError when there is none."""
+def ask(engine: Engine, *request: Any) -> tuple[Any, ...]:
+    """The answer to one request to the holder that runs. Raises NetworkError when there is none."""
     from netns.holder import client
 
     channel = client.connect(directory(engine))
     if channel is None:
         raise client.lost()
     try:
-        client.ask(channel, *request)
+        return client.ask(channel, *request)
     finally:
         channel.close()
+
+
+def spare(engine: Engine, container: Container, most_seconds: float) -> None:
+    """Before a stop: new clients of ports that it shares go to others, and it gets a while for those that it has."""
+    from netns.errors import NetworkError
+    from netns.holder import protocol
+
+    if not any(port.group for port in container.config.networking.ports):
+        return
+    deadline = time.monotonic() + most_seconds
+    try:
+        while ask(engine, protocol.SPARE, container.id)[0] and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+    except NetworkError as error:
+        log.debug(f"the clients of '{container.name}' cannot be kept from it: {error.message}")

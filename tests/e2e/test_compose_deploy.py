@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import urllib.request
 from collections.abc import Generator
 from pathlib import Path
@@ -10,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.engine import Engine, Result
-from tests.support.waiting import free_port, until
+from tests.support.waiting import PATIENCE, free_port, until
 
 pytestmark = pytest.mark.not_podman("podman hands compose over to another program")
 
@@ -70,11 +73,17 @@ def project(pod: Engine, tmp_path: Path) -> Generator[Project]:
 
 def answer(port: int) -> str:
     """Who answers on a port, "" for nobody."""
+    found, error = ask(port)
+    return "" if error else found
+
+
+def ask(port: int) -> tuple[str, str]:
+    """What is answered on a port, and what went wrong."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=10) as response:
-            return str(response.read().decode().strip())
-    except OSError:
-        return ""
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=10 * PATIENCE) as response:
+            return str(response.read().decode().strip()), ""
+    except OSError as error:
+        return "", repr(error)
 
 
 def answering(port: int, count: int) -> set[str]:
@@ -105,6 +114,67 @@ def test_containers_of_a_service_share_a_port(project: Project, pod: Engine) -> 
     assert answering(int(port), 3) == first
     project("down", "-t", "0")
     assert answer(int(port)) == ""
+
+
+SERVING = """
+name: serving
+services:
+  web:
+    image: busybox
+    command: [sh, -c, "mkdir /site; echo VERSION >/site/index.html; exec httpd -f -p 80 -h /site"]
+    ports: ["127.0.0.1:PORT:80"]
+    stop_signal: SIGKILL
+    healthcheck: {test: [CMD, wget, -q, -O, /dev/null, "http://127.0.0.1/"], interval: 100ms, retries: 1000}
+    deploy: {replicas: COUNT, update_config: {order: ORDER}}
+"""
+
+
+@pytest.mark.parametrize(("count", "order"), [("1", "start-first"), ("2", "stop-first")])
+def test_no_request_fails_during_an_update(project: Project, count: str, order: str) -> None:
+    """Nor because the old container is killed, without any time to be done with its clients."""
+    port = free_port()
+    values = {"PORT": str(port), "COUNT": count, "ORDER": order}
+    project.write(SERVING, VERSION="1", **values)
+    project("up", "-d", "--wait")
+    found: list[str] = []
+    is_over = threading.Event()
+
+    def ask_again() -> None:
+        while not is_over.is_set():
+            found.append("".join(ask(port)))
+
+    clients = [threading.Thread(target=ask_again) for _ in range(3)]
+    for client in clients:
+        client.start()
+    try:
+        until(lambda: found, "an answer")
+        for version in ("2", "3"):
+            project.write(SERVING, VERSION=version, **values)
+            project("up", "-d")
+            begun = len(found)
+            until(lambda begun=begun: len(found) > begun + 6, "answers afterwards")  # type: ignore[misc]
+            assert set(found[begun + 3 :]) == {version}, "the old ones get no requests any more"
+    finally:
+        is_over.set()
+        for client in clients:
+            client.join()
+    assert set(found) == {"1", "2", "3"}
+
+
+def test_a_port_is_shared_again_after_all_were_killed(project: Project, pod: Engine) -> None:
+    """A client that was on its way to one that was killed goes on to another; none is left waiting."""
+    port = free_port()
+    project.write(WEB.replace("    stop", "    restart: always\n    deploy: {replicas: 3}\n    stop"),
+                  NAME="killed", PORT=str(port))  # fmt: skip
+    project("up", "-d")
+    names = [f"killed-web-{number}" for number in (1, 2, 3)]
+    until(lambda: len({answer(port) for _ in range(3)} - {""}) == 3, "answers of all three")
+    for _ in range(2):
+        for number in pod("inspect", "--format", "{{.State.Pid}}", *names).lines:
+            os.kill(int(number), signal.SIGKILL)
+        until(lambda: len({answer(port) for _ in range(6)} - {""}) == 3, "answers of all three")
+        # Whoever gets no answer is told so: of connections that nobody serves, none is there any more.
+        assert len(answering(port, 6)) == 3
 
 
 @pytest.mark.parametrize("order", ["start-first", "stop-first"])
