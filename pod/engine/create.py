@@ -126,6 +126,7 @@ def _create(
             config=config,
             outcome={},
         )
+        engine_volumes.keep_made(directory)
         container = _insert(engine, container, pod)
         faults.step("create: row")
     engine.events.append(events.of_container(container, "create"))

@@ -137,6 +137,7 @@ def _remove_old_run(engine: Engine, container_id: str) -> None:
 def _remove_orphan(engine: Engine, container_id: str) -> None:
     """Remove the files of a container that has no row, unless some command is about to give it one."""
     from pod.engine import finish
+    from pod.engine import volumes as engine_volumes
     from pod.state import containers, reconcile
 
     def remove(lock: FileLock) -> None:
@@ -149,7 +150,9 @@ def _remove_orphan(engine: Engine, container_id: str) -> None:
             finish.clean_up_after_lost_monitor(engine.paths.run(container_id), run.state)
         log.info(f"removing what was left of container {container_id[:12]}")
         finish.remove_run_directory(engine, container_id)
-        engine.store.staging.discard(engine.paths.container(container_id))
+        directory = engine.paths.container(container_id)
+        engine_volumes.remove_made(engine, directory)
+        engine.store.staging.discard(directory)
         lock.remove()
 
     _locked(engine, container_id, remove)

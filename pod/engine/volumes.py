@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ANONYMOUS_OF_PROJECT = "pod.compose.anonymous-of"
 """Label of anonymous volumes that were made for a container of a compose project."""
+_MADE = "volumes"  # in the directory of a container that has no row yet
 
 
 def create(
@@ -226,6 +227,34 @@ def remove_abandoned(engine: Engine, name: str) -> None:
         lock.release()
 
 
+def _note_made(directory: str, name: str) -> None:
+    """Leave word in the directory of a container that has no row yet of the anonymous volume that it gets."""
+    with open(f"{directory}/{_MADE}", "a", encoding="utf-8") as file:
+        file.write(f"{name}\n")
+
+
+def keep_made(directory: str) -> None:
+    """The container gets its row: its anonymous volumes stay from now on when its directory is found without one."""
+    try:
+        os.unlink(f"{directory}/{_MADE}")
+    except FileNotFoundError:
+        pass
+
+
+def remove_made(engine: Engine, directory: str) -> None:
+    """Remove the anonymous volumes of a container whose making was killed before it had its row."""
+    try:
+        with open(f"{directory}/{_MADE}", encoding="utf-8") as file:
+            names = file.read().split()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for name in names:
+        try:
+            remove(engine, name)
+        except (volumes.NoSuchVolume, volumes.VolumeInUse) as error:
+            log.debug(f"volume '{name}' of a container that was not made: {error}")
+
+
 def check_name(name: str) -> None:
     """Raise InvalidValue unless a volume can have this name."""
     if not ids.is_name(name):
@@ -262,7 +291,7 @@ def prepare(
     layers = (config.rootfs,) if config.rootfs else engine.rootfs.layers(directory)
     for mount in config.mounts:
         if mount.kind == "volume":
-            name, prepared = _prepare_volume(engine, config, mount, layers, undo, maps)
+            name, prepared = _prepare_volume(engine, config, mount, layers, directory, undo, maps)
             mounts.append(prepared)
             used.append(name)
             if not mount.source:
@@ -295,15 +324,20 @@ def _prepare_volume(
     config: ContainerConfig,
     mount: Mount,
     layers: tuple[str, ...],
+    directory: str,
     undo: Undo,
     maps: tuple[IdMap, IdMap] | None,
 ) -> tuple[str, Mount]:
     """The volume's name, and how it is mounted. One that does not exist is made."""
-    name = mount.source
-    if not name or volumes.get(engine.database, name) is None:
-        labels = {} if name else _labels_of_anonymous(config)
-        volume = create(engine, name, anonymous=not name, labels=labels, ignore=True)
-        if not name:
+    is_anonymous = not mount.source
+    name = mount.source or ids.new_id()
+    if is_anonymous or volumes.get(engine.database, name) is None:
+        labels: dict[str, str] = {}
+        if is_anonymous:
+            _note_made(directory, name)
+            labels = _labels_of_anonymous(config)
+        volume = create(engine, name, anonymous=is_anonymous, labels=labels, ignore=True)
+        if is_anonymous:
             undo.add(lambda: remove(engine, volume.name))
         mount = mount.replace(source=volume.name)
     volume = volumes.find_exactly(engine.database, mount.source)
