@@ -217,9 +217,12 @@ class StepStore:
             if record is None:
                 return  # it was pruned meanwhile, which the caller's hold should keep from happening
             with self._layers.lock():
-                if not self._layers.has(layer.diff_id) and not os.path.islink(path):
-                    self._exchange(path, target)
-                    self._layers.note(layer)
+                if not self._layers.has(layer.diff_id):
+                    if not os.path.islink(path):
+                        self._exchange(path, target)
+                    # A link leads there already where a command was killed before it could write the record.
+                    if self.tree(key) == target:
+                        self._layers.note(layer)
             self._write(
                 record.replace(
                     diff_id=layer.diff_id,

@@ -192,6 +192,18 @@ def test_kill_at_every_step(context: Context, pod: Engine) -> None:
         nothing_wrong(pod, max_age="24h", after=step)
 
 
+@pytest.mark.parametrize("step", ["layer: linked", "layer: placed"])
+def test_build_right_after_a_kill(context: Context, pod: Engine, step: str) -> None:
+    """Before any other command could clear up: the tree of a step is in the place of a layer, which has no record."""
+    text = f"FROM busybox\nCOPY a /a\nRUN {NUMBER} > /first\n"
+    context.write({"a": f"{step} of {os.getpid()}"})
+    (context.directory / "Dockerfile").write_text(text)
+    killed(pod, step, "build", "-t", "made", NONE, str(context.directory))
+    assert "Using cache" in context.build(text, NONE).stderr
+    assert context.run("cat", "/a") == f"{step} of {os.getpid()}"
+    nothing_wrong(pod, max_age="24h")
+
+
 def test_finished_steps_are_kept_when_the_build_is_killed(context: Context, pod: Engine) -> None:
     """kill -9 while a command runs: that is ended, too, and the next build begins with it."""
     text = f"FROM busybox\nCOPY a /a\nRUN {NUMBER} > /first\nRUN echo begun; [ -e /go ] || sleep 1000\n"
