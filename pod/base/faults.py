@@ -1,8 +1,10 @@
 """Named steps at which a test can kill the process, to prove that nothing is lost and nothing stays behind.
 
 POD_TEST_KILL_AT=NAME ends the process that comes to the step NAME with SIGKILL, or with the signal of the number
-POD_TEST_KILL_WITH; POD_TEST_STEPS=FILE appends the name of
-each step to FILE, so that a test finds out which steps a command takes. Without them a step costs one comparison.
+POD_TEST_KILL_WITH; POD_TEST_STEPS=FILE appends the name of each step to FILE, so that a test finds out which steps a
+command takes. With both, NAME may be a number: that of a step among all that a command and what it starts take, whoever
+takes it. POD_TEST_KILL_PID=PID is who is ended then, in place of the one who comes to it. Without them a step costs one
+comparison.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import os
 
 _KILL_AT = os.environ.get("POD_TEST_KILL_AT")
 _STEPS_FILE = os.environ.get("POD_TEST_STEPS")
+_KILL_PID = int(os.environ.get("POD_TEST_KILL_PID", "0"))
 _SIGNAL = int(os.environ.get("POD_TEST_KILL_WITH", "9"))
 _IS_ARMED = bool(_KILL_AT or _STEPS_FILE)
 
@@ -32,15 +35,31 @@ def step(name: str) -> None:
 
 
 def _arrive(name: str) -> None:
-    if _STEPS_FILE:
+    number = _count(name) if _STEPS_FILE else 0
+    if _KILL_AT not in {name, str(number)}:
+        return
+    if _KILL_PID:
         try:
-            fd = os.open(_STEPS_FILE, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
-        except FileNotFoundError:
-            pass  # in a container that does not see it
-        else:
-            os.write(fd, f"{name}\n".encode())
-            os.close(fd)
-    if name == _KILL_AT:
-        if os.getpid() == 1:
-            os._exit(137)  # process 1 of a PID namespace cannot kill itself
-        os.kill(os.getpid(), _SIGNAL)
+            os.kill(_KILL_PID, _SIGNAL)
+        except ProcessLookupError:
+            pass  # it has ended, or cannot be seen from this PID namespace
+        return
+    if os.getpid() == 1:
+        os._exit(137)  # process 1 of a PID namespace cannot kill itself
+    os.kill(os.getpid(), _SIGNAL)
+
+
+def _count(name: str) -> int:
+    """Append the step to the file; its number there, from 1, and 0 in a container that does not see the file."""
+    try:
+        fd = os.open(_STEPS_FILE or "", os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
+    try:
+        os.write(fd, f"{name}\n".encode())
+        end = os.lseek(
+            fd, 0, os.SEEK_CUR
+        )  # behind what was written here, whoever has written since
+        return os.pread(fd, end, 0).count(b"\n")
+    finally:
+        os.close(fd)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pod.base import faults
 from pod.base.errors import PodError
 from pod.compose import identity, mounts
 from pod.compose.errors import ComposeError, FileError, Refused
@@ -99,6 +100,7 @@ def _make_network(engine: Engine, project: Project, key: str, tell: Tell) -> Non
         raise
     except PodError as error:
         raise FileError(place, ("networks", key), error.message, error.hint) from error
+    faults.step("compose: network made")
     tell("Network", name, "Created")
 
 
@@ -293,6 +295,7 @@ def _store_secrets(engine: Engine, project: Project, services: Iterable[str]) ->
             **identity.of_project(project),
         }
         secrets.create(engine, name, data, labels=labels, replace=True)
+        faults.step("compose: secret stored")
 
 
 def _content(project: Project, kind: str, key: str) -> bytes:
@@ -350,8 +353,10 @@ def remove(engine: Engine, project_name: str, tell: Tell, *, with_volumes: bool)
             except PodError as error:
                 errors.append(error)
             else:
+                faults.step("compose: network removed")
                 tell("Network", network.name, "Removed")
     for secret in secrets.store(engine).all():
         if secret.labels.get(identity.PROJECT) == project_name:
             secrets.remove(engine, secret)
+            faults.step("compose: secret removed")
     return errors
