@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pod.base.errors import PodError
 from pod.compose import identity, members, plan, resources, schedule
-from pod.compose.up import remove_members
+from pod.compose.making import remove_members
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

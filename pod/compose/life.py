@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.base.errors import PodError
-from pod.compose import down, identity, schedule, up
+from pod.compose import down, identity, making, ready, schedule
 from pod.compose.project import dependencies
 from pod.compose.snapshot import check_restored
 
@@ -34,10 +34,10 @@ def start(
         def run() -> None:
             known = None if project is None or name not in project.services else project
             if known is not None:
-                up.await_dependencies(engine, known, name)
+                ready.await_dependencies(engine, known, name)
             for member in members:
                 for row in _rows(engine, member):
-                    up.start(engine, known, name, row)
+                    making.start(engine, known, name, row)
                     tell("Container", member.name, "Started")
 
         return run

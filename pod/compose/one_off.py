@@ -5,7 +5,7 @@ from __future__ import annotations
 from pod.base import ids
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.compose import identity, images, resources, up
+from pod.compose import identity, images, ready, resources, up
 from pod.compose.lock import ProjectLock
 from pod.compose.project import dependencies
 from pod.compose.service import config_of
@@ -68,7 +68,7 @@ def start_dependencies(
         found = images.provide(engine, project, services, options.replace(build=None))
         errors = up.up(engine, project, wanted.replace(keep_fds=(lock.fd,)), found, base, tell)
     if not errors:
-        up.await_dependencies(engine, project, service)
+        ready.await_dependencies(engine, project, service)
     return errors
 
 

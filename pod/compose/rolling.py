@@ -12,7 +12,7 @@ import time
 from pod.base import faults
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.compose import identity, members, schedule, up
+from pod.compose import identity, making, members, ready, schedule
 from pod.compose.errors import ComposeError
 from pod.compose.reading import Reading
 from pod.compose.tree import text_of
@@ -191,7 +191,7 @@ class Update:
 
     def _replace(self, step: Step, way: Way) -> None:
         """A new container in the place of the old one, which stops, and stays. Raises PodError when it is not well."""
-        from pod.engine import network_places, rename, stop
+        from pod.engine import network_places, stop
 
         old = step.existing
         assert old is not None
@@ -199,25 +199,24 @@ class Update:
         if step.leftovers:
             for error in self._remove(step.leftovers):
                 raise error
-        row = up.row_of(self._engine, old)
+        row = making.row_of(self._engine, old)
         if not way.starts_first:
             network_places.spare(self._engine, row, _SPARE_SECONDS)
             stop.stop(self._engine, row, self._options.timeout_seconds)
-        if row.name == name:
-            rename.rename(self._engine, row, f"{row.id[:12]}_{name}")
-        if not way.starts_first:
-            up.free_addresses(self._engine, row)
-        faults.step("compose: old one renamed")
-        config = up.config_for(self._project, step, self._base)
-        if not self._options.renew_volumes:
-            config = up.with_volumes_of(config, old)
-        new = up.create(self._engine, config, name)
-        faults.step("compose: new one made")
-        up.start(self._engine, self._project, self._service, new)
+        new = making.put_in_place(
+            self._engine,
+            self._project,
+            step,
+            row,
+            self._base,
+            renews_volumes=self._options.renew_volumes,
+            frees_addresses=not way.starts_first,
+        )
+        making.start(self._engine, self._project, self._service, new)
         self._await_well(new.id, way)
         faults.step("compose: new one well")
         if way.starts_first:
-            row = up.row_of(self._engine, old)
+            row = making.row_of(self._engine, old)
             network_places.spare(self._engine, row, _SPARE_SECONDS)
             stop.stop(self._engine, row, self._options.timeout_seconds)
         self._tell("Container", name, "Updated")
@@ -243,13 +242,13 @@ class Update:
         if member.listed.restarts:
             return "it has ended and was started again"
         if not member.is_running:
-            status = up.exit_status_of(self._engine, member)
+            status = ready.exit_status_of(self._engine, member)
             return f"it ended with status {status}" if status else ""
         if member.listed.health == "unhealthy":
             from pod.engine import healthcheck
 
-            found = healthcheck.health_of(self._engine, up.row_of(self._engine, member))
-            return f"it is unhealthy{up.last_output(found)}"
+            found = healthcheck.health_of(self._engine, making.row_of(self._engine, member))
+            return f"it is unhealthy{ready.last_output(found)}"
         return ""
 
     def _settle(self, step: Step) -> None:
@@ -289,18 +288,18 @@ class Update:
         if way.starts_first:
             for member in new:
                 rename.rename(
-                    self._engine, up.row_of(self._engine, member), f"{member.id[:12]}_{name}"
+                    self._engine, making.row_of(self._engine, member), f"{member.id[:12]}_{name}"
                 )
         else:
             for error in self._remove(new):
                 raise error
         faults.step("compose: new one out of the way")
-        old = up.row_of(self._engine, step.existing)
+        old = making.row_of(self._engine, step.existing)
         if old.name != name:
             rename.rename(self._engine, old, name)
-            old = up.row_of(self._engine, step.existing)
+            old = making.row_of(self._engine, step.existing)
         self._lease_again(step)
-        up.start(self._engine, self._project, self._service, old)
+        making.start(self._engine, self._project, self._service, old)
         self._await_well(old.id, way)
         if way.starts_first:
             for error in self._remove(new):
@@ -329,7 +328,7 @@ class Update:
         ]
 
     def _remove(self, found: Sequence[Member]) -> list[PodError]:
-        return up.remove_members(self._engine, found, self._tell, self._options.timeout_seconds)
+        return making.remove_members(self._engine, found, self._tell, self._options.timeout_seconds)
 
 
 def _leases(engine: Engine, step: Step) -> dict[str, list[str]]:

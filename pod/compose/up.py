@@ -7,44 +7,25 @@ there, also after a kill at any moment, since what there is is read from the con
 
 from __future__ import annotations
 
-import time
-
 from pod.base import faults
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.compose import identity, members, mounts, places, plan, resources, schedule
+from pod.compose import making, members, mounts, places, plan, ready, resources, schedule
 from pod.compose.errors import ComposeError
 from pod.compose.plan import CREATE, KEEP, RECREATE, REMOVE, RESTART, Plan, Step, Wishes
 from pod.compose.project import dependencies
-from pod.compose.service import config_of
 from pod.compose.snapshot import check_restored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any
 
     from pod.compose.members import Member
     from pod.compose.project import Project
     from pod.compose.resources import Tell
     from pod.engine.context import Engine
     from pod.spec.container import ContainerConfig
-    from pod.spec.mounts import Mount
     from pod.state.containers import Container
-
-_POLL_SECONDS = 0.1
-
-
-class DependencyFailed(ComposeError):
-    """What a service waits for has not come about."""
-
-    exit_status = 1
-
-
-class NotReady(ComposeError):
-    """`--wait`: a service did not become what was waited for."""
-
-    exit_status = 1
 
 
 class UpOptions(Record):
@@ -98,7 +79,7 @@ def up(
     faults.step("compose: resources made")
     errors: list[PodError] = []
     if options.remove_orphans and made.orphans:
-        errors += remove_members(engine, made.orphans, tell, options.timeout_seconds)
+        errors += making.remove_members(engine, made.orphans, tell, options.timeout_seconds)
     elif made.orphans and not places.says(project.variables, "COMPOSE_IGNORE_ORPHANS"):
         from pod.base import log
 
@@ -151,7 +132,7 @@ def _check(engine: Engine, project: Project, made: Plan, base: ContainerConfig) 
     for name in names:
         for step in made.steps[name]:
             if step.action in {CREATE, RECREATE}:
-                config_for(project, step, base)
+                making.config_for(project, step, base)
         _check_deploy(project, name, made.steps[name])
     for name in names:
         mounts.make_sources(project, name)
@@ -170,18 +151,6 @@ def _check_deploy(project: Project, name: str, steps: Sequence[Step]) -> None:
         rolling.way_of(project, name, "rollback_config")
 
 
-def config_for(project: Project, step: Step, base: ContainerConfig) -> ContainerConfig:
-    config = config_of(
-        project,
-        step.service,
-        step.number,
-        base,
-        names=lambda other: identity.container_name(project, other, 1),
-        config_hash=step.hash,
-    )
-    return config.replace(create_command=())
-
-
 def _remove_sharing(
     engine: Engine, project: Project, made: Plan, tell: Tell, timeout: int | None
 ) -> None:
@@ -194,7 +163,7 @@ def _remove_sharing(
                 volumes = step.existing.anonymous_volumes
                 if volumes:
                     continue  # its volumes go over to the new one, which is made first
-                for error in remove_members(engine, [step.existing], tell, timeout):
+                for error in making.remove_members(engine, [step.existing], tell, timeout):
                     raise error
                 step.action, step.existing = CREATE, None
 
@@ -211,7 +180,7 @@ def _task(
     def run() -> None:
         starts = any(step.action not in {KEEP, REMOVE} for step in steps)
         if starts and not options.no_start and not options.no_deps:
-            await_dependencies(engine, project, name)
+            ready.await_dependencies(engine, project, name)
         replaced = _roll(engine, project, steps, options, base, tell)
         for step in steps:
             if step not in replaced:
@@ -257,24 +226,24 @@ def _do(
 ) -> None:
     existing = step.existing
     if step.leftovers:
-        for error in remove_members(engine, step.leftovers, tell, options.timeout_seconds):
+        for error in making.remove_members(engine, step.leftovers, tell, options.timeout_seconds):
             raise error
     if step.action == KEEP:
         return
     if step.action == REMOVE and existing is not None:
-        for error in remove_members(engine, [existing], tell, options.timeout_seconds):
+        for error in making.remove_members(engine, [existing], tell, options.timeout_seconds):
             raise error
         return
     name = step.name(project)
     if step.action == RECREATE and existing is not None:
         container = _recreate(engine, project, step, existing, options, base, tell)
     elif step.action == CREATE:
-        container = create(engine, config_for(project, step, base), name)
+        container = making.create(engine, making.config_for(project, step, base), name)
         faults.step("compose: container made")
         tell("Container", name, "Created")
     else:
         assert existing is not None
-        container = row_of(engine, existing)
+        container = making.row_of(engine, existing)
     if options.no_start:
         return
     if step.action == RESTART:
@@ -283,40 +252,8 @@ def _do(
         restart.restart(engine, container, options.timeout_seconds)
         tell("Container", name, "Restarted")
         return
-    start(engine, project, step.service, container)
+    making.start(engine, project, step.service, container)
     tell("Container", name, "Started")
-
-
-def start(engine: Engine, project: Project | None, service: str, container: Container) -> None:
-    """Start a container, and run what `post_start` says."""
-    from pod.engine import start as starting
-
-    channel = starting.start(engine, container, as_service=False)
-    if channel is None:
-        return
-    channel.close()
-    if project is not None and project.service(service).get("post_start"):
-        from pod.compose import hooks
-
-        hooks.run(engine, project, service, container.name, "post_start")
-
-
-def row_of(engine: Engine, member: Member) -> Container:
-    from pod.state import containers
-
-    rows = containers.by_ids(engine.database, [member.id])
-    if not rows:
-        raise containers.NoSuchContainer(member.name)
-    return rows[0]
-
-
-def create(engine: Engine, config: ContainerConfig, name: str) -> Container:
-    from pod.engine import images, run
-
-    image = images.find(engine, config.image)
-    labels = {**config.labels, identity.IMAGE: f"sha256:{image.id.removeprefix('sha256:')}"}
-    pull = images.PullOptions(policy="never", quiet=True, platform=config.platform)
-    return run.create_only(engine, config.replace(labels=labels), pull, name=name)
 
 
 def _recreate(
@@ -329,211 +266,19 @@ def _recreate(
     tell: Tell,
 ) -> Container:
     """The old one is stopped and gives up its name; the new one takes over its anonymous volumes; the old one goes."""
-    from pod.engine import remove, rename, stop
+    from pod.engine import remove, stop
 
-    old = row_of(engine, existing)
+    old = making.row_of(engine, existing)
     stop.stop(engine, old, options.timeout_seconds)
-    name = identity.container_name(project, step.service, step.number)
-    if old.name == name:
-        rename.rename(engine, old, f"{old.id[:12]}_{name}")
-    free_addresses(engine, old)
-    faults.step("compose: old one renamed")
-    config = config_for(project, step, base)
-    if not options.renew_volumes:
-        config = with_volumes_of(config, existing)
-    container = create(engine, config, name)
-    faults.step("compose: new one made")
+    container = making.put_in_place(
+        engine, project, step, old, base, renews_volumes=options.renew_volumes
+    )
     kept = set(container.config.anonymous_volumes)
     remove.remove(
         engine,
-        row_of(engine, existing),
+        making.row_of(engine, existing),
         force=True,
         with_volumes=not kept & set(existing.anonymous_volumes.values()),
     )
-    tell("Container", name, "Recreated")
+    tell("Container", container.name, "Recreated")
     return container
-
-
-def free_addresses(engine: Engine, old: Container) -> None:
-    """A container that has stopped leaves the addresses that the file gives it to the one in its place."""
-    from pod.state import networks
-
-    for network in old.config.networking.user_defined:
-        if any(option.startswith(("ip=", "ip6=")) for option in network.options):
-            networks.give_back(engine.database, old.id, network.joined)
-
-
-def with_volumes_of(config: ContainerConfig, existing: Member) -> ContainerConfig:
-    """The configuration with the anonymous volumes of another container in the place of new ones."""
-    from pod.spec.mounts import Mount
-
-    left = existing.anonymous_volumes
-    found: list[Mount] = []
-    taken: list[str] = []
-    for mount in config.mounts:
-        if mount.kind == "volume" and not mount.source and mount.target in left:
-            taken.append(left.pop(mount.target))
-            found.append(mount.replace(source=taken[-1]))
-        else:
-            left.pop(mount.target, None)
-            found.append(mount)
-    for target, name in left.items():  # those of the image
-        taken.append(name)
-        found.append(Mount("volume", target, name, origin=target))
-    return config.replace(mounts=tuple(found), anonymous_volumes=tuple(taken))
-
-
-def await_dependencies(engine: Engine, project: Project, name: str) -> None:
-    """Wait until what a service depends on is as it says. Raises DependencyFailed."""
-    for other, how in dependencies(project.services[name]).items():
-        if other not in project.services:
-            continue
-        try:
-            for member in members.of_project(engine, project.name):
-                if member.service == other:
-                    _await(engine, row_of(engine, member), str(how["condition"]))
-        except PodError as error:
-            if how.get("required", True) in {True, "true"}:
-                raise DependencyFailed(
-                    f"it depends on service '{other}': {error.message}", hint=error.hint
-                ) from error
-            from pod.base import log
-
-            log.warning(f"service '{name}' goes on without service '{other}': {error.message}")
-
-
-def _await(engine: Engine, container: Container, condition: str) -> None:
-    from pod.engine import wait
-
-    if condition == "service_healthy":
-        wait.wait_for(engine, container, ("healthy", "unhealthy"), _POLL_SECONDS)
-        _check_healthy(engine, container)
-    elif condition == "service_completed_successfully":
-        status = wait.wait(engine, container)
-        if status:
-            raise PodError(
-                f"container '{container.name}' ended with status {status}",
-                hint=f"pod logs {container.name}",
-            )
-
-
-def _check_healthy(engine: Engine, container: Container) -> None:
-    from pod.engine import healthcheck
-
-    health = healthcheck.health_of(engine, container)
-    if health.get("status") == "unhealthy":
-        raise PodError(
-            f"container '{container.name}' is unhealthy{last_output(health)}",
-            hint=f"pod logs {container.name}",
-        )
-
-
-def last_output(health: dict[str, Any]) -> str:
-    """What the last check has said, as the end of a sentence."""
-    log = health.get("log") or []
-    text = " ".join(str(log[-1].get("Output", "")).split()) if log else ""
-    return f"; its last check said: {text}" if text else ""
-
-
-def wait_until_ready(
-    engine: Engine, project: Project, services: Sequence[str], timeout_seconds: float | None
-) -> None:
-    """Wait until every container of these services is healthy, or runs where it has no check. Raises NotReady."""
-    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-    finishing = {
-        other
-        for service in project.services.values()
-        for other, how in dependencies(service).items()
-        if how["condition"] == "service_completed_successfully"
-    }
-    while True:
-        waiting = ""
-        for member in members.of_project(engine, project.name):
-            if member.service not in services:
-                continue
-            if said := _lacks(engine, member, may_end=member.service in finishing):
-                waiting = said
-        if not waiting:
-            return
-        if deadline is not None and time.monotonic() >= deadline:
-            raise NotReady(
-                f"after {timeout_seconds:g} s {waiting}", hint="pod compose ps, pod compose logs"
-            )
-        time.sleep(_POLL_SECONDS)
-
-
-def _lacks(engine: Engine, member: Member, *, may_end: bool) -> str:
-    """What a container is still waited for, "" for nothing. Raises NotReady for what will not become ready.
-
-    One that `may_end` is one whose end others wait for.
-    """
-    if not member.is_running:
-        status = exit_status_of(engine, member)
-        if may_end and not status:
-            return ""
-        raise NotReady(
-            f"container '{member.name}' of service '{member.service}' ended with status {status}",
-            hint=f"pod logs {member.name}",
-        )
-    if may_end:
-        return f"container '{member.name}' has not ended yet"
-    health = member.listed.health
-    if member.state != "running":
-        return f"container '{member.name}' is {member.state}"
-    if health == "unhealthy":
-        from pod.engine import healthcheck
-
-        found = healthcheck.health_of(engine, row_of(engine, member))
-        raise NotReady(
-            f"container '{member.name}' of service '{member.service}' is unhealthy{last_output(found)}",
-            hint=f"pod logs {member.name}",
-        )
-    return (
-        f"container '{member.name}' is not healthy yet ({health})" if health == "starting" else ""
-    )
-
-
-def exit_status_of(engine: Engine, member: Member) -> int:
-    """How a container has ended, also when that has not been recorded yet."""
-    from pod.engine import wait
-
-    return wait.wait(engine, row_of(engine, member))
-
-
-def remove_members(
-    engine: Engine,
-    found: Sequence[Member],
-    tell: Tell,
-    timeout_seconds: int | None = None,
-    *,
-    with_volumes: bool = False,
-) -> list[PodError]:
-    """Stop and remove containers side by side, those that need others before those; what could not be, as errors.
-
-    Their anonymous volumes stay, as with docker compose, unless they are to go, too.
-    """
-    from pod.engine import remove
-    from pod.state import containers
-
-    def task(member: Member) -> Callable[[], None]:
-        def run() -> None:
-            rows = containers.by_ids(engine.database, [member.id])
-            if rows:
-                remove.remove(
-                    engine, rows[0], force=True, with_volumes=with_volumes, timeout_seconds=timeout_seconds
-                )  # fmt: skip
-                tell("Container", member.name, "Removed")
-
-        return run
-
-    needs: dict[str, list[str]] = {member.id: [] for member in found}
-    for member in found:
-        for other in member.listed.config.get("needs", ()):
-            needs.setdefault(other, []).append(member.id)
-    results = schedule.run(
-        engine, {member.id: task(member) for member in found}, needs, "remove a container"
-    )
-    for result in results.values():
-        if isinstance(result, Exception) and not isinstance(result, (PodError, schedule.Skipped)):
-            raise result
-    return [result for result in results.values() if isinstance(result, PodError)]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def kill(arguments: Arguments, engine: Engine) -> int:
     from pod.compose import life, members
-    from pod.compose.up import remove_members
+    from pod.compose.making import remove_members
     from pod.linux.signals import parse
 
     number = parse(arguments.text("signal") or "SIGKILL", "--signal")

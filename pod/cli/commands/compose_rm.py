@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def remove(arguments: Arguments, engine: Engine) -> int:
     from pod.compose.down import stop_in_order
-    from pod.compose.up import remove_members
+    from pod.compose.making import remove_members
 
     _, project, found = compose.chosen_members(arguments, engine, one_off=True)
     tell = compose.teller(arguments)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def run_once(arguments: Arguments, engine: Engine) -> int:
     from pod.compose import members, one_off
+    from pod.compose.making import remove_members
     from pod.compose.project import with_named
-    from pod.compose.up import remove_members
     from pod.engine.presets import container_preset
 
     service = arguments.words[0]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def start(arguments: Arguments, engine: Engine) -> int:
-    from pod.compose import life, up
+    from pod.compose import life, ready
 
     if arguments.given("wait_timeout") and not arguments.flag("wait"):
         raise UsageError("--wait-timeout needs --wait")
@@ -21,7 +21,7 @@ def start(arguments: Arguments, engine: Engine) -> int:
     status = compose.report_all(life.start(engine, project, found, compose.teller(arguments)))
     if not status and arguments.flag("wait") and project is not None:
         services = list({member.service for member in found})
-        up.wait_until_ready(engine, project, services, arguments.number("wait_timeout") or None)
+        ready.wait_until_ready(engine, project, services, arguments.number("wait_timeout") or None)
     return status
 
 

@@ -53,7 +53,9 @@ def bring_up(arguments: Arguments, engine: Engine) -> int:
         return status
     if arguments.flag("wait"):
         limit = arguments.number("wait_timeout")
-        up.wait_until_ready(engine, project, services, limit or None)
+        from pod.compose import ready
+
+        ready.wait_until_ready(engine, project, services, limit or None)
     elif not arguments.flag("detach"):
         return _stay(arguments, engine, project, services, base)
     return status
