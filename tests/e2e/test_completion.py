@@ -90,3 +90,25 @@ def test_names_of_secrets_and_configs_are_completed(pod: Engine, kind: str, comm
         assert found == ["plain,the-only-one"]
     finally:
         pod(kind, "rm", "the-only-one")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("up w", ["web", "worker"]),
+        ("logs --no-log-prefix wo", ["worker"]),
+        ("exec web", ["web"]),
+        ("--profile more run d", ["db", "debug"]),
+    ],
+)
+def test_services_of_the_project_are_completed(
+    pod: Engine, tmp_path: Path, words: str, expected: list[str]
+) -> None:
+    file = tmp_path / "my.yaml"
+    file.write_text(
+        "services: {web: {image: busybox}, worker: {image: busybox}, db: {image: busybox}, "
+        "debug: {image: busybox, profiles: [more]}}\n"
+    )
+    line = f"pod {' '.join(pod.options)} compose -f {file} {words}"
+    found = pod(env={"_POD_COMPLETE": "bash_complete", "COMP_WORDS": line}).lines
+    assert found == [f"plain,{name}" for name in expected]

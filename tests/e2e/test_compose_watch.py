@@ -221,6 +221,50 @@ def test_rules_that_cannot_be(compose: Files, rule: str, sentence: str) -> None:
     assert compose.state() == {}
 
 
+def test_what_is_mounted_is_not_synced_again(compose: Files, tmp_path: Path) -> None:
+    """A rule whose files the container has by a bind mount already: copying them would write them onto themselves."""
+    for name in ("src/deep", "other", "beside"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "src" / "deep" / "kept").write_text("kept")
+    compose.write(
+        """
+        name: bound
+        services:
+          web:
+            image: busybox
+            command: [sleep, "1000"]
+            stop_signal: SIGKILL
+            volumes: ["./src:/src", "./other:/other"]
+            develop:
+              watch:
+                - {path: ./src, action: sync, target: /src, initial_sync: true}
+                - {path: ./src/deep, action: sync+restart, target: /src/deep}
+                - {path: ./src/deep, action: sync, target: /elsewhere}
+                - {path: ./beside, action: sync, target: /other/beside}
+        """
+    )
+    compose("up", "-d")
+    web = ("exec", "-T", "web")
+    with watching(compose, "watch") as it:
+        it.await_told(" Watching ", 2)
+        for path in ("src", "src/deep"):
+            assert (
+                f"service 'web': '{tmp_path}/{path}' is not watched, since it is mounted" in it.told
+            )
+        (tmp_path / "src" / "deep" / "new").write_text("new")
+        (tmp_path / "beside" / "more").write_text("more")
+        until(lambda: compose(*web, "cat", "/elsewhere/new", status=None).out == "new", "the copy")
+        until((tmp_path / "other" / "beside" / "more").exists, "a copy into the mount")
+        (tmp_path / "src" / "deep" / "kept").unlink()
+        until(
+            lambda: not compose(*web, "ls", "/elsewhere", status=None).out.count("kept"), "removal"
+        )
+        assert "Restarted" not in it.told and "Stopped" not in it.told
+    assert (tmp_path / "src" / "deep" / "new").read_text() == "new"
+    facts = (tmp_path / "other" / "beside" / "more").stat()
+    assert (facts.st_uid, facts.st_gid) == (os.getuid(), os.getgid())
+
+
 def test_nothing_to_watch(compose: Files) -> None:
     compose.write("name: none\nservices: {web: {image: busybox}}\n")
     assert "there is nothing to watch" in compose("watch", status=125).stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from pod.cli.commands.save import _FORMATS
 from pod.cli.completion import script, split_line, suggest
+from pod.cli.table import COMMANDS
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
@@ -64,6 +66,21 @@ def words(line: str) -> list[str]:
 )
 def test_suggestions(line: str, expected: list[str]) -> None:
     assert words(line) == expected
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name.startswith("compose ")])
+def test_commands_of_compose_and_their_options(name: str) -> None:
+    """Each word of the name on its own, behind options of the group, and each option that there is to give."""
+    group, _, last = name.rpartition(" ")
+    assert last in words(f"pod {group} {last[:1]}")
+    behind = name.replace("compose", "compose -f x.yaml --profile more", 1)
+    command = importlib.import_module(f"pod.cli.commands.{COMMANDS[name][0]}").COMMAND
+    options = [option for option in command.options if not (option.hidden or option.refused)]
+    wanted = {flag for option in options for flag in option.flags if flag.startswith("--")}
+    assert set(words(f"pod {behind} --")) == wanted | {"--help"}
+    for option in options:
+        if option.choices:
+            assert words(f"pod {behind} {option.flags[-1]} ") == list(option.choices)
 
 
 @pytest.mark.parametrize(
