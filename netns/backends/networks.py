@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from netns.holder.starting import Prepared
     from pod.linux.idmap import IdMap
 
-_SHARE_SECONDS = 3.0
+_SHARE_TRIES = 60
 _POLL_SECONDS = 0.05
 
 
@@ -77,14 +77,15 @@ class Places:
 
     def _connect(self, pid: int, process_fd: int) -> None:
         """Attach it; where a port can only be shared, with somebody who may just be coming or going."""
-        deadline = time.monotonic() + _SHARE_SECONDS
+        tries = _SHARE_TRIES  # not a time: a replica that cannot be started again stays down, and a machine may be busy
         while True:
+            tries -= 1
             try:
                 self._attach(pid, process_fd)
             except OSError as error:
                 if error.errno != errno.EADDRINUSE:
                     raise
-                if time.monotonic() > deadline:
+                if not tries:
                     shared = [port for port in self._settings["ports"] if port.get("group")]
                     raise _cannot_publish(
                         shared[0]["host_ip"], shared[0]["host_port"], shared[0]["protocol"], error
