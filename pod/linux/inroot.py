@@ -67,7 +67,11 @@ def make_directory(root_fd: int, path: str, mode: int = 0o755) -> int:
     try:
         return open_at(root_fd, path, os.O_PATH | os.O_DIRECTORY)
     except FileNotFoundError:
-        return _Walk(root_fd, path, make=mode).open(os.O_PATH | os.O_DIRECTORY, 0)
+        pass
+    made = _make_last(root_fd, path, mode, is_directory=True)
+    if made is not None:
+        return made
+    return _Walk(root_fd, path, make=mode).open(os.O_PATH | os.O_DIRECTORY, 0)
 
 
 def make_file(root_fd: int, path: str, mode: int = 0o644) -> int:
@@ -75,7 +79,35 @@ def make_file(root_fd: int, path: str, mode: int = 0o644) -> int:
     try:
         return open_path(root_fd, path)
     except FileNotFoundError:
-        return _Walk(root_fd, path, make=0o755).open(os.O_PATH, mode, make_file=True)
+        pass
+    if not path.endswith(("/", "/.")):
+        made = _make_last(root_fd, path, mode, is_directory=False)
+        if made is not None:
+            return made
+    return _Walk(root_fd, path, make=0o755).open(os.O_PATH, mode, make_file=True)
+
+
+def _make_last(root_fd: int, path: str, mode: int, *, is_directory: bool) -> int | None:
+    """Make the last component of `path` where its parent is there; None where it takes a walk to tell what to do."""
+    try:
+        parent_fd, name = open_parent(root_fd, path)
+    except OSError:
+        return None
+    try:
+        if is_directory:
+            os.mkdir(name, mode, dir_fd=parent_fd)
+        else:
+            os.close(os.open(name, _CREATE, mode, dir_fd=parent_fd))
+        fd = os.open(name, _STEP, dir_fd=parent_fd)
+    except (FileExistsError, FileNotFoundError):
+        return None  # a link that points to nothing; or somebody else is at work here
+    finally:
+        os.close(parent_fd)
+    wanted = stat.S_IFDIR if is_directory else stat.S_IFREG
+    if stat.S_IFMT(os.fstat(fd).st_mode) == wanted:
+        return fd
+    os.close(fd)  # it was exchanged meanwhile
+    return None
 
 
 class _Walk:

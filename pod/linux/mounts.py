@@ -97,11 +97,14 @@ def attach(
         raise
     try:
         mode = PROPAGATION[propagation]
-        for attributes, change, recursive in (
+        changes = [
             (_attributes(flags_everywhere), 0, True),
             (_attributes(flags), 0, False),
             (0, mode & ~MS_REC, bool(mode & MS_REC)),
-        ):
+        ]
+        if flags == flags_everywhere and mode & MS_REC:
+            changes = [(_attributes(flags), mode & ~MS_REC, True)]  # all of it at once
+        for attributes, change, recursive in changes:
             where = syscalls.AT_EMPTY_PATH | (syscalls.AT_RECURSIVE if recursive else 0)
             syscalls.mount_setattr(tree_fd, "", where, attributes, propagation=change)
         move(tree_fd, target_fd)

@@ -58,7 +58,8 @@ _FINISH_SECONDS = faults.seconds(
 )  # that a command may take to show the rest of the output
 _RETRY_SECONDS = 1.0
 _SETTLED_SECONDS = 10.0  # a container that ran this long has not failed "at once"
-_SHRINK_SECONDS = faults.seconds("SHRINK", 4.0)  # most containers that live longer live long
+# Most containers that live longer live long; and those who start many at once want the processors meanwhile.
+_SHRINK_SECONDS = faults.seconds("SHRINK", 12.0)
 
 
 def main(channel: sockets.Channel, *, prepares: bool) -> NoReturn:

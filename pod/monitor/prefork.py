@@ -21,17 +21,23 @@ if TYPE_CHECKING:
 
 # Loaded by every command that starts a container and by every monitor.
 SHARED = (
+    "netns.backends",
+    "pod.base.faults",
     "pod.base.files",
     "pod.base.locks",
     "pod.base.plainjson",
     "pod.linux.capabilities",
     "pod.linux.cgroups",
+    "pod.linux.fresh",
     "pod.linux.idmap",
     "pod.linux.interfaces",
+    "pod.linux.loop",
     "pod.linux.processes",
     "pod.linux.sockets",
     "pod.linux.terminal",
+    "pod.spec.monitor",
     "pod.spec.restart",
+    "pod.spec.users",
 )
 
 

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LINKS = {
-    "dev/fd": "/proc/self/fd",
-    "dev/stdin": "/proc/self/fd/0",
-    "dev/stdout": "/proc/self/fd/1",
-    "dev/stderr": "/proc/self/fd/2",
-    "dev/core": "/proc/kcore",
-    "dev/ptmx": "pts/ptmx",
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+    "core": "/proc/kcore",
+    "ptmx": "pts/ptmx",
 }
 
 
@@ -47,17 +47,18 @@ def create(root_fd: int, devices: list[dict[str, Any]]) -> None:
 
 def create_links(root_fd: int) -> None:
     """The symbolic links that programs expect in /dev; those that the image made itself stay."""
-    for path, target in _LINKS.items():
-        directory_fd = inroot.open_path(root_fd, os.path.dirname(path))
-        try:
-            os.symlink(target, os.path.basename(path), dir_fd=directory_fd)
-        except FileExistsError:
-            pass
-        except OSError as error:
-            if error.errno != errno.EROFS:
-                raise
-        finally:
-            os.close(directory_fd)
+    directory_fd = inroot.open_path(root_fd, "dev")
+    try:
+        for name, target in _LINKS.items():
+            try:
+                os.symlink(target, name, dir_fd=directory_fd)
+            except FileExistsError:
+                continue
+            except OSError as error:
+                if error.errno != errno.EROFS:
+                    raise
+    finally:
+        os.close(directory_fd)
 
 
 def attach_terminal(

@@ -358,7 +358,7 @@ def mask(paths: list[str]) -> None:
             raise PodError("'/dev/null' is not the null device")
         for path in paths:
             try:
-                if os.path.isdir(path):
+                if stat.S_ISDIR(os.stat(path).st_mode):
                     syscalls.mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0k")
                 else:
                     mounts.bind(mounts.fd_path(null_fd), path)

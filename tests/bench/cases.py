@@ -46,7 +46,7 @@ MANY_MAPPED_FILES = 100_000
 MANY_MAPPED_SIZE = 20_000  # bytes each: an image of 2 GB
 STATS_CONTAINERS = 30
 IDLE_CONTAINERS = 10
-IDLE_SECONDS = 8.0  # then a monitor has settled
+IDLE_SECONDS = 16.0  # then a monitor has settled
 
 
 # --------------------------------------------------------------------------------------------------------------- cases

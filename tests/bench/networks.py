@@ -21,7 +21,7 @@ from tests.support.waiting import free_port
 NETWORK = "lane"
 TRANSFER_BYTES = 1 << 30
 PUBLISHING_CONTAINERS = 10
-SETTLE_SECONDS = 8.0  # then a monitor is small
+SETTLE_SECONDS = 16.0  # then a monitor is small
 QUESTIONS_PER_SECOND = 2000
 QUESTION_SECONDS = 3
 PYTHON = ("-v", "/usr:/usr:ro", "-v", "/usr/lib:/lib:ro", "-v", "/usr/lib64:/lib64:ro")
