@@ -20,14 +20,14 @@ import time
 
 from netns.errors import NetworkError
 from netns.holder import client, protocol
-from pod.linux import idmap
+from pod.linux import idmap, sockets
 from pod.linux import inet as socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from netns.holder.starting import Prepared
+    from netns.holder.starting import Prepared, Starting
     from pod.linux.idmap import IdMap
 
 _SHARE_TRIES = 60
@@ -44,19 +44,37 @@ def begin(settings: dict[str, Any], pid: int) -> Places:
 class Places:
     """A connection to the holder, by which a container gets its places on networks.
 
-    Where the holder has to be started, that may go on until `wait` returns.
+    Where the holder has to be started, that goes on until it is first asked for something, and its way to the world
+    until `wait` returns.
     """
 
     def __init__(self, settings: dict[str, Any], prepared: Prepared | None = None) -> None:
         self._settings = settings
-        self._channel, self._starting = client.begin(
-            settings["holder"], settings["networks"], prepared
-        )
+        started = client.begin(settings["holder"], settings["networks"], prepared)
+        self._opened: sockets.Channel | None = None
+        self._starting: Starting | None = None
+        if isinstance(started, sockets.Channel):
+            self._opened = started
+        else:
+            self._starting = started
 
     @property
     def namespace(self) -> str:
-        """The path of the holder's user namespace, good while this is open."""
+        """The path of the holder's user namespace, good until this is asked for something, or closed."""
+        if self._opened is None and self._starting is not None and self._starting.namespace_fd >= 0:
+            return f"/proc/self/fd/{self._starting.namespace_fd}"
         return f"/proc/{self._channel.peer()}/ns/user"
+
+    @property
+    def _channel(self) -> sockets.Channel:
+        """The connection, as soon as the holder listens. Raises what keeps it from that."""
+        if self._opened is None:
+            starting, self._starting = self._starting, None
+            if starting is None:
+                raise client.lost()
+            self._opened = starting.listen()
+            self._starting = starting
+        return self._opened
 
     def map_ids(self, pid: int, uids: IdMap, gids: IdMap) -> None:
         """Give the user namespace of `pid`, which is nested in the holder's, its maps from ids of the host."""
@@ -122,13 +140,16 @@ class Places:
         try:
             self.wait()
         finally:
-            self._channel.close()
+            if self._opened is not None:
+                self._opened.close()
 
     def wait(self) -> None:
         """Wait until the world is reached; the container is in place since `connect` returned. Raises NetworkError."""
-        starting, self._starting = self._starting, None
+        starting = self._starting
         if starting is not None:
-            starting.finish()
+            channel = self._channel
+            self._starting = None
+            starting.finish(channel)
 
     def plan(self) -> dict[str, Any]:
         self._channel.close()
@@ -140,6 +161,9 @@ class Places:
         }
 
     def detach(self) -> None:
+        if self._opened is None and self._starting is not None:
+            self._starting.abandon()
+            self._starting = None
         try:
             self.close()
         except NetworkError:

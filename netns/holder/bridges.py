@@ -69,15 +69,15 @@ def prepare() -> None:
     connection.close()
 
 
-def add(network: Network) -> Steps:
-    """Make a network's bridge."""
+def add(network: Network, *, at_once: bool) -> Steps:
+    """Make a network's bridge; `at_once` as programs.links has it."""
 
     def work(links: Links) -> None:
         links.add_bridge(network["bridge"], network["mtu"])
         for gateway in network["gateways"]:
             links.add_address(gateway, network["bridge"])
 
-    yield from programs.links(work)
+    yield from programs.links(work, at_once=at_once)
 
 
 def remove(bridges: list[str]) -> Steps:
@@ -88,7 +88,9 @@ def remove(bridges: list[str]) -> Steps:
     yield from programs.links(work)
 
 
-def connect(cable: str, namespace_fd: int, network: Network, place: Place) -> Steps:
+def connect(
+    cable: str, namespace_fd: int, network: Network, place: Place, *, at_once: bool
+) -> Steps:
     """Lay a cable from the bridge into a container's network namespace; `cable` is what our end is called."""
     inside = place["interface"]
 
@@ -106,8 +108,11 @@ def connect(cable: str, namespace_fd: int, network: Network, place: Place) -> St
         there.set_up(inside)
         if place["default"]:
             _lead_out(there, network, place)
+        there.wait_until_up(inside)
+        links.wait_until_up(cable)
+        links.wait_until_up(network["bridge"], is_bridge=True)
 
-    yield from programs.links(work)
+    yield from programs.links(work, at_once=at_once)
 
 
 def _remove_old(namespace_fd: int, name: str) -> None:

@@ -59,13 +59,15 @@ def ensure(settings: dict[str, Any], networks: list[Network] | None = None) -> s
 
     The arguments are those of `begin`. Raises NetworkError, IdMapError.
     """
-    channel, starting = begin(settings, networks)
-    if starting is not None:
-        try:
-            starting.finish()
-        except BaseException:
-            channel.close()
-            raise
+    started = begin(settings, networks)
+    if isinstance(started, sockets.Channel):
+        return started
+    channel = started.listen()
+    try:
+        started.finish(channel)
+    except BaseException:
+        channel.close()
+        raise
     return channel
 
 
@@ -73,8 +75,8 @@ def begin(
     settings: dict[str, Any],
     networks: list[Network] | None = None,
     prepared: Prepared | None = None,
-) -> tuple[sockets.Channel, Starting | None]:
-    """A connection to the holder, and if it had to be started, what is to be finished before the world is reached.
+) -> sockets.Channel | Starting:
+    """A connection to the holder; if it has to be started, what becomes one.
 
     `networks` are those that will be needed first. A holder is made of `prepared` if it fits, which spares the start
     of an interpreter and the maps.
@@ -86,7 +88,7 @@ def begin(
     directory = settings["directory"]
     lock = locks.FileLock(f"{directory}/{protocol.LOCK}")
     lock.acquire()
-    starting = None
+    is_kept = False
     try:
         channel = connect(directory)
         if channel is None:
@@ -95,13 +97,14 @@ def begin(
             release.release_lost(directory)  # of one that was killed
             group.remove_lost(directory)
             starting = Starting(settings, networks or [], prepared, lock)
-            channel = starting.channel
-        elif has_lost_outside(directory):
+            is_kept = True
+            return starting
+        if has_lost_outside(directory):
             _replace_outside(settings, channel)
+        return channel
     finally:
-        if starting is None:
+        if not is_kept:
             lock.release()
-    return channel, starting
 
 
 def _replace_outside(settings: dict[str, Any], channel: sockets.Channel) -> None:

@@ -35,6 +35,7 @@ _UDP_SECONDS = 180.0  # as long as the kernel's own tables remember a stream (nf
 _MAX_CLIENTS = 4096  # of one UDP port
 _PACKETS_AT_ONCE = 64
 _MAX_PACKET = 1 << 16
+_REFUSED_SECONDS = 0.005
 _AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINPROGRESS)
 
 
@@ -119,11 +120,22 @@ class TcpPort:
         self._listener = listener
         self._target = target
         self._connections: set[Connection] = set()
+        self._name = f"refused {listener.fileno()}"
         listener.setblocking(False)
-        loop.watch(listener.fileno(), self._accept)
+        self._listen()
+
+    def _listen(self) -> None:
+        self._loop.watch(self._listener.fileno(), self._accept)
+
+    def _refused(self) -> None:
+        """Leave the next clients in the kernel's queue for a moment, since they may be many who try all the time."""
+        if self._listener.fileno() >= 0:
+            self._loop.forget(self._listener.fileno())
+            self._loop.set_timer(self._name, _REFUSED_SECONDS, self._listen)
 
     def close(self) -> None:
         """No more connections; those that are there end."""
+        self._loop.cancel_timer(self._name)
         self._loop.forget(self._listener.fileno())
         self._listener.close()
         for connection in list(self._connections):
@@ -135,7 +147,7 @@ class TcpPort:
         except OSError:
             return  # it has gone again, or we have too many descriptors open
         ways = self._target.ways(address[0], socket.SOCK_STREAM)
-        connection = Connection(self._loop, client, ways, self._connections.discard)
+        connection = Connection(self._loop, client, ways, self._connections.discard, self._refused)
         self._connections.add(connection)
         connection.begin()
 
@@ -284,6 +296,7 @@ class Connection:
         client: _socket.socket,
         ways: Ways,
         forget: Callable[[Connection], None],
+        refused: Callable[[], None],
     ) -> None:
         self._loop = loop
         self._client = client
@@ -291,6 +304,7 @@ class Connection:
         self._server: _socket.socket | None = None
         self._target: Target | None = None
         self._forget = forget
+        self._refused = refused
         self._flows: tuple[_Flow, ...] = ()
         client.setblocking(False)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -305,6 +319,7 @@ class Connection:
                 self._loop.watch(server.fileno(), self._on_event, loops.WRITE)
                 return
             server.close()
+        self._refused()
         self.close()
 
     def _on_event(self, _: int) -> None:

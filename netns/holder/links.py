@@ -10,13 +10,21 @@ import _socket
 import errno
 import os
 import struct
+import time
 
-_RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_NEWRULE = 16, 17, 20, 24, 32
+_RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_NEWRULE = (
+    16,
+    17,
+    18,
+    20,
+    24,
+    32,
+)
 _NLM_F_REQUEST, _NLM_F_ACK, _NLM_F_EXCL, _NLM_F_CREATE = 0x1, 0x4, 0x200, 0x400
 _NLMSG_ERROR = 2
 _NEW = _NLM_F_CREATE | _NLM_F_EXCL
 
-_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER = 1, 3, 4, 10
+_IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_OPERSTATE = 1, 3, 4, 10, 16
 _IFLA_LINKINFO, _IFLA_NET_NS_FD = 18, 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _VETH_INFO_PEER = 1
@@ -31,6 +39,10 @@ _RTN_UNICAST, _RTN_LOCAL = 1, 2
 _FRA_FWMARK = 10
 _FR_ACT_TO_TBL = 1
 _REPLY_BYTES = 1 << 16
+_HEADER_BYTES, _LINK_HEADER_BYTES = 16, 16
+_IF_OPER_UNKNOWN, _IF_OPER_UP = 0, 6
+_CARRIER_SECONDS = 5.0  # nobody can tell how long the kernel's threads wait on a busy machine
+_POLL_SECONDS = 0.0005
 
 
 class Links:
@@ -75,6 +87,29 @@ class Links:
     def set_up(self, name: str) -> None:
         self._ask(_RTM_NEWLINK, 0, _link_header(up=True) + _text(_IFLA_IFNAME, name), name)
 
+    def wait_until_up(self, name: str, *, is_bridge: bool = False) -> None:
+        """Wait until an interface that is up lets packets pass, which the kernel sees to somewhat later, in a thread.
+
+        What is sent before is lost, and a neighbour is asked for again only after a second. A bridge lets them pass
+        until it is found to have no port that does.
+        """
+        passing = {_IF_OPER_UP, _IF_OPER_UNKNOWN} if is_bridge else {_IF_OPER_UP}
+        deadline = time.monotonic() + _CARRIER_SECONDS
+        while self._state(name) not in passing and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+
+    def _state(self, name: str) -> int:
+        """RFC 2863's ifOperStatus in the kernel's numbers (linux/if.h)."""
+        self._send(_RTM_GETLINK, 0, _link_header() + _text(_IFLA_IFNAME, name))
+        reply = self._receive(name)
+        place = _HEADER_BYTES + _LINK_HEADER_BYTES
+        while place + 4 <= len(reply):
+            length, kind = struct.unpack_from("=HH", reply, place)
+            if kind == _IFLA_OPERSTATE:
+                return reply[place + 4]
+            place += max(4, length + -length % 4)
+        return _IF_OPER_UNKNOWN
+
     def add_address(self, address: str, name: str) -> None:
         """`address` has its prefix length. Nobody else can have one of ours, so IPv6 need not ask (RFC 4862, 5.4)."""
         text, _, length = address.partition("/")
@@ -102,17 +137,24 @@ class Links:
         self._ask(_RTM_NEWROUTE, _NEW, route + _out_by("lo"), "lo")
 
     def _ask(self, kind: int, flags: int, body: bytes, name: str) -> None:
+        self._send(kind, _NLM_F_ACK | flags, body)
+        self._receive(name, _NLMSG_ERROR)
+
+    def _send(self, kind: int, flags: int, body: bytes) -> None:
         self._number += 1
-        header = struct.pack(
-            "=IHHII", 16 + len(body), kind, _NLM_F_REQUEST | _NLM_F_ACK | flags, self._number, 0
-        )
+        size = _HEADER_BYTES + len(body)
+        header = struct.pack("=IHHII", size, kind, _NLM_F_REQUEST | flags, self._number, 0)
         self._socket.send(header + body)
+
+    def _receive(self, name: str, expected: int = _RTM_NEWLINK) -> bytes:
+        """The kernel's answer. Raises the OSError that it says."""
         reply = self._socket.recv(_REPLY_BYTES)
         _, answer, _, number, _, code = struct.unpack_from("=IHHIIi", reply)
-        if answer != _NLMSG_ERROR or number != self._number:
-            raise OSError(errno.EPROTO, os.strerror(errno.EPROTO), name)
-        if code:
+        if answer == _NLMSG_ERROR and code:
             raise OSError(-code, os.strerror(-code), name)
+        if answer != expected or number != self._number:
+            raise OSError(errno.EPROTO, os.strerror(errno.EPROTO), name)
+        return reply
 
 
 def _family(address: str) -> int:

@@ -191,7 +191,13 @@ class Members:
         container.places[name] = place
         self._known.clear()
         self._locate(container)
-        yield from bridges.connect(container.cables[name], container.network_fd, network, place)
+        yield from bridges.connect(
+            container.cables[name],
+            container.network_fd,
+            network,
+            place,
+            at_once=len(self._containers) == 1,
+        )
 
     def make(self, network: Network) -> Steps:
         """Have a network, for those who come; it goes again when nobody does."""
@@ -215,7 +221,7 @@ class Members:
         # Nobody is on the bridge before there are rules for it.
         rules = bridges.begin_rules(self._networks.values())
         try:
-            yield from bridges.add(network)
+            yield from bridges.add(network, at_once=len(self._containers) < 2)
         finally:
             yield from rules.ended()
         if network["dns"]:
@@ -226,7 +232,12 @@ class Members:
                     self._loop, address, lambda client: self._known_to(name, client)
                 )
                 self._names[name].append(server)
-            self._loop.set_timer("load", _LOAD_SECONDS, answers.load)
+            self._loop.set_timer("load", _LOAD_SECONDS, self._load)
+
+    def _load(self) -> None:
+        """Before the first question, unless those who could ask have ended meanwhile."""
+        if self._containers:
+            answers.load()
 
     def _known_to(self, network: str, client: str) -> answers.Known | None:
         """What the container at an address of a network can find; None when there is no such container."""

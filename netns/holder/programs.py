@@ -1,7 +1,7 @@
 """Work in child processes of the holder: messages to the kernel about links, and nft(8).
 
 Both may wait, for the kernel's lock of all network devices for example, while the holder answers. What is done here is
-steps of work.py: `yield from links(...)`.
+steps of work.py: `yield from links(...)`. While there is nobody to answer, messages need no child.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import os
 
 from netns.errors import NetworkError
 from netns.holder.links import Links
-from pod.linux import processes
+from pod.linux import processes, syscalls
+from pod.linux.namespaces import CLONE_NEWNET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,20 +48,28 @@ class Child:
             return
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         why = "; ".join(line for line in lines if not line.startswith("Command failed"))
-        raise NetworkError(
-            f"{self._what} could not set up the network: {why or f'wait status {status}'}"
-        )
+        raise _cannot(self._what, why or f"wait status {status}")
 
 
-def links(function: Callable[[Links], None]) -> Steps:
-    """Have `function` work on the interfaces of this network namespace, in a child. Raises NetworkError."""
-    yield from Child("the kernel", lambda output: _work(function, output)).ended()
+def links(function: Callable[[Links], None], *, at_once: bool = False) -> Steps:
+    """Have `function` work on the interfaces of this network namespace, or of one that it enters. Raises NetworkError.
+
+    It does so in a child, or `at_once`, which takes less time and is for when there is nobody else to serve.
+    """
+    if at_once:
+        _work_here(function)
+    else:
+        yield from Child("the kernel", lambda output: _work(function, output)).ended()
 
 
 def nft(rules: str) -> Child:
     """Begin to load rules in one transaction: all or none. Raises NetworkError."""
     path = find("nft")
     return Child("nft", lambda output: _execute([path, "-f", "-"], rules, output))
+
+
+def _cannot(what: str, why: str) -> NetworkError:
+    return NetworkError(f"{what} could not set up the network: {why}")
 
 
 def find(name: str) -> str:
@@ -72,6 +81,19 @@ def find(name: str) -> str:
             hint="install nftables, or run with --network pasta",
         )
     return path
+
+
+def _work_here(function: Callable[[Links], None]) -> None:
+    here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    connection = Links()
+    try:
+        function(connection)
+    except OSError as error:
+        raise _cannot("the kernel", f"{error.filename}: {error.strerror}") from error
+    finally:
+        syscalls.setns(here, CLONE_NEWNET)
+        os.close(here)
+        connection.close()
 
 
 def _work(function: Callable[[Links], None], output: int) -> NoReturn:

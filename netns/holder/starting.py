@@ -1,7 +1,8 @@
 """The start of a holder and of its outside helper, the one process of the other's namespaces, beside other work.
 
-A holder listens before it has networks or reaches the world: namespaces nested in it can be made meanwhile, and whoever
-asks for a cable waits for the bridge, which is made first.
+A user namespace nested in the holder's can be made from the moment its process is chosen, while that becomes a holder.
+It listens before it has networks or reaches the world: whoever asks for a cable waits for the bridge, which is made
+first.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     class Prepared(Protocol):
         """A process that waits in new user and network namespaces."""
 
+        pid: int
         maps: tuple[IdMap, IdMap] | None
 
         def become_holder(self, channel: sockets.Channel) -> int:
@@ -34,9 +36,10 @@ _NS_GET_PARENT = 0xB702
 
 
 class Starting:
-    """A holder that listens, and its outside helper, which is starting. Whoever has it calls `finish`.
+    """A process that becomes a holder, and its outside helper: first `listen`, then `finish`; or else `abandon`.
 
-    `channel` is a connection to it, for whoever needs it; they close it. `lock` is held until `finish`.
+    `namespace_fd` is its user namespace, until `listen` has returned; -1 where that is to be awaited. `lock` is held
+    until one of the three has failed or the last has returned.
     """
 
     def __init__(
@@ -49,27 +52,42 @@ class Starting:
         self._settings = settings
         self._lock = lock
         self._helper: outside.Outside | None = None
-        ours, self._pid, is_mapped = _fork(settings, prepared)
+        self.namespace_fd = -1
+        self._ours, self._pid, is_mapped = self._fork(prepared)
         try:
-            ask_back(ours, protocol.UNSHARED)
+            ask_back(self._ours, protocol.UNSHARED)
             if not is_mapped:
                 idmap.map_ids(self._pid, *settings["maps"])
-            ours.send(protocol.MAPPED, settings["directory"], settings["cgroup"], networks)
-            ask_back(ours, protocol.NAMED)
-            self._helper = outside.begin(settings, self._pid)
-            ask_back(ours, protocol.LISTENING)
-            channel = client.connect(settings["directory"])
+            self._ours.send(protocol.MAPPED, settings["directory"], settings["cgroup"], networks)
+        except BaseException as error:
+            self._fail(error)
+            raise
+
+    def listen(self) -> sockets.Channel:
+        """Wait until it listens; a connection to it, which the caller closes. Raises what keeps it from that."""
+        try:
+            ask_back(self._ours, protocol.NAMED)
+            self._helper = outside.begin(self._settings, self._pid)
+            ask_back(self._ours, protocol.LISTENING)
+            channel = client.connect(self._settings["directory"])
             if channel is None:
                 raise client.lost()
-            self.channel = channel
         except BaseException as error:
-            self._give_up()
-            _raise_reported(ours, error)
+            try:
+                self._fail(error)
+            finally:
+                self._lock.release()
             raise
-        finally:
-            ours.close()
+        self._let_go()
+        return channel
 
-    def finish(self) -> None:
+    def abandon(self) -> None:
+        """Nobody needs it any more, and it does not listen yet."""
+        self._give_up()
+        self._let_go()
+        self._lock.release()
+
+    def finish(self, channel: sockets.Channel) -> None:
         """Wait until the world is reached, and let others come. Raises NetworkError; then nothing is left of it."""
         helper = self._helper
         assert helper is not None
@@ -78,7 +96,7 @@ class Starting:
             if self._settings["scope"]:
                 group.ask_for_scope(self._settings["scope"], [self._pid, helper.process[0]])
             fds = (helper.keep_fd,) if helper.keep_fd >= 0 else ()
-            client.ask(self.channel, protocol.OUTSIDE, helper.process, fds=fds)
+            client.ask(channel, protocol.OUTSIDE, helper.process, fds=fds)
             helper.let_go()
         except BaseException:
             self._give_up()
@@ -86,28 +104,47 @@ class Starting:
         finally:
             self._lock.release()
 
+    def _fork(self, prepared: Prepared | None) -> tuple[sockets.Channel, int, bool]:
+        """The process that will hold: the channel to it, its number, and whether its ids are mapped."""
+        settings = self._settings
+        earlier = _earlier_namespace(settings.get("container_pid", 0))
+        ours, theirs = sockets.pair()
+        try:
+            if prepared is not None and prepared.maps == settings["maps"] and earlier is None:
+                # Now, since its /proc files are closed for a moment when it takes its ids.
+                path = f"/proc/{prepared.pid}/ns/user"
+                self.namespace_fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+                return ours, prepared.become_holder(theirs), True
+            return ours, _spawn(theirs, earlier), earlier is not None
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            if earlier is not None:
+                os.close(earlier)
+
+    def _fail(self, error: BaseException) -> None:
+        """Give up, and raise what a holder that has ended said before, which made everything else fail."""
+        self._give_up()
+        try:
+            kind, message, _ = self._ours.receive()
+        finally:
+            self._let_go()
+        if kind and message[0] == protocol.ERROR:
+            raise processes.rebuild_error(message[1], message[2]) from error
+
+    def _let_go(self) -> None:
+        self._ours.close()
+        if self.namespace_fd >= 0:
+            os.close(self.namespace_fd)
+            self.namespace_fd = -1
+
     def _give_up(self) -> None:
         if self._helper is not None:
             self._helper.end()
         processes.kill_and_reap(self._pid)
         client.remove_files(self._settings["directory"])
-
-
-def _fork(settings: dict[str, Any], prepared: Prepared | None) -> tuple[sockets.Channel, int, bool]:
-    """The process that will hold: the channel to it, its number, and whether its ids are mapped."""
-    earlier = _earlier_namespace(settings.get("container_pid", 0))
-    ours, theirs = sockets.pair()
-    try:
-        if prepared is not None and prepared.maps == settings["maps"] and earlier is None:
-            return ours, prepared.become_holder(theirs), True
-        return ours, _spawn(theirs, earlier), earlier is not None
-    except BaseException:
-        ours.close()
-        raise
-    finally:
-        theirs.close()
-        if earlier is not None:
-            os.close(earlier)
 
 
 def _spawn(channel: sockets.Channel, earlier: int | None) -> int:
@@ -138,13 +175,6 @@ def _earlier_namespace(pid: int) -> int | None:
         return fcntl.ioctl(fd, _NS_GET_PARENT)
     finally:
         os.close(fd)
-
-
-def _raise_reported(channel: sockets.Channel, error: BaseException) -> None:
-    """Raise what a holder that has ended said before, which made everything else fail."""
-    kind, message, _ = channel.receive()
-    if kind and message[0] == protocol.ERROR:
-        raise processes.rebuild_error(message[1], message[2]) from error
 
 
 def ask_back(channel: sockets.Channel, expected: str) -> None:

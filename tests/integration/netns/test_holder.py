@@ -14,6 +14,7 @@ import pytest
 
 from netns.errors import NetworkError
 from netns.holder import client, protocol
+from netns.holder.starting import Starting
 from pod.linux import idmap, processes, sockets, syscalls
 from pod.linux.namespaces import CLONE_NEWNET, CLONE_NEWUSER
 from tests.support.waiting import until
@@ -183,14 +184,28 @@ def test_one_that_cannot_be_connected_is_no_harm(holder: sockets.Channel) -> Non
         namespaces.close()
 
 
+def begin(settings: dict[str, Any]) -> Starting:
+    """A holder that is started."""
+    started = client.begin(settings)
+    assert isinstance(started, Starting)
+    return started
+
+
+def test_nothing_is_left_of_a_start_that_is_abandoned(settings: dict[str, Any]) -> None:
+    begin(settings).abandon()
+    assert os.listdir(settings["directory"]) == [protocol.LOCK]
+    client.ensure(settings).close()
+
+
 def test_nothing_is_left_when_the_world_cannot_be_reached(settings: dict[str, Any]) -> None:
     settings["program"] = "/bin/false"
-    channel, starting = client.begin(settings)
+    starting = begin(settings)
+    channel = starting.listen()
     pid = channel.peer()
     started = processes.start_time(pid)
-    assert starting is not None and started is not None
+    assert started is not None
     with pytest.raises(NetworkError, match="slirp4netns could not connect"):
-        starting.finish()
+        starting.finish(channel)
     channel.close()
     assert processes.wait_until_gone(pid, started)
     assert os.listdir(settings["directory"]) == [protocol.LOCK]
@@ -198,7 +213,7 @@ def test_nothing_is_left_when_the_world_cannot_be_reached(settings: dict[str, An
 
 def test_the_work_of_a_killed_starter_is_finished_by_the_next(settings: dict[str, Any]) -> None:
     """It was killed when the holder listened, before that had an outside helper."""
-    processes.fork(lambda: bool(client.begin(settings)), what="begin").result()
+    processes.fork(lambda: bool(begin(settings).listen()), what="begin").result()
     channel = client.ensure(settings)
     try:
         assert not client.has_lost_outside(settings["directory"])
