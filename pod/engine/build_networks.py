@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pod.spec.container import ContainerConfig
 
 
-_OWN = ("", "private")
+_OWN = ("", "auto", "private")
 
 
 def with_networks(engine: Engine, options: BuildOptions) -> BuildOptions:

@@ -43,12 +43,14 @@ def create(
     name: str = "",
     replace: bool = False,
     active: bool = False,
+    passing: bool = False,
     pod: Pod | None = None,
 ) -> tuple[Container, locks.FileLock]:
     """Create a container from `image`, or from `config.rootfs`; its row, and its lock, which the caller releases.
 
     The infra container of a `pod` brings the row of that along, and has an empty root without an image.
     With `active` the row says that a monitor is being started, for a caller that does so under the lock that it gets.
+    A `passing` one ends with a command in the foreground, so that nobody will look for it (network_places.py).
     Everything is checked before the first side effect, and undone when something fails.
     """
     if name:
@@ -56,7 +58,7 @@ def create(
         if replace:
             _remove_named(engine, name)
     paths.make_private(engine.paths.locks)
-    config = complete(engine, config, image)
+    config = complete(engine, config, image, passing=passing and not name)
     if config.userns.mode == "auto":
         from pod.engine import auto_ranges
 
@@ -143,7 +145,13 @@ def check_name(name: str) -> None:
         )
 
 
-def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None) -> ContainerConfig:
+def complete(
+    engine: Engine,
+    config: ContainerConfig,
+    image: ImageRecord | None,
+    *,
+    passing: bool = False,
+) -> ContainerConfig:
     """The configuration with the image's and the engine's defaults, names resolved to ids, and free ports chosen."""
     execution: ExecutionConfig = {}
     if image is not None:
@@ -184,7 +192,9 @@ def complete(engine: Engine, config: ContainerConfig, image: ImageRecord | None)
     check_timezone(config.timezone)
     _check_apparmor(config)
     networking = config.networking
-    if networking.network.mode in {"", "bridge"}:
+    if passing and network.is_apart(engine, networking):
+        networking = networking.replace(network=networking.network.replace(mode="private"))
+    elif networking.network.mode in {"", "bridge"}:
         from pod.engine import network_places
 
         networking = network_places.choose_default(engine, config)

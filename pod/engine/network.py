@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
+from netns.holder import protocol
 from pod.base import ids
 from pod.base.errors import PodError, Unsupported
 from pod.engine.namefiles import needs_user_network
@@ -82,6 +83,20 @@ def settings_for(engine: Engine, container: Container, *, again: bool = False) -
         "program": program,
         "ports": _plain(networking),
     }
+
+
+def is_apart(engine: Engine, networking: Networking) -> bool:
+    """Whether a container that ends with its command gets a network of its own though "auto" is configured.
+
+    It does if it publishes nothing and nobody is there whom it could talk to: its own network is there sooner.
+    """
+    return (
+        not networking.network.mode
+        and not networking.ports
+        and not networking.publish_all
+        and engine.settings.containers.netns == "auto"
+        and not os.path.exists(f"{engine.paths.runroot}/networks/{protocol.SOCKET}")
+    )
 
 
 def _plain(networking: Networking) -> list[dict[str, Any]]:

@@ -35,7 +35,13 @@ def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
             f"--runtime {container.config.runtime} with a user-defined network",
             "only pod's own runtime makes such containers",
         )
-    _check_shared(engine, container)
+    config = container.config
+    if other := _shares_elsewhere(engine, config):
+        raise PodError(
+            f"container '{container.name}' cannot be on network '{config.networking.network.joined}': it shares "
+            f"namespaces with '{other}', which is on no network made by 'pod network create'",
+            hint="connect both, or share no namespaces",
+        )
     known, places = places_of(engine, container)
     servers = container.config.networking.dns or engine.settings.containers.dns_servers
     return {
@@ -49,9 +55,8 @@ def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
     }
 
 
-def _check_shared(engine: Engine, container: Container) -> None:
-    """Raise PodError where the container shares a user namespace that is not nested in the holder's."""
-    config = container.config
+def _shares_elsewhere(engine: Engine, config: ContainerConfig) -> str:
+    """The container, if any, whose namespaces are to be shared and are not nested in the holder's; its name."""
     for namespace in (config.userns, config.ipc, config.pid, config.uts, config.cgroupns):
         owner = namespace.joined if namespace.mode == "container" else ""
         while owner:
@@ -59,28 +64,26 @@ def _check_shared(engine: Engine, container: Container) -> None:
             network = other.config.networking.network
             owner = network.joined if network.mode == "container" else ""
             if not owner and network.mode != "network":
-                wanted = config.networking.network.joined
-                raise PodError(
-                    f"container '{container.name}' cannot be on network '{wanted}': it shares "
-                    f"namespaces with '{other.name}', which is on no network made by 'pod network create'",
-                    hint="connect both, or share no namespaces",
-                )
+                return other.name
+    return ""
 
 
 def choose_default(engine: Engine, config: ContainerConfig) -> Networking:
     """How a container is connected, "bridge" and the configured default put in other words.
 
-    "bridge" becomes the default network, by name. Where that cannot be had, and is all that was asked for, the
-    container gets a network of its own, which reaches the world and publishes ports as well.
+    "bridge", and "auto" of the configuration for all but those of network.is_apart, becomes the default network, by
+    name. Where that cannot be had, and is all that was asked for, the container gets a network of its own, which
+    reaches the world and publishes ports as well.
     """
     networking = config.networking
     first = networking.network
     if not first.mode:
-        first = namespaces.parse_network(engine.settings.containers.netns)
+        configured = engine.settings.containers.netns
+        first = namespaces.parse_network("bridge" if configured == "auto" else configured)
     chosen = [first, *networking.more_networks]
     if not any(it.mode == "bridge" for it in chosen):
         return networking.replace(network=first)
-    reason = why_none(config)
+    reason = why_none(engine, config)
     if reason:
         log.debug(f"no bridge: {reason}")
         if len(chosen) == 1 and not first.options:
@@ -117,7 +120,7 @@ def _use_configured_subnet(engine: Engine) -> None:
         rows.change(engine.database, networks.DEFAULT_NAME, change)
 
 
-def why_none(config: ContainerConfig) -> str:
+def why_none(engine: Engine, config: ContainerConfig) -> str:
     """Why the container cannot be on a network of the holder; "" when it can."""
     if os.geteuid() == 0:
         return "networks are for ordinary users"
@@ -125,6 +128,8 @@ def why_none(config: ContainerConfig) -> str:
         return f"the OCI runtime '{config.runtime}' does not make such containers"
     if config.userns.mode in {"container", "ns"}:
         return "the container's user namespace is another's"
+    if other := _shares_elsewhere(engine, config):
+        return f"it shares namespaces with '{other}', which is on none"
     return "" if processes.find_program("nft") else "the program 'nft' is not installed"
 
 

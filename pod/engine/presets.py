@@ -52,7 +52,7 @@ def container_preset(settings: Settings) -> ContainerConfig:
         pid=namespaces.parse_pid(given.pidns),
         uts=namespaces.parse_uts(given.utsns),
         networking=Networking(
-            network=namespaces.parse_network(given.netns),
+            network=namespaces.parse_network("" if given.netns == "auto" else given.netns),
             manage_hosts=not given.no_hosts,
             publish_fallback=given.publish_fallback,
         ),

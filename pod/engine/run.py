@@ -64,7 +64,13 @@ def run(
     """
     config, image = _with_image(engine, config, pull)
     container, lock = create.create(
-        engine, config, image, name=options.name, replace=options.replaces, active=True
+        engine,
+        config,
+        image,
+        name=options.name,
+        replace=options.replaces,
+        active=True,
+        passing=not options.detach,
     )
     try:
         _write_cid_file(container)

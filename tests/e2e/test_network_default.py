@@ -27,8 +27,17 @@ ADDRESS = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
 
 @pytest.fixture
 def by_configuration(pod: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "bridge.conf"
-    file.write_text('[containers]\nnetns = "bridge"\n')
+    configure(pod, "bridge", tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def automatically(pod: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configure(pod, "auto", tmp_path, monkeypatch)
+
+
+def configure(pod: Engine, mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "default.conf"
+    file.write_text(f'[containers]\nnetns = "{mode}"\n')
     monkeypatch.setitem(pod.environment, "CONTAINERS_CONF_OVERRIDE", str(file))
 
 
@@ -53,6 +62,47 @@ def test_containers_find_each_other_by_name(pod: Engine) -> None:
     web(pod, "web")
     script = "until wget -q -O - http://web; do sleep 0.1; done"
     assert pod("run", "--rm", "busybox", "sh", "-c", script).out == "web"
+
+
+@ONLY_POD
+def test_the_first_packet_is_not_lost(pod: Engine) -> None:
+    words = (
+        "run",
+        "--rm",
+        "--network",
+        "bridge",
+        "busybox",
+        "cat",
+        "/sys/class/net/eth0/operstate",
+    )
+    assert pod(*words).out == "up"
+
+
+@ONLY_POD
+@pytest.mark.usefixtures("automatically")
+def test_who_comes_and_goes_alone_has_a_network_of_its_own(pod: Engine) -> None:
+    assert "10.0.2.100/24" in pod("run", "--rm", "busybox", "ip", "addr").out
+    port = free_port()
+    assert "inet 10.88." in pod("run", "--rm", "-p", f"{port}:80", "busybox", "ip", "addr").out
+    assert "inet 10.88." in pod("run", "--rm", "--name", "known", "busybox", "ip", "addr").out
+
+
+@ONLY_POD
+@pytest.mark.usefixtures("automatically")
+def test_who_comes_and_goes_finds_who_stays(pod: Engine) -> None:
+    web(pod, "web")
+    assert pod("inspect", "-f", ADDRESS, "web").out.startswith("10.88.")
+    script = "until wget -q -O - http://web; do sleep 0.1; done"
+    assert pod("run", "--rm", "busybox", "sh", "-c", script).out == "web"
+
+
+@ONLY_POD
+@pytest.mark.usefixtures("automatically")
+def test_who_shares_namespaces_is_no_further_away_than_they_are(pod: Engine) -> None:
+    pod("run", "-d", "--name", "apart", "--network", "private", "busybox", "sleep", "1000")
+    web(pod, "beside", "--pid", "container:apart")
+    assert pod("inspect", "-f", ADDRESS, "beside").out == ""
+    pod("rm", "-f", "-t", "0", "beside", "apart")
 
 
 @ONLY_POD
