@@ -10,9 +10,10 @@ from tests.support.engine import Engine
 from tests.support.waiting import until
 
 MIB = 1 << 20
+LAST_CPU = max(os.sched_getaffinity(0))
 OPTIONS = (
     "--memory 64m --memory-reservation 32m --pids-limit 50 --cpu-quota 20000 --cpu-period 50000 --cpu-shares 2048 "
-    "--cpuset-cpus 1 --cgroup-conf memory.high=9437184"
+    f"--cpuset-cpus {LAST_CPU} --cgroup-conf memory.high=9437184"
 ).split()
 FILES = {
     "memory.max": str(64 * MIB),
@@ -22,7 +23,7 @@ FILES = {
     "pids.max": "50",
     "cpu.max": "20000 50000",
     "cpu.weight": "79",
-    "cpuset.cpus": "1",
+    "cpuset.cpus": str(LAST_CPU),
 }
 
 

@@ -1,4 +1,7 @@
-"""One run of a virtual machine for all tests that say by `scene` what is to be done there; see machine.py."""
+"""One run of a virtual machine for all tests of a file that say by `scene` what is to be done there; see machine.py.
+
+The files' machines run side by side where pytest has workers, so that they have all processors of the host.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ _WHEN = ("login", "before", "after")
 # since progress is drawn on terminals, and an emulated serial line is slow.
 _START = """
 . /mnt/work/plan
-export PATH="$PROGRAMS:$PATH" SYSTEMD_PAGER=
+export SYSTEMD_PAGER=
 scene() {
     echo
     echo "== $1"
@@ -29,6 +32,9 @@ scene() {
     echo
     echo "== end of $1: $status"
 }
+"""
+_INSTALLED = """
+export PATH="$PROGRAMS:$PATH"
 pod image exists localhost/latest || pod load -q -i ~/.cache/pod-tests/busybox-1
 """
 
@@ -47,6 +53,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "scene(login=, before=, after=): scripts for the virtual machine: in a session that the user has by a login; "
         "in the user's systemd, with a delegated cgroup; and there after a reboot, with nobody logged in",
+    )
+    config.addinivalue_line(
+        "markers",
+        "installed: a file whose machine has pod as a user installs it, and an image in the user's store",
     )
     config.addinivalue_line("markers", "lengthy: minutes of emulation, for tox -e vm alone")
 
@@ -67,11 +77,11 @@ def said(request: pytest.FixtureRequest, machine_said: dict[tuple[str, str], str
     return said
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def machine_said(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, worker_id: str
 ) -> dict[tuple[str, str], str]:
-    """Play all scenes that tests of this run have, in one process of it; what was said by test and time."""
+    """Play all scenes that the chosen tests of this file have, once; what was said by test and time."""
     try:
         machine.check_host()
     except machine.Missing as missing:
@@ -81,12 +91,14 @@ def machine_said(
     directory = tmp_path_factory.getbasetemp()
     if worker_id != "master":
         directory = directory.parent  # that of all workers
-    with open(directory / "machine-said", "a+") as file:
+    tests = [it for it in request.session.items if it.path == request.path]
+    with open(directory / f"{request.path.stem}-said", "a+") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         output = file.read()
         if not output:
-            output = _play(request.session.items)
+            installed = bool(request.node.get_closest_marker("installed"))
+            output = _play(tests, installed=installed)
             file.write(output)
     parts = re.findall(r"^== (\S+) (\w+)\n(.*?)^== end of \1 \2: \d+$", output, re.M | re.S)
     found = {(name, when): text.strip("\n") for name, when, text in parts}
@@ -95,7 +107,7 @@ def machine_said(
     return found
 
 
-def _play(tests: list[pytest.Item]) -> str:
+def _play(tests: list[pytest.Item], *, installed: bool) -> str:
     """What the machine says, and why it has ended too early, if it has: then its other tests need not try it, too."""
     scripts = dict.fromkeys(_WHEN, "")
     for test in tests:
@@ -104,14 +116,15 @@ def _play(tests: list[pytest.Item]) -> str:
                 scripts[when] += (
                     f"scene '{test.name} {when}' <<'END OF SCENE'\n{script}\nEND OF SCENE\n"
                 )
-    played = {when: script and f"{_START}{script}true" for when, script in scripts.items()}
+    start = _START + (_INSTALLED if installed else "")
+    played = {when: script and f"{start}{script}true" for when, script in scripts.items()}
     try:
         return machine.run(
             played["before"] or "true",
             login=played["login"],
             after_reboot=played["after"],
             copies=("busybox", "nginx"),
-            installed=True,
+            installed=installed,
         ).output
     except RuntimeError as error:
         return str(error)

@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from tests.support import images
 from tests.support.engine import TREE
 from tests.support.places import remove_tree
+from tests.vm import ramdisk
 
-BOOT_SECONDS = 3600  # of emulation, on a machine that does other things too; 300 are usual
+PATH = ramdisk.PATH
+BOOT_SECONDS = 5400  # of emulation, on a machine that does other things too; 500 are usual
 BUILD_SECONDS = 900
 TEST_SECONDS = BOOT_SECONDS + BUILD_SECONDS  # a test may be the first, and wait for all that
 DISK = "4G"
@@ -48,11 +50,9 @@ else
     mount --bind /mnt/work/tree "$TREE"
     mount --bind /mnt/work/cache /home/podtest/.cache/pod-tests
     cat >> /etc/fstab <<END
-LABEL=work /mnt/work ext4 defaults 0 0
 /mnt/work/tree $TREE none bind 0 0
 /mnt/work/cache /home/podtest/.cache/pod-tests none bind 0 0
 END
-    sed -i 's|=/bin/mount|=-/bin/mount|' /etc/systemd/system/pod-vm.service
     mkdir -p /etc/systemd/user.conf.d
     printf '[Manager]\\nDefaultTimeoutStartSec=900\\n' > /etc/systemd/user.conf.d/slow.conf
     [ -e /etc/hosts ] || echo "127.0.0.1 localhost laptop" > /etc/hosts
@@ -60,6 +60,7 @@ END
 fi
 echo 'profile pod-test flags=(attach_disconnected) { file, capability, signal, deny /tmp/forbidden w, }' |
     apparmor_parser --replace
+modprobe -a virtio_net overlay fuse tun
 card=$(ls /sys/class/net | grep -v lo | head -n 1)
 ip link set "$card" up && ip address add 10.0.2.15/24 dev "$card" && ip route add default via 10.0.2.2
 # What only root may do, and tests need: swap space, and a clock that they set by "@SECONDS" (tests/e2e/test_clock.py).
@@ -89,13 +90,38 @@ sync
 poweroff -f
 """
 
-UNIT = """[Unit]
+# From the initial RAM disk, before systemd: the work disk, BOOT as a service, and none of what has no use in a machine
+# that nobody sees and that lives for minutes. Each of these costs an emulated boot a tenth of a second to ten seconds,
+# most of all the search for hardware, which is the virtual card alone.
+_UNUSED_UNITS = (
+    "systemd-udev-trigger.service serial-getty@ttyS0.service getty@tty1.service e2scrub_reap.service "
+    "e2scrub_all.timer apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer "
+    "systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-random-seed.service "
+    "systemd-pstore.service modprobe@.service dev-hugepages.mount sys-kernel-debug.mount "
+    "sys-kernel-tracing.mount sys-kernel-config.mount proc-sys-fs-binfmt_misc.automount "
+    "docker-registry.service"  # tests start their own
+)
+_UNUSED_GENERATORS = (
+    "systemd-bless-boot systemd-cryptsetup systemd-debug systemd-getty systemd-gpt-auto "
+    "systemd-hibernate-resume systemd-integritysetup systemd-rc-local systemd-run "
+    "systemd-system-update systemd-sysv systemd-veritysetup"
+)
+_UNUSED_PROFILES = "lsb_release nvidia_modprobe"  # of AppArmor; that of passt is in force
+PREPARE = f"""
+cd /root/etc/systemd
+mkdir -p system-generators system/multi-user.target.wants
+for name in {_UNUSED_UNITS}; do ln -sf /dev/null system/$name; done
+for name in {_UNUSED_GENERATORS}; do ln -sf /dev/null system-generators/$name-generator; done
+for name in {_UNUSED_PROFILES}; do ln -sf ../$name /root/etc/apparmor.d/disable/; done
+cat > system/pod-vm.service <<'END'
+[Unit]
 After=multi-user.target
 [Service]
 Type=oneshot
 StandardOutput=journal+console
-ExecStart=/bin/mount LABEL=work /mnt/work
 ExecStart=/bin/bash /mnt/work/boot
+END
+ln -sf ../pod-vm.service system/multi-user.target.wants/
 """
 
 DELEGATE = "[Service]\nDelegate=cpu cpuset io memory pids\n"
@@ -148,7 +174,9 @@ def run(
         scripts = {"script": script, "login": login, "after-reboot": after_reboot}
         disk = _work_disk(work, scripts, copies, installed=installed)
         console, output = os.path.join(work, "console"), os.path.join(work, "output")
-        _boot(system_directory, disk, console, output, seconds, reboots=bool(after_reboot))
+        initrd = os.path.join(work, "initrd")
+        ramdisk.make_initrd(initrd, system_directory, "/sbin/init", prepare=PREPARE)
+        _boot(system_directory, initrd, disk, console, output, seconds, reboots=bool(after_reboot))
         with open(output, errors="replace", newline="") as file:
             text = file.read().replace("\r\n", "\n")
         before, mark, status = text.rpartition(_MARK)
@@ -160,26 +188,40 @@ def run(
         remove_tree(work)
 
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+# One processor: the run's machines share those of the host, and a second one costs an emulated system a fifth more time
+# for nothing, and its steady clock. Page tables of five levels are one more level to walk.
 QEMU = (
-    *("qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"),
+    *("qemu-system-x86_64", "-accel", "tcg", "-cpu", "max,la57=off", "-smp", "1"),
     *("-nodefaults", "-display", "none"),
 )
 # A busy host lets the kernel wait long for its timer and its processors. It gives up then, or sends itself interrupts
 # that cannot be masked to tell where it waits, which has kept it from going on at all; unless told not to look.
-KERNEL = "console=ttyS0 quiet panic=-1 no_timer_check nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
+# Its defences against other processors' faults, its pages filled with zeroes ahead of time and its own tests of ciphers
+# would only take time.
+KERNEL = (
+    "console=ttyS0 quiet panic=-1 no_timer_check nowatchdog rcupdate.rcu_cpu_stall_suppress=1 "
+    "mitigations=off init_on_alloc=0 cryptomgr.notests"
+)
 
 
 def _boot(
-    system: str, disk: str, console: str, output: str, seconds: float, *, reboots: bool
+    system: str,
+    initrd: str,
+    disk: str,
+    console: str,
+    output: str,
+    seconds: float,
+    *,
+    reboots: bool,
 ) -> None:
     command = [*QEMU, "-m", "2048"]
     if not reboots:
         command.append("-no-reboot")
     # A card with a default route, which pasta looks for; restricted, so that nothing gets out.
     command += ["-nic", "user,model=virtio-net-pci,restrict=on"]
-    command += ["-kernel", f"{system}/vmlinuz", "-initrd", f"{system}/initrd.img"]
-    command += ["-append", f"root=/dev/vda rw {KERNEL}"]
+    command += ["-kernel", f"{system}/vmlinuz", "-initrd", initrd]
+    # The card keeps its name, which BOOT looks for while udev would change it.
+    command += ["-append", f"{KERNEL} net.ifnames=0"]
     # snapshot: writes go to a temporary file, so that the system stays as it was built.
     command += ["-drive", f"file={system}/disk,format=raw,if=virtio,snapshot=on"]
     command += ["-drive", f"file={disk},format=raw,if=virtio"]
@@ -204,9 +246,11 @@ def _work_disk(
 ) -> str:
     """A disk with the checkout, .venv, images and what to run."""
     staged = os.path.join(work, "staged")
-    stage_tree(staged)
+    stage_tree(staged, _BROUGHT)
     if installed:
         _install(os.path.join(staged, "tree"), os.path.join(staged, "venv"))
+    else:
+        _compile_tests(os.path.join(staged, "tree"))
     os.mkdir(os.path.join(staged, "cache"))
     for name in copies:
         path = images.image(name).layout.path
@@ -222,28 +266,24 @@ def user_number() -> int:
     return os.getuid() or 1000
 
 
-def stage_tree(staged: str) -> None:
-    """Make the directory `staged` with this checkout and .venv in it, and what the machine's scripts must know."""
+_BROUGHT = tuple("pod storage netns conf man tests pyproject.toml README.md .venv".split())
+# What tests/vm does not run in the machine, and what takes long to import there.
+_NOT_BROUGHT = shutil.ignore_patterns(
+    *("mypy*", "*__mypyc*", "ruff*", "kubernetes_validate*", "virtualenv*", "tools"),
+    *("hypothesis*", "_hypothesis*", "xdist", "pytest_xdist*"),
+)
+
+
+def stage_tree(staged: str, names: tuple[str, ...] = (".venv",)) -> None:
+    """Make the directory `staged` with these parts of this checkout, and what the machine's scripts must know."""
     tree = os.path.join(staged, "tree")
     os.makedirs(tree)
-    names = (
-        "pod",
-        "storage",
-        "netns",
-        "conf",
-        "man",
-        "tests",
-        "pyproject.toml",
-        "README.md",
-        ".venv",
-    )
-    present = [
-        os.path.join(TREE, name) for name in names if os.path.exists(os.path.join(TREE, name))
-    ]
-    subprocess.run(
-        ["cp", "-R", "--no-dereference", "--preserve=mode,timestamps,links", *present, tree],
-        check=True,
-    )
+    for name in names:
+        path, copy = os.path.join(TREE, name), os.path.join(tree, name)
+        if os.path.isdir(path):
+            shutil.copytree(path, copy, symlinks=True, ignore=_NOT_BROUGHT)
+        elif os.path.exists(path):
+            shutil.copy2(path, copy)
     plan = {
         "TREE": TREE,
         "NUMBER": user_number(),
@@ -251,6 +291,35 @@ def stage_tree(staged: str) -> None:
         "PROGRAMS": f"{staged}/venv/bin",
     }
     write(os.path.join(staged, "plan"), "".join(f"{key}='{it}'\n" for key, it in plan.items()))
+
+
+def _compile_tests(tree: str) -> None:
+    """Leave bytecode of the tests that the machine collects, as pytest writes it, which takes long there."""
+    command = [os.path.join(TREE, ".venv", "bin", "python"), "-m", "pytest", "-q", "--collect-only"]
+    command += ["-p", "no:cacheprovider", *tests_with("needs_kernel|needs_login", tree)]
+    environment = {"PATH": PATH, "HOME": os.path.expanduser("~"), "LANG": "C.UTF-8"}
+    done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"the tests for the machine cannot be collected:\n{done.stdout}")
+
+
+def tests_with(marker: str, tree: str = TREE) -> list[str]:
+    """The files of tests with one of these markers, below `tree`; to collect all takes minutes in the machine."""
+    found = subprocess.run(
+        [
+            "grep",
+            "-lrE",
+            "--include=test_*.py",
+            f"mark\\.({marker})",
+            "tests/e2e",
+            "tests/integration",
+        ],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return sorted(found.stdout.split())
 
 
 def _install(tree: str, venv: str) -> None:
@@ -267,7 +336,7 @@ def _install(tree: str, venv: str) -> None:
 
 
 def system() -> str:
-    """The directory with disk, kernel and initial RAM disk; built when it is not in the cache."""
+    """The directory with disk and kernel; built when it is not in the cache."""
     path = os.path.join(images.cache_directory(), f"vm-{_VERSION}")
     with images.Lock("vm.lock"):
         if not os.path.exists(path):
@@ -303,24 +372,16 @@ def _unpack_system(work: str, tar: str, building: str) -> None:
         check=True,
     )
     for name, text in (
-        ("etc/systemd/system/pod-vm.service", UNIT),
         ("etc/systemd/system/user@.service.d/delegate.conf", DELEGATE),
-        ("etc/fstab", "/dev/vda / ext4 defaults 0 1\n"),
+        ("etc/fstab", ""),
         ("etc/hostname", "laptop\n"),
     ):
         os.makedirs(os.path.dirname(os.path.join(root, name)), exist_ok=True)
         write(os.path.join(root, name), text)
     os.makedirs(os.path.join(root, "mnt/work"))
-    wanted = os.path.join(root, "etc/systemd/system/multi-user.target.wants")
-    os.makedirs(wanted, exist_ok=True)
-    os.symlink("/etc/systemd/system/pod-vm.service", os.path.join(wanted, "pod-vm.service"))
-    registry = os.path.join(wanted, "docker-registry.service")
-    if os.path.lexists(registry):
-        os.unlink(registry)  # tests start their own
     boot = os.path.join(root, "boot")
-    for kind, name in (("vmlinuz-", "vmlinuz"), ("initrd.img-", "initrd.img")):
-        (found,) = [entry for entry in os.listdir(boot) if entry.startswith(kind)]
-        shutil.copyfile(os.path.join(boot, found), os.path.join(building, name))
+    (kernel,) = [entry for entry in os.listdir(boot) if entry.startswith("vmlinuz-")]
+    shutil.copyfile(os.path.join(boot, kernel), os.path.join(building, "vmlinuz"))
     make_disk(root, os.path.join(building, "disk"), "system")
     shutil.rmtree(root)
 

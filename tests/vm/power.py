@@ -1,8 +1,8 @@
 """Power cuts: a virtual machine that only lives to use pod, is killed at any moment, and has to be well afterwards.
 
-It is that of machine.py with another start: an initial RAM disk with nothing but the driver of the disk, and a shell as
-the first process, since a boot by systemd would take most of the time. The user's home is on a disk of device.py, which
-loses what was not flushed. What the guest says on its serial line, it has acknowledged: that is recorded here, outside.
+It is that of machine.py with a shell as the first process, since a boot by systemd would take most of the time. The
+user's home is on a disk of device.py, which loses what was not flushed. What the guest says on its serial line, it has
+acknowledged: that is recorded here, outside.
 
     tests/support/as-user .venv/bin/python -m tests.vm.power CUTS [SEED]
 """
@@ -24,37 +24,14 @@ from tests.support import images
 from tests.support.layout import Entry, Layout, layer_tar
 from tests.support.places import remove_tree
 from tests.support.registry import Registry
-from tests.vm import machine
+from tests.vm import machine, ramdisk
 from tests.vm.device import Disk
 
-LIFE_SECONDS = (
-    900  # from power on to the cut, on a machine that does other things too; 15 are usual
-)
+LIFE_SECONDS = 3600  # from power on to the cut, where much else runs; 25 are usual
 _HOME_SIZE = "1G"
 _MARK = "pod-vm: "
 _ABSENT = "-"
-_MODULES = (
-    "virtio_ring",
-    "virtio",
-    "virtio_pci_legacy_dev",
-    "virtio_pci_modern_dev",
-    "virtio_pci",
-    "virtio_blk",
-)
 _APPS = 3
-
-# In the initial RAM disk.
-INIT = f"""#!/bin/sh
-mount -t devtmpfs dev /dev
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-for name in {" ".join(_MODULES)}; do insmod /$name.ko 2>/dev/null; done
-until [ -b /dev/vdc ]; do :; done
-mount -t ext4 /dev/vda /root
-mount -t ext4 -o ro /dev/vdb /root/mnt/work
-for name in dev proc sys; do mount -o move /$name /root/$name; done
-exec switch_root /root /bin/bash /mnt/work/start $(cat /root/proc/cmdline)
-"""
 
 # As root: what a system has and pod needs.
 START = """#!/bin/bash
@@ -66,7 +43,7 @@ for name in run tmp dev/shm; do mkdir -p /$name; mount -t tmpfs tmpfs /$name; do
 chmod 1777 /tmp /dev/shm
 mkdir -p /dev/pts && mount -t devpts devpts /dev/pts
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-for name in overlay fuse tun; do modprobe $name; done
+modprobe -a overlay fuse tun
 chmod 0666 /dev/fuse /dev/net/tun
 ip link set lo up
 echo "podtest:x:$NUMBER:$NUMBER::/home/podtest:/bin/bash" >> /etc/passwd
@@ -113,9 +90,8 @@ status=$?
 sed 's/^/pod-vm: found /' /tmp/said
 pod images --no-trunc --format '{{.Repository}}:{{.Tag}} {{.ID}}' | sed 's/sha256://; s/^/pod-vm: has image /'
 pod ps -a --no-trunc --format '{{.Names}} {{.ID}}' | sed 's/^/pod-vm: has container /'
-for volume in $(pod volume ls --format '{{.Name}}'); do
+pod volume ls --format '{{.Name}} {{.Mountpoint}}/log' | while read -r volume file; do
     say "has volume $volume there"
-    file=$(pod volume inspect -f '{{.Mountpoint}}' $volume)/log
     lines=$(cat "$file" 2>/dev/null | awk '$0 == "line " NR { n = NR } END { print n + 0 }')
     say "has lines $volume $lines"
 done
@@ -267,7 +243,7 @@ def _live(
             return Life(number, "", 0, 0, seconds, wrong)
         # Some changes pass, and then a part of the next: as much time as one of them took, or less.
         last = time.monotonic()
-        for _ in range(chance.randrange(1, 9)):
+        for _ in range(chance.randrange(1, 7)):
             known.take(reader.next())
             step, last = time.monotonic() - last, time.monotonic()
         with contextlib.suppress(TimeoutError):
@@ -371,7 +347,12 @@ def _make_parts(work: str, system: str) -> str:
         "storage:\n  filesystem:\n    rootdirectory: /mnt/work/registry\n  maintenance:\n    readonly:\n"
         "      enabled: true\n    uploadpurging:\n      enabled: false\n",
     )
-    _make_initrd(work, system)
+    ramdisk.make_initrd(
+        os.path.join(work, "initrd"),
+        system,
+        "/bin/bash /mnt/work/start $(cat /root/proc/cmdline)",
+        prepare="until [ -b /dev/vdc ]; do :; done",
+    )
     return machine.make_disk(staged, os.path.join(work, "parts"), "work", "1G")
 
 
@@ -390,56 +371,6 @@ def _push_apps(directory: str) -> str:
             image = layout.add_image([shared, *layers], {"Cmd": ["sh"]}, name=str(number))
             registry.push(image, f"app{number}")
         return registry.content
-
-
-def _make_initrd(work: str, system: str) -> None:
-    root = os.path.join(work, "initrd.d")
-    for name in ("bin", "dev", "proc", "sys", "root"):
-        os.makedirs(os.path.join(root, name))
-    busybox = os.path.join(root, "bin", "busybox")
-    shutil.copy(images.busybox_program(), busybox)
-    for name in ("sh", "mount", "insmod", "switch_root", "cat"):
-        os.symlink("busybox", os.path.join(root, "bin", name))
-    machine.write(os.path.join(root, "init"), INIT)
-    os.chmod(os.path.join(root, "init"), 0o755)
-    disk = f"{system}/disk"
-    listed = _debugfs(disk, "ls -p /lib/modules").splitlines()
-    (kernel,) = [
-        line.split("/")[5]
-        for line in listed
-        if line.count("/") > 5 and "." in line.split("/")[5].strip(".")
-    ]
-    modules = f"/lib/modules/{kernel}"
-    for line in _debugfs(disk, f"cat {modules}/modules.dep").splitlines():
-        path = line.partition(":")[0]
-        name = os.path.basename(path).removesuffix(".ko")
-        if name in _MODULES:
-            _debugfs(disk, f"dump {modules}/{path} {root}/{name}.ko")
-    names = "".join(
-        os.path.relpath(os.path.join(top, name), root) + "\n"
-        for top, directories, files in os.walk(root)
-        for name in (*directories, *files)
-    )
-    with open(os.path.join(work, "initrd"), "wb") as file:
-        subprocess.run(
-            [images.busybox_program(), "cpio", "-o", "-H", "newc"],
-            input=names.encode(),
-            stdout=file,
-            stderr=subprocess.DEVNULL,
-            cwd=root,
-            check=True,
-        )
-
-
-def _debugfs(disk: str, request: str) -> str:
-    done = subprocess.run(
-        ["debugfs", "-R", request, disk],
-        env={"PATH": machine.PATH},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 from tests.vm import machine
 from tests.vm.conftest import Said
 
-pytestmark = pytest.mark.timeout(machine.TEST_SECONDS)
+pytestmark = [pytest.mark.timeout(machine.TEST_SECONDS), pytest.mark.installed]
 
 MIB = 1 << 20
 scene = pytest.mark.scene
