@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 READ_BYTES = 1 << 20
+_BEHIND_BYTES = 2 << 20
+"""When so much more of a blob has come, the disk begins with it: the sync at the end finds little left to do."""
 _NAMELESS = "new-"
 MOST_IN_MEMORY = (
     4 << 20
@@ -214,6 +216,7 @@ class Partial:
         self._lock = FileLock(path)
         self._hash: Any = None
         self._resumed = 0
+        self._on_disk = 0
 
     def __enter__(self) -> Partial:
         import hashlib  # heavy
@@ -261,6 +264,19 @@ class Partial:
             written = os.pwrite(self._lock.fd, view, self.offset)
             self.offset += written
             view = view[written:]
+        if self.offset - self._on_disk >= _BEHIND_BYTES:
+            self._begin_to_sync()
+
+    def _begin_to_sync(self) -> None:
+        from pod.linux import syscalls  # heavy (ctypes)
+
+        count, self._on_disk = self.offset - self._on_disk, self.offset
+        try:
+            syscalls.sync_file_range(
+                self._lock.fd, self.offset - count, count, syscalls.SYNC_FILE_RANGE_WRITE
+            )
+        except OSError:
+            pass  # fsync says what matters
 
     def take_written(self) -> None:
         """Hash what another process has written to `fd`, from its beginning; instead of `write`."""
@@ -271,7 +287,7 @@ class Partial:
     def restart(self) -> None:
         """Drop all bytes: the server could not continue where we were."""
         os.ftruncate(self._lock.fd, 0)
-        self.offset = self._resumed = 0
+        self.offset = self._resumed = self._on_disk = 0
         self._hash = _fresh(self._hash)
 
     def commit(self) -> str:
@@ -307,7 +323,7 @@ class Partial:
         while chunk := os.pread(self._lock.fd, READ_BYTES, self.offset):
             self._hash.update(chunk)
             self.offset += len(chunk)
-        self._resumed = self.offset
+        self._resumed = self._on_disk = self.offset
 
 
 def digest_of(data: bytes, algorithm: str = "sha256") -> str:

@@ -53,6 +53,7 @@ class Hold:
 
     def __exit__(self, *_: object) -> None:
         self._lock.remove()
+        self._store.layers.settle_behind()
 
     def add(self, *digests: str) -> None:
         """Hold these too."""

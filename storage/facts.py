@@ -87,7 +87,8 @@ class KnownFacts:
             raise DamagedImage(digest) from error
         if len(layers) != len(diff_ids):
             raise DamagedImage(digest)
-        sizes = [self._layers.record(diff).size for diff in diff_ids if self._layers.has(diff)]
+        found = [self._layers.find(diff_id) for diff_id in diff_ids]
+        sizes = [record.size for record in found if record is not None]
         return {
             "id": config_digest,
             "created": text(config.get("created")),

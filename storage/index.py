@@ -127,7 +127,8 @@ def _require_complete(images: ImageStore, descriptor: Descriptor) -> str:
     except BlobNotFound as error:
         raise ImageIncomplete(digest, [f"blob {error.digest}"]) from error
     missing = [f"blob {layer[0]}" for layer in facts["layers"] if not images.blobs.has(layer[0])]
-    missing += [f"layer {diff}" for diff in facts["diff_ids"] if not images.layers.has(diff)]
+    if not facts["complete"]:
+        missing += [f"layer {diff}" for diff in facts["diff_ids"] if not images.layers.has(diff)]
     if missing:
         raise ImageIncomplete(digest, missing)
     return str(facts["id"])

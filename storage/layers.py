@@ -103,6 +103,7 @@ class LayerStore:
         self._lock_path = f"{root}/locks/layers.lock"
         self._root = root
         self._staging = staging
+        self._settles_later = False
 
     def path(self, diff_id: str) -> str:
         """Where the tree is, or would be."""
@@ -110,13 +111,17 @@ class LayerStore:
 
     def has(self, diff_id: str) -> bool:
         """Whether the layer is here, complete."""
+        return self.find(diff_id) is not None
+
+    def find(self, diff_id: str) -> LayerRecord | None:
+        """The record of the layer; None when it is not here, complete."""
         record = self._read(f"{self.path(diff_id)}.json")
-        return record is not None and record.diff_id == diff_id
+        return None if record is None or record.diff_id != diff_id else record
 
     def record(self, diff_id: str) -> LayerRecord:
         """Raises LayerNotFound."""
-        record = self._read(f"{self.path(diff_id)}.json")
-        if record is None or record.diff_id != diff_id:
+        record = self.find(diff_id)
+        if record is None:
             raise LayerNotFound(diff_id)
         return record
 
@@ -206,8 +211,13 @@ class LayerStore:
             self, self._staging, source_fd, diff_id=diff_id, span=(offset, size), limits=limits
         )
 
-    def finish(self, jobs: Sequence[UnpackJob]) -> Sequence[LayerRecord]:
+    def finish(
+        self, jobs: Sequence[UnpackJob], *, settle_later: bool = False
+    ) -> Sequence[LayerRecord]:
         """Wait for the children, put their trees into their places, and start writing them to the disk behind us.
+
+        With `settle_later`, `settle_behind` is called when the index has been written too: a small file that is synced
+        while the whole file system is being written waits for all of that.
 
         Raises the first LayerError; then no layer of `jobs` is kept. Layers that another command has unpacked meanwhile
         are taken as they are. Call with a single thread.
@@ -230,9 +240,16 @@ class LayerStore:
                 "programs in it that change to another user will fail. "
                 "usermod --add-subuids 100000-165535 --add-subgids 100000-165535 NAME, typed by root, helps"
             )
-        if records:
-            behind.start(self.settle)
+        self._settles_later = self._settles_later or bool(records)
+        if not settle_later:
+            self.settle_behind()
         return records
+
+    def settle_behind(self) -> None:
+        """Start writing to the disk what `finish` has put into place. Call with a single thread."""
+        if self._settles_later:
+            self._settles_later = False
+            behind.start(self.settle)
 
     def adopt(
         self, tree: StagedTree, record: LayerRecord, root: RootDirectory | None = None

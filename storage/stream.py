@@ -116,20 +116,24 @@ def prefetched(chunks: Iterator[bytes]) -> Read:
 
     For a process that ends when it has read all: the thread is not joined.
     """
-    import queue  # heavy
-    import threading
+    from _queue import SimpleQueue  # what the queue module is made of, without what that imports
+    from _thread import start_new_thread
 
-    ready: queue.Queue[Any] = queue.Queue(_QUEUED_CHUNKS)
+    ready: SimpleQueue[Any] = SimpleQueue()
+    room: SimpleQueue[None] = SimpleQueue()  # an entry for each chunk that may be made
+    for _ in range(_QUEUED_CHUNKS):
+        room.put(None)
 
     def work() -> None:
         try:
             for chunk in chunks:
+                room.get()
                 ready.put(chunk)
             ready.put(b"")
         except BaseException as error:  # noqa: BLE001  the thread ends here; the reader raises it
             ready.put(error)
 
-    threading.Thread(target=work, daemon=True).start()
+    start_new_thread(work, ())
     ended = False
 
     def read() -> bytes:
@@ -137,6 +141,7 @@ def prefetched(chunks: Iterator[bytes]) -> Read:
         if ended:
             return b""
         chunk = ready.get()
+        room.put(None)
         if isinstance(chunk, BaseException):
             ended = True
             raise chunk

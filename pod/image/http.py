@@ -169,6 +169,11 @@ class HttpClient:
         self.notify = notify
         self._connections = Connections(self.settings)
         self._cancelled = Flag()
+        self._meanwhile: Callable[[], object] | None = None
+
+    def meanwhile(self, function: Callable[[], object]) -> None:
+        """Call it once, when the next request has been sent and before its answer is waited for."""
+        self._meanwhile = function
 
     def request(
         self,
@@ -180,11 +185,13 @@ class HttpClient:
         names: tuple[str, ...] = (),
         fields: Mapping[str, str] | None = None,
         body: Body | None = None,
+        probing: bool = False,
     ) -> Response:
         """Send a request that may be repeated, follow redirects, and return the answer, whatever its status.
 
         `insecure` accepts any certificate and redirects to plain HTTP. `names` are further names of the host, under
-        which its certificates may be filed. `fields` are sent as a form. Raises RegistryError.
+        which its certificates may be filed. `fields` are sent as a form. When `probing`, the first attempt must bring
+        an answer, whatever its status. Raises RegistryError.
         """
         if fields is not None:
             body = _form(fields)
@@ -194,7 +201,8 @@ class HttpClient:
             try:
                 response = self._follow(method, target, dict(headers), insecure, names, body)
             except failures.RegistryError as error:
-                if not error.transient or attempt >= self.settings.retries:
+                spent = attempt >= self.settings.retries or (probing and attempt == 0)
+                if spent or not error.transient:
                     raise
                 failure: failures.RegistryError = error
                 asked = None
@@ -308,7 +316,8 @@ class HttpClient:
         alone = headers.get("Connection") == "close"
         wire = connections.take(target, through, insecure=insecure, names=names, fresh=alone)
         try:
-            answer = _exchange(wire, method, address, sent, body)
+            function, self._meanwhile = self._meanwhile, None
+            answer = _exchange(wire, method, address, sent, body, function)
         except (NotHttp, OSError) as error:
             connections.give_back(wire, can_stay=False)
             raise failures.explain(error, host) from error
@@ -319,13 +328,20 @@ class HttpClient:
 
 
 def _exchange(
-    wire: Wire, method: str, address: str, headers: Mapping[str, str], body: Body | None
+    wire: Wire,
+    method: str,
+    address: str,
+    headers: Mapping[str, str],
+    body: Body | None,
+    meanwhile: Callable[[], object] | None,
 ) -> Answer:
     broken = None
     try:
         wire.send(method, address, headers, body.chunks() if body is not None else ())
     except (BrokenPipeError, ConnectionResetError) as error:
         broken = error  # before it hung up, it may have said why
+    if meanwhile is not None:
+        meanwhile()
     try:
         return wire.head(without_body=method == "HEAD")
     except (NotHttp, OSError):

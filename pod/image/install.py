@@ -2,13 +2,15 @@
 
 The order of things is dictated by two rules: children are forked while there is one thread, and nothing is named before
 all of it is verified and durable. So first a child for every layer that has to be unpacked, each waiting on a pipe;
-then threads that receive blobs and feed the pipes; then, with one thread again, the trees take their places.
+then threads that receive blobs and feed the pipes; then, with one thread again, the trees take their places. A single
+blob needs no thread of its own.
 """
 
 from __future__ import annotations
 
 import os
-import threading
+from _functools import partial
+from _thread import allocate_lock
 
 from pod.base.errors import PodError
 from pod.base.records import Record
@@ -17,7 +19,7 @@ from storage.blobs import DigestMismatch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Protocol
 
     from pod.image.progress import Progress
@@ -64,9 +66,17 @@ class DiskFull(PodError):
 class Transfer:
     """A blob on its way into the store, and into the child that unpacks it."""
 
-    def __init__(self, partial: Partial, sink_fd: int, progress: Progress, digest: str) -> None:
+    def __init__(
+        self,
+        partial: Partial,
+        start: Callable[[], int],
+        progress: Progress,
+        digest: str,
+    ) -> None:
+        """`start` gives the end of the child's pipe, and starts the child if need be; -1 when there is none."""
         self._partial = partial
-        self._sink_fd = sink_fd
+        self._start: Callable[[], int] | None = start
+        self._sink_fd = -1
         self._progress = progress
         self._digest = digest
         self._fed = 0
@@ -84,6 +94,17 @@ class Transfer:
         """Where to continue."""
         return self._partial.offset
 
+    def begin(self) -> None:
+        """Start the child. The first byte does it too; this is for a source that waits for that byte."""
+        start, self._start = self._start, None
+        if start is not None:
+            self._sink_fd = start()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the child has had as much as the blob shall have."""
+        return self._fed == self._partial.size
+
     def write(self, chunk: bytes | memoryview) -> None:
         start = self._partial.offset
         self._partial.write(chunk)
@@ -100,6 +121,8 @@ class Transfer:
     def feed_beginning(self) -> None:
         """Give the child what an earlier attempt left in the partial blob."""
         self._progress.advance(self._digest, self._partial.offset)
+        if self._partial.offset:
+            self.begin()
         if self._sink_fd < 0:
             return
         while self._fed < self._partial.offset:
@@ -108,6 +131,7 @@ class Transfer:
 
     def feed(self, chunk: memoryview) -> None:
         """Give bytes to the child, if there is one."""
+        self.begin()
         self._fed += len(chunk)
         if self._sink_fd < 0 or self.unpack_later:
             return
@@ -124,17 +148,37 @@ class UnpackerGone(Exception):
 
 
 class _Task:
-    """One blob, and perhaps the job that unpacks it. `sink_fd` is the thread's to close."""
+    """One blob, and perhaps the job that unpacks it. `sink_fd` is the thread's to close.
 
-    def __init__(self, layer: WantedLayer, job: UnpackJob | None) -> None:
+    `start` starts that job later, when the blob is on its way.
+    """
+
+    def __init__(
+        self,
+        layer: WantedLayer,
+        job: UnpackJob | None,
+        start: Callable[[], UnpackJob] | None = None,
+    ) -> None:
         self.layer = layer
-        self.job = job
+        self.job: UnpackJob | None = None
         self.sink_fd = -1
+        self._start = start
         self.unpack_later = False
         """The child was given bytes that turned out wrong; the blob is right now."""
         self.redundant = False
         """Another command has unpacked the layer meanwhile."""
+        self._adopt(job)
+
+    def begin(self) -> int:
+        """Start the job if that has waited until now; `sink_fd`."""
+        start, self._start = self._start, None
+        if start is not None:
+            self._adopt(start())
+        return self.sink_fd
+
+    def _adopt(self, job: UnpackJob | None) -> None:
         if job is not None:
+            self.job = job
             self.sink_fd, job.sink_fd = job.sink_fd, -1
 
 
@@ -143,7 +187,8 @@ def install_layers(
 ) -> None:
     """Bring blobs and trees of all `layers` into the store. Call with a single thread, while they are held.
 
-    Raises what the source raises, LayerError, DigestMismatch, DiskFull; partial blobs stay for the next attempt.
+    The trees are written to the disk when the hold ends. Raises what the source raises, LayerError, DigestMismatch,
+    DiskFull; partial blobs stay for the next attempt.
     """
     tasks = _plan(store, layers, source, progress)
     if not tasks:
@@ -202,18 +247,25 @@ def _plan(
     for layer in layers:
         if wanted.setdefault(layer.digest, layer).diff_id != layer.diff_id:
             raise InvalidImage("image", f"layer '{layer.digest}' stands for two different contents")
-    tasks: list[_Task] = []
+    left: list[tuple[WantedLayer, bool]] = []
     unpacked: set[str] = set()
+    for layer in sorted(wanted.values(), key=lambda layer: -layer.size):
+        has_blob, has_tree = store.blobs.has(layer.digest), store.layers.has(layer.diff_id)
+        if has_blob and has_tree:
+            progress.already_exists(layer.digest)
+            continue
+        left.append((layer, not has_tree and layer.diff_id not in unpacked))
+        unpacked.add(layer.diff_id)
+    if len(left) == 1 and left[0][1] and not store.blobs.has(left[0][0].digest):
+        layer = left[0][0]
+        if source.span(layer) is None:
+            # The only one is received without threads, so its child is forked while the server makes up its answer.
+            return [_Task(layer, None, partial(_start_job, store, layer, source, direct=False))]
+    tasks: list[_Task] = []
     try:
-        for layer in sorted(wanted.values(), key=lambda layer: -layer.size):
-            has_blob, has_tree = store.blobs.has(layer.digest), store.layers.has(layer.diff_id)
-            if has_blob and has_tree:
-                progress.already_exists(layer.digest)
-                continue
-            job = None
-            if not has_tree and layer.diff_id not in unpacked:
-                unpacked.add(layer.diff_id)
-                job = _start_job(store, layer, source, direct=len(tasks) < _PARALLEL)
+        for layer, unpacks in left:
+            direct = len(tasks) < _PARALLEL
+            job = _start_job(store, layer, source, direct=direct) if unpacks else None
             tasks.append(_Task(layer, job))
     except BaseException:
         for task in tasks:
@@ -247,11 +299,16 @@ class _Work:
         self.progress = progress
         self.failure: tuple[_Task, BaseException] | None = None
         self._queue: list[_Task] = []
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
 
     def run(self, tasks: list[_Task]) -> None:
         """Receive the blobs of all tasks; returns when all threads have ended."""
         self._queue = list(reversed(tasks))
+        if len(tasks) == 1:
+            self._work()
+            return
+        import threading  # heavy
+
         threads = [
             threading.Thread(target=self._work, daemon=True)
             for _ in range(min(_PARALLEL, len(tasks)))
@@ -304,14 +361,17 @@ class _Work:
 
         for attempt in range(2):
             try:
-                with self.store.blobs.receive(layer.digest, layer.size, tell) as partial:
-                    if partial.already_here:
+                with self.store.blobs.receive(layer.digest, layer.size, tell) as blob:
+                    if blob.already_here:
                         self._feed_blob(task)
                     else:
-                        transfer = Transfer(partial, task.sink_fd, self.progress, layer.digest)
+                        transfer = Transfer(blob, task.begin, self.progress, layer.digest)
                         transfer.feed_beginning()
                         self.source.fetch(layer, transfer)
-                        partial.commit()
+                        transfer.begin()
+                        if transfer.is_whole:
+                            _close_sink(task)  # the child ends while the blob is made durable
+                        blob.commit()
                         task.unpack_later = task.unpack_later or transfer.unpack_later
                 self.progress.done(layer.digest)
                 return
@@ -326,12 +386,10 @@ class _Work:
 
     def _feed_blob(self, task: _Task) -> None:
         """The blob is here, from an earlier pull or from one that runs beside us; give it to the child."""
-        if task.job is None:
-            return
         if self.store.layers.has(task.layer.diff_id):
             task.redundant = True
             return
-        if task.sink_fd < 0:
+        if task.begin() < 0:
             return
         fd = self.store.blobs.open(task.layer.digest)
         try:
@@ -351,13 +409,13 @@ def _finish(store: Store, tasks: list[_Task]) -> None:
             task.job.abort()
         else:
             jobs.append(task.job)
-    store.layers.finish(jobs)
+    store.layers.finish(jobs, settle_later=True)
     again = []
     try:
         for task in tasks:
             if task.unpack_later and not store.layers.has(task.layer.diff_id):
                 again.append(_start_job(store, task.layer, _NO_SOURCE, direct=True))
-        store.layers.finish(again)
+        store.layers.finish(again, settle_later=True)
     except BaseException:
         for job in again:
             job.abort()

@@ -191,6 +191,7 @@ def _pull_from(
     http = HttpClient(access.settings, progress.message)
     registry = Registry(http, endpoint, access.credentials_for(endpoint))
     try:
+        http.meanwhile(_load_for_manifest)
         fetched, parsed, index_digest = _find_manifest(registry, reference, platform)
         if demand is not None:
             check_signatures(demand, reference, registry, fetched, access)
@@ -214,6 +215,18 @@ def _pull_from(
         http.close()
     log.debug(f"'{name}' is image {parsed.config.digest} for {image.platform}")
     return PulledImage(parsed.config.digest, fetched.digest, name)
+
+
+def _load_for_manifest() -> None:
+    """What every pull needs next, loaded while the manifest is on its way."""
+    for name in ("hashlib", "storage.collect", "pod.image.byteranges"):
+        __import__(name)
+
+
+def _load_for_layers() -> None:
+    """The same while the configuration is on its way."""
+    for name in ("pod.image.install", "storage.unpackjob"):
+        __import__(name)
 
 
 def _remember_place(store: Store, endpoint: Endpoint, parsed: Manifest) -> None:
@@ -343,6 +356,7 @@ def _config_data(blobs: BlobStore, registry: Registry, descriptor: manifest.Desc
         raise failures.AnswerTooLarge(
             registry.endpoint.registry, "configuration of the image", _MAX_CONFIG_BYTES
         )
+    registry.http.meanwhile(_load_for_layers)
     data = registry.small_blob(descriptor.digest, descriptor.size)
     actual = digest_of(data, algorithm_of(descriptor.digest))
     if actual != descriptor.digest:
@@ -368,6 +382,7 @@ class RegistrySource:
         if self._assembly is not None and self._assembly.fetch(layer, transfer):
             return
         http, host = self._registry.http, self._registry.endpoint.registry
+        http.meanwhile(transfer.begin)
         furthest, attempt = transfer.offset, 0
         while transfer.offset < layer.size:
             failure: failures.RegistryError

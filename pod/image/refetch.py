@@ -109,7 +109,7 @@ def _fetch(
                         continue
                     log.info(f"blob '{part.digest}' is fetched from {endpoint.name}")
                     wanted = WantedLayer(part.digest, part.size, "")
-                    source.fetch(wanted, Transfer(partial, -1, progress, part.digest))
+                    source.fetch(wanted, Transfer(partial, lambda: -1, progress, part.digest))
                     partial.commit()
     finally:
         http.close()

@@ -254,16 +254,22 @@ class Registry:
         """
         endpoint, http = self.endpoint, self.http
         request = http.request if repeatable else http.request_once
-        names = self._names()
-        target, own = parse_url(url), parse_url(self._base())
+        names, base = self._names(), self._base()
+        target, own = parse_url(url), parse_url(base)
         if (target.scheme, target.authority) != (own.scheme, own.authority):
             return request(method, url, headers, insecure=endpoint.insecure, body=body)
+        first = None
+        if not self._scheme:
+            first = self._plain_answer(url, headers, method) if body is None else None
+            self._scheme = "http" if first is not None else self._choose_scheme()
+            url = f"{self._base()}{url.removeprefix(base)}"
         authorization = self._authorizer.header(scope)
         for _ in range(2):
             sent = {**headers, "Authorization": authorization} if authorization else headers
-            response = request(
+            response = first or request(
                 method, url, sent, insecure=endpoint.insecure, names=names, body=body
             )
+            first = None
             if response.status != 401:
                 break
             challenges = response.headers("WWW-Authenticate")
@@ -277,22 +283,45 @@ class Registry:
         return (self.endpoint.registry, self.endpoint.host)
 
     def _base(self) -> str:
+        """With "http" for a registry on this machine, until the first answer tells what is spoken there."""
         with self._lock:
-            if not self._scheme:
+            if not self._scheme and (self.endpoint.strict or not is_local(self.endpoint.host)):
                 self._scheme = self._choose_scheme()
-            return f"{self._scheme}://{self.endpoint.host}"
+            return f"{self._scheme or 'http'}://{self.endpoint.host}"
+
+    def _plain_answer(self, url: str, headers: Mapping[str, str], method: str) -> Response | None:
+        """The answer to the first request when plain HTTP is spoken on this machine; None when perhaps it is not.
+
+        Nobody listens there, so nothing is lost by asking in the clear what needs no credentials. A server for TLS
+        says at once that it is one, while one for plain HTTP may wait for ever for the end of a line in what was a TLS
+        greeting.
+        """
+        if method not in ("GET", "HEAD"):
+            return None
+        try:
+            response = self.http.request(
+                method,
+                url,
+                headers,
+                insecure=self.endpoint.insecure,
+                names=self._names(),
+                probing=True,
+            )
+        except failures.ConnectionLost as error:
+            log.debug(f"asking by plain HTTP: {error.message}")
+            return None
+        if response.status == 400:  # what servers for TLS answer to plain HTTP
+            response.close()
+            return None
+        return response
 
     def _choose_scheme(self) -> str:
-        """https, unless plain HTTP is allowed and the server speaks nothing else.
-
-        On loopback, plain HTTP is asked first: nobody listens there, a server for TLS says so at once, while one for
-        plain HTTP may wait for ever for the end of a line in what was a TLS greeting.
-        """
+        """https, unless plain HTTP is allowed and the server speaks nothing else."""
         endpoint = self.endpoint
         local = is_local(endpoint.host)
         if endpoint.strict or not (local or endpoint.insecure):
             return "https"
-        if local and self._answers("http"):
+        if local and self._answers_plainly():
             return "http"
         try:
             self._ping("https")
@@ -303,19 +332,18 @@ class Registry:
             log.debug(f"asking for TLS: {error.message}")
         return "https"
 
-    def _answers(self, scheme: str) -> bool:
+    def _answers_plainly(self) -> bool:
         try:
-            return self._ping(scheme) != 400  # what servers for TLS answer to plain HTTP
+            return self._ping("http") != 400
         except failures.ConnectionLost:
             return False
 
     def _ping(self, scheme: str) -> int:
-        endpoint = self.endpoint
         response = self.http.request_once(
             "GET",
-            f"{scheme}://{endpoint.host}/v2/",
+            f"{scheme}://{self.endpoint.host}/v2/",
             {},
-            insecure=endpoint.insecure,
+            insecure=self.endpoint.insecure,
             names=self._names(),
         )
         response.read(MAX_MANIFEST_BYTES)

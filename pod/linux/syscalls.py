@@ -162,6 +162,7 @@ _setdomainname = _bind("setdomainname", c_char_p, c_size_t)
 _personality = _bind("personality", c_ulong)
 _memcpy = _bind("memcpy", c_void_p, c_char_p, c_size_t)
 _syncfs = _bind("syncfs", c_int)
+_sync_file_range = _bind("sync_file_range", c_int, c_uint64, c_uint64, c_uint)
 _renameat2 = _bind("renameat2", c_int, c_char_p, c_int, c_char_p, c_uint)
 
 
@@ -197,6 +198,14 @@ def umount2(target: str, flags: int) -> None:
 def syncfs(fd: int) -> None:
     """syncfs(2): write everything of the file system that holds `fd` to its disk."""
     _check(_syncfs(fd))
+
+
+SYNC_FILE_RANGE_WRITE = 2
+
+
+def sync_file_range(fd: int, offset: int, size: int, flags: int) -> None:
+    """sync_file_range(2): begin to write a part of a file to its disk; it is no fsync."""
+    _check(_sync_file_range(fd, offset, size, flags))
 
 
 RENAME_EXCHANGE = 2
