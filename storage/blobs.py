@@ -77,6 +77,10 @@ class BlobStore:
         """Whether the blob is here, complete."""
         return os.path.exists(self.path(digest))
 
+    def is_begun(self, digest: str) -> bool:
+        """Whether a part of the blob has come, or comes now."""
+        return os.path.exists(f"{self._partial}/{hex_of(digest)}")
+
     def size(self, digest: str) -> int:
         """In bytes. Raises BlobNotFound."""
         try:

@@ -170,6 +170,7 @@ class HttpClient:
         self._connections = Connections(self.settings)
         self._cancelled = Flag()
         self._meanwhile: Callable[[], object] | None = None
+        self._early: dict[str, tuple[Mapping[str, str], Wire]] = {}
 
     def meanwhile(self, function: Callable[[], object]) -> None:
         """Call it once, when the next request has been sent and before its answer is waited for."""
@@ -216,6 +217,32 @@ class HttpClient:
             attempt += 1
             self.pause(attempt, failure, asked)
 
+    def ask_early(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        insecure: bool = False,
+        names: tuple[str, ...] = (),
+    ) -> None:
+        """Send a GET for which `request` will be called soon: with the same headers, it takes this one's answer.
+
+        What goes wrong here is left to that call, which asks again.
+        """
+        target = parse_url(url)
+        try:
+            wire, address, sent = self._ready("GET", target, headers, insecure, names, None)
+        except failures.RegistryError as error:
+            log.debug(f"asking early: {error.message}")
+            return
+        try:
+            wire.send("GET", address, sent)
+        except OSError as error:
+            log.debug(f"asking early: {error}")
+            self._connections.give_back(wire, can_stay=False)
+            return
+        self._early[str(target)] = (dict(headers), wire)
+
     def request_once(
         self,
         method: str,
@@ -249,7 +276,10 @@ class HttpClient:
         return self._cancelled.is_set
 
     def close(self) -> None:
-        """Close the connections that are idle. Requests under way go on."""
+        """Close the connections that are idle. Requests under way go on, but for those that were sent early."""
+        early, self._early = self._early, {}
+        for _, wire in early.values():
+            self._connections.give_back(wire, can_stay=False)
         self._connections.close()
 
     def _follow(
@@ -291,9 +321,48 @@ class HttpClient:
         names: tuple[str, ...],
         body: Body | None,
     ) -> Response:
+        connections, host = self._connections, target.authority
+        asked, wire = (
+            self._early.pop(str(target), (None, None)) if method == "GET" else (None, None)
+        )
+        if wire is not None and asked != headers:
+            connections.give_back(wire, can_stay=False)
+            wire = None
+        broken = None
+        try:
+            if wire is None:
+                wire, address, sent = self._ready(method, target, headers, insecure, names, body)
+                try:
+                    wire.send(method, address, sent, body.chunks() if body is not None else ())
+                except (BrokenPipeError, ConnectionResetError) as error:
+                    broken = error  # before it hung up, it may have said why
+            meanwhile, self._meanwhile = self._meanwhile, None
+            if meanwhile is not None:
+                meanwhile()
+            answer = wire.head(without_body=method == "HEAD")
+        except (NotHttp, OSError) as error:
+            assert wire is not None
+            connections.give_back(wire, can_stay=False)
+            raise failures.explain(broken or error, host) from error
+        except BaseException:  # of what gives the body
+            if wire is not None:
+                connections.give_back(wire, can_stay=False)
+            raise
+        return Response(answer, wire, host, connections)
+
+    def _ready(
+        self,
+        method: str,
+        target: Url,
+        headers: Mapping[str, str],
+        insecure: bool,
+        names: tuple[str, ...],
+        body: Body | None,
+    ) -> tuple[Wire, str, Mapping[str, str]]:
+        """A connection for a request, and the address and the headers to send. Raises RegistryError."""
         if self._cancelled.is_set:
             raise failures.Cancelled
-        connections, host = self._connections, target.authority
+        host = target.authority
         proxy = proxy_for(target.scheme, target.host, target.port)
         way = f" through {without_password(proxy)}" if proxy else ""
         log.debug(f"{method} {target}{way}")
@@ -314,40 +383,8 @@ class HttpClient:
             if through.authorization:
                 sent["Proxy-Authorization"] = through.authorization
         alone = headers.get("Connection") == "close"
-        wire = connections.take(target, through, insecure=insecure, names=names, fresh=alone)
-        try:
-            function, self._meanwhile = self._meanwhile, None
-            answer = _exchange(wire, method, address, sent, body, function)
-        except (NotHttp, OSError) as error:
-            connections.give_back(wire, can_stay=False)
-            raise failures.explain(error, host) from error
-        except BaseException:  # of what gives the body
-            connections.give_back(wire, can_stay=False)
-            raise
-        return Response(answer, wire, host, connections)
-
-
-def _exchange(
-    wire: Wire,
-    method: str,
-    address: str,
-    headers: Mapping[str, str],
-    body: Body | None,
-    meanwhile: Callable[[], object] | None,
-) -> Answer:
-    broken = None
-    try:
-        wire.send(method, address, headers, body.chunks() if body is not None else ())
-    except (BrokenPipeError, ConnectionResetError) as error:
-        broken = error  # before it hung up, it may have said why
-    if meanwhile is not None:
-        meanwhile()
-    try:
-        return wire.head(without_body=method == "HEAD")
-    except (NotHttp, OSError):
-        if broken is not None:
-            raise broken from None
-        raise
+        wire = self._connections.take(target, through, insecure=insecure, names=names, fresh=alone)
+        return wire, address, sent
 
 
 def _form(fields: Mapping[str, str]) -> Body:

@@ -295,6 +295,7 @@ def _fetch_image(
     platform: Platform | None,
 ) -> ImageConfig:
     """Configuration and layers, into the store."""
+    _expect_only_layer(store.blobs, registry, parsed, partial=access.partial)
     data = _config_data(store.blobs, registry, parsed.config)
     config = parse_image_config(data, f"configuration of '{reference}'")
     check_layer_count(config, len(parsed.layers), f"image '{reference}'")
@@ -316,6 +317,17 @@ def _fetch_image(
     progress.message(f"Copying config {parsed.config.digest}")
     put_blob(store.blobs, parsed.config.digest, data)
     return config
+
+
+def _expect_only_layer(
+    blobs: BlobStore, registry: Registry, parsed: Manifest, *, partial: bool
+) -> None:
+    """When all layers are here but one, ask for it before the configuration has come and a child waits for it."""
+    missing = {layer.digest: layer for layer in parsed.layers if not blobs.has(layer.digest)}
+    if len(missing) == 1:
+        (layer,) = missing.values()
+        if not blobs.is_begun(layer.digest) and not (partial and layer.annotations):
+            registry.expect_blob(layer.digest)
 
 
 def check_platform(name: str, has: Platform, wanted: Platform | None, progress: Progress) -> None:

@@ -102,6 +102,16 @@ class Registry:
         declared = response.header("Docker-Content-Digest")
         return declared if is_digest(declared) else None
 
+    def expect_blob(self, digest: str) -> None:
+        """Ask for a blob that `blob` will be called for soon, so that the registry makes up its answer meanwhile."""
+        authorization = self._authorizer.header(self.scope("pull"))
+        self.http.ask_early(
+            self.url(f"blobs/{digest}"),
+            {"Authorization": authorization} if authorization else {},
+            insecure=self.endpoint.insecure,
+            names=self._names(),
+        )
+
     def blob(self, digest: str, offset: int = 0) -> BlobStream:
         """Begin to read a blob, from `offset` on if the server can; the caller closes it.
 
