@@ -13,7 +13,6 @@ from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.spec.digest import hex_of
 from storage.directories import names, stale_temporaries
-from storage.layers import NAME_LENGTH
 from storage.locks import FileLock
 
 TYPE_CHECKING = False
@@ -53,7 +52,7 @@ class Hold:
 
     def __exit__(self, *_: object) -> None:
         self._lock.remove()
-        self._store.layers.settle_behind()
+        self._store.settle_behind()
 
     def add(self, *digests: str) -> None:
         """Hold these too."""
@@ -68,6 +67,8 @@ class Hold:
 
 def find_garbage(store: Store) -> Garbage:
     """See Store.garbage. Without the store's lock the answer is for information only."""
+    from storage.layers import NAME_LENGTH  # every hold loads this module, and few collect
+
     blobs, layers = _wanted(store)
     kept = held(store)
     stray_blobs = [digest for digest in store.blobs.list() if digest not in blobs | kept]
@@ -146,6 +147,8 @@ def _temporaries(store: Store) -> list[str]:
 
 def _wanted(store: Store) -> tuple[set[str], set[str]]:
     """Blobs by digest and layers by directory name that images and containers need."""
+    from storage.layers import NAME_LENGTH
+
     blobs: set[str] = set()
     layers: set[str] = set()
     for image in store.images.list():
@@ -155,7 +158,7 @@ def _wanted(store: Store) -> tuple[set[str], set[str]]:
         blobs.add(digest)  # damaged, but named: `system check` has a word to say first
     for record in store.lists.list():
         blobs.update(store.lists.blobs_of(record))
-    from storage.lists import blobs_below  # every command loads this module, and few collect
+    from storage.lists import blobs_below
 
     for artifact in store.artifacts.list():
         blobs.update(blobs_below(store.blobs, artifact.digest))

@@ -13,6 +13,7 @@ from pod.spec.digest import InvalidDigest, parse_digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from storage.blobs import BlobStore
@@ -36,7 +37,7 @@ class DamagedImage(PodError):
 class KnownFacts:
     """The facts of many manifests, by digest, in the file `path`."""
 
-    def __init__(self, path: str, blobs: BlobStore, layers: LayerStore) -> None:
+    def __init__(self, path: str, blobs: BlobStore, layers: Callable[[], LayerStore]) -> None:
         self._path = path
         self._blobs = blobs
         self._layers = layers
@@ -87,7 +88,8 @@ class KnownFacts:
             raise DamagedImage(digest) from error
         if len(layers) != len(diff_ids):
             raise DamagedImage(digest)
-        found = [self._layers.find(diff_id) for diff_id in diff_ids]
+        unpacked = self._layers()
+        found = [unpacked.find(diff_id) for diff_id in diff_ids]
         sizes = [record.size for record in found if record is not None]
         return {
             "id": config_digest,

@@ -131,13 +131,23 @@ class ImageStore:
     """The images in the OCI image layout `directory`."""
 
     def __init__(
-        self, directory: str, blobs: BlobStore, layers: LayerStore, lock: Callable[[], FileLock]
+        self,
+        directory: str,
+        blobs: BlobStore,
+        layers: Callable[[], LayerStore],
+        lock: Callable[[], FileLock],
     ) -> None:
+        """`layers` gives the layers, which are needed only for what is new."""
         self.directory = directory
         self.blobs = blobs
-        self.layers = layers
         self.facts = KnownFacts(f"{directory}/facts.json", blobs, layers)
         self.lock = lock
+        self._find_layers = layers
+
+    @property
+    def layers(self) -> LayerStore:
+        """The layers that images stand on."""
+        return self._find_layers()
 
     # Reading
 

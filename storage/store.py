@@ -17,10 +17,9 @@ import os
 from pod.base import log
 from pod.base.errors import PodError
 from storage.blobs import BlobStore
+from storage.directories import names
 from storage.images import ImageStore
-from storage.layers import LayerStore
 from storage.locks import FileLock
-from storage.staging import Staging
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,10 +29,12 @@ if TYPE_CHECKING:
     from storage.collect import Garbage, Hold
     from storage.commit import NewLayer
     from storage.images import ImageRecord
+    from storage.layers import LayerStore
     from storage.lists import ListStore
     from storage.places import Places
     from storage.rootfs import RootFileSystems
     from storage.sources import Sources
+    from storage.staging import Staging
     from storage.steps import StepStore
     from storage.uploads import Uploads
     from storage.volumes import VolumeStore
@@ -49,10 +50,33 @@ class Store:
         self.root = root
         self._volumes = volumes or f"{root}/volumes"
         self.forced_driver = driver or None
-        self.staging = Staging(root)
+        self._staging: Staging | None = None
+        self._layers: LayerStore | None = None
         self.blobs = BlobStore(f"{root}/images")
-        self.layers = LayerStore(root, self.staging)
-        self.images = ImageStore(f"{root}/images", self.blobs, self.layers, self.lock)
+        self.images = ImageStore(f"{root}/images", self.blobs, lambda: self.layers, self.lock)
+
+    @property
+    def staging(self) -> Staging:
+        """Trees that are being built or deleted. Commands that only look at images, or push them, do without."""
+        if self._staging is None:
+            from storage.staging import Staging
+
+            self._staging = Staging(self.root)
+        return self._staging
+
+    @property
+    def layers(self) -> LayerStore:
+        """The unpacked layers."""
+        if self._layers is None:
+            from storage.layers import LayerStore
+
+            self._layers = LayerStore(self.root, self.staging)
+        return self._layers
+
+    def settle_behind(self) -> None:
+        """Start writing to the disk what layers.finish has left for later. Call with a single thread."""
+        if self._layers is not None:
+            self._layers.settle_behind()
 
     def lock(self) -> FileLock:
         """The image store's lock. Writers of images hold it while they change the index or remove anything."""
@@ -189,7 +213,8 @@ class Store:
         from storage.collect import clear_up
 
         clear_up(self)
-        self.staging.tidy()
+        if names(f"{self.root}/staging") or names(f"{self.root}/trash"):
+            self.staging.tidy()
 
     def garbage(self) -> Garbage:
         """The blobs and layers that no image, no container and no running command needs."""

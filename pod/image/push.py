@@ -13,10 +13,9 @@ from _functools import partial
 from _thread import allocate_lock
 
 from pod.base import faults, log
-from pod.image import names
+from pod.image import failures, names
 from pod.image.http import Body, HttpClient
 from pod.image.manifest import ACCEPTED
-from pod.image.refusals import BlobsMissing, refusal
 from pod.image.registry import Registry
 from pod.image.upload import Content, Uploader
 from pod.spec.digest import is_digest
@@ -164,6 +163,8 @@ class Destination:
         body = Body(len(data), lambda: (data,), media_type)
         response = self._registry.send("PUT", url, {}, self._registry.scope("pull,push"), body=body)
         if response.status not in (200, 201, 202):
+            from pod.image.refusals import refusal
+
             what = f"manifest '{version}' of '{self.endpoint.name}'"
             raise refusal(response, self.endpoint, self._registry.user, what)
         response.close()
@@ -237,7 +238,11 @@ def push_as_it_is(
     if destination.has_manifest(digest_of(data)):
         try:
             return destination.put_manifest(data, media_type)
-        except BlobsMissing as error:
+        except failures.RegistryError as error:
+            from pod.image.refusals import BlobsMissing
+
+            if not isinstance(error, BlobsMissing):
+                raise
             log.debug(error.message)
     destination.put_blobs(contents)
     return destination.put_manifest(data, media_type)

@@ -13,7 +13,6 @@ from pod.image import failures
 from pod.image.connections import parse_url
 from pod.image.http import failure_of, is_local
 from pod.image.manifest import ACCEPTED
-from pod.image.token import Authorizer
 from pod.spec.digest import algorithm_of, is_digest
 
 TYPE_CHECKING = False
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from pod.image.auth import Credentials
     from pod.image.http import Body, HttpClient, Response
     from pod.image.names import Endpoint
+    from pod.image.token import Authorizer
 
 MAX_MANIFEST_BYTES = 4 << 20
 _MOST_RANGES = 100  # in one request: servers take 8 KiB of headers
@@ -69,7 +69,8 @@ class Registry:
     ) -> None:
         self.endpoint = endpoint
         self.http = http
-        self._authorizer = Authorizer(http, endpoint, find_credentials)
+        self._find_credentials = find_credentials
+        self._authorizer: Authorizer | None = None
         self._scheme = ""
         self._lock = allocate_lock()
 
@@ -104,7 +105,7 @@ class Registry:
 
     def expect_blob(self, digest: str) -> None:
         """Ask for a blob that `blob` will be called for soon, so that the registry makes up its answer meanwhile."""
-        authorization = self._authorizer.header(self.scope("pull"))
+        authorization = self._authorization(self.scope("pull"))
         self.http.ask_early(
             self.url(f"blobs/{digest}"),
             {"Authorization": authorization} if authorization else {},
@@ -237,7 +238,7 @@ class Registry:
     @property
     def user(self) -> str:
         """Who the registry knows us as; empty for nobody."""
-        return self._authorizer.user
+        return self._authorizer.user if self._authorizer is not None else ""
 
     def url(self, path: str) -> str:
         """The address of what is at `path` below the repository."""
@@ -273,7 +274,7 @@ class Registry:
             first = self._plain_answer(url, headers, method) if body is None else None
             self._scheme = "http" if first is not None else self._choose_scheme()
             url = f"{self._base()}{url.removeprefix(base)}"
-        authorization = self._authorizer.header(scope)
+        authorization = self._authorization(scope)
         for _ in range(2):
             sent = {**headers, "Authorization": authorization} if authorization else headers
             response = first or request(
@@ -284,10 +285,23 @@ class Registry:
                 break
             challenges = response.headers("WWW-Authenticate")
             response.read(MAX_MANIFEST_BYTES)
-            authorization = self._authorizer.renew(scope, authorization, challenges)
+            authorization = self._authorized().renew(scope, authorization, challenges)
             if authorization is None:
                 break
         return response
+
+    def _authorization(self, scope: str) -> str | None:
+        """The header that the registry is known to want."""
+        return self._authorizer.header(scope) if self._authorizer is not None else None
+
+    def _authorized(self) -> Authorizer:
+        """What gets permissions; many registries on this machine never ask for any."""
+        from pod.image.token import Authorizer
+
+        with self._lock:
+            if self._authorizer is None:
+                self._authorizer = Authorizer(self.http, self.endpoint, self._find_credentials)
+            return self._authorizer
 
     def _names(self) -> tuple[str, ...]:
         return (self.endpoint.registry, self.endpoint.host)

@@ -10,7 +10,6 @@ import os
 from pod.base import faults, log
 from pod.base.records import Record
 from pod.image import failures
-from pod.image.refusals import refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -157,4 +156,6 @@ class Uploader:
 
     def refusal(self, response: Response, what: str) -> failures.RegistryError:
         """The error for an unexpected answer about `what`, a blob."""
+        from pod.image.refusals import refusal
+
         return refusal(response, self.registry.endpoint, self.registry.user, what)

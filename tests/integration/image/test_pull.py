@@ -192,6 +192,17 @@ def test_shared_layers_are_fetched_once(store: Store, server: FaultyRegistry) ->
     assert len(server.seen(f"/blobs/{digest_of(shared)}")) == 1
 
 
+def test_only_missing_layer_is_asked_for_once(store: Store, server: FaultyRegistry) -> None:
+    base, added = random_layer("base"), random_layer("added")
+    server.add_image("a/b:latest", [base])
+    server.add_image("a/c:latest", [base, added])
+    pulled(store, f"{server.host}/a/b")
+    image = pulled(store, f"{server.host}/a/c")
+    assert len(server.seen("/a/c/blobs/")) == 2  # the configuration is the other
+    assert os.path.exists(in_layer(store, digest_of(added), "added"))
+    assert store.images.lookup(image.id).diff_ids == (digest_of(base), digest_of(added))
+
+
 def test_image_without_layers(store: Store, server: FaultyRegistry) -> None:
     server.add_image("a/empty:latest", [])
     assert store.images.lookup(pulled(store, f"{server.host}/a/empty").id).layers == ()

@@ -325,6 +325,40 @@ def test_bad_redirects(server: FaultyRegistry, location: str) -> None:
         client(server.host).manifest("latest")
 
 
+# Requests that are not sent, or sent early
+
+
+def test_first_request_to_this_machine_is_the_one_that_is_wanted(server: FaultyRegistry) -> None:
+    server.add_image("me/x:latest", [])
+    client(server.host).manifest("latest")
+    assert [seen.path for seen in server.requests] == ["/v2/me/x/manifests/latest"]
+
+
+def test_answer_to_an_early_request_is_taken_once(server: FaultyRegistry) -> None:
+    digest = server.add_blob(b"content")
+    remote = client(server.host)
+    remote.expect_blob(digest)
+    for count in (1, 2):
+        assert b"".join(remote.blob(digest).chunks()) == b"content"
+        assert len(server.seen("/blobs/")) == count
+
+
+def test_early_request_for_something_else_is_dropped(server: FaultyRegistry) -> None:
+    digest = server.add_blob(b"0123456789")
+    remote = client(server.host)
+    remote.expect_blob(digest)
+    assert b"".join(remote.blob(digest, 4).chunks()) == b"456789"
+    assert sum("Range" in seen.headers for seen in server.seen("/blobs/")) == 1
+
+
+def test_early_request_that_is_refused_is_sent_with_a_token(server: FaultyRegistry) -> None:
+    TokenServer(server)
+    digest = server.add_blob(b"content")
+    remote = client(server.host)
+    remote.expect_blob(digest)
+    assert b"".join(remote.blob(digest).chunks()) == b"content"
+
+
 # Tokens
 
 
