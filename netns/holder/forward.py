@@ -296,7 +296,7 @@ class Connection:
         client: _socket.socket,
         ways: Ways,
         forget: Callable[[Connection], None],
-        refused: Callable[[], None],
+        refused: Callable[[], None] | None = None,
     ) -> None:
         self._loop = loop
         self._client = client
@@ -319,7 +319,8 @@ class Connection:
                 self._loop.watch(server.fileno(), self._on_event, loops.WRITE)
                 return
             server.close()
-        self._refused()
+        if self._refused is not None:
+            self._refused()
         self.close()
 
     def _on_event(self, _: int) -> None:
