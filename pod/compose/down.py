@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pod.base.errors import PodError
+from pod.base.records import Record
 from pod.compose import identity, members, plan, resources, schedule
 from pod.compose.making import remove_members
 
@@ -16,44 +17,53 @@ if TYPE_CHECKING:
     from pod.engine.context import Engine
 
 
-def down(
-    engine: Engine,
-    name: str,
-    project: Project | None,
-    tell: Tell,
-    *,
-    services: Sequence[str] = (),
-    remove_orphans: bool = False,
-    with_volumes: bool = False,
-    images: str = "",
-    timeout_seconds: int | None = None,
-) -> list[PodError]:
-    """Take a project down; what could not be removed, as errors. Without `project`, all that has its label.
+class DownOptions(Record):
+    """What goes. `services` alone leave the networks and volumes.
 
-    `services` alone leave the networks and volumes. `images` is "", "all", or "local": those without a name of their
-    own in the file.
+    `images` is "", "all", or "local": those without a name of their own in the file.
     """
-    found = members.of_project(engine, name, one_off=not services)
-    if services:
-        found = [member for member in found if member.service in services]
-    elif project is not None and not remove_orphans:
-        known = {*project.services, *project.inactive}
-        orphans = [member for member in found if member.service not in known]
-        found = [member for member in found if member.service in known]
-        if orphans:
-            from pod.base import log
 
-            log.warning(
-                "containers of services that the files do not have any more stay: "
-                f"{', '.join(member.name for member in orphans)}; --remove-orphans removes them"
-            )
-    errors = stop_in_order(engine, project, found, tell, timeout_seconds)
-    errors += remove_members(engine, found, tell, timeout_seconds, with_volumes=with_volumes)
-    if not services:
-        errors += resources.remove(engine, name, tell, with_volumes=with_volumes)
-    if images and project is not None:
-        errors += _remove_images(engine, project, images, tell)
+    services: tuple[str, ...] = ()
+    remove_orphans: bool = False
+    with_volumes: bool = False
+    images: str = ""
+    timeout_seconds: int | None = None
+
+
+def down(
+    engine: Engine, name: str, project: Project | None, options: DownOptions, tell: Tell
+) -> list[PodError]:
+    """Take a project down; what could not be removed, as errors. Without `project`, all that has its label."""
+    found = concerned(engine, name, project, options)
+    errors = stop_in_order(engine, project, found, tell, options.timeout_seconds)
+    errors += remove_members(
+        engine, found, tell, options.timeout_seconds, with_volumes=options.with_volumes
+    )
+    if not options.services:
+        errors += resources.remove(engine, name, tell, with_volumes=options.with_volumes)
+    if options.images and project is not None:
+        errors += _remove_images(engine, project, options.images, tell)
     return errors
+
+
+def concerned(
+    engine: Engine, name: str, project: Project | None, options: DownOptions
+) -> list[Member]:
+    """The containers that go; others that stay are named in a warning."""
+    found = members.of_project(engine, name, one_off=not options.services)
+    if options.services:
+        return [member for member in found if member.service in options.services]
+    if project is None or options.remove_orphans:
+        return found
+    known = {*project.services, *project.inactive}
+    if orphans := [member.name for member in found if member.service not in known]:
+        from pod.base import log
+
+        log.warning(
+            "containers of services that the files do not have any more stay: "
+            f"{', '.join(orphans)}; --remove-orphans removes them"
+        )
+    return [member for member in found if member.service in known]
 
 
 def stop_in_order(
@@ -104,22 +114,26 @@ def _before_stop(engine: Engine, project: Project, member: Member) -> None:
 
 
 def _remove_images(engine: Engine, project: Project, which: str, tell: Tell) -> list[PodError]:
-    from pod.engine import images
+    from pod.engine import image_remove
 
     errors: list[PodError] = []
-    for name in plan.in_order(project, project.services):
-        if which == "local" and project.service(name).get("image"):
-            continue
-        reference = identity.image_name(project, name)
-        found = images.find_if_here(engine, reference)
-        if found is None:
-            continue
+    for reference in images_of(engine, project, which):
         try:
-            from pod.engine import image_remove
-
             image_remove.remove(engine, reference, force=False)
         except PodError as error:
             errors.append(error)
         else:
             tell("Image", reference, "Removed")
     return errors
+
+
+def images_of(engine: Engine, project: Project, which: str) -> list[str]:
+    """The images that are here and go with a project, as DownOptions.images says."""
+    from pod.engine import images
+
+    found = [
+        identity.image_name(project, name)
+        for name in plan.in_order(project, project.services)
+        if which != "local" or not project.service(name).get("image")
+    ]
+    return [it for it in dict.fromkeys(found) if images.find_if_here(engine, it) is not None]

@@ -10,6 +10,7 @@ from pod.base.records import Record
 from pod.compose import identity, resources, support
 from pod.compose.errors import FileError
 from pod.compose.service import config_of
+from pod.compose.up import check_deploy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def _errors(project: Project, base: ContainerConfig) -> list[FileError]:
                 project, name, 1, base,
                 names=lambda other: identity.container_name(project, other, 1), config_hash="",
             )  # fmt: skip
+            check_deploy(project, name)
         except FileError as error:
             found.append(error)
     return [*found, *network_errors(project)]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pod.engine.images import PullOptions
     from pod.spec.container import ContainerConfig
 
+BUILD, HERE = "build", "here"
 _POLICIES = {
     "always": "always",
     "missing": "missing",
@@ -82,33 +83,16 @@ def _provide(
 ) -> str:
     from pod.engine import images
 
-    service = project.service(name)
-    policy, age_ns = policy_of(project, name)
-    policy = options.policy or policy
-    platform = str(service.get("platform") or "")
-    here = images.find_if_here(engine, reference, platform)
-    can_build = service.get("build") is not None
-    wants_build = options.build or (options.build is None and policy == "build")
-    if (
-        can_build
-        and options.build is not False
-        and (wants_build or (here is None and policy in {"", "missing"}))
-    ):
+    way, here = way_of(engine, project, name, options)
+    if way == BUILD:
         build(engine, project, name, options)
         return images.find(engine, reference).id
-    if here is not None and age_ns and _is_older(here, age_ns):
-        policy = "always"
-    if can_build and here is not None and policy in {"", "missing", "never"}:
+    if way == HERE:
         return str(here.id)
-    if can_build and here is None and options.build is False:
-        raise ComposeError(
-            f"service '{name}': image '{reference}' is not here, and --no-build keeps it from being built",
-            hint=f"pod compose build {name}",
-        )
-    chosen = policy if policy in {"always", "missing", "never", "newer"} else "missing"
+    platform = str(project.service(name).get("platform") or "")
     try:
         image = images.ensure(
-            engine, reference, options.pull.replace(policy=chosen, platform=platform)
+            engine, reference, options.pull.replace(policy=way, platform=platform)
         )
     except FileError:
         raise
@@ -116,6 +100,38 @@ def _provide(
         error.message = f"service '{name}': {error.message}"
         raise
     return str(image.id)
+
+
+def way_of(engine: Engine, project: Project, name: str, options: ImageOptions) -> tuple[str, Any]:
+    """How the image of a service comes: BUILD, HERE, or the policy by which it is pulled; and the one that is here.
+
+    Raises FileError, and ComposeError where it cannot come.
+    """
+    from pod.engine import images
+
+    service = project.service(name)
+    reference = identity.image_name(project, name)
+    policy, age_ns = policy_of(project, name)
+    policy = options.policy or policy
+    here = images.find_if_here(engine, reference, str(service.get("platform") or ""))
+    can_build = service.get("build") is not None
+    wants_build = options.build or (options.build is None and policy == "build")
+    if (
+        can_build
+        and options.build is not False
+        and (wants_build or (here is None and policy in {"", "missing"}))
+    ):
+        return BUILD, here
+    if here is not None and age_ns and _is_older(here, age_ns):
+        policy = "always"
+    if can_build and here is not None and policy in {"", "missing", "never"}:
+        return HERE, here
+    if can_build and here is None and options.build is False:
+        raise ComposeError(
+            f"service '{name}': image '{reference}' is not here, and --no-build keeps it from being built",
+            hint=f"pod compose build {name}",
+        )
+    return (policy if policy in {"always", "missing", "never", "newer"} else "missing"), here
 
 
 def pull(engine: Engine, project: Project, name: str, options: ImageOptions) -> None:

@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from pod.engine.context import Engine
     from pod.state.containers import Container
 
+CONCERNS: dict[str, Callable[[Member], bool]] = {
+    "start": lambda member: not member.is_running,
+    "kill": lambda member: member.is_running,
+    "pause": lambda member: member.state == "running",
+    "unpause": lambda member: member.state == "paused",
+}
+"""Whether a container is such that a command has something to do with it."""
+
 
 def start(
     engine: Engine, project: Project | None, found: Sequence[Member], tell: Tell
@@ -27,7 +35,7 @@ def start(
     for name in {member.labels[identity.PROJECT] for member in found}:
         check_restored(engine, name)
     for member in found:
-        if not member.is_running:
+        if CONCERNS["start"](member):
             waiting.setdefault(member.service, []).append(member)
 
     def task(name: str, members: list[Member]) -> Callable[[], None]:
@@ -75,27 +83,22 @@ def kill(engine: Engine, found: Sequence[Member], number: int, tell: Tell) -> li
     """Send a signal to those that run."""
     from pod.engine import stop
 
-    running = [member for member in found if member.is_running]
-    return _each(
-        engine, running, lambda row: stop.kill(engine, row, number), "Killed", "kill", tell
-    )
+    return _each(engine, found, lambda row: stop.kill(engine, row, number), "Killed", "kill", tell)
 
 
 def pause(engine: Engine, found: Sequence[Member], tell: Tell) -> list[PodError]:
     """Stop the processes of those that run where they are."""
     from pod.engine import pause as pausing
 
-    running = [member for member in found if member.state == "running"]
-    return _each(engine, running, lambda row: pausing.pause(engine, row), "Paused", "pause", tell)
+    return _each(engine, found, lambda row: pausing.pause(engine, row), "Paused", "pause", tell)
 
 
 def unpause(engine: Engine, found: Sequence[Member], tell: Tell) -> list[PodError]:
     """Let those go on that are paused."""
     from pod.engine import pause as pausing
 
-    paused = [member for member in found if member.state == "paused"]
     return _each(
-        engine, paused, lambda row: pausing.unpause(engine, row), "Unpaused", "unpause", tell
+        engine, found, lambda row: pausing.unpause(engine, row), "Unpaused", "unpause", tell
     )
 
 
@@ -115,7 +118,7 @@ def _each(
 
         return run
 
-    tasks = {member.id: task(member) for member in found}
+    tasks = {member.id: task(member) for member in found if CONCERNS[verb](member)}
     return _errors(schedule.run(engine, tasks, {}, f"{verb} a container"))
 
 

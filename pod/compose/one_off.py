@@ -57,12 +57,9 @@ def start_dependencies(
     tell: Tell,
 ) -> list[PodError]:
     """Have what a service depends on run, and as it waits for; what could not be, as errors."""
-    needed = tuple(
-        name for name in dependencies(project.service(service)) if name in project.services
-    )
-    if not needed:
+    wanted = wanted_before(project, service)
+    if wanted is None:
         return []
-    wanted = up.UpOptions(services=needed)
     services, _ = up.chosen(project, wanted)
     with ProjectLock(engine, project.name) as lock:
         found = images.provide(engine, project, services, options.replace(build=None))
@@ -70,6 +67,14 @@ def start_dependencies(
     if not errors:
         ready.await_dependencies(engine, project, service)
     return errors
+
+
+def wanted_before(project: Project, service: str) -> up.UpOptions | None:
+    """What is brought up before a container of a service, None for nothing."""
+    needed = tuple(
+        name for name in dependencies(project.service(service)) if name in project.services
+    )
+    return up.UpOptions(services=needed) if needed else None
 
 
 def run(

@@ -45,7 +45,19 @@ def check(project: Project, name: str, wanted: int | None = None) -> None:
                 f"'{text}' does not hold on this machine, where "
                 + (f"{found[1]} is '{here}'" if here else "no node has labels"),
             )  # fmt: skip
-    most = int(text_of(placement.get("max_replicas_per_node") or 0))
+    for index, preference in enumerate(placement.get("preferences") or ()):
+        spread = text_of(preference.get("spread") or "")
+        if not spread.startswith(_LABELS):
+            raise FileError(
+                place, (*path, "preferences", index), f"'{spread}' is not a label of nodes",
+                hint=f"spread: {_LABELS[0]}NAME, or {_LABELS[1]}NAME",
+            )  # fmt: skip
+    text = text_of(placement.get("max_replicas_per_node") or 0)
+    if not text.isdecimal():
+        raise FileError(
+            place, (*path, "max_replicas_per_node"), f"'{text}' is not a number of containers"
+        )
+    most = int(text)
     wanted = replicas(service) if wanted is None else wanted
     if most and wanted > most:
         raise FileError(

@@ -186,6 +186,9 @@ def check(project: Project) -> None:
             names[own] = name
     _check_cycles(project)
     _check_ports(project)
+    for kind in ("networks", "volumes", "secrets", "configs"):
+        for name, resource in getattr(project, kind).items():
+            _check_resource(kind, name, resource)
 
 
 def replicas(service: Any) -> int:
@@ -329,6 +332,27 @@ def _check_references(project: Project, name: str, service: Any, everything: Any
             everything_place(service), path, "it has neither 'image' nor 'build'",
             hint="image: NAME, or build: DIRECTORY",
         )  # fmt: skip
+
+
+_SOURCES = ("file", "environment", "content")
+
+
+def _check_resource(kind: str, name: str, resource: Any) -> None:
+    """What is made outside of the project has nothing but a name here; a secret or config comes from one place."""
+    from pod.compose.reading import is_true
+
+    if is_true(resource.get("external") or False):
+        more = [key for key in resource if key not in {"name", "external"} and key[:2] != "x-"]
+        if more:
+            raise FileError(
+                resource.place_of(more[0]), (kind, name, more[0]), "what is external is used as it is",
+                hint=f"leave out '{more[0]}', or external: true",
+            )  # fmt: skip
+    sources = [key for key in _SOURCES if key in resource]
+    if kind in {"secrets", "configs"} and len(sources) > 1:
+        raise FileError(
+            resource.place_of(sources[1]), (kind, name, sources[1]), f"it excludes '{sources[0]}'"
+        )
 
 
 def everything_place(service: Any) -> Any:

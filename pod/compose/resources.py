@@ -6,6 +6,7 @@ import os
 
 from pod.base import faults
 from pod.base.errors import PodError
+from pod.base.records import Record
 from pod.compose import identity, mounts
 from pod.compose.errors import ComposeError, FileError, Refused
 from pod.compose.tree import text_of
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pod.compose.project import Project
     from pod.engine.context import Engine
     from pod.spec.networks import NetworkConfig, Subnet
+    from pod.state.secrets import Secret
+    from pod.state.volumes import Volume
 
     Tell = Callable[[str, str, str], None]
     """Called with what is dealt with: "Network", its name, and what became of it: "Created"."""
@@ -33,14 +36,40 @@ _OTHER_DRIVERS = {
 def make(engine: Engine, project: Project, services: Iterable[str], tell: Tell) -> None:
     """Make what these services use and what is not there. Raises FileError, ComposeError."""
     services = list(services)
-    unused: tuple[Iterable[str], Iterable[str]] = ((), ())
-    if project.all_resources:
-        unused = (project.networks, project.volumes)
-    for key in dict.fromkeys((*used_networks(project, services), *unused[0])):
-        _make_network(engine, project, key, tell)
-    for key in dict.fromkeys((*used_volumes(project, services), *unused[1])):
-        _make_volume(engine, project, key, tell)
+    for key in _networks(project, services):
+        if lacks_network(engine, project, key):
+            _make_network(engine, project, key, tell)
+    for key in _volumes(project, services):
+        if lacks_volume(engine, project, key):
+            _make_volume(engine, project, key, tell)
     _store_secrets(engine, project, services)
+
+
+def lacking(engine: Engine, project: Project, services: Iterable[str]) -> list[tuple[str, str]]:
+    """What `make` would make: "network" or "volume", and its name. Raises FileError as that does."""
+    services = list(services)
+    found = [
+        ("network", network_name(project, key))
+        for key in _networks(project, services)
+        if lacks_network(engine, project, key)
+    ]
+    found += [
+        ("volume", project.name_of("volumes", key))
+        for key in _volumes(project, services)
+        if lacks_volume(engine, project, key)
+    ]
+    return found
+
+
+def _networks(project: Project, services: Iterable[str]) -> list[str]:
+    """Those that are made: what is used, or all."""
+    unused = project.networks if project.all_resources else ()
+    return list(dict.fromkeys((*used_networks(project, services), *unused)))
+
+
+def _volumes(project: Project, services: Iterable[str]) -> list[str]:
+    unused = project.volumes if project.all_resources else ()
+    return list(dict.fromkeys((*used_volumes(project, services), *unused)))
 
 
 def used_networks(project: Project, services: Iterable[str]) -> list[str]:
@@ -70,12 +99,11 @@ def is_external(project: Project, kind: str, key: str) -> bool:
     return is_true((getattr(project, kind).get(key) or {}).get("external", False))
 
 
-def _make_network(engine: Engine, project: Project, key: str, tell: Tell) -> None:
-    from pod.engine import networks
+def lacks_network(engine: Engine, project: Project, key: str) -> bool:
+    """Whether a network is to be made. Raises FileError for one that is not there, or not this project's."""
     from pod.state import networks as rows
 
     name = network_name(project, key)
-    settings = project.networks.get(key) or {}
     place = project.networks.place_of(key) if key in project.networks else None  # type: ignore[attr-defined]
     try:
         existing: NetworkConfig | None = rows.find(engine.database, name)
@@ -84,12 +112,21 @@ def _make_network(engine: Engine, project: Project, key: str, tell: Tell) -> Non
     if existing is not None and existing.name == name:
         if not is_external(project, "networks", key):
             _check_owner(place, ("networks", key), "network", name, existing.labels, project)
-        return
+        return False
     if is_external(project, "networks", key):
         raise FileError(
             place, ("networks", key), f"network '{name}' is external, and it is not there",
             hint=f"pod network create {name}",
         )  # fmt: skip
+    return True
+
+
+def _make_network(engine: Engine, project: Project, key: str, tell: Tell) -> None:
+    from pod.engine import networks
+
+    name = network_name(project, key)
+    settings = project.networks.get(key) or {}
+    place = project.networks.place_of(key) if key in project.networks else None  # type: ignore[attr-defined]
     arguments = network_arguments(settings, place, ("networks", key))
     labels = {
         **(settings.get("labels") or {}), **identity.of_project(project), identity.NETWORK: key,
@@ -162,8 +199,8 @@ def _subnets(ipam: Any, place: Any, path: tuple[Any, ...]) -> list[Subnet]:
     return found
 
 
-def _make_volume(engine: Engine, project: Project, key: str, tell: Tell) -> None:
-    from pod.engine import volumes
+def lacks_volume(engine: Engine, project: Project, key: str) -> bool:
+    """Whether a volume is to be made. Raises FileError for one that is not there, or that pod cannot make."""
     from pod.state import volumes as rows
 
     name = project.name_of("volumes", key)
@@ -173,7 +210,7 @@ def _make_volume(engine: Engine, project: Project, key: str, tell: Tell) -> None
     if existing is not None:
         if not is_external(project, "volumes", key):
             _warn_of_owner("volume", name, existing.labels, project)
-        return
+        return False
     if is_external(project, "volumes", key):
         raise FileError(
             place, ("volumes", key), f"volume '{name}' is external, and it is not there",
@@ -181,6 +218,15 @@ def _make_volume(engine: Engine, project: Project, key: str, tell: Tell) -> None
         )  # fmt: skip
     if settings.get("driver", "local") not in {"local", "default", ""}:
         raise Refused(place, ("volumes", key, "driver"), "pod has the driver local only")
+    return True
+
+
+def _make_volume(engine: Engine, project: Project, key: str, tell: Tell) -> None:
+    from pod.engine import volumes
+
+    name = project.name_of("volumes", key)
+    settings = project.volumes.get(key) or {}
+    place = project.volumes.place_of(key)  # type: ignore[attr-defined]
     labels = {
         **(settings.get("labels") or {}), **identity.of_project(project), identity.VOLUME: key,
     }  # fmt: skip
@@ -329,34 +375,54 @@ def _content(project: Project, kind: str, key: str) -> bytes:
 def remove(engine: Engine, project_name: str, tell: Tell, *, with_volumes: bool) -> list[PodError]:
     """Remove the networks and secrets of a project, with its volumes if wanted; what could not be, as errors."""
     from pod.engine import networks, secrets, volumes
+    from pod.state.volumes import VolumeInUse
+
+    errors: list[PodError] = []
+    own = of_project(engine, project_name, with_volumes=with_volumes)
+    for volume in own.volumes:
+        try:
+            volumes.remove(engine, volume.name)
+        except VolumeInUse as error:
+            if volume.labels.get(identity.PROJECT) == project_name:
+                errors.append(error)  # others have taken over what is anonymous
+        except PodError as error:
+            errors.append(error)
+        else:
+            tell("Volume", volume.name, "Removed")
+    for network in own.networks:
+        try:
+            networks.remove(engine, network.name)
+        except PodError as error:
+            errors.append(error)
+        else:
+            faults.step("compose: network removed")
+            tell("Network", network.name, "Removed")
+    for secret in own.secrets:
+        secrets.remove(engine, secret)
+        faults.step("compose: secret removed")
+    return errors
+
+
+class Own(Record):
+    """What there is of a project besides its containers."""
+
+    volumes: tuple[Volume, ...]
+    networks: tuple[NetworkConfig, ...]
+    secrets: tuple[Secret, ...]
+
+
+def of_project(engine: Engine, name: str, *, with_volumes: bool) -> Own:
+    from pod.engine import secrets, volumes
     from pod.state import networks as network_rows
     from pod.state import volumes as volume_rows
 
-    errors: list[PodError] = []
-    if with_volumes:
-        for volume in volume_rows.all_of(engine.database):
-            own = volume.labels.get(identity.PROJECT) == project_name
-            if own or volume.labels.get(volumes.ANONYMOUS_OF_PROJECT) == project_name:
-                try:
-                    volumes.remove(engine, volume.name)
-                except volume_rows.VolumeInUse as error:
-                    if own:
-                        errors.append(error)  # others have taken over what is anonymous
-                except PodError as error:
-                    errors.append(error)
-                else:
-                    tell("Volume", volume.name, "Removed")
-    for network in network_rows.all_of(engine.database):
-        if network.labels.get(identity.PROJECT) == project_name:
-            try:
-                networks.remove(engine, network.name)
-            except PodError as error:
-                errors.append(error)
-            else:
-                faults.step("compose: network removed")
-                tell("Network", network.name, "Removed")
-    for secret in secrets.store(engine).all():
-        if secret.labels.get(identity.PROJECT) == project_name:
-            secrets.remove(engine, secret)
-            faults.step("compose: secret removed")
-    return errors
+    label = identity.PROJECT
+    found = volume_rows.all_of(engine.database) if with_volumes else ()
+    return Own(
+        tuple(
+            it for it in found
+            if name in (it.labels.get(label), it.labels.get(volumes.ANONYMOUS_OF_PROJECT))
+        ),
+        tuple(it for it in network_rows.all_of(engine.database) if it.labels.get(label) == name),
+        tuple(it for it in secrets.store(engine).all() if it.labels.get(label) == name),
+    )  # fmt: skip

@@ -42,8 +42,7 @@ def config_of(
     """
     service = project.service(name)
     reading = Reading(project, name, service)
-    if str((service.get("deploy") or {}).get("mode", "")).endswith("-job"):
-        raise reading.refused("deploy", "jobs are for a swarm", "pod compose run", "mode")
+    _check_mode(reading)
     changes: dict[str, Any] = {
         "image": identity.image_name(project, name),
         "environment": tuple(f"{k}={v}" for k, v in identity.environment(project, name).items()),
@@ -283,6 +282,14 @@ def _log(value: Mapping[str, Any], base: ContainerConfig) -> Any:
     )
 
 
+def _check_mode(reading: Reading) -> None:
+    mode = (reading.service.get("deploy") or {}).get("mode") or "replicated"
+    if mode in {"replicated-job", "global-job"}:
+        raise reading.refused("deploy", "jobs are for a swarm", "pod compose run", "mode")
+    if mode not in {"replicated", "global"}:
+        raise reading.wrong("deploy", f"'{mode}' is none of replicated, global", "mode")
+
+
 def _restart(reading: Reading) -> Any:
     """`restart`, or what `deploy.restart_policy` says in its place."""
     from pod.spec.restart import RestartPolicy, parse_restart
@@ -301,11 +308,27 @@ def _restart(reading: Reading) -> Any:
             "restart_policy",
             "condition",
         )
-    attempts = int(policy.get("max_attempts", 0))
     if condition == "none":
         return RestartPolicy()
-    return (
-        RestartPolicy("on-failure", attempts)
-        if condition == "on-failure"
-        else RestartPolicy("always")
+    times = {
+        f"{key}_ns": reading.at(("deploy", "restart_policy", key), _duration, policy[key])
+        for key in ("delay", "window")
+        if policy.get(key) is not None
+    }
+    attempts = reading.at(
+        ("deploy", "restart_policy", "max_attempts"), _number, policy.get("max_attempts", 0)
     )
+    return RestartPolicy("always" if condition == "any" else condition, attempts, **times)
+
+
+def _duration(value: Any) -> int:
+    from pod.base.units import parse_duration_ns
+
+    text = text_of(value)
+    return 0 if text == "0" else parse_duration_ns(text)
+
+
+def _number(value: Any) -> int:
+    from pod.base.units import parse_integer
+
+    return parse_integer(text_of(value), "max_attempts", 0, 10**9)

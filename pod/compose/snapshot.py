@@ -47,20 +47,11 @@ class Snapshot(Record):
 
 def save(engine: Engine, project: str, name: str, tell: Tell, *, replace: bool = False) -> None:
     """Keep the volumes of a project, none of whose users may run. Raises SnapshotError."""
-    from pod.engine.volumes import check_name
     from storage.rootfs import measure_inside
     from storage.volume_copies import copy_trees
 
-    check_name(name)
-    check_restored(engine, project)
+    volumes = to_save(engine, project, name, replace=replace)
     target = _path(engine, project, name)
-    if os.path.lexists(target) and not replace:
-        raise SnapshotError(
-            f"project '{project}' has a snapshot '{name}' already", hint="--force replaces it"
-        )
-    volumes = [volume for volume in _volumes(engine, project) if _has_files(volume)]
-    if not volumes:
-        raise SnapshotError(f"project '{project}' has no volumes", hint="pod compose up --no-start")
     with _Users(engine, volumes, may_be_paused=True) as users:
         store = engine.store
         engine.close()
@@ -87,13 +78,29 @@ def save(engine: Engine, project: str, name: str, tell: Tell, *, replace: bool =
     tell("Snapshot", name, "Saved")
 
 
+def to_save(engine: Engine, project: str, name: str, *, replace: bool) -> list[Volume]:
+    """The volumes that a new snapshot gets. Raises SnapshotError."""
+    from pod.engine.volumes import check_name
+
+    check_name(name)
+    check_restored(engine, project)
+    if os.path.lexists(_path(engine, project, name)) and not replace:
+        raise SnapshotError(
+            f"project '{project}' has a snapshot '{name}' already", hint="--force replaces it"
+        )
+    volumes = [volume for volume in _volumes(engine, project) if _has_files(volume)]
+    if not volumes:
+        raise SnapshotError(f"project '{project}' has no volumes", hint="pod compose up --no-start")
+    return volumes
+
+
 def restore(engine: Engine, project: str, name: str, tell: Tell) -> None:
     """Put the volumes back; those that are gone are made again. Raises SnapshotError."""
     from pod.engine import volumes as making
     from pod.state import volumes as rows
     from storage import volume_copies
 
-    snapshot, directory = _read(engine, project, name), _path(engine, project, name)
+    snapshot, directory = read(engine, project, name), _path(engine, project, name)
     store = engine.store
     marker = _path(engine, project, _RESTORING)
     known = {volume.name: volume for volume in rows.all_of(engine.database)}
@@ -143,7 +150,7 @@ def restore(engine: Engine, project: str, name: str, tell: Tell) -> None:
 
 def remove(engine: Engine, project: str, name: str) -> None:
     """Raises SnapshotError."""
-    _read(engine, project, name)
+    read(engine, project, name)
     engine.store.staging.discard(_path(engine, project, name))
     try:
         os.rmdir(f"{engine.paths.snapshots}/{project}")
@@ -158,7 +165,7 @@ def all_of(engine: Engine, project: str) -> list[Snapshot]:
         names = os.listdir(directory)
     except FileNotFoundError:
         return []
-    found = [_read(engine, project, name) for name in names if name != _RESTORING]
+    found = [read(engine, project, name) for name in names if name != _RESTORING]
     return sorted(found, key=lambda it: it.created_ns)
 
 
@@ -175,7 +182,8 @@ def check_restored(engine: Engine, project: str) -> None:
     )
 
 
-def _read(engine: Engine, project: str, name: str) -> Snapshot:
+def read(engine: Engine, project: str, name: str) -> Snapshot:
+    """What a snapshot has. Raises SnapshotError."""
     try:
         with open(f"{_path(engine, project, name)}/{_DESCRIPTION}", encoding="utf-8") as file:
             return Snapshot.from_json(json.load(file))

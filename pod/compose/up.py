@@ -74,7 +74,8 @@ def up(
     """
     check_restored(engine, project.name)
     made = make_plan(engine, project, options, images)
-    _check(engine, project, made, base)
+    for name in check(engine, project, made, base):
+        mounts.make_sources(project, name)
     resources.make(engine, project, made.steps, tell)
     faults.step("compose: resources made")
     errors: list[PodError] = []
@@ -125,25 +126,25 @@ def _about(name: str, error: PodError) -> PodError:
     return told
 
 
-def _check(engine: Engine, project: Project, made: Plan, base: ContainerConfig) -> None:
-    """Raise FileError for what cannot be made of any service, before the first change."""
+def check(engine: Engine, project: Project, made: Plan, base: ContainerConfig) -> list[str]:
+    """Raise FileError for what cannot be made of any service; the services of which something changes."""
     names = [name for name, steps in made.steps.items() if any(s.action != KEEP for s in steps)]
     resources.check_secrets(engine, project, names)
     for name in names:
         for step in made.steps[name]:
             if step.action in {CREATE, RECREATE}:
                 making.config_for(project, step, base)
-        _check_deploy(project, name, made.steps[name])
-    for name in names:
-        mounts.make_sources(project, name)
+        check_deploy(project, name, sum(step.action != REMOVE for step in made.steps[name]))
+    return names
 
 
-def _check_deploy(project: Project, name: str, steps: Sequence[Step]) -> None:
+def check_deploy(project: Project, name: str, wanted: int | None = None) -> None:
+    """Raise FileError where `deploy` of a service, or of so many containers of it, cannot be."""
     deploy = project.services[name].get("deploy") or {}
     if deploy.get("placement"):
         from pod.compose import placement
 
-        placement.check(project, name, sum(step.action != REMOVE for step in steps))
+        placement.check(project, name, wanted)
     if deploy.keys() & {"update_config", "rollback_config"}:
         from pod.compose import rolling
 

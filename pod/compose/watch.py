@@ -66,6 +66,11 @@ class Watcher:
                 hint="develop: {watch: [{path: DIRECTORY, action: sync, target: /DIRECTORY}]}",
             )
 
+    @property
+    def rules(self) -> Sequence[Rule]:
+        """What is watched for."""
+        return self._rules
+
     def watch(self, stop_fd: int = -1) -> None:
         """Watch until `stop_fd` is readable, which need not be. Ends by a signal otherwise."""
         trees = [(rule, _tree(rule)) for rule in self._rules]

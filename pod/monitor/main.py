@@ -57,7 +57,6 @@ _FINISH_SECONDS = faults.seconds(
     "FINISH", 60.0
 )  # that a command may take to show the rest of the output
 _RETRY_SECONDS = 1.0
-_SETTLED_SECONDS = 10.0  # a container that ran this long has not failed "at once"
 # Most containers that live longer live long; and those who start many at once want the processors meanwhile.
 _SHRINK_SECONDS = faults.seconds("SHRINK", 12.0)
 
@@ -303,6 +302,10 @@ class Watch:
         return out_of_memory
 
     def wants_restart(self, status: int) -> bool:
+        # Both count from the boot, so that setting the clock changes nothing (proc(5), starttime).
+        began = self.started["pid_started"] / os.sysconf("SC_CLK_TCK")
+        if self.restart_policy.is_steady(time.clock_gettime(time.CLOCK_BOOTTIME) - began):
+            self.failures_in_a_row = 0
         if self.must_restart and self.may_restart:
             return True
         return restart.should_restart(
@@ -314,18 +317,15 @@ class Watch:
 
     def wait_to_restart(self) -> None:
         """Longer each time the container fails at once. Clients are served meanwhile."""
-        # Both count from the boot, so that setting the clock changes nothing (proc(5), starttime).
-        began = self.started["pid_started"] / os.sysconf("SC_CLK_TCK")
-        lasted_seconds = time.clock_gettime(time.CLOCK_BOOTTIME) - began
-        if lasted_seconds > _SETTLED_SECONDS:
-            self.failures_in_a_row = 0
         state = record.state_of(self.order, self.started, self.restarts, restarting=True)
         try:
             self.files.write_state(state)
         except OSError as error:
             log.warning(f"that the container is being restarted cannot be said: {error}")
         self.loop.set_timer(
-            "restart", restart.delay_seconds(self.failures_in_a_row), self.loop.stop
+            "restart",
+            self.restart_policy.delay_seconds(self.failures_in_a_row),
+            self.loop.stop,
         )
         self.is_waiting = True
         self.loop.run()

@@ -11,13 +11,29 @@ from pod.base.records import Record
 FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 60.0
 STEADY_AFTER_SECONDS = 10.0  # who ran so long begins again with the first delay
+GROWING = -1
 
 
 class RestartPolicy(Record):
-    """`max_retries` is for on-failure; 0 is no limit."""
+    """`max_retries` counts those that follow on one another; 0 is no limit. --restart has it for on-failure alone.
+
+    The other fields are for compose files. Negative, they mean what --restart does: a delay that grows, and
+    STEADY_AFTER_SECONDS.
+    """
 
     name: str = "no"  # "no", "always", "unless-stopped", "on-failure"
     max_retries: int = 0
+    delay_ns: int = GROWING  # between the end and the next start
+    window_ns: int = GROWING  # who ran longer has been restarted well, and is counted anew
+
+    def delay_seconds(self, attempt: int) -> float:
+        """How long to wait before restart number `attempt`, counted from 0."""
+        return delay_seconds(attempt) if self.delay_ns < 0 else self.delay_ns / 1e9
+
+    def is_steady(self, lasted_seconds: float) -> bool:
+        """Whether a container that ran so long has not failed at once."""
+        least = STEADY_AFTER_SECONDS if self.window_ns < 0 else self.window_ns / 1e9
+        return lasted_seconds > least
 
     def __str__(self) -> str:
         return f"{self.name}:{self.max_retries}" if self.max_retries else self.name
@@ -47,11 +63,9 @@ def should_restart(
     `restarts` counts those that already followed on one another; `stopped_by_user` is after stop and kill, which no
     policy undoes.
     """
-    if stopped_by_user or policy.name == "no":
+    if stopped_by_user or policy.name == "no" or 0 < policy.max_retries <= restarts:
         return False
-    if policy.name == "on-failure":
-        return exit_status != 0 and not 0 < policy.max_retries <= restarts
-    return True
+    return policy.name != "on-failure" or exit_status != 0
 
 
 def starts_at_boot(policy: str, *, stopped_by_user: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -68,7 +69,7 @@ def project(pod: Engine, tmp_path: Path) -> Generator[Project]:
     made = Project(pod, tmp_path)
     yield made
     for file in tmp_path.glob("*.yaml"):
-        made("-f", str(file), "down", "--remove-orphans", "-t", "0", status=None)
+        made("-f", str(file), "down", "--volumes", "--remove-orphans", "-t", "0", status=None)
 
 
 def answer(port: int) -> str:
@@ -254,3 +255,49 @@ def test_placement_is_checked_before_anything_is_made(project: Project) -> None:
         in failed
     )
     assert project.members() == {}
+
+
+ENDING = """
+name: ends
+services:
+  web:
+    image: busybox
+    command: [sh, -c, "date +%s >>/times/it; exit STATUS"]
+    volumes: ["times:/times"]
+    deploy: {restart_policy: {POLICY}}
+volumes: {times: }
+"""
+
+
+@pytest.mark.parametrize(
+    ("policy", "status", "starts"),
+    [
+        ("condition: on-failure, max_attempts: 2, delay: 1s", "3", 3),
+        ("condition: any, max_attempts: 1, delay: 1s", "0", 2),
+        ("condition: on-failure, max_attempts: 2, delay: 1s", "0", 1),
+        ("condition: none", "3", 1),
+    ],
+)
+def test_containers_are_restarted_as_the_file_says(
+    project: Project, pod: Engine, policy: str, status: str, starts: int
+) -> None:
+    project.write(ENDING, STATUS=status, POLICY=policy)
+    project("up", "-d")
+    until(lambda: project.members()["ends-web-1"][1] == "exited", "the last end")
+    times = pod("run", "--rm", "-v", "ends_times:/times", "busybox", "cat", "/times/it").lines
+    assert len(times) == starts
+    assert all(int(after) - int(before) >= 1 for before, after in itertools.pairwise(times))
+
+
+def test_a_container_that_ran_longer_than_the_window_is_counted_anew(project: Project) -> None:
+    """It would have given up after the second restart, were they counted together."""
+    project.write(
+        ENDING.replace("exit STATUS", "sleep 1.2; exit 1"),
+        POLICY="condition: on-failure, max_attempts: 1, window: 1s, delay: 0s",
+    )
+    project("up", "-d")
+
+    def restarts() -> int:
+        return int(project.pod("inspect", "--format", "{{.RestartCount}}", "ends-web-1").out)
+
+    until(lambda: restarts() > 2, "the third restart")

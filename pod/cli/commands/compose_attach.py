@@ -15,6 +15,8 @@ def attach(arguments: Arguments, engine: Engine) -> int:
     name, project = compose.load_if_there(arguments, engine)
     service = arguments.words[0]
     member = compose.one_member(engine, name, project, service, arguments.number("index"))
+    if compose.is_dry_run(arguments):
+        return compose.show_lines([f"{service}: attach to {member.name}"])
     words = compose.given_words(arguments, "detach-keys", "no-stdin", "sig-proxy")
     return compose.call("attach", engine, [*words, member.name])
 
@@ -28,6 +30,7 @@ COMMAND = Command(
         Option(("--no-stdin",), "flag", "Do not pass standard input on"),
         Option(("--sig-proxy",), "flag", "Pass signals on", default=True),
         Option(("--index",), "number", "Number of the container", metavar="N", lowest=1),
+        compose.DRY_RUN,
     ),
     minimum=1,
     maximum=1,

@@ -43,6 +43,8 @@ def build(arguments: Arguments, engine: Engine) -> int:
     if arguments.flag("check"):
         return _check(engine, project, names, options)
     tell = compose.teller(arguments, quiet=quiet)
+    if compose.is_dry_run(arguments):
+        return _show(arguments, project, names)
     built: dict[str, str] = {}
     for name in names:
         reference = identity.image_name(project, name)
@@ -76,6 +78,23 @@ def _print(project: Project, names: list[str], options: ImageOptions, *, push: b
     return 0
 
 
+def _show(arguments: Arguments, project: Project, names: list[str]) -> int:
+    """--dry-run: what would be built, and pushed then."""
+    from pod.compose import identity, rehearsal
+
+    references = {
+        identity.image_name(project, name): name
+        for name in names
+        if project.service(name).get("build") is not None
+    }
+    verbs = ("build", "push") if arguments.flag("push") else ("build",)
+    return compose.show_lines(
+        rehearsal.line(name, verb, reference)
+        for verb in verbs
+        for reference, name in references.items()
+    )
+
+
 COMMAND = Command(
     build,
     "[OPTIONS] [SERVICE...]",
@@ -101,6 +120,7 @@ COMMAND = Command(
         Option(("--parallel",), "flag", refused="services are built in turn, the stages of each side by side"),
         Option(("--provenance",), "text", hidden=True),
         Option(("--sbom",), "text", hidden=True),
+        compose.DRY_RUN,
     ),
     maximum=None,
     completes=("service",),

@@ -15,6 +15,9 @@ def commit(arguments: Arguments, engine: Engine) -> int:
     name, project = compose.load_if_there(arguments, engine)
     service, *target = arguments.words
     member = compose.one_member(engine, name, project, service, arguments.number("index"))
+    if compose.is_dry_run(arguments):
+        what = f"as {target[0]}" if target else "without a name"
+        return compose.show_lines([f"{service}: commit {member.name}: {what}"])
     words = compose.given_words(arguments, "author", "change", "message", "pause")
     return compose.call("commit", engine, [*words, member.name, *target])
 
@@ -29,6 +32,7 @@ COMMAND = Command(
         Option(("--index",), "number", "Number of the container", metavar="N", lowest=1),
         Option(("-m", "--message"), "text", "Message in the history of the image", metavar="TEXT"),
         Option(("-p", "--pause"), "flag", "Pause the container meanwhile", default=False),
+        compose.DRY_RUN,
     ),
     minimum=1,
     maximum=2,

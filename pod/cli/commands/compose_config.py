@@ -87,6 +87,8 @@ def _whole(arguments: Arguments, project: Project, engine: Engine) -> int:
     if path is None:
         sys.stdout.write(text)
         return 0
+    if compose.is_dry_run(arguments):
+        return compose.show_lines([f"file: write {path}"])
     from pod.base.files import write_atomic
 
     write_atomic(path, text.encode("utf-8", "surrogateescape"), mode=0o644, sync=False)
@@ -174,6 +176,7 @@ COMMAND = Command(
         "(what to write instead); the exit status is 125 when something is refused."
     ),
     options=(
+        compose.DRY_RUN,
         Option(("--environment",), "flag", "Show the variables that files are filled in with"),
         Option(("--explain",), "flag", "Show what becomes of each key"),
         Option(("--format",), "text", "Language", metavar="FORMAT", choices=("yaml", "json"), default="yaml"),

@@ -24,6 +24,8 @@ def copy(arguments: Arguments, engine: Engine) -> int:
         member = compose.one_member(engine, name, project, from_service, index)
         source = member.name + source[len(from_service) :]
     if not to_service:
+        if compose.is_dry_run(arguments):
+            return compose.show_lines([f"{from_service}: copy {source}: to {target}"])
         return compose.call("cp", engine, [*words, source, target])
     found = [compose.one_member(engine, name, project, to_service, index)]
     if index is None:
@@ -36,6 +38,10 @@ def copy(arguments: Arguments, engine: Engine) -> int:
         raise UsageError(
             f"standard input goes into one container, and service '{to_service}' has {len(found)}",
             hint="pod compose cp --index 1 ...",
+        )
+    if compose.is_dry_run(arguments):
+        return compose.show_lines(
+            f"{to_service}: copy {source}: to {it.name}{target[len(to_service) :]}" for it in found
         )
     return max(
         compose.call("cp", engine, [*words, source, member.name + target[len(to_service) :]])
@@ -61,6 +67,7 @@ COMMAND = Command(
         Option(("-a", "--archive"), "flag", "Keep user and group ids"),
         Option(("-L", "--follow-link"), "flag", "Copy what symbolic links refer to"),
         Option(("--index",), "number", "Only the container of this number", metavar="N", lowest=1),
+        compose.DRY_RUN,
     ),
     minimum=2,
     maximum=2,

@@ -25,7 +25,7 @@ def create(arguments: Arguments, engine: Engine) -> int:
     from pod.engine.presets import container_preset
 
     exclude(arguments)
-    project = with_named(compose.load(arguments, engine, takes_dry_run=True), arguments.words)
+    project = with_named(compose.load(arguments, engine), arguments.words)
     options = up.UpOptions(
         services=tuple(arguments.words),
         no_start=True,
@@ -34,9 +34,9 @@ def create(arguments: Arguments, engine: Engine) -> int:
         at_once=compose.at_once(arguments),
     )
     services, _ = up.chosen(project, options)
-    if compose.is_dry_run(arguments):
-        return show_plan(engine, project, options, images.present(engine, project, services))
     base = container_preset(engine.settings)
+    if compose.is_dry_run(arguments):
+        return show_plan(engine, project, options, base, image_options(arguments))
     tell = compose.teller(arguments)
     with ProjectLock(engine, project.name) as lock:
         ids = images.provide(engine, project, services, image_options(arguments))

@@ -13,24 +13,22 @@ if TYPE_CHECKING:
 
 
 def take_down(arguments: Arguments, engine: Engine) -> int:
-    from pod.compose import down
+    from pod.compose import down, rehearsal
 
     name, project = compose.load_if_there(arguments, engine)
     if project is not None:
         for word in arguments.words:
             project.service(word)
-    errors = down.down(
-        engine,
-        name,
-        project,
-        compose.teller(arguments),
-        services=arguments.words,
+    options = down.DownOptions(
+        services=tuple(arguments.words),
         remove_orphans=compose.removes_orphans(arguments),
         with_volumes=arguments.flag("volumes"),
         images=arguments.text("rmi") or "",
         timeout_seconds=arguments.number("timeout"),
     )
-    return compose.report_all(errors)
+    if compose.is_dry_run(arguments):
+        return compose.show_lines(rehearsal.of_down(engine, name, project, options))
+    return compose.report_all(down.down(engine, name, project, options, compose.teller(arguments)))
 
 
 COMMAND = Command(
@@ -60,6 +58,7 @@ COMMAND = Command(
             "flag",
             "Remove the volumes of the project and of its containers, too",
         ),
+        compose.DRY_RUN,
     ),
     maximum=None,
     completes=("service",),

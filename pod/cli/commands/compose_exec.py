@@ -15,6 +15,8 @@ def execute(arguments: Arguments, engine: Engine) -> int:
     name, project = compose.load_if_there(arguments, engine)
     service, *command = arguments.words
     member = compose.one_member(engine, name, project, service, arguments.number("index"))
+    if compose.is_dry_run(arguments):
+        return compose.show_lines([f"{service}: execute in {member.name}: {' '.join(command)}"])
     words = compose.given_words(arguments, "detach", "env", "privileged", "user", "workdir")
     if not arguments.flag("detach"):
         words.append(f"--interactive={str(arguments.flag('interactive')).lower()}")
@@ -40,6 +42,7 @@ COMMAND = Command(
         Option(("-t", "--tty"), "flag", "Give the command a terminal, as is so where there is one"),
         Option(("-u", "--user"), "text", "Run as this user and group", metavar="USER[:GROUP]"),
         Option(("-w", "--workdir"), "text", "Working directory in the container", metavar="DIRECTORY"),
+        compose.DRY_RUN,
     ),
     interspersed=False,
     minimum=2,

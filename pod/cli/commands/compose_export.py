@@ -15,6 +15,9 @@ def export(arguments: Arguments, engine: Engine) -> int:
     name, project = compose.load_if_there(arguments, engine)
     service = arguments.words[0]
     member = compose.one_member(engine, name, project, service, arguments.number("index"))
+    if compose.is_dry_run(arguments):
+        target = arguments.text("output") or "standard output"
+        return compose.show_lines([f"{service}: export {member.name}: to {target}"])
     words = compose.given_words(arguments, "output")
     return compose.call("export", engine, [*words, member.name])
 
@@ -26,6 +29,7 @@ COMMAND = Command(
     options=(
         Option(("-o", "--output"), "text", "Write to a file", metavar="FILE", completes="file"),
         Option(("--index",), "number", "Number of the container", metavar="N", lowest=1),
+        compose.DRY_RUN,
     ),
     minimum=1,
     maximum=1,

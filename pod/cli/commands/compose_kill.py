@@ -12,16 +12,21 @@ if TYPE_CHECKING:
 
 
 def kill(arguments: Arguments, engine: Engine) -> int:
-    from pod.compose import life, members
+    from pod.compose import life, members, rehearsal
     from pod.compose.making import remove_members
     from pod.linux.signals import parse
 
     number = parse(arguments.text("signal") or "SIGKILL", "--signal")
     _, project, found = compose.chosen_members(arguments, engine)
+    orphans = []
+    if compose.removes_orphans(arguments) and project is not None:
+        orphans = members.orphans(engine, project)
+    if compose.is_dry_run(arguments):
+        lines = rehearsal.of_life("kill", found, f"by signal {number}")
+        return compose.show_lines(lines + rehearsal.of_remove(project, orphans))
     tell = compose.teller(arguments)
     errors = life.kill(engine, found, number, tell)
-    if compose.removes_orphans(arguments) and project is not None:
-        errors += remove_members(engine, members.orphans(engine, project), tell)
+    errors += remove_members(engine, orphans, tell)
     return compose.report_all(errors)
 
 
@@ -32,6 +37,7 @@ COMMAND = Command(
     options=(
         Option(("--remove-orphans",), "flag", "Remove containers of services that are not in the files any more"),
         Option(("-s", "--signal"), "text", "Signal to send", metavar="SIGNAL", default="SIGKILL"),
+        compose.DRY_RUN,
     ),
     maximum=None,
     completes=("service",),

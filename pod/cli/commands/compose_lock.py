@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 
 
 def lock(arguments: Arguments, engine: Engine) -> int:
-    from pod.compose import images, lockfile
+    from pod.compose import images, lockfile, rehearsal
 
     project = compose.load(arguments, engine)
     path = arguments.text("output") or lockfile.path_of(project)
+    if compose.is_dry_run(arguments):
+        how = compose.image_options(arguments)
+        lines = rehearsal.of_images(engine, project, project.services, how)
+        return compose.show_lines([*lines, rehearsal.line("file", "write", path)])
     quiet = arguments.flag("quiet")
     images.provide(engine, project, project.services, compose.image_options(arguments, quiet=quiet))
     found = lockfile.digests(engine, project, project.services)
@@ -37,6 +41,7 @@ COMMAND = Command(
     options=(
         Option(("-o", "--output"), "text", "Write to another file", metavar="FILE", completes="file"),
         Option(("-q", "--quiet"), "flag", "Do not show what is written"),
+        compose.DRY_RUN,
     ),
     examples=("pod compose lock", "pod compose pull && pod compose lock", "pod compose up -d --frozen"),
 )  # fmt: skip

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pod.base.errors import UsageError
 from pod.cli.declare import Command, Option
-from pod.cli.options import compose
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +17,6 @@ def list_projects(arguments: Arguments, engine: Engine) -> None:
     from pod.cli.output import Listing, show
     from pod.compose import identity, members
 
-    compose.refuse_dry_run(arguments)
     found: dict[str, dict[str, Any]] = {}
     for member in members.everything(engine):
         if member.is_one_off:

@@ -12,16 +12,19 @@ if TYPE_CHECKING:
 
 
 def pause(arguments: Arguments, engine: Engine) -> int:
-    from pod.compose import life
+    from pod.compose import life, rehearsal
 
     _, _, found = compose.chosen_members(arguments, engine)
+    if compose.is_dry_run(arguments):
+        return compose.show_lines(rehearsal.of_life("pause", found))
     return compose.report_all(life.pause(engine, found, compose.teller(arguments)))
 
 
 COMMAND = Command(
     pause,
-    "[SERVICE...]",
+    "[OPTIONS] [SERVICE...]",
     description="Stops the processes of the services where they are; `pod compose unpause` lets them go on.",
+    options=(compose.DRY_RUN,),
     maximum=None,
     completes=("service",),
     examples=("pod compose pause", "pod compose pause web"),

@@ -22,12 +22,17 @@ def publish(arguments: Arguments, engine: Engine) -> int:
     for name in project.services:
         if project.service(name).get("build") is not None:
             reference = identity.image_name(project, name)
+            if compose.is_dry_run(arguments):
+                compose.show_lines([f"{name}: push {reference}"])
+                continue
             compose.call("push", engine, ["--quiet", *_passed_on(arguments), reference])
             tell("Image", reference, "Pushed")
     digests = publish.pinned(engine, project) if arguments.flag("resolve_image_digests") else {}
+    target = arguments.words[0]
+    if compose.is_dry_run(arguments):
+        return compose.show_lines([f"{project.name}: publish {target}"])
     as_written = compose.load(arguments, engine, quiet=True, interpolate=False)
     options = image.given_options(arguments, quiet=True)
-    target = arguments.words[0]
     digest = publish.publish(
         engine,
         as_written,
@@ -62,6 +67,7 @@ COMMAND = Command(
         Option(("-y", "--yes"), "flag", "Publish also what refers to files of this machine"),
         *image.REGISTRY_OPTIONS,
         Option(("--app",), "flag", refused="images of services are not put into the artifact; push has them beside it"),
+        compose.DRY_RUN,
     ),
     minimum=1,
     maximum=1,

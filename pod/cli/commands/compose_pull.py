@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def pull(arguments: Arguments, engine: Engine) -> int:
     from pod.cli.report import report
-    from pod.compose import identity, images, plan
+    from pod.compose import identity, images, plan, rehearsal
     from pod.compose.project import with_named
 
     project = with_named(compose.load(arguments, engine), arguments.words)
@@ -38,6 +38,9 @@ def pull(arguments: Arguments, engine: Engine) -> int:
         options = compose.image_options(
             arguments, quiet=arguments.flag("quiet"), build=False, policy=policy
         )
+        if compose.is_dry_run(arguments):
+            compose.show_lines(rehearsal.of_images(engine, project, [name], options))
+            continue
         try:
             images.pull(engine, project, name, options)
         except PodError as error:
@@ -63,6 +66,7 @@ COMMAND = Command(
         Option(("--policy",), "text", "When to pull",
                metavar="POLICY", choices=("missing", "always"), default="always"),
         Option(("-q", "--quiet"), "flag", "Show no progress"),
+        compose.DRY_RUN,
     ),
     maximum=None,
     completes=("service",),

@@ -27,6 +27,9 @@ def push(arguments: Arguments, engine: Engine) -> int:
         service = project.service(name)
         if service.get("build") is None or "image" not in service:
             continue
+        if compose.is_dry_run(arguments):
+            compose.show_lines([f"{name}: push {identity.image_name(project, name)}"])
+            continue
         words = ["--quiet"] if arguments.flag("quiet") else []
         try:
             compose.call("push", engine, [*words, identity.image_name(project, name)])
@@ -43,6 +46,7 @@ COMMAND = Command(
         Option(("--ignore-push-failures",), "flag", "End with 0 even if an image could not be pushed"),
         Option(("--include-deps",), "flag", "Push images of services that these depend on, too"),
         Option(("-q", "--quiet"), "flag", "Show no progress"),
+        compose.DRY_RUN,
     ),
     maximum=None,
     completes=("service",),

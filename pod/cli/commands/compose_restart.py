@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def restart(arguments: Arguments, engine: Engine) -> int:
-    from pod.compose import life, members
+    from pod.compose import life, members, rehearsal
     from pod.compose.project import dependencies
 
     name, project, found = compose.chosen_members(arguments, engine)
@@ -31,6 +31,8 @@ def restart(arguments: Arguments, engine: Engine) -> int:
             for member in members.of_project(engine, name)
             if member.service in with_them and member.id not in known and member.is_running
         ]
+    if compose.is_dry_run(arguments):
+        return compose.show_lines(rehearsal.of_stop(project, found, "restart"))
     timeout = arguments.number("timeout")
     tell = compose.teller(arguments)
     return compose.report_all(life.restart(engine, project, found, tell, timeout))
@@ -46,6 +48,7 @@ COMMAND = Command(
     options=(
         Option(("--no-deps",), "flag", "Leave services alone that have restart: true for one of these"),
         TIMEOUT,
+        compose.DRY_RUN,
     ),
     maximum=None,
     completes=("service",),

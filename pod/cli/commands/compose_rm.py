@@ -12,10 +12,15 @@ if TYPE_CHECKING:
 
 
 def remove(arguments: Arguments, engine: Engine) -> int:
+    from pod.compose import rehearsal
     from pod.compose.down import stop_in_order
     from pod.compose.making import remove_members
 
     _, project, found = compose.chosen_members(arguments, engine, one_off=True)
+    if compose.is_dry_run(arguments):
+        with_running = arguments.flag("stop")
+        going = [member for member in found if with_running or not member.is_running]
+        return compose.show_lines(rehearsal.of_remove(project, going))
     tell = compose.teller(arguments)
     if arguments.flag("stop"):
         if status := compose.report_all(stop_in_order(engine, project, found, tell)):
@@ -44,6 +49,7 @@ COMMAND = Command(
         Option(("-s", "--stop"), "flag", "Stop containers that run first"),
         Option(("-v", "--volumes"), "flag", "Remove the anonymous volumes of the containers, too"),
         Option(("-a", "--all"), "flag", "Remove containers of `run`, too, as is always so", hidden=True),
+        compose.DRY_RUN,
     ),
     maximum=None,
     completes=("service",),

@@ -12,9 +12,11 @@ from pod.cli.options import compose
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.cli.declare import Arguments
+    from pod.compose.images import ImageOptions
     from pod.compose.one_off import Changes
     from pod.compose.project import Project
     from pod.engine.context import Engine
+    from pod.spec.container import ContainerConfig
 
 
 def run_once(arguments: Arguments, engine: Engine) -> int:
@@ -36,6 +38,8 @@ def run_once(arguments: Arguments, engine: Engine) -> int:
     )
     tell = compose.teller(arguments, quiet=arguments.flag("quiet"))
     base = container_preset(engine.settings)
+    if compose.is_dry_run(arguments):
+        return _show(arguments, engine, project, changes, options, base)
     if compose.removes_orphans(arguments):
         found = members.orphans(engine, project)
         if status := compose.report_all(remove_members(engine, found, tell)):
@@ -45,6 +49,29 @@ def run_once(arguments: Arguments, engine: Engine) -> int:
         if status := compose.report_all(errors):
             return status
     return one_off.run(engine, project, service, changes, options, base, tell)
+
+
+def _show(
+    arguments: Arguments,
+    engine: Engine,
+    project: Project,
+    changes: Changes,
+    options: ImageOptions,
+    base: ContainerConfig,
+) -> int:
+    """--dry-run: what would come before the container, and the container."""
+    from pod.compose import members, one_off, rehearsal
+
+    service = arguments.words[0]
+    wanted = None if arguments.flag("no_deps") else one_off.wanted_before(project, service)
+    lines = []
+    if compose.removes_orphans(arguments):
+        if wanted is None:
+            lines = rehearsal.of_remove(project, members.orphans(engine, project))
+        else:
+            wanted = wanted.replace(remove_orphans=True)
+    lines += rehearsal.of_one_off(engine, project, service, wanted, changes, options, base)
+    return compose.show_lines(lines)
 
 
 def _changes(arguments: Arguments, project: Project) -> Changes:
@@ -124,6 +151,7 @@ COMMAND = Command(
         Option(("-u", "--user"), "text", "Run as this user and group", metavar="USER[:GROUP]"),
         Option(("-v", "--volume"), "list", "Mount a directory or volume", metavar="SOURCE:TARGET"),
         Option(("-w", "--workdir"), "text", "Working directory in the container", metavar="DIRECTORY"),
+        compose.DRY_RUN,
     ),
     interspersed=False,
     minimum=1,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pod.cli.commands.compose_up import read_scale
+from pod.cli.commands.compose_up import read_scale, show_plan
 from pod.cli.declare import Command, Option
 from pod.cli.options import compose
 
@@ -30,6 +30,8 @@ def scale(arguments: Arguments, engine: Engine) -> int:
     )
     services, _ = up.chosen(project, options)
     base = container_preset(engine.settings)
+    if compose.is_dry_run(arguments):
+        return show_plan(engine, project, options, base, compose.image_options(arguments))
     tell = compose.teller(arguments)
     with ProjectLock(engine, project.name) as lock:
         ids = images.provide(engine, project, services, compose.image_options(arguments))
@@ -42,7 +44,10 @@ COMMAND = Command(
     scale,
     "[OPTIONS] SERVICE=N [SERVICE=N...]",
     description="Starts more containers of services, or removes those that are too many.",
-    options=(Option(("--no-deps",), "flag", "Leave services alone that these depend on"),),
+    options=(
+        Option(("--no-deps",), "flag", "Leave services alone that these depend on"),
+        compose.DRY_RUN,
+    ),
     minimum=1,
     maximum=None,
     examples=("pod compose scale web=3 worker=2",),

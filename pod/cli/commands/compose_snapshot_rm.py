@@ -18,6 +18,9 @@ def remove(arguments: Arguments, engine: Engine) -> int:
 
     name, _ = compose.load_if_there(arguments, engine)
     tell = compose.teller(arguments)
+    if compose.is_dry_run(arguments):
+        found = [snapshot.read(engine, name, word).name for word in arguments.words]
+        return compose.show_lines(f"snapshot: remove {it}" for it in found)
     errors = []
     with ProjectLock(engine, name):
         for word in arguments.words:
@@ -33,8 +36,9 @@ def remove(arguments: Arguments, engine: Engine) -> int:
 
 COMMAND = Command(
     remove,
-    "NAME [NAME...]",
+    "[OPTIONS] NAME [NAME...]",
     description="Removes snapshots of a project. Its volumes are left alone.",
+    options=(compose.DRY_RUN,),
     minimum=1,
     maximum=None,
     examples=("pod compose snapshot rm before-upgrade",),

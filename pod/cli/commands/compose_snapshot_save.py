@@ -16,6 +16,10 @@ def save(arguments: Arguments, engine: Engine) -> None:
     from pod.compose.lock import ProjectLock
 
     name, _ = compose.load_if_there(arguments, engine)
+    if compose.is_dry_run(arguments):
+        found = snapshot.to_save(engine, name, arguments.words[0], replace=arguments.flag("force"))
+        compose.show_lines(f"volume: save {it.name}" for it in found)
+        return
     with ProjectLock(engine, name):
         snapshot.save(
             engine,
@@ -34,7 +38,10 @@ COMMAND = Command(
         "system can, the copy shares its blocks with the volumes and takes no space. It stays when the project and its "
         "volumes are removed."
     ),
-    options=(Option(("-f", "--force"), "flag", "Replace a snapshot of this name"),),
+    options=(
+        Option(("-f", "--force"), "flag", "Replace a snapshot of this name"),
+        compose.DRY_RUN,
+    ),
     minimum=1,
     maximum=1,
     examples=("pod compose pause && pod compose snapshot save before-upgrade && pod compose unpause",),

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
 
 def start(arguments: Arguments, engine: Engine) -> int:
-    from pod.compose import life, ready
+    from pod.compose import life, ready, rehearsal
 
     if arguments.given("wait_timeout") and not arguments.flag("wait"):
         raise UsageError("--wait-timeout needs --wait")
     _, project, found = compose.chosen_members(arguments, engine)
+    if compose.is_dry_run(arguments):
+        return compose.show_lines(rehearsal.of_life("start", found))
     status = compose.report_all(life.start(engine, project, found, compose.teller(arguments)))
     if not status and arguments.flag("wait") and project is not None:
         services = list({member.service for member in found})
@@ -35,6 +37,7 @@ COMMAND = Command(
     options=(
         Option(("--wait",), "flag", "Wait until the services are healthy, or run where they have no check"),
         Option(("--wait-timeout",), "number", "Seconds to wait at most", metavar="SECONDS", lowest=0),
+        compose.DRY_RUN,
     ),
     maximum=None,
     completes=("service",),

@@ -12,16 +12,19 @@ if TYPE_CHECKING:
 
 
 def unpause(arguments: Arguments, engine: Engine) -> int:
-    from pod.compose import life
+    from pod.compose import life, rehearsal
 
     _, _, found = compose.chosen_members(arguments, engine)
+    if compose.is_dry_run(arguments):
+        return compose.show_lines(rehearsal.of_life("unpause", found))
     return compose.report_all(life.unpause(engine, found, compose.teller(arguments)))
 
 
 COMMAND = Command(
     unpause,
-    "[SERVICE...]",
+    "[OPTIONS] [SERVICE...]",
     description="Lets services go on that `pod compose pause` has stopped.",
+    options=(compose.DRY_RUN,),
     maximum=None,
     completes=("service",),
     examples=("pod compose unpause", "pod compose unpause web"),

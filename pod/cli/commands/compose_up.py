@@ -29,12 +29,14 @@ def bring_up(arguments: Arguments, engine: Engine) -> int:
     from pod.engine.presets import container_preset
 
     _check(arguments)
-    project = with_named(compose.load(arguments, engine, takes_dry_run=True), arguments.words)
+    project = with_named(compose.load(arguments, engine), arguments.words)
     options = _options(arguments, project)
     services, _ = up.chosen(project, options)
-    if compose.is_dry_run(arguments):
-        return show_plan(engine, project, options, images.present(engine, project, services))
     base = container_preset(engine.settings)
+    if compose.is_dry_run(arguments):
+        if arguments.flag("frozen"):
+            lockfile.frozen(engine, project, services)
+        return show_plan(engine, project, options, base, image_options(arguments))
     tell = compose.teller(arguments, quiet=arguments.flag("quiet_up"))
     if arguments.flag("watch"):
         _watcher(
@@ -61,18 +63,21 @@ def bring_up(arguments: Arguments, engine: Engine) -> int:
     return status
 
 
-def show_plan(engine: Engine, project: Project, options: UpOptions, ids: dict[str, str]) -> int:
-    """--dry-run: what would become of each container, and why."""
-    from pod.compose import up
+def show_plan(
+    engine: Engine,
+    project: Project,
+    options: UpOptions,
+    base: ContainerConfig,
+    how: ImageOptions,
+) -> int:
+    """--dry-run: which images would come, and what would become of each container, and why."""
+    from pod.compose import rehearsal, up
 
-    made = up.make_plan(engine, project, options, ids)
-    for name, steps in made.steps.items():
-        for step in steps:
-            print(f"{name}: {step.action} {step.name(project)}: {step.reason}")
-    for member in made.orphans:
-        what = "remove" if options.remove_orphans else "keep"
-        print(f"{member.service}: {what} {member.name}: the files have no such service")
-    return 0
+    services, _ = up.chosen(project, options)
+    return compose.show_lines(
+        rehearsal.of_images(engine, project, services, how)
+        + rehearsal.of_up(engine, project, options, base)
+    )
 
 
 def _stay(
@@ -274,6 +279,7 @@ MAKING = (
     Option(("--remove-orphans",), "flag", "Remove containers of services that are not in the files any more"),
     SCALE,
     Option(("-y", "--yes"), "flag", "Ask nothing, which pod never does here"),
+    compose.DRY_RUN,
 )  # fmt: skip
 
 COMMAND = Command(

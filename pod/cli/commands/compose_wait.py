@@ -27,6 +27,14 @@ def wait_for(arguments: Arguments, engine: Engine) -> int:
             f"no container of project '{name}' runs or has ended", hint="pod compose ps --all"
         )
 
+    if compose.is_dry_run(arguments):
+        from pod.compose import rehearsal
+
+        lines = [rehearsal.line(it.service, "wait for", it.name) for it in found]
+        if arguments.flag("down_project"):
+            lines += rehearsal.of_down(engine, name, project, down.DownOptions())
+        return compose.show_lines(lines)
+
     def task(member: Member) -> Callable[[], int]:
         def run() -> int:
             rows = containers.by_ids(engine.database, [member.id])
@@ -44,7 +52,9 @@ def wait_for(arguments: Arguments, engine: Engine) -> int:
     status = next((int(result) for result in results.values() if result), 0)
     if arguments.flag("down_project"):
         tell = compose.teller(arguments)
-        status = compose.report_all(down.down(engine, name, project, tell)) or status
+        status = (
+            compose.report_all(down.down(engine, name, project, down.DownOptions(), tell)) or status
+        )
     return status
 
 
@@ -55,7 +65,10 @@ COMMAND = Command(
         "Waits until all containers of the services have ended, and says how; one that has ended already is not waited "
         "for. The exit status is the first of theirs that is not 0."
     ),
-    options=(Option(("--down-project",), "flag", "Take the project down then"),),
+    options=(
+        Option(("--down-project",), "flag", "Take the project down then"),
+        compose.DRY_RUN,
+    ),
     minimum=1,
     maximum=None,
     completes=("service",),

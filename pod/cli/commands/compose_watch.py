@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pod.cli.commands.compose_up import show_plan
 from pod.cli.declare import Command, Option
 from pod.cli.options import compose
 
@@ -30,6 +31,14 @@ def watch(arguments: Arguments, engine: Engine) -> int:
     watcher = Watcher(
         engine, project, asked, base, how, tell, prune=arguments.flag("prune")
     )  # fmt: skip
+    if compose.is_dry_run(arguments):
+        if not arguments.flag("no_up"):
+            show_plan(engine, project, options, base, how)
+        lines = []
+        for rule in watcher.rules:
+            what = f"{rule.action} to {rule.target}" if rule.syncs else rule.action
+            lines.append(f"{rule.service}: watch {rule.path}: {what}")
+        return compose.show_lines(lines)
     if not arguments.flag("no_up"):
         with ProjectLock(engine, project.name) as lock:
             ids = images.provide(engine, project, services, how)
@@ -54,6 +63,7 @@ COMMAND = Command(
         Option(("--no-up",), "flag", "Do not bring the services up before"),
         Option(("--prune",), "flag", "Remove images that rebuilds have replaced", default=True),
         Option(("--quiet",), "flag", "Do not tell what is done"),
+        compose.DRY_RUN,
     ),
     maximum=None,
     completes=("service",),

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pod.compose.resources import Tell
     from pod.engine.context import Engine
 
+DRY_RUN = Option(("--dry-run",), "flag", "Say what would be done, and why, and change nothing")
+"""It may stand behind a command, too, as with docker: those that change something have it among their options."""
 OPTIONS = (
     Option(("--all-resources",), "flag", "Make networks and volumes also where no service uses them"),
     Option(
@@ -36,7 +38,7 @@ OPTIONS = (
         "flag",
         "Put _ between the parts of names of containers and images, as version 1 did",
     ),
-    Option(("--dry-run",), "flag", "With up: say what would be done, and why"),
+    DRY_RUN,
     Option(
         ("--env-file",),
         "list",
@@ -128,7 +130,6 @@ def load(
     engine: Engine,
     *,
     quiet: bool = False,
-    takes_dry_run: bool = False,
     interpolate: bool = True,
     check: bool = True,
     resolve_paths: bool = True,
@@ -142,7 +143,6 @@ def load(
     from pod.base import log
     from pod.compose import project
 
-    refuse_dry_run(arguments, takes=takes_dry_run)
     loaded = project.load(
         asked(arguments, engine),
         interpolate=interpolate,
@@ -164,7 +164,6 @@ def load_if_there(arguments: Arguments, engine: Engine) -> tuple[str, Project | 
     from pod.compose import project
     from pod.compose.places import NoFile
 
-    refuse_dry_run(arguments)
     wanted = asked(arguments, engine)
     try:
         loaded = load(arguments, engine, quiet=True)
@@ -255,15 +254,15 @@ def given_words(arguments: Arguments, *names: str) -> list[str]:
     return words
 
 
-def refuse_dry_run(arguments: Arguments, *, takes: bool = False) -> None:
-    if _group(arguments).flag("dry_run") and not takes:
-        raise UsageError(
-            f"--dry-run is for `pod compose up` and create, not for `{arguments.spelling}`"
-        )
-
-
 def is_dry_run(arguments: Arguments) -> bool:
-    return _group(arguments).flag("dry_run")
+    """Whether a command that has DRY_RUN shall change nothing."""
+    return arguments.flag("dry_run") or _group(arguments).flag("dry_run")
+
+
+def show_lines(lines: Iterable[str]) -> int:
+    """What --dry-run has found out; the exit status."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0
 
 
 def at_once(arguments: Arguments) -> int:

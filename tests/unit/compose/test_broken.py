@@ -11,6 +11,7 @@ from pod.base.errors import PodError
 from pod.compose import explain, images, project, support
 from pod.compose.places import Asked
 from pod.compose.service import config_of
+from pod.compose.up import check_deploy
 from pod.spec.container import ContainerConfig
 from pod.spec.namespaces import Network
 
@@ -61,6 +62,7 @@ def fault(case: Case, directory: Path) -> PodError:
         for name in loaded.services:
             images.policy_of(loaded, name)
             config_of(loaded, name, 1, base, names=lambda other: other, config_hash="")
+            check_deploy(loaded, name)
         for error in explain.network_errors(loaded):
             raise error
     return caught.value

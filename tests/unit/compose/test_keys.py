@@ -147,6 +147,13 @@ def test_a_node_has_so_many_containers(tmp_path: Path) -> None:
         placement.check(load(tmp_path, keys), "web", 2)
 
 
+def test_preferences_among_nodes_hold_on_the_only_one(tmp_path: Path) -> None:
+    keys = "deploy: {placement: {preferences: [{spread: node.labels.zone}]}}\n"
+    loaded = load(tmp_path, keys)
+    placement.check(loaded, "web", 3)
+    assert support.check(loaded) == []
+
+
 def test_a_directory_of_the_host_is_made_unless_it_shall_be_there(tmp_path: Path) -> None:
     keys = "volumes: [{type: bind, source: ./made, target: /d, bind: {create_host_path: true}}]\n"
     mounts.make_sources(load(tmp_path, keys), "web")

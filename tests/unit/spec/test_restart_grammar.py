@@ -93,6 +93,24 @@ def test_delay_doubles_up_to_a_minute() -> None:
     assert delay_seconds(10) == delay_seconds(10**9) == 60.0
 
 
+def test_delay_and_window_of_compose_files() -> None:
+    policy = RestartPolicy("always", 2, delay_ns=5 * 10**9, window_ns=3 * 10**9)
+    assert [policy.delay_seconds(attempt) for attempt in (0, 9)] == [5, 5]
+    assert [policy.is_steady(lasted) for lasted in (2.9, 3.1)] == [False, True]
+    usual = RestartPolicy("always")
+    assert [usual.delay_seconds(attempt) for attempt in (0, 1)] == [0.1, 0.2]
+    assert [usual.is_steady(lasted) for lasted in (9.9, 10.1)] == [False, True]
+
+
+def test_attempts_are_counted_whatever_the_status() -> None:
+    policy = RestartPolicy("always", 2)
+    found = [
+        should_restart(policy, exit_status=0, restarts=restarts, stopped_by_user=False)
+        for restarts in range(4)
+    ]
+    assert found == [True, True, False, False]
+
+
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
