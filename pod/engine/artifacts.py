@@ -7,7 +7,7 @@ import time
 from pod.base import plainjson
 from pod.base.errors import PodError, UsageError
 from pod.base.times import rfc3339
-from pod.engine import images, pull
+from pod.engine import images, registry_access
 from pod.engine.signing import signer_for
 from pod.image import artifact as making
 from pod.image import push as image_push
@@ -127,7 +127,7 @@ def stored_file(
 def pull_artifact(engine: Engine, text: str, options: PullOptions) -> ArtifactRecord:
     """Fetch an artifact from its registry. Call with a single thread. Raises NotAnArtifact, and as `pull.pull`."""
     reference = _in_registry(text)
-    access, progress = pull.access(engine, options), pull.progress_of(options)
+    access, progress = registry_access.access(engine, options), registry_access.progress_of(options)
     with engine.store.hold() as hold:
         fetched = whole.fetch_whole(
             engine.store,
@@ -153,7 +153,7 @@ def fetch_files(
     Raises OtherArtifact, and as `pull.pull`.
     """
     reference = _in_registry(text)
-    access, progress = pull.access(engine, options), pull.progress_of(options)
+    access, progress = registry_access.access(engine, options), registry_access.progress_of(options)
 
     def is_wanted(found: whole.Fetched) -> bool:
         is_small = sum(part.size for part in found.contents.blobs) <= most_bytes
@@ -234,7 +234,7 @@ def _send(
     signing: Signing | None = None,
 ) -> str:
     reference = references.parse(name).normalized()
-    access, progress = pull.access(engine, options), pull.progress_of(options)
+    access, progress = registry_access.access(engine, options), registry_access.progress_of(options)
     signer = None if signing is None else signer_for(engine, signing, reference)
     places = engine.store.places
     with image_push.connect(reference, access, progress, places) as destination:

@@ -16,6 +16,7 @@ from pod.engine import (
     finish,
     healthcheck,
     images,
+    registry_access,
     remove,
     rename,
     start,
@@ -172,8 +173,8 @@ def _newest_of_registry(
 
         there = image_pull.remote_digest(
             references.parse(name).with_default_tag(),
-            pulling.access(engine, options),
-            pulling.progress_of(options),
+            registry_access.access(engine, options),
+            registry_access.progress_of(options),
         )
         if there in (local.digest, *local.index_digests):
             return local

@@ -6,7 +6,7 @@ from pod.base import log
 from pod.base.errors import PodError
 from pod.build.dockerfile.stages import SCRATCH
 from pod.build.planner import plan
-from pod.engine import images, pull
+from pod.engine import images, registry_access
 from pod.image import whole
 from pod.image.document import parse_object
 from pod.image.platform import Platform, parse_platform
@@ -60,7 +60,7 @@ def _platforms_of(engine: Engine, name: str, fetch: PullOptions) -> list[str]:
         if fetch.policy == "never":
             raise images.NotPulled(name)
         place = references.parse(images.matching_names(local, name)[0] if local else name)
-        document = whole.fetch_document(place, pull.access(engine, fetch), Silence())
+        document = whole.fetch_document(place, registry_access.access(engine, fetch), Silence())
         found = _in_index(document.data, name)
     except (PodError, IndexError) as error:
         if local is None:

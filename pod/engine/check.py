@@ -105,12 +105,12 @@ def _fetcher(engine: Engine) -> Fetch:
     """How blobs are got again."""
 
     def fetch(digest: str, names: tuple[str, ...], damaged: Collection[str]) -> None:
-        from pod.engine import pull
+        from pod.engine import registry_access
         from pod.engine.images import PullOptions
         from pod.image.progress import Silence
         from pod.image.refetch import fetch_again
 
-        access = pull.access(engine, PullOptions())
+        access = registry_access.access(engine, PullOptions())
         fetch_again(engine.store, digest, names, damaged, access, Silence())
 
     return fetch

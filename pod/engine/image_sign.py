@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from pod.base.errors import PodError, UsageError
-from pod.engine import images, pull
+from pod.engine import images, registry_access
 from pod.image import manifest, names
 from pod.image.http import HttpClient
 from pod.image.manifest import Index
@@ -51,7 +51,7 @@ def sign(
     reference = _reference(engine, text)
     base = _base(engine, reference, directory)
     openpgp.check_secret_key(key)
-    access = pull.access(engine, options)
+    access = registry_access.access(engine, options)
     endpoint = names.endpoints(reference, access.registries, tls_verify=access.tls_verify)[-1]
     http = HttpClient(access.settings)
     try:

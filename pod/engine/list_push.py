@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from pod.base.errors import PodError, Unsupported, UsageError
 from pod.base.records import Record
-from pod.engine import image_remove, images, lists, pull
+from pod.engine import image_remove, images, lists, registry_access
 from pod.engine.push import PackOptions, packing_for
 from pod.engine.signing import signer_for
 from pod.image import push as image_push
@@ -78,7 +78,7 @@ def push(
     """
     record = lists.find(engine, text)
     target = _target(record, text, destination)
-    progress, access = pull.progress_of(options), pull.access(engine, options)
+    progress, access = registry_access.progress_of(options), registry_access.access(engine, options)
     packing = packing_for(engine, target, shape.form)
     if record.digest in record.sources and shape.form == PackOptions():
         packing = AS_IT_IS  # it was pulled whole and not changed: it keeps its digest

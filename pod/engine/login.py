@@ -7,7 +7,7 @@ import os
 from pod.base import log
 from pod.base.errors import PodError, UsageError
 from pod.base.records import Record
-from pod.engine import images, pull
+from pod.engine import images, registry_access
 from pod.engine.images import PullOptions
 from pod.image import auth, auth_file, failures, names
 from pod.image.auth import Credentials
@@ -95,7 +95,7 @@ def check(
     engine: Engine, account: Account, credentials: Credentials, options: LoginOptions
 ) -> None:
     """Ask the registry whether it knows these credentials. Raises LoginRefused, RegistryError, RegistryBlocked."""
-    access = pull.access(
+    access = registry_access.access(
         engine, PullOptions(certificates=options.certificates, tls_verify=options.tls_verify)
     )
     endpoint = names.registry_endpoint(

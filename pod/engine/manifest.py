@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pod.base.errors import PodError, UsageError
 from pod.base.records import Record
-from pod.engine import image_remove, images, lists, pull
+from pod.engine import image_remove, images, lists, pull, registry_access
 from pod.engine.artifacts import stored_file
 from pod.image import lists as documents
 from pod.image import manifest, whole
@@ -242,7 +242,7 @@ def inspect(engine: Engine, text: str, options: PullOptions) -> dict[str, Any]:
     elif location.path:
         raise UsageError(f"'{text}' is not inspected: it is no name, but a place of files")
     reference = references.parse(location.reference if location else text)
-    fetched = whole.fetch_document(reference, pull.access(engine, options), Silence())
+    fetched = whole.fetch_document(reference, registry_access.access(engine, options), Silence())
     return parse_object(fetched.data, f"manifest of '{text}'")
 
 
@@ -276,7 +276,7 @@ def _entries(
         if location is not None:
             raise ImageNotFound(text)
     reference = references.parse(location.reference if location else text)
-    access, progress = pull.access(engine, options), pull.progress_of(options)
+    access, progress = registry_access.access(engine, options), registry_access.progress_of(options)
     fetched = whole.fetch_member(
         engine.store, reference, access, progress, hold, choose=options.choose
     )

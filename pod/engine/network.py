@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 
-from netns.holder import protocol
 from pod.base import ids
 from pod.base.errors import PodError, Unsupported
 from pod.engine.namefiles import needs_user_network
@@ -90,13 +89,12 @@ def is_apart(engine: Engine, networking: Networking) -> bool:
 
     It does if it publishes nothing and nobody is there whom it could talk to: its own network is there sooner.
     """
-    return (
-        not networking.network.mode
-        and not networking.ports
-        and not networking.publish_all
-        and engine.settings.containers.netns == "auto"
-        and not os.path.exists(f"{engine.paths.runroot}/networks/{protocol.SOCKET}")
-    )
+    if engine.settings.containers.netns != "auto":
+        return False
+    from netns.holder.protocol import SOCKET
+
+    lives_for_itself = not (networking.network.mode or networking.ports or networking.publish_all)
+    return lives_for_itself and not os.path.exists(f"{engine.paths.runroot}/networks/{SOCKET}")
 
 
 def _plain(networking: Networking) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pod.base import log
 from pod.base.errors import PodError, UsageError
-from pod.engine import images, pull
+from pod.engine import images, pull, registry_access
 from pod.engine.pull import Pulled
 from pod.image import pull as image_pull
 from pod.image import whole
@@ -25,7 +25,7 @@ def pull_all_platforms(engine: Engine, text: str, options: PullOptions) -> Pulle
     Raises as `pull.pull`.
     """
     reference = references.parse(_in_registry(text))
-    access, progress = pull.access(engine, options), pull.progress_of(options)
+    access, progress = registry_access.access(engine, options), registry_access.progress_of(options)
     try:
         with engine.store.hold() as hold:
             fetched = whole.fetch_whole(
@@ -60,7 +60,7 @@ def names_of_all_tags(engine: Engine, text: str, options: PullOptions) -> list[s
     reference = references.parse(_in_registry(text))
     if reference.tag or reference.digest:
         raise UsageError(f"--all-tags excludes a tag or digest, as '{text}' has")
-    access, progress = pull.access(engine, options), pull.progress_of(options)
+    access, progress = registry_access.access(engine, options), registry_access.progress_of(options)
     full, tags = image_pull.visit(
         reference,
         access,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pod.base.errors import InvalidValue, PodError, Unsupported, UsageError
 from pod.base.records import Record
-from pod.engine import images, pull
+from pod.engine import images, registry_access
 from pod.image import failures, names, packing
 from pod.image.packing import Packing
 from pod.spec import reference as references
@@ -76,7 +76,7 @@ def push(
     if signing is not None and target.transport != transport.REGISTRY:
         raise UsageError(f"'{destination}' has no name that could be signed: it is no registry")
     packed = packing_for(engine, target, form)
-    progress = pull.progress_of(options)
+    progress = registry_access.progress_of(options)
     if target.transport == transport.REGISTRY:
         digest = _to_registry(engine, image, target, options, packed, progress, signing)
     elif target.transport == transport.LOCAL:
@@ -168,7 +168,7 @@ def _to_registry(
     from pod.image.push_image import push_image
 
     reference = references.parse(target.reference).normalized()
-    access = pull.access(engine, options)
+    access = registry_access.access(engine, options, fetches=False)
     signer = None
     if signing is not None:
         from pod.engine.signing import signer_for

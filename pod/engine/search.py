@@ -5,7 +5,7 @@ from __future__ import annotations
 from pod.base import log
 from pod.base.errors import PodError, UsageError
 from pod.base.records import Record
-from pod.engine import images, pull
+from pod.engine import images, registry_access
 from pod.image import search as image_search
 from pod.image.progress import Silence
 from pod.image.pull import all_tags
@@ -93,7 +93,7 @@ def search(
     A registry that fails is a warning when another one answers. Raises RegistryError, RegistryBlocked, UsageError.
     """
     registries, term = _places(engine, text)
-    access = pull.access(engine, options)
+    access = registry_access.access(engine, options)
 
     def one(registry: str, access: Access) -> list[Hit]:
         found = image_search.search(registry, term, limit, access)
@@ -105,7 +105,7 @@ def search(
 def tags(engine: Engine, text: str, options: PullOptions, *, limit: int = MOST) -> list[Tags]:
     """The first `limit` tags of a repository. Raises as `search`."""
     registries, term = _places(engine, text)
-    access = pull.access(engine, options)
+    access = registry_access.access(engine, options)
 
     def one(registry: str, access: Access) -> list[Tags]:
         parsed = references.parse(f"{registry}/{term}")

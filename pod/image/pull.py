@@ -117,7 +117,7 @@ def visit(
     errors: list[PodError] = []
     for full in candidates:
         try:
-            demand = access.policy.check("docker", str(full))
+            demand = access.demand(str(full))
             places = names.endpoints(full, access.registries, tls_verify=access.tls_verify)
         except (names.RegistryBlocked, NotAllowed) as error:
             errors.append(error)

@@ -47,7 +47,7 @@ def fetch_again(
     last: PodError | None = None
     for repository in _repositories(store, digest, image_names):
         reference = references.parse(repository).replace(tag="", digest=digest)
-        access.policy.check("docker", str(reference))
+        access.demand(str(reference))
         for endpoint in names.endpoints(reference, access.registries, tls_verify=access.tls_verify):
             try:
                 _fetch(store, endpoint, digest, damaged, access, progress)
