@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Generator
+from pathlib import Path
+
 import pytest
 
 from tests.support.engine import Engine
+from tests.support.fixtures import engine_of_its_own
 from tests.support.projects import Files
+from tests.support.registry import Registry
 
 pytestmark = pytest.mark.not_podman("podman hands compose over to another program")
 
@@ -65,6 +71,43 @@ def test_a_snapshot_is_put_back_with_owners_and_all(compose: Files, pod: Engine)
     assert run(compose, "kept", script).splitlines() == [
         "one", "one", "it", "link", "1000:1001 755", "1000:1001 640",
     ]  # fmt: skip
+
+
+@pytest.fixture
+def sharing(registry: Registry, runtime_directory: str) -> Generator[Engine]:
+    """The program under test with its root on a file system whose files can share blocks."""
+    place = os.environ.get("POD_TEST_REFLINKS")
+    if not place:
+        pytest.skip("allowed: no file system with reflinks is mounted; ./check has root mount one")
+    with engine_of_its_own(place, runtime_directory, registry) as engine:
+        engine.have("busybox")
+        yield engine
+
+
+def test_a_snapshot_shares_its_blocks(sharing: Engine, tmp_path: Path) -> None:
+    compose = Files(sharing, tmp_path)
+    compose.write(PROJECT.replace("kept", "shared"))
+    compose("up", "-d")
+    megabytes = 60
+    script = f"dd if=/dev/urandom of=/data/big bs=1M count={megabytes} 2>/dev/null; sync"
+    sharing("exec", "-u", "0", "shared-db-1", "sh", "-c", script)
+    compose("stop")
+
+    def used() -> int:
+        os.sync()
+        status = os.statvfs(sharing.root)
+        return (status.f_blocks - status.f_bfree) * status.f_frsize >> 20
+
+    before = used()
+    assert before > megabytes
+    compose("snapshot", "save", "a")
+    assert used() < before + megabytes // 2
+    compose("snapshot", "restore", "a")
+    assert used() < before + megabytes // 2
+    compose("start")
+    assert run(compose, "shared", "stat -c %s /data/big") == str(megabytes << 20)
+    compose("snapshot", "rm", "a")
+    compose("down", "-v", "-t", "0")
 
 
 def test_a_snapshot_outlives_its_project(compose: Files, pod: Engine) -> None:

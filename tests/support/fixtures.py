@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import time
@@ -103,6 +104,15 @@ def pod(session_engine: Engine) -> Generator[Engine]:
 @pytest.fixture
 def fresh_pod(workspace: str, runtime_directory: str, registry: Registry) -> Generator[Engine]:
     """The program under test with a root of its own that does not exist yet."""
+    with engine_of_its_own(workspace, runtime_directory, registry) as engine:
+        yield engine
+
+
+@contextlib.contextmanager
+def engine_of_its_own(
+    workspace: str, runtime_directory: str, registry: Registry
+) -> Generator[Engine]:
+    """The program under test with a new root in the directory `workspace`, of which nothing may be left in the end."""
     name = os.path.basename(tempfile.mkdtemp(prefix="f-", dir=workspace))
     os.rmdir(os.path.join(workspace, name))
     engine = engine_in(workspace, runtime_directory, name, registry)

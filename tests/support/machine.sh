@@ -47,13 +47,13 @@ wanted() {  # FAMILY PURPOSE: one package a line; "a|b" is the first of them tha
             iproute2 nftables ;;
         debian:images) printf '%s\n' mmdebstrap busybox-static curl ;;
         debian:tests) printf '%s\n' podman podman-compose crun runc slirp4netns fuse-overlayfs catatonit skopeo \
-            apache2-utils openssl git tmux procps strace zsh fish gnupg openssh-server openssh-client systemd ;;
+            apache2-utils openssl git tmux procps strace zsh fish gnupg openssh-server openssh-client systemd xfsprogs ;;
         debian:vm) [ "$(uname -m)" != x86_64 ] || printf '%s\n' qemu-system-x86 e2fsprogs ;;
         fedora:engine) printf '%s\n' python3 shadow-utils 'passt|slirp4netns' libseccomp ca-certificates \
             iproute nftables ;;
         fedora:images) printf '%s\n' busybox curl docker-distribution ;;
         fedora:tests) printf '%s\n' podman podman-compose crun runc slirp4netns fuse-overlayfs catatonit skopeo \
-            httpd-tools openssl git tmux procps-ng strace zsh fish gnupg2 openssh-server openssh-clients systemd ;;
+            httpd-tools openssl git tmux procps-ng strace zsh fish gnupg2 openssh-server openssh-clients systemd xfsprogs ;;
     esac
 }
 
