@@ -8,6 +8,7 @@ import signal
 import threading
 import urllib.request
 from collections.abc import Generator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +221,50 @@ def test_update_pauses_at_the_first_that_is_not_well(project: Project) -> None:
     )
     project("up", "-d", "--wait")
     assert {state for _, state in project.members().values()} == {"running"}
+
+
+@pytest.mark.parametrize("ratio", ["0.5", "0.4"])
+def test_so_many_new_ones_may_fail(project: Project, ratio: str) -> None:
+    update = f"failure_action: rollback, parallelism: 2, max_failure_ratio: {ratio}"
+    text = CHANGED.replace("    stop_signal", "    volumes: ['.:/shared']\n    stop_signal")
+    project.write(text, CASE=WELL.replace("NUMBER", "1"), UPDATE=update)
+    project("up", "-d", "--wait")
+    before = project.members()
+    one_is_well = "mkdir /shared/taken && touch /ready; touch /began; exec sleep 1000"
+    project.write(text, CASE=one_is_well, UPDATE=update)
+    failed = project("up", "-d", status=1)
+    after = project.members()
+    if ratio == "0.4":
+        assert "the old containers are back" in failed.stderr
+        assert after == before
+    else:
+        assert "it is unhealthy" in failed.stderr and "are back" not in failed.stderr
+        assert list(after) == list(before) and not set(after.values()) & set(before.values())
+
+
+def test_time_passes_between_containers(project: Project) -> None:
+    def seconds_between() -> float:
+        shown = [project.pod("inspect", name).json()[0] for name in project.members()]
+        first, second = (
+            datetime.fromisoformat(it["State"]["StartedAt"][:19]).timestamp() for it in shown
+        )
+        return abs(second - first)
+
+    text = CHANGED.replace(
+        "update_config",
+        "rollback_config: {parallelism: 1, delay: 4s}\n      update_config",
+    )
+    update = "failure_action: rollback, parallelism: 1, delay: 4s"
+    project.write(text, CASE=WELL.replace("NUMBER", "1"), UPDATE=update)
+    project("up", "-d", "--wait")
+    project.write(text, CASE=WELL.replace("NUMBER", "2"), UPDATE=update)
+    project("up", "-d")
+    assert seconds_between() >= 3
+
+    at_once = "failure_action: rollback, parallelism: 0"
+    project.write(text, CASE=UNWELL, UPDATE=at_once)
+    project("up", "-d", status=1)
+    assert seconds_between() >= 3  # both have stopped and were started again
 
 
 @pytest.mark.parametrize(
