@@ -88,9 +88,7 @@ def remove(bridges: list[str]) -> Steps:
     yield from programs.links(work)
 
 
-def connect(
-    cable: str, namespace_fd: int, network: Network, place: Place, *, at_once: bool
-) -> Steps:
+def connect(cable: str, namespace_fd: int, network: Network, place: Place) -> Steps:
     """Lay a cable from the bridge into a container's network namespace; `cable` is what our end is called."""
     inside = place["interface"]
 
@@ -112,7 +110,9 @@ def connect(
         links.wait_until_up(cable)
         links.wait_until_up(network["bridge"], is_bridge=True)
 
-    yield from programs.links(work, at_once=at_once)
+    # Never at once: it goes into the container's namespace, and a helper that starts meanwhile would take our place
+    # in /proc for that one.
+    yield from programs.links(work)
 
 
 def _remove_old(namespace_fd: int, name: str) -> None:

@@ -191,13 +191,7 @@ class Members:
         container.places[name] = place
         self._known.clear()
         self._locate(container)
-        yield from bridges.connect(
-            container.cables[name],
-            container.network_fd,
-            network,
-            place,
-            at_once=len(self._containers) == 1,
-        )
+        yield from bridges.connect(container.cables[name], container.network_fd, network, place)
 
     def make(self, network: Network) -> Steps:
         """Have a network, for those who come; it goes again when nobody does."""

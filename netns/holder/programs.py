@@ -10,8 +10,7 @@ import os
 
 from netns.errors import NetworkError
 from netns.holder.links import Links
-from pod.linux import processes, syscalls
-from pod.linux.namespaces import CLONE_NEWNET
+from pod.linux import processes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +53,8 @@ class Child:
 def links(function: Callable[[Links], None], *, at_once: bool = False) -> Steps:
     """Have `function` work on the interfaces of this network namespace, or of one that it enters. Raises NetworkError.
 
-    It does so in a child, or `at_once`, which takes less time and is for when there is nobody else to serve.
+    It does so in a child, or `at_once`, which takes less time, and is for what enters no other namespace while there
+    is nobody else to serve.
     """
     if at_once:
         _work_here(function)
@@ -84,15 +84,12 @@ def find(name: str) -> str:
 
 
 def _work_here(function: Callable[[Links], None]) -> None:
-    here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     connection = Links()
     try:
         function(connection)
     except OSError as error:
         raise _cannot("the kernel", f"{error.filename}: {error.strerror}") from error
     finally:
-        syscalls.setns(here, CLONE_NEWNET)
-        os.close(here)
         connection.close()
 
 
