@@ -102,10 +102,17 @@ def generate(directories: Sequence[str], own_program: Sequence[str]) -> Generate
             quadlet = Quadlet(read(path, name, places.drop_ins_of(name, found)))
             if other := taken.get(quadlet.service):
                 raise quadlet.error(f"'{other}' makes the service {quadlet.service}, too")
+            own = _own_container(quadlet)
+            if other := taken.get(own):
+                why = f"'{other}' has a container named '{quadlet.resource}', too: each would replace the other's"
+                said = quadlet.last("ContainerName")
+                raise said.error(why) if said else quadlet.error(why)
         except QuadletError as error:
             generated.errors.append(error)
             continue
         taken[quadlet.service] = path
+        if own:
+            taken[own] = path
         world.quadlets[name] = quadlet
     _name_images(world)
     services = _convert(world, generated)
@@ -125,6 +132,13 @@ def generate(directories: Sequence[str], own_program: Sequence[str]) -> Generate
         generated.services[f"{quadlet.service}.service"] = service.render()
         generated.links.update(links)
     return generated
+
+
+def _own_container(quadlet: Quadlet) -> str:
+    """What stands for the name of its container; "" for a template, and where systemd makes it of specifiers."""
+    is_template = quadlet.at and not quadlet.instance
+    is_known = quadlet.suffix == "container" and not is_template and "%" not in quadlet.resource
+    return f"container {quadlet.resource}" if is_known else ""
 
 
 def _name_images(world: World) -> None:

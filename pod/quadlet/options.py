@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import sys
+
+from pod.base.errors import PodError
 from pod.quadlet import keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.quadlet.reader import Entry
     from pod.quadlet.service import Quadlet, Service
+
+
+# The grammars of options whose values many get wrong; of others, pod says so when the service starts.
+_GRAMMARS = {
+    "--add-host": ("pod.spec.hosts", "parse_added_host"),
+    "--dns": ("pod.spec.hosts", "parse_dns"),
+    "--publish": ("pod.spec.ports", "parse_port"),
+    "--ulimit": ("pod.spec.resources", "parse_ulimit"),
+}
 
 
 def plain(quadlet: Quadlet) -> list[str]:
@@ -38,6 +50,8 @@ def _of(quadlet: Quadlet, entry: Entry, kind: str, option: str) -> list[str]:
     value = entry.value
     if kind == keys.NUMBER and not _may_be_number(value):
         raise entry.error(f"'{value}' is not a number")
+    if option in _GRAMMARS and not _has_specifier(value):
+        _check(entry, option)
     if kind == keys.PATH:
         value = quadlet.absolute(value)
     return [_given(option, value)]
@@ -51,7 +65,22 @@ def _given(option: str, value: str) -> str:
 
 def _may_be_number(value: str) -> bool:
     digits = value.removeprefix("-")
-    return (digits.isascii() and digits.isdigit()) or "%" in value or "$" in value
+    return (digits.isascii() and digits.isdigit()) or _has_specifier(value)
+
+
+def _has_specifier(value: str) -> bool:
+    """Whether systemd makes something else of it (systemd.unit(5), "Specifiers"; systemd.exec(5), variables)."""
+    return "%" in value or "$" in value
+
+
+def _check(entry: Entry, option: str) -> None:
+    """Raise QuadletError for a value that the option does not take."""
+    module, name = _GRAMMARS[option]
+    __import__(module)  # only those that are needed
+    try:
+        getattr(sys.modules[module], name)(entry.value)
+    except PodError as error:
+        raise entry.error(error.message.removeprefix(f"{option} ")) from error
 
 
 def networks(quadlet: Quadlet, service: Service) -> list[str]:

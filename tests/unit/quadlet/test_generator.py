@@ -199,6 +199,15 @@ def test_links_are_what_enable_would_make(folder: Folder) -> None:
         ("Rootfs=/x", "w.container:3: Rootfs=: excludes Image="),
         ("ReadOnly=perhaps", "w.container:3: ReadOnly=: 'perhaps' is neither true nor false"),
         ("PidsLimit=many", "w.container:3: PidsLimit=: 'many' is not a number"),
+        (
+            "PublishPort=99999:80",
+            "w.container:3: PublishPort=: '99999:80' is not valid: a port is a number from 1 to 65535, or a range "
+            "such as 8000-8010",
+        ),
+        (
+            "Ulimit=nofile=5:3",
+            "w.container:3: Ulimit=: 'nofile=5:3' is not valid: the soft limit is above the hard limit",
+        ),
         ("Group=3", "w.container:3: Group=: needs User="),
         ("Environment='A=b", "w.container:3: Environment=: a quote ' is not closed in ''A=b'"),
         ("Environment==b", "w.container:3: Environment=: '=b' has no name before the equals sign"),
@@ -291,6 +300,19 @@ def test_two_files_for_one_service_are_refused(folder: Folder) -> None:
         )
     ]
     assert list(folder.generate().services) == ["a.service"]
+
+
+def test_two_files_for_one_container_are_refused(folder: Folder) -> None:
+    folder.write("a.container", container("ContainerName=web"))
+    folder.write("b.container", container("ContainerName=web"))
+    folder.write("c.container", container("ContainerName=%p-web"))
+    folder.write("d.container", container("ContainerName=%p-web\nPublishPort=%i:80"))
+    folder.write("t@.container", container("ContainerName=many"))
+    os.symlink("t@.container", folder.path / "t@one.container")
+    assert folder.errors == [
+        "b.container:3: ContainerName=: 'a.container' has a container named 'web', too: each would replace the other's"
+    ]
+    assert "t@one.service" in folder.generate().services
 
 
 def test_one_that_refers_to_a_wrong_one_is_wrong(folder: Folder) -> None:
