@@ -272,7 +272,7 @@ class Partial:
             self._begin_to_sync()
 
     def _begin_to_sync(self) -> None:
-        from pod.linux import syscalls  # heavy (ctypes)
+        from pod.linux import syscalls  # heavy
 
         count, self._on_disk = self.offset - self._on_disk, self.offset
         try:

@@ -308,7 +308,7 @@ class LayerStore:
         forms = [name for name in self.forms() if self._is_unsettled(name)]
         if not unsettled and not forms:
             return
-        from pod.linux import syscalls  # heavy (ctypes)
+        from pod.linux import syscalls  # heavy
 
         fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

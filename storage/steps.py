@@ -234,7 +234,7 @@ class StepStore:
 
     def _exchange(self, path: str, target: str) -> None:
         """Move the tree at `path` to `target`, with a link to it in its old place from the very same moment on."""
-        from pod.linux import syscalls  # heavy (ctypes)
+        from pod.linux import syscalls  # heavy
 
         def exchange() -> None:
             syscalls.renameat2(path, target, syscalls.RENAME_EXCHANGE)
@@ -279,7 +279,7 @@ class StepStore:
         unsettled = [record for record in self.all() if record.boot]
         if not unsettled:
             return
-        from pod.linux import syscalls  # heavy (ctypes)
+        from pod.linux import syscalls  # heavy
 
         fd = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

@@ -75,7 +75,8 @@ def _import_os() -> None:
         del sys.modules[stand_in.__name__]
 
 
-if "os" not in sys.modules and "_collections_abc" not in sys.modules:
+# Only the version whose `os` was read and tested for it; others load what they ask for.
+if sys.version_info[:2] == (3, 11) and not {"os", "_collections_abc"} & sys.modules.keys():
     _import_os()
 import os  # noqa: E402
 

@@ -54,7 +54,7 @@ class FreeSpace:
 
     def _settle(self) -> None:
         """Have the file system do what it has put off: btrfs counts space as free when its transaction is over."""
-        from pod.linux import syscalls  # heavy (ctypes)
+        from pod.linux import syscalls  # heavy
 
         fd = os.open(self._engine.paths.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

@@ -73,7 +73,7 @@ def last_known() -> int:
 
 def limit_bounding(keep: int, last: int) -> None:
     """Drop from the bounding set of this thread what is not in `keep`. Needs CAP_SETPCAP."""
-    from pod.linux import syscalls  # heavy (ctypes) for those who only want names
+    from pod.linux import syscalls  # heavy for those who only want names
 
     for number in range(last + 1):
         if not keep >> number & 1:

@@ -259,7 +259,7 @@ def start_inside(
     keep_groups: bool = False,
 ) -> processes.Child:
     """As run_inside, but return the running child; the caller collects its result."""
-    from pod.linux import syscalls  # heavy (ctypes); before the fork
+    from pod.linux import syscalls  # heavy; before the fork
 
     uids, gids = maps or default_maps()
     if is_own_map(uids, gids):

@@ -98,7 +98,7 @@ def fork_into_cgroup(directory_fd: int) -> int:
     A process that is moved after it was forked waits, and has every fork and exec of the machine wait, until all
     processors have noticed (cgroup_threadgroup_rwsem of the kernel): 10 ms and more.
     """
-    from pod.linux import syscalls  # heavy (ctypes)
+    from pod.linux import syscalls  # heavy
 
     log.flush()
     return syscalls.fork_into_cgroup(directory_fd)
@@ -229,7 +229,7 @@ def spawn(
     kills it when this process ends first, unless it makes itself a daemon (PR_SET_PDEATHSIG, prctl(2)).
     When it cannot be executed, it ends with status 127.
     """
-    from pod.linux import syscalls  # heavy (ctypes) for commands that only look at processes
+    from pod.linux import syscalls  # heavy for commands that only look at processes
 
     parent = os.getpid()
     pid = fork_raw()

@@ -62,7 +62,7 @@ def compiled(profile_path: str, capabilities: Iterable[str], cache_directory: st
 
 def compile_profile(profile: dict[str, Any], capabilities: set[str], origin: str) -> bytes:
     """BPF instructions, eight bytes each. `origin` names the profile in errors."""
-    from pod.linux import libseccomp  # heavy (ctypes)
+    from pod.linux import libseccomp  # heavy
 
     try:
         return libseccomp.compile_rules(

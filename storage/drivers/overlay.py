@@ -96,7 +96,7 @@ def _copy_owner(source: str, target: str) -> None:
 
 
 def _try(tree: str, marks: overlayfs.Marks) -> str:
-    from pod.linux import mounts  # heavy (ctypes), and not needed to describe a mount
+    from pod.linux import mounts  # heavy, and not needed to describe a mount
 
     def mount(lowers: list[str], upper: str, work: str, merged: str) -> None:
         mounts.mount_overlay(lowers, upper, work, merged, marks.mount_options)
