@@ -78,6 +78,10 @@ class Paths:
         """What belongs to a container and lasts: its layer, log, hosts file."""
         return f"{self.root}/containers/{container_id}"
 
+    def renamed(self, container_id: str) -> str:
+        """Is there when the container was given another name than it was made with, or somebody tried to."""
+        return f"{self.root}/containers/{container_id}/renamed"
+
     def container_lock(self, container_id: str) -> str:
         return f"{self.root}/locks/container-{container_id}"
 

@@ -244,6 +244,11 @@ def make_order(
         maps, maps_inside = None, host_facts.special_maps(engine, config)
     return {
         "id": container.id,
+        "row": {
+            "root": engine.paths.root,
+            "name": container.name,
+            "created_ns": container.created_ns,
+        },
         "bundle": {
             "id": container.id,
             "config": document,

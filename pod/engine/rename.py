@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
+from pod.base import faults
+from pod.base.errors import PodError
 from pod.engine.create import check_name, settle_named
 from pod.state import containers, events
 
@@ -19,6 +23,8 @@ def rename(engine: Engine, container: Container, name: str) -> None:
     The database decides who gets a name that several commands want, so that no lock is needed.
     """
     check_name(name)
+    _mark(engine, container)
+    faults.step("rename: marked")
     try:
         is_there = containers.rename(engine.database, container, name)
     except containers.NameTaken:
@@ -30,6 +36,17 @@ def rename(engine: Engine, container: Container, name: str) -> None:
     if container.status == "active":
         _tell_monitor(engine, renamed)
     engine.events.append(events.of_container(renamed, "rename", old_name=container.name))
+
+
+def _mark(engine: Engine, container: Container) -> None:
+    """Say first, and for good, that what a monitor has written down is not the name: it may be starting just now."""
+    try:
+        os.close(os.open(engine.paths.renamed(container.id), os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except FileNotFoundError:
+        pass  # it is being removed
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise PodError(f"container '{container.name}' cannot be renamed: {why}") from error
 
 
 def _tell_monitor(engine: Engine, container: Container) -> None:

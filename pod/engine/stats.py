@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pod.engine.context import Engine
-    from pod.engine.list import Listed
+    from pod.state.reconcile import Run
 
 _TICK_NS = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -53,6 +53,16 @@ class Sample(Record):
         return self.memory / self.memory_limit if self.memory_limit else 0.0
 
 
+class Subject(Record):
+    """A container, as far as it matters here. `pid` is its process 1, 0 for one that does not run."""
+
+    id: str
+    name: str
+    pid: int = 0
+    started_ns: int = 0
+    cgroup: str = ""
+
+
 class Meter:
     """Samples again and again, each compared with the one before."""
 
@@ -62,11 +72,9 @@ class Meter:
 
     def read(self, ids: Sequence[str] | None = None, *, everything: bool = False) -> list[Sample]:
         """Those that run at this moment, with `everything` all; or those of `ids` that still exist."""
-        from pod.engine import list as listing
-
-        found = listing.containers(self._engine, everything=everything or ids is not None)
+        found = _subjects(self._engine, everything=everything or ids is not None)
         if ids is not None:
-            by_id = {it.summary.id: it for it in found}
+            by_id = {it.id: it for it in found}
             found = [by_id[one] for one in ids if one in by_id]
         samples = [self._compared(sample) for sample in _samples(found)]
         self._before = {sample.id: sample for sample in samples}
@@ -82,23 +90,46 @@ class Meter:
         return sample.replace(cpu_share=max(0, sample.cpu_ns - before.cpu_ns) / elapsed)
 
 
-def _samples(found: Iterable[Listed]) -> list[Sample]:
+def _subjects(engine: Engine, *, everything: bool) -> list[Subject]:
+    """The running containers, or all."""
+    from pod.engine import running
+
+    runs = None if everything else running.by_monitors(engine.paths)
+    if runs is not None:
+        return [_subject(number, run.state["name"], run) for number, run in runs]
+    from pod.engine import list as listing
+
+    return [
+        _subject(it.summary.id, it.summary.name, it.run)
+        if it.run is not None and it.pid
+        else Subject(it.summary.id, it.summary.name)
+        for it in listing.containers(engine, everything=everything)
+    ]
+
+
+def _subject(container_id: str, name: str, run: Run) -> Subject:
+    state = run.state
+    return Subject(
+        container_id, name, run.pid, state.get("started_ns", 0), state.get("cgroup") or ""
+    )
+
+
+def _samples(found: Iterable[Subject]) -> list[Sample]:
     members: dict[str, list[int]] | None = None
     samples = []
     machine = _machine_memory()
     missing: set[str] = set()
     host_network = _namespace("self", "net")
     for it in found:
-        if not it.pid or it.run is None:
-            samples.append(Sample(it.summary.id, it.summary.name))
+        if not it.pid:
+            samples.append(Sample(it.id, it.name))
             continue
-        cgroup = it.run.state.get("cgroup") or ""
-        if cgroup:
+        if it.cgroup:
             pids = None
         else:
             members = _by_namespace() if members is None else members
             pids = members.get(_namespace(it.pid), [])
-        samples.append(_sample(it, _Group(cgroup, missing), pids, machine, host_network))
+        samples.append(_sample(it, _Group(it.cgroup, missing), pids, machine, host_network))
     return samples
 
 
@@ -129,7 +160,7 @@ class _Group:
 
 
 def _sample(
-    it: Listed, group: _Group, pids: list[int] | None, machine: int, host_network: str
+    it: Subject, group: _Group, pids: list[int] | None, machine: int, host_network: str
 ) -> Sample:
     moment_ns = time.time_ns()
     # What the kernel has no file for, is summed over the processes; None: not yet looked at.
@@ -160,8 +191,8 @@ def _sample(
     received, sent = (0, 0) if _namespace(it.pid, "net") == host_network else _network(it.pid)
     since_start = max(1, moment_ns - it.started_ns)
     return Sample(
-        id=it.summary.id,
-        name=it.summary.name,
+        id=it.id,
+        name=it.name,
         moment_ns=moment_ns,
         started_ns=it.started_ns,
         cpu_ns=cpu_ns,

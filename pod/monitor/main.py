@@ -8,6 +8,7 @@ rest again, the end imports the engine.
 What it is told to do, the *order*, is plain data:
 
     id              of the container
+    row             what its state file says of the container's row, see state/reconcile.py
     bundle          what to create, see runtime/create.py
     maps            the id maps, or None with
     user_namespace  the path of the user namespace to join

@@ -73,6 +73,7 @@ def state_of(
 ) -> dict[str, Any]:
     """What other commands need to find the container, and to clean up after a monitor that was killed."""
     return {
+        **order.get("row", {}),  # not between two runs, when the order is not unpacked
         "pid": started["pid"],
         "pid_started": started["pid_started"],
         "helpers": started["network"]["processes"],

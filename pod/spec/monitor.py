@@ -44,9 +44,9 @@ EXITED = "exited"
 
 SOCKET = "attach"
 LOCK_FILE = "monitor"  # held by the monitor while it lives
-STATE_FILE = (
-    "state"  # JSON: pid, pid_started, helpers, cgroup, started_ns, restarts, refused_limits
-)
+STATE_FILE = "state"
+"""JSON: pid, pid_started, helpers, cgroup, started_ns, restarts, refused_limits; and of the container's row, as it was
+when the run began: root (of its database), name, created_ns."""
 PAUSED_FILE = "paused"  # JSON: pid, pid_started of the paused run; by: [pid, start time] of who will unpause it
 EXIT_FILE = "exit"  # JSON: status, out_of_memory, timed_out, started_ns, ended_ns, restarts, error
 NOTIFY = "notify"  # directory with the socket that a service tells us on that it is ready

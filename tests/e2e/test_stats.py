@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +45,10 @@ def streaming(pod: Engine, *arguments: str) -> Generator[subprocess.Popen[str]]:
     finally:
         process.kill()
         process.communicate()
+
+
+def shown(pod: Engine, *options: str) -> list[str]:
+    return pod(*options, "stats", "--no-stream", "--format", "{{.Name}}").lines
 
 
 def lines_until(process: subprocess.Popen[str], text: str) -> list[str]:
@@ -150,3 +156,79 @@ def test_a_paused_container_uses_no_more_time(pod: Engine) -> None:
 
     before = used_ns()
     assert used_ns() - before < 5_000_000
+
+
+def test_without_the_database_it_shows_what_runs_the_oldest_first(pod: Engine) -> None:
+    """The guard in test_startup.py sees to it that this is without the database."""
+    pod("create", "--network", "none", "--name", "z", "busybox", "sleep", "1d")
+    start(pod, "y")
+    pod("pod", "create", "--network", "none", "--name", "together", "--infra-name", "inner")
+    pod("pod", "start", "together")
+    start(pod, "a")
+    pod("create", "--name", "made", "busybox")
+    assert shown(pod) == ["y", "inner", "a"]
+    pod("start", "z")
+    assert shown(pod) == ["z", "y", "inner", "a"]
+    pod("stop", "-t", "0", "y")
+    assert shown(pod) == ["z", "inner", "a"]
+    pod("pod", "rm", "-f", "-t", "0", "together")
+
+
+def test_a_new_name_is_shown_at_once_and_after_the_next_start(pod: Engine) -> None:
+    start(pod, "a")
+    start(pod, "b", "--restart", "always")
+    pod("rename", "a", "first")
+    assert shown(pod) == ["first", "b"]
+    pod("rename", "b", "second")
+    pod("restart", "-t", "0", "first", "second")
+    assert shown(pod) == ["first", "second"]
+    assert pod("system", "check").status == 0
+
+
+def test_what_a_rename_that_was_killed_has_left_misleads_nobody(pod: Engine) -> None:
+    number = start(pod, "a")
+    env = {"POD_TEST_KILL_AT": "rename: marked"}
+    pod("rename", "a", "other", env=env, status=-signal.SIGKILL)
+    assert os.path.exists(os.path.join(pod.root, "containers", number, "renamed"))
+    assert shown(pod) == ["a"]
+    pod("rename", "a", "other")
+    assert shown(pod) == ["other"]
+
+
+@pytest.mark.parametrize(("command", "is_shown"), [("pause", True), ("init", False)], ids=str)
+def test_one_that_does_not_simply_run_beside_one_that_does(
+    pod: Engine, command: str, is_shown: bool
+) -> None:
+    start(pod, "a")
+    if command == "init":
+        pod("create", "--network", "none", "--name", "b", "busybox", "sleep", "1d")
+    else:
+        start(pod, "b")
+    pod(command, "b")
+    assert shown(pod) == (["a", "b"] if is_shown else ["a"])
+
+
+def test_a_container_between_two_runs_is_shown_without_numbers(pod: Engine) -> None:
+    start(pod, "a")
+    pod("run", "-d", "--network", "none", "--name", "b", "--restart", "always", "busybox", "false")
+    until(
+        lambda: pod("inspect", "-f", "{{.State.Status}}", "b").out == "restarting", "a long pause"
+    )
+    assert shown(pod) == ["a", "b"]
+
+
+def test_one_that_has_lost_its_monitor_is_recorded_as_ended(pod: Engine) -> None:
+    start(pod, "a")
+    start(pod, "b")
+    monitor = int(pod("inspect", "-f", "{{.State.ConmonPid}}", "b").out)
+    os.kill(monitor, signal.SIGKILL)
+    until(lambda: shown(pod) == ["a"], "the end of the monitor")
+    assert pod("ps", "-a", "--filter", "status=exited", "--format", "{{.Names}}").out == "b"
+
+
+def test_containers_of_another_root_with_the_same_run_directory(
+    pod: Engine, tmp_path: Path
+) -> None:
+    start(pod, "a")
+    assert shown(pod, "--root", f"{tmp_path}/other") == []
+    assert shown(pod) == ["a"]

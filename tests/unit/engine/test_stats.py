@@ -8,11 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pod.base.paths import Paths
 from pod.engine import stats
-from pod.engine.list import Listed
-from pod.state.reconcile import Run
-from pod.state.summaries import Summary, _Latest
 
 FILES = {
     "cpu.stat": "usage_usec 5000000\nuser_usec 3000000\nsystem_usec 2000000\nnice_usec 0\n",
@@ -25,16 +21,9 @@ FILES = {
 }
 
 
-def listed(cgroup: Path, seconds: float) -> Listed:
+def running(cgroup: Path, seconds: float) -> stats.Subject:
     started_ns = time.time_ns() - int(seconds * 1e9)
-    row = ("a" * 64, "web", "active", 0, started_ns, 0, 0, "", "", "{}", "{}", "")
-    state = {"pid": os.getpid(), "pid_started": 0, "cgroup": str(cgroup), "started_ns": started_ns}
-    return Listed(
-        Paths(str(cgroup), str(cgroup)),
-        Summary(row, _Latest()),
-        "running",
-        Run("running", state, {}),
-    )
+    return stats.Subject("a" * 64, "web", os.getpid(), started_ns, str(cgroup))
 
 
 @pytest.fixture
@@ -45,7 +34,7 @@ def cgroup(tmp_path: Path) -> Path:
 
 
 def test_files_of_a_cgroup_with_all_controllers(cgroup: Path) -> None:
-    (sample,) = stats._samples([listed(cgroup, 100)])
+    (sample,) = stats._samples([running(cgroup, 100)])
     assert (sample.cpu_ns, sample.system_ns) == (5_000_000_000, 2_000_000_000)
     assert sample.cpu_share == sample.average_share == pytest.approx(0.05, rel=0.1)
     assert (sample.memory, sample.memory_limit) == (700_000, 4_000_000)
@@ -56,7 +45,7 @@ def test_files_of_a_cgroup_with_all_controllers(cgroup: Path) -> None:
 
 def test_without_a_limit_it_is_the_machine(cgroup: Path) -> None:
     (cgroup / "memory.max").write_text("max\n")
-    (sample,) = stats._samples([listed(cgroup, 100)])
+    (sample,) = stats._samples([running(cgroup, 100)])
     assert sample.memory_limit == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
@@ -64,12 +53,12 @@ def test_missing_controllers_are_made_up_for_by_its_processes(cgroup: Path) -> N
     for name in ("memory.current", "memory.stat", "memory.max", "pids.current", "io.stat"):
         (cgroup / name).unlink()
     (cgroup / "cgroup.procs").write_text(f"{os.getpid()}\n")
-    (sample,) = stats._samples([listed(cgroup, 100)])
+    (sample,) = stats._samples([running(cgroup, 100)])
     assert sample.cpu_ns == 5_000_000_000
     assert sample.memory > 1_000_000
     assert sample.tasks >= 1
 
 
 def test_a_cgroup_that_has_just_gone_is_no_error(tmp_path: Path) -> None:
-    (sample,) = stats._samples([listed(tmp_path / "gone", 100)])
+    (sample,) = stats._samples([running(tmp_path / "gone", 100)])
     assert (sample.cpu_ns, sample.memory, sample.tasks) == (0, 0, 0)
