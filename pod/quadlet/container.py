@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pod.quadlet import options
+from pod.quadlet import grammars, options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,12 +17,11 @@ def convert(quadlet: Quadlet, service: Service) -> None:
     name = quadlet.resource
     image = _image(quadlet, service)
     service.add("Service", "Environment", "PODMAN_SYSTEMD_UNIT=%n")
-    _kill_mode(service)
+    service.kill_mode()
     service.run("ExecStop", ["rm", "-v", "-f", "-i", name])
     service.run("ExecStopPost", ["rm", "-v", "-f", "-i", name], may_fail=True)
     _reload(quadlet, service, name)
-    mode = quadlet.text("CgroupsMode", "split")
-    words = ["run", f"--name={name}", "--replace", "--rm", f"--cgroups={mode}"]
+    words = ["run", f"--name={name}", "--replace", "--rm", f"--cgroups={_cgroups(quadlet)}"]
     service.add("Service", "Delegate", "yes")
     service.default("SyslogIdentifier", "%N")
     words += _readiness(quadlet, service)
@@ -60,19 +59,17 @@ def _image(quadlet: Quadlet, service: Service) -> list[str]:
     return [options.image(image, image.value, service)]
 
 
-def _kill_mode(service: Service) -> None:
-    given = service.given("KillMode")
-    if given is not None and given.value not in {"mixed", "control-group"}:
-        raise given.error(f"'{given.value}' is neither mixed nor control-group")
-    service.default("KillMode", "mixed")
+def _cgroups(quadlet: Quadlet) -> str:
+    entry = quadlet.last("CgroupsMode")
+    if entry is None:
+        return "split"
+    grammars.check(quadlet, entry, "--cgroups")
+    return entry.value
 
 
 def _readiness(quadlet: Quadlet, service: Service) -> list[str]:
     """How systemd learns that the container has started; one that is awaited needs no such thing."""
-    kind = service.given("Type")
-    if kind is not None and kind.value not in {"notify", "oneshot"}:
-        raise kind.error(f"'{kind.value}' is neither notify nor oneshot")
-    if kind is not None and kind.value == "oneshot":
+    if service.kind() == "oneshot":
         return []
     service.default("Type", "notify")
     service.default("NotifyAccess", "all")
@@ -89,6 +86,7 @@ def _reload(quadlet: Quadlet, service: Service, name: str) -> None:
     if command is not None:
         service.run("ExecReload", ["exec", name, *command.words()])
     if signal is not None:
+        grammars.check(quadlet, signal, "--signal")
         service.run("ExecReload", ["kill", f"--signal={signal.value}", name])
 
 
@@ -108,10 +106,12 @@ def _security(quadlet: Quadlet) -> list[str]:
 
 def _devices(quadlet: Quadlet) -> list[str]:
     found = []
-    for device in quadlet.words("AddDevice"):
-        name = device.removeprefix("-")
-        if device == name or os.path.exists(name.partition(":")[0]):
-            found.append(f"--device={name}")
+    for entry in quadlet.all("AddDevice"):
+        for device in entry.words():
+            name = device.removeprefix("-")
+            grammars.check(quadlet, entry, "--device", name)
+            if device == name or os.path.exists(name.partition(":")[0]):
+                found.append(f"--device={name}")
     return found
 
 
@@ -121,16 +121,15 @@ def _user(quadlet: Quadlet) -> list[str]:
         raise group.error("needs User=")
     if user is None:
         return []
-    return [f"--user={user.value}" + (f":{group.value}" if group is not None else "")]
+    value = user.value + (f":{group.value}" if group is not None else "")
+    grammars.check(quadlet, user, "--user", value)
+    return [f"--user={value}"]
 
 
 def _ports(quadlet: Quadlet) -> list[str]:
     found = []
     for entry in quadlet.all("ExposeHostPort"):
-        number = entry.value.removesuffix("/tcp").removesuffix("/udp")
-        parts = number.split("-")
-        if "%" not in number and not (len(parts) < 3 and all(it.isdigit() for it in parts)):
-            raise entry.error(f"'{entry.value}' is not a port or a range of ports")
+        grammars.check(quadlet, entry, "--expose")
         found.append(f"--expose={entry.value}")
     return found
 

@@ -260,6 +260,10 @@ REFUSED = {
     ("artifact", "DecryptionKey"): "pod cannot decrypt artifacts",
     ("image", "DecryptionKey"): "pod cannot decrypt images",
     ("network", "IPAMDriver"): "pod gives out the addresses itself",
+    (
+        "volume",
+        "Image",
+    ): "pod mounts images into containers: Mount=type=image,source=...,destination=...",
 }
 QUADLET: dict[str, Row] = {"DefaultDependencies": (OWN, "", "5.2")}
 

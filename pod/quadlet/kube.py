@@ -26,6 +26,10 @@ def convert(quadlet: Quadlet, service: Service) -> None:
         play.append("--service-exit-code-propagation=none")
     for entry in quadlet.all("AutoUpdate"):
         name, slash, policy = entry.value.rpartition("/")
+        if policy not in {"registry", "local"} or (slash and not name):
+            raise entry.error(
+                f"'{entry.value}' is not one of registry, local, NAME/registry and NAME/local"
+            )
         play.append(f"--annotation=io.containers.autoupdate{slash}{name}={policy}")
     play += options.plain(quadlet)
     users = options.user_namespace(quadlet)
@@ -36,9 +40,10 @@ def convert(quadlet: Quadlet, service: Service) -> None:
     play += quadlet.words("PodmanArgs")
     down = ["kube", "down", *(["--force"] if quadlet.flag("KubeDownForce") else []), *files]
     service.add("Service", "Environment", "PODMAN_SYSTEMD_UNIT=%n")
-    service.default("KillMode", "mixed")
+    service.kill_mode()
     service.default("SyslogIdentifier", "%N")
-    service.default("Type", "notify")
+    if service.kind() == "notify":
+        service.default("Type", "notify")
     service.add("Service", "SuccessExitStatus", _INTERRUPTED)
     service.run("ExecStart", [*play, *files])
     service.run("ExecStopPost", down, may_fail=True)

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
-from pod.base.errors import PodError
-from pod.quadlet import keys
+from pod.quadlet import grammars, keys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pod.quadlet.reader import Entry
     from pod.quadlet.service import Quadlet, Service
-
-
-# The grammars of options whose values many get wrong; of others, pod says so when the service starts.
-_GRAMMARS = {
-    "--add-host": ("pod.spec.hosts", "parse_added_host"),
-    "--dns": ("pod.spec.hosts", "parse_dns"),
-    "--publish": ("pod.spec.ports", "parse_port"),
-    "--ulimit": ("pod.spec.resources", "parse_ulimit"),
-}
 
 
 def plain(quadlet: Quadlet) -> list[str]:
@@ -36,6 +24,8 @@ def plain(quadlet: Quadlet) -> list[str]:
             entries = entries[-1:]
         for entry in entries:
             found += _of(quadlet, entry, kind, option)
+    if "LogOpt" in present:
+        grammars.log_options(quadlet)
     return found
 
 
@@ -46,12 +36,14 @@ def _of(quadlet: Quadlet, entry: Entry, kind: str, option: str) -> list[str]:
         words = entry.words()
         if kind == keys.PAIRS and (bad := next((it for it in words if it[:1] == "="), None)):
             raise entry.error(f"'{bad}' has no name before the equals sign")
+        for word in words:
+            grammars.check(quadlet, entry, option, word)
         return [_given(option, word) for word in words]
     value = entry.value
     if kind == keys.NUMBER and not _may_be_number(value):
         raise entry.error(f"'{value}' is not a number")
-    if option in _GRAMMARS and not _has_specifier(value):
-        _check(entry, option)
+    name, _, before = option.partition(" ")
+    grammars.check(quadlet, entry, name, before + value)
     if kind == keys.PATH:
         value = quadlet.absolute(value)
     return [_given(option, value)]
@@ -65,22 +57,7 @@ def _given(option: str, value: str) -> str:
 
 def _may_be_number(value: str) -> bool:
     digits = value.removeprefix("-")
-    return (digits.isascii() and digits.isdigit()) or _has_specifier(value)
-
-
-def _has_specifier(value: str) -> bool:
-    """Whether systemd makes something else of it (systemd.unit(5), "Specifiers"; systemd.exec(5), variables)."""
-    return "%" in value or "$" in value
-
-
-def _check(entry: Entry, option: str) -> None:
-    """Raise QuadletError for a value that the option does not take."""
-    module, name = _GRAMMARS[option]
-    __import__(module)  # only those that are needed
-    try:
-        getattr(sys.modules[module], name)(entry.value)
-    except PodError as error:
-        raise entry.error(error.message.removeprefix(f"{option} ")) from error
+    return (digits.isascii() and digits.isdigit()) or grammars.has_specifier(value)
 
 
 def networks(quadlet: Quadlet, service: Service) -> list[str]:
@@ -94,6 +71,7 @@ def networks(quadlet: Quadlet, service: Service) -> list[str]:
             if colon:
                 raise entry.error("the network of another container takes no options")
             name = f"container:{_named(entry, service.refer(entry, name))}"
+        grammars.check(quadlet, entry, "--network", f"{name}{colon}{options}")
         found.append(f"--network={name}{colon}{options}")
     return found
 
@@ -111,6 +89,7 @@ def volumes(quadlet: Quadlet, service: Service) -> list[str]:
         source, colon, rest = entry.value.partition(":")
         if colon:
             source = _source(quadlet, service, entry, source)
+        grammars.check(quadlet, entry, "--volume", f"{source}{colon}{rest}")
         found.append(f"--volume={source}{colon}{rest}")
     return found
 
@@ -142,6 +121,7 @@ def mounts(quadlet: Quadlet, service: Service) -> list[str]:
             elif kind in {"bind", "glob"} and value.startswith("."):
                 value = quadlet.absolute(value)
             fields[number] = f"{key}={value}"
+        grammars.check(quadlet, entry, "--mount", ",".join(fields))
         found.append(f"--mount={','.join(fields)}")
     return found
 
@@ -150,6 +130,7 @@ def image(entry: Entry, name: str, service: Service) -> str:
     """The image that Image= names, which may be that of an .image or .build file."""
     if name.endswith((".image", ".build")):
         return service.refer(entry, name).resource
+    grammars.image(entry, name)
     return name
 
 
@@ -163,9 +144,13 @@ def user_namespace(quadlet: Quadlet) -> list[str]:
         ("SubGIDMap", "--subgidname"),
     ):
         if key in quadlet.keys:
-            found += [f"{option}={entry.value}" for entry in quadlet.all(key)]
-    if mode := quadlet.text("UserNS"):
-        return [*found, f"--userns={mode}"]
+            for entry in quadlet.all(key):
+                grammars.check(quadlet, entry, option)
+                found.append(f"{option}={entry.value}")
+    mode = quadlet.last("UserNS")
+    if mode is not None:
+        grammars.check(quadlet, mode, "--userns")
+        return [*found, f"--userns={mode.value}"]
     remap = quadlet.last("RemapUsers")
     uids, gids = quadlet.words("RemapUid"), quadlet.words("RemapGid")
     if remap is None:

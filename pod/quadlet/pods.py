@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pod.quadlet import options
+from pod.quadlet import grammars, options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ _STOP_SECONDS = "10"
 def convert(quadlet: Quadlet, service: Service) -> None:
     name = quadlet.resource
     create = ["pod", "create", "--infra-conmon-pidfile=%t/%N.pid", "--replace"]
+    for key, option in (("ExitPolicy", "--exit-policy"), ("StopTimeout", "--time")):
+        if (entry := quadlet.last(key)) is not None:
+            grammars.check(quadlet, entry, option)
     create.append(f"--exit-policy={quadlet.text('ExitPolicy', 'stop')}")
     create += options.plain(quadlet)
     create += options.user_namespace(quadlet)

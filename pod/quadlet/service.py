@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pod.quadlet import keys
+from pod.quadlet import grammars, keys
 from pod.quadlet.reader import Entry, QuadletError, UnitFile
 from pod.spec.systemd_text import literal, quote
 
@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+_OF_UNITS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\")
+"""What names of units consist of (systemd.unit(5)), besides the @ of a template."""
 # Sections that are systemd's, besides the one of the type; X-... is for anybody.
 _PASSED = ("Unit", "Service", "Install")
 # Keys of [Unit] that name units, and whether they say what comes first.
@@ -31,8 +33,12 @@ class Quadlet:
         self.base, self.at, self.instance = self.stem.partition("@")
         self._check_sections()
         given = file.last(self.section, "ServiceName")
-        if given is not None and ("/" in given.value or given.value.endswith(".service")):
+        if given is not None and (set(given.value) - _OF_UNITS or given.value.endswith(".service")):
             raise given.error(f"'{given.value}' is not the name of a service without .service")
+        if set(self.stem) - _OF_UNITS - {"@"}:
+            raise QuadletError(
+                "no service can have this name: letters, digits and :-_.\\ are allowed", file.path
+            )
         own = given.value if given is not None else self.base + addition
         self.service = f"{own}{self.at}{self.instance}"
         self.resource = self._resource()
@@ -88,12 +94,17 @@ class Quadlet:
         """The name of the container, volume, network, image; specifiers in it as systemd would expand them."""
         named = {"container": "ContainerName", "pod": "PodName", "volume": "VolumeName"}
         named |= {"network": "NetworkName"}
-        key = named.get(self.suffix)
-        if key and (given := self.text(key)):
-            return given.replace("%N", self.service)
+        key = named.get(self.suffix, "")
+        if given := self.last(key):
+            grammars.name(given)
+            return given.value.replace("%N", self.service)
         if self.at:
-            return f"systemd-{self.base}_{self.instance or '%i'}"
-        return f"systemd-{self.service if self.suffix == 'container' else self.stem}"
+            own = f"systemd-{self.base}_{self.instance or '%i'}"
+        else:
+            own = f"systemd-{self.service if self.suffix == 'container' else self.stem}"
+        if key and not grammars.can_be_name(own):
+            raise self.error(f"is missing: '{own}', made of the file's name, can be no name", key)
+        return own
 
 
 def _unknown(entry: Entry, section: str, known: Iterable[str]) -> QuadletError:
@@ -134,6 +145,19 @@ class Service:
 
     def given(self, key: str) -> Entry | None:
         return self.quadlet.file.last("Service", key)
+
+    def kind(self) -> str:
+        """Type= of a service that runs something: notify, or oneshot where the file says so."""
+        entry = self.given("Type")
+        if entry is not None and entry.value not in {"notify", "oneshot"}:
+            raise entry.error(f"'{entry.value}' is neither notify nor oneshot")
+        return "notify" if entry is None else entry.value
+
+    def kill_mode(self) -> None:
+        entry = self.given("KillMode")
+        if entry is not None and entry.value not in {"mixed", "control-group"}:
+            raise entry.error(f"'{entry.value}' is neither mixed nor control-group")
+        self.default("KillMode", "mixed")
 
     def run(self, key: str, words: Iterable[str], *, may_fail: bool = False) -> None:
         """A command line of pod; specifiers and variables in the words are systemd's to expand."""

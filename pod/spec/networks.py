@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 
-from pod.base.errors import InvalidValue, PodError
+from pod.base.errors import InvalidValue, PodError, Unsupported
 from pod.base.records import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from ipaddress import IPv4Network, IPv6Network
-    from typing import ClassVar
+    from typing import Any, ClassVar
 
     IPNetwork = IPv4Network | IPv6Network
 
@@ -101,6 +101,27 @@ def parse_subnet(option: str, text: str, gateway: str = "", ip_range: str = "") 
         address = network[1]
     first, last = _range(network, ip_range) if ip_range else ("", "")
     return Subnet(str(network), str(address), first, last)
+
+
+def parse_driver_options(texts: Iterable[str]) -> dict[str, Any]:
+    """All `--opt KEY=VALUE`: "mtu" and "isolate", docker's names too, and what was "given" by its own names."""
+    from pod.base.units import parse_boolean, parse_integer
+
+    found: dict[str, Any] = {"given": {}}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise InvalidValue("--opt", text, "KEY=VALUE")
+        if key in {"mtu", "com.docker.network.driver.mtu"}:
+            found["mtu"] = parse_integer(value, "--opt mtu", 68, 65535)
+        elif key == "isolate":
+            found["isolate"] = value == "strict" or parse_boolean(value, "--opt isolate")
+        elif key == "vlan":
+            raise Unsupported("--opt vlan", "only root can use an interface of the host")
+        else:
+            raise InvalidValue("--opt", text, "one of mtu, isolate")
+        found["given"][key] = value
+    return found
 
 
 def with_reserved(option: str, subnet: Subnet, addresses: Iterable[str]) -> Subnet:

@@ -130,24 +130,12 @@ def _labels(arguments: Arguments) -> dict[str, str]:
 
 
 def _driver_options(arguments: Arguments) -> dict[str, Any]:
-    """mtu and isolate; docker's names for them too."""
-    found: dict[str, Any] = {"given": {}}
-    for text in arguments.texts("opt"):
-        from pod.base.units import parse_boolean, parse_integer
+    texts = arguments.texts("opt")
+    if not texts:
+        return {"given": {}}
+    from pod.spec.networks import parse_driver_options
 
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise InvalidValue("--opt", text, "KEY=VALUE")
-        if key in {"mtu", "com.docker.network.driver.mtu"}:
-            found["mtu"] = parse_integer(value, "--opt mtu", 68, 65535)
-        elif key == "isolate":
-            found["isolate"] = value == "strict" or parse_boolean(value, "--opt isolate")
-        elif key == "vlan":
-            raise Unsupported("--opt vlan", "only root can use an interface of the host")
-        else:
-            raise InvalidValue("--opt", text, "one of mtu, isolate")
-        found["given"][key] = value
-    return found
+    return parse_driver_options(texts)
 
 
 _DOCKERS = tuple(
