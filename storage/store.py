@@ -52,6 +52,7 @@ class Store:
         self.forced_driver = driver or None
         self._staging: Staging | None = None
         self._layers: LayerStore | None = None
+        self._places: Places | None = None
         self.blobs = BlobStore(f"{root}/images")
         self.images = ImageStore(f"{root}/images", self.blobs, lambda: self.layers, self.lock)
 
@@ -91,10 +92,12 @@ class Store:
 
     @property
     def places(self) -> Places:
-        """Which repositories have had which blobs; a new reader at each call."""
-        from storage.places import Places
+        """Which repositories have had which blobs."""
+        if self._places is None:
+            from storage.places import Places
 
-        return Places(f"{self.root}/images/places.json")
+            self._places = Places(f"{self.root}/images/places.json")
+        return self._places
 
     @property
     def uploads(self) -> Uploads:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pod.base import plainjson
 from pod.build import asked, files, history, inline, keys
-from pod.image import manifest
+from pod.image import media_types
 from storage.steps import StepRecord
 
 TYPE_CHECKING = False
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from storage.images import ImageRecord
     from storage.store import Store
 
-_DOCKER = (manifest.DOCKER_MANIFEST, manifest.DOCKER_CONFIG)
-_OCI = (manifest.OCI_MANIFEST, manifest.OCI_CONFIG)
+_DOCKER = (media_types.DOCKER_MANIFEST, media_types.DOCKER_CONFIG)
+_OCI = (media_types.OCI_MANIFEST, media_types.OCI_CONFIG)
 
 
 def make_image(
@@ -71,8 +71,8 @@ def _layers(
 
 
 _DOCKER_TYPES = {
-    manifest.OCI_LAYER: manifest.DOCKER_LAYER,
-    manifest.OCI_LAYER_GZIP: manifest.DOCKER_LAYER_GZIP,
+    media_types.OCI_LAYER: media_types.DOCKER_LAYER,
+    media_types.OCI_LAYER_GZIP: media_types.DOCKER_LAYER_GZIP,
 }
 _OCI_TYPES = {docker: oci for oci, docker in _DOCKER_TYPES.items()}
 

@@ -13,7 +13,7 @@ from pod.image import artifact as making
 from pod.image import push as image_push
 from pod.image import whole
 from pod.image.contents import read_contents
-from pod.image.manifest import CONFIG_TYPES
+from pod.image.media_types import CONFIG_TYPES
 from pod.image.names import name_for_new_image
 from pod.spec import reference as references
 from storage.artifacts import ArtifactExists, ArtifactNotFound
@@ -236,8 +236,7 @@ def _send(
     reference = references.parse(name).normalized()
     access, progress = registry_access.access(engine, options), registry_access.progress_of(options)
     signer = None if signing is None else signer_for(engine, signing, reference)
-    places = engine.store.places
-    with image_push.connect(reference, access, progress, places) as destination:
+    with image_push.connect(reference, access, progress, engine.store) as destination:
         blobs = [image_push.content_of(engine.store.blobs, digest) for digest in digests]
         digest = image_push.push_as_it_is(destination, blobs, data, media_type)
         if signer is not None:

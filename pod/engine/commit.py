@@ -13,7 +13,7 @@ from pod.base import faults, log
 from pod.base.errors import InvalidValue, PodError
 from pod.base.records import Record
 from pod.engine import files, images, lookup, pause
-from pod.image import manifest
+from pod.image import media_types
 from pod.image.change import apply_changes
 from pod.image.install import DiskFull
 from pod.image.names import name_for_new_image
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("oci", "docker")
 _DOCKER_TYPES = {
-    manifest.OCI_LAYER: manifest.DOCKER_LAYER,
-    manifest.OCI_LAYER_GZIP: manifest.DOCKER_LAYER_GZIP,
+    media_types.OCI_LAYER: media_types.DOCKER_LAYER,
+    media_types.OCI_LAYER_GZIP: media_types.DOCKER_LAYER_GZIP,
 }
 _OWN_VARIABLES = {"HOSTNAME", "container", "container_uuid"}  # which every container gets anew
 _MOUNT_POINTS = ("/dev", "/proc", "/sys", "/run/.containerenv", "/run/secrets", INIT_PATH)
@@ -312,9 +312,9 @@ def _add(
     if author:
         document["author"] = author
     layers = [*(below.layers if below else ()), new.layer]
-    types = (manifest.OCI_MANIFEST, manifest.OCI_CONFIG)
+    types = (media_types.OCI_MANIFEST, media_types.OCI_CONFIG)
     if options.format == "docker":
-        types = (manifest.DOCKER_MANIFEST, manifest.DOCKER_CONFIG)
+        types = (media_types.DOCKER_MANIFEST, media_types.DOCKER_CONFIG)
         layers = [_in_docker_format(layer) for layer in layers]
     else:
         layers = [_in_oci_format(layer) for layer in layers]

@@ -208,9 +208,8 @@ def _to_registry(
 ) -> None:
     reference = references.parse(target.reference).normalized()
     signer = None if signing is None else signer_for(engine, signing, reference)
-    places = engine.store.places
-    places.keep()
-    with image_push.connect(reference, access, progress, places) as destination:
+    engine.store.places.keep()  # where blobs of members were seen
+    with image_push.connect(reference, access, progress, engine.store) as destination:
         for document in documents[:-1]:
             if destination.has_manifest(document.digest) is None:
                 destination.put_blobs(document.blobs)
@@ -222,7 +221,6 @@ def _to_registry(
             progress.message("Storing signatures")
             for document in documents:
                 signer.sign(destination, document.digest)
-    places.keep()
 
 
 _WRITERS: Mapping[str, Callable[[list[Document], transport.Location, Progress], None]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.base.errors import PodError
-from pod.image import manifest
+from pod.image import manifest, media_types
 from pod.image.manifest import Index
 from pod.image.platform import host_platform, parse_platform
 from storage.blobs import BlobNotFound
@@ -69,7 +69,7 @@ def member_for(engine: Engine, record: ListRecord, platform: str = "") -> ImageR
         assert isinstance(parsed, Index)
         chosen = manifest.choose(parsed, wanted, what)
         try:
-            if chosen.media_type in manifest.INDEX_TYPES:
+            if chosen.media_type in media_types.INDEX_TYPES:
                 data = engine.store.blobs.read(chosen.digest)
                 continue
             descriptor = {

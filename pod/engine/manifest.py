@@ -7,7 +7,7 @@ from pod.base.records import Record
 from pod.engine import image_remove, images, lists, pull, registry_access
 from pod.engine.artifacts import stored_file
 from pod.image import lists as documents
-from pod.image import manifest, whole
+from pod.image import manifest, media_types, whole
 from pod.image.artifact import EMPTY, TITLE, new_manifest
 from pod.image.document import Fields, parse_object
 from pod.image.lists import Changes, NotInList
@@ -285,7 +285,7 @@ def _entries(
         chosen = _chosen(fetched.data, fetched.media_type, text, everything, wanted)
         return [(entry, f"docker://{name}@{entry['digest']}") for entry in chosen]
     config = fetched.contents.config
-    if config is None or config.media_type not in manifest.CONFIG_TYPES:
+    if config is None or config.media_type not in media_types.CONFIG_TYPES:
         return [
             ({**fetched.descriptor, "artifactType": fetched.contents.artifact_type}, fetched.source)
         ]

@@ -1,6 +1,8 @@
 """One answer of an HTTP server, as the parser of httptools tells it: Node's llhttp, which is strict.
 
-Nothing is read or sent here. A body is passed on as it comes, a head must end within _MOST_SILENT_BYTES.
+Nothing is read or sent here. A body is passed on as it comes, a head must end within _MOST_SILENT_BYTES. An answer
+without a body, which has come whole and says nothing unusual, is read here: a push of what the registry has needs two
+such, and the library takes longer to load than they take to come.
 """
 
 from __future__ import annotations
@@ -13,6 +15,13 @@ if TYPE_CHECKING:
 
 _MOST_SILENT_BYTES = 128 << 10
 """So much may come one after the other that is no content: heads, interim answers, extensions of chunks, trailers."""
+
+
+_UNUSUAL = frozenset({"connection", "transfer-encoding", "upgrade", "trailer"})
+"""Headers by which an answer without a body is left to the library."""
+_USUAL_STATUSES = frozenset("200 201 202 400 401 403 404 405 416 429 500 502 503".split())
+_SHORT_BYTES = 16 << 10
+_MOST_DIGITS = 18
 
 
 class NotHttp(Exception):
@@ -40,9 +49,9 @@ def load_parser() -> Any:
 
 
 class Answer:
-    """`status` is 0 and `headers` are incomplete until `has_head`. Without body is what answers a HEAD or a CONNECT."""
+    """The answer to a request of some `method`. `status` is 0 and `headers` are incomplete until `has_head`."""
 
-    def __init__(self, *, without_body: bool = False) -> None:
+    def __init__(self, method: str) -> None:
         self.status = 0
         self.reason = ""
         self.headers: list[tuple[str, str]] = []  # the names in lower case
@@ -52,8 +61,14 @@ class Answer:
         """Whether the connection can be used again, once the answer is complete."""
         self.body: list[bytes] = []
         """What has come of it; whoever takes it removes it."""
-        self._without_body = without_body
+        self._without_body = method in ("HEAD", "CONNECT")
         self._silent_bytes = 0
+        self._library: Any = None
+        self._parser: Any = None
+        if method == "GET":
+            self._load()  # while the answer is on its way
+
+    def _load(self) -> None:
         self._library = load_parser()
         self._parser = self._library.HttpResponseParser(self)
 
@@ -63,6 +78,10 @@ class Answer:
 
     def feed(self, data: bytes | memoryview) -> None:
         """What has arrived. Raises NotHttp."""
+        if self._parser is None:
+            if self._is_short(bytes(data)):
+                return
+            self._load()
         before = len(self.body)
         try:
             self._parser.feed_data(data)
@@ -73,6 +92,34 @@ class Answer:
         self._silent_bytes = self._silent_bytes + len(data) if len(self.body) == before else 0
         if self._silent_bytes > _MOST_SILENT_BYTES and not self.is_complete:
             raise NotHttp("its head does not end")
+
+    def _is_short(self, data: bytes) -> bool:
+        """Whether this is all of an answer without a body, and nothing about it is unusual; then it is taken."""
+        if len(data) > _SHORT_BYTES or data.find(b"\r\n\r\n") != len(data) - 4:
+            return False
+        first, *lines = data[:-4].decode("latin-1").split("\r\n")
+        if not all(line.isascii() and line.isprintable() for line in (first, *lines)):
+            return False
+        version, status, reason = first[:9], first[9:12], first[12:]
+        if version != "HTTP/1.1 " or status not in _USUAL_STATUSES or reason[:1] != " ":
+            return False
+        headers: list[tuple[str, str]] = []
+        length = None
+        for line in lines:
+            name, colon, value = line.partition(": ")
+            name, value = name.lower(), value.strip(" ")
+            if not colon or name in _UNUSUAL or not name.replace("-", "").isalnum():
+                return False
+            if name == "content-length":
+                if length is not None or not value.isdecimal() or len(value) > _MOST_DIGITS:
+                    return False
+                length = int(value)
+            headers.append((name, value))
+        if length != 0 and not self._without_body:
+            return False
+        self.status, self.reason, self.headers = int(status), reason[1:], headers
+        self.has_head = self.is_complete = self.can_stay = True
+        return True
 
     def end(self) -> None:
         """The connection has ended, which is how bodies without a length end. Raises NotHttp."""

@@ -11,7 +11,7 @@ import os
 from pod.base import files
 from pod.base.errors import PodError, UsageError
 from pod.base.records import Record
-from pod.image import manifest
+from pod.image import media_types
 from pod.image.contents import read_contents
 from pod.spec.digest import is_digest
 
@@ -164,7 +164,7 @@ def new_manifest(
         config = {"mediaType": EMPTY_TYPE, "digest": blobs.add(EMPTY), "size": len(EMPTY)}
     document: Document = {
         "schemaVersion": 2,
-        "mediaType": manifest.OCI_MANIFEST,
+        "mediaType": media_types.OCI_MANIFEST,
         "artifactType": artifact_type or UNKNOWN_TYPE,
         "config": config,
         "layers": _checked(layers),

@@ -7,14 +7,8 @@ from __future__ import annotations
 
 from pod.base.records import Record
 from pod.image.document import Fields, InvalidImage, parse_object
-from pod.image.manifest import (
-    INDEX_TYPES,
-    MAX_LAYERS,
-    MAX_MANIFESTS,
-    OCI_INDEX,
-    OCI_MANIFEST,
-    SchemaOneManifest,
-)
+from pod.image.manifest import MAX_LAYERS, MAX_MANIFESTS, SchemaOneManifest
+from pod.image.media_types import INDEX_TYPES, OCI_INDEX, OCI_MANIFEST
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 
-from pod.image import manifest
+from pod.image import media_types
 from pod.image.configuration import check_layer_count, parse_image_config
 from pod.image.document import Fields
 from pod.image.found import FoundImage, FoundLayer
@@ -33,9 +33,9 @@ LISTING = "manifest.json"
 _MAX_IMAGES = 1000
 _HEX = frozenset("0123456789abcdef")
 _LAYER_TYPES = {
-    "": manifest.OCI_LAYER,
-    "gzip": manifest.OCI_LAYER_GZIP,
-    "zstd": manifest.OCI_LAYER_ZSTD,
+    "": media_types.OCI_LAYER,
+    "gzip": media_types.OCI_LAYER_GZIP,
+    "zstd": media_types.OCI_LAYER_ZSTD,
 }
 
 
@@ -107,8 +107,8 @@ def _image(parts: Parts, entry: Fields, in_layout: Mapping[str, list[FoundImage]
         types.append(_LAYER_TYPES[kind])
     document = {
         "schemaVersion": 2,
-        "mediaType": manifest.OCI_MANIFEST,
-        "config": {"mediaType": manifest.OCI_CONFIG, "digest": digest, "size": len(data)},
+        "mediaType": media_types.OCI_MANIFEST,
+        "config": {"mediaType": media_types.OCI_CONFIG, "digest": digest, "size": len(data)},
         "layers": [
             {"mediaType": kind, "digest": layer.digest, "size": layer.size}
             for kind, layer in zip(types, layers, strict=True)
@@ -117,7 +117,7 @@ def _image(parts: Parts, entry: Fields, in_layout: Mapping[str, list[FoundImage]
     made = json.dumps(document, separators=(",", ":")).encode()
     return FoundImage(
         manifest=made,
-        manifest_type=manifest.OCI_MANIFEST,
+        manifest_type=media_types.OCI_MANIFEST,
         manifest_digest=digest_of(made),
         config=data,
         config_digest=digest,

@@ -339,7 +339,7 @@ class HttpClient:
             meanwhile, self._meanwhile = self._meanwhile, None
             if meanwhile is not None:
                 meanwhile()
-            answer = wire.head(without_body=method == "HEAD")
+            answer = wire.head(method)
         except (NotHttp, OSError) as error:
             assert wire is not None
             connections.give_back(wire, can_stay=False)

@@ -12,7 +12,7 @@ import time
 
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.image import failures, manifest
+from pod.image import failures, media_types
 from pod.image.change import apply_changes
 from pod.image.connections import Settings
 from pod.image.http import HttpClient, failure_of
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 _READ_BYTES = 256 << 10
 _LAYER_TYPES = {
-    "": manifest.OCI_LAYER,
-    "gzip": manifest.OCI_LAYER_GZIP,
-    "zstd": manifest.OCI_LAYER_ZSTD,
+    "": media_types.OCI_LAYER,
+    "gzip": media_types.OCI_LAYER_GZIP,
+    "zstd": media_types.OCI_LAYER_ZSTD,
 }
 _COMMENT = "imported from a root file system"
 

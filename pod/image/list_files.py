@@ -7,7 +7,7 @@ import os
 from pod.base.records import Record
 from pod.image import docker_directory
 from pod.image.contents import read_contents
-from pod.image.manifest import OCI_INDEX
+from pod.image.media_types import OCI_INDEX
 from pod.image.oci_layout import INDEX, blob_name
 from pod.image.save_layout import DirectoryTarget, TarTarget, known_entries, layout_entry_name
 from pod.image.saving import CannotSave, to_json, write_file

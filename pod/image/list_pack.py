@@ -11,7 +11,8 @@ from pod.base.records import Record
 from pod.image import lists
 from pod.image.document import InvalidImage, parse_object
 from pod.image.list_files import Document
-from pod.image.manifest import DOCKER_LIST, OCI_INDEX, Manifest, NotAnImage, parse_manifest
+from pod.image.manifest import Manifest, NotAnImage, parse_manifest
+from pod.image.media_types import DOCKER_LIST, OCI_INDEX
 from pod.image.packing import (
     AS_IT_IS,
     DOCKER,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pod.base.errors import PodError, UsageError
 from pod.base.records import Record
-from pod.image import manifest
+from pod.image import media_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     Document = dict[str, Any]
 
-FORMATS = {"oci": manifest.OCI_INDEX, "v2s2": manifest.DOCKER_LIST}
-_ANNOTATED = (manifest.OCI_INDEX,)
+FORMATS = {"oci": media_types.OCI_INDEX, "v2s2": media_types.DOCKER_LIST}
+_ANNOTATED = (media_types.OCI_INDEX,)
 _OCI_ONLY = ("annotations", "artifactType", "subject")
 
 
@@ -45,7 +45,7 @@ class Changes(Record):
 
 def empty(annotations: Mapping[str, str] | None = None) -> Document:
     """A list with nothing in it."""
-    document: Document = {"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": []}
+    document: Document = {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": []}
     if annotations:
         document["annotations"] = dict(annotations)
     return document
@@ -123,7 +123,7 @@ def as_format(document: Document, media_type: str) -> Document:
     """The same list in the other family. Raises UsageError for what the other one has no words for."""
     if document.get("mediaType") == media_type:
         return document
-    if media_type == manifest.DOCKER_LIST:
+    if media_type == media_types.DOCKER_LIST:
         entries = document.get("manifests") or []
         for part in (document, *(it for it in entries if isinstance(it, dict))):
             for field in _OCI_ONLY:
@@ -142,7 +142,7 @@ def _fitting(document: Document) -> Document:
     entries = document.get("manifests") or []
     parts = [document, *(it for it in entries if isinstance(it, dict))]
     if any(part.get(field) for part in parts for field in _OCI_ONLY):
-        return {**document, "mediaType": manifest.OCI_INDEX}
+        return {**document, "mediaType": media_types.OCI_INDEX}
     return document
 
 

@@ -9,6 +9,14 @@ from __future__ import annotations
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.image.document import Fields, InvalidImage, parse_object
+from pod.image.media_types import (
+    ACCEPTED,
+    CONFIG_TYPES,
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    OCI_INDEX,
+    OCI_MANIFEST,
+)
 from pod.image.platform import Platform
 
 TYPE_CHECKING = False
@@ -19,29 +27,10 @@ if TYPE_CHECKING:
     from storage.images import ImageRecord
     from storage.store import Store
 
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-OCI_INDEX = "application/vnd.oci.image.index.v1+json"
-OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
-OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
-OCI_LAYER_GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
-OCI_LAYER_ZSTD = "application/vnd.oci.image.layer.v1.tar+zstd"
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
-DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
-DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
-DOCKER_LAYER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
-
-MANIFEST_TYPES = (OCI_MANIFEST, DOCKER_MANIFEST)
-INDEX_TYPES = (OCI_INDEX, DOCKER_LIST)
-ACCEPTED = (*MANIFEST_TYPES, *INDEX_TYPES)
-"""What we ask registries for."""
-
 _SCHEMA_1 = (
     "application/vnd.docker.distribution.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v1+prettyjws",
 )
-# Docker 1.10 pushed configurations as octet-stream, and such images are still around.
-CONFIG_TYPES = (OCI_CONFIG, DOCKER_CONFIG, "application/octet-stream", "")
 _LAYER_PREFIXES = (
     "application/vnd.oci.image.layer.v1.tar",
     "application/vnd.oci.image.layer.nondistributable.v1.tar",

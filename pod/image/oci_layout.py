@@ -7,7 +7,7 @@ docker, whose archives are layouts too.
 from __future__ import annotations
 
 from pod.base.errors import PodError
-from pod.image import manifest
+from pod.image import manifest, media_types
 from pod.image.configuration import check_layer_count, parse_image_config
 from pod.image.document import InvalidImage
 from pod.image.found import FoundImage, FoundLayer
@@ -38,13 +38,13 @@ def read_oci_layout(
     Raises BadArchive, InvalidImage, NoSuchPlatform, DigestMismatch.
     """
     what = f"{INDEX} of '{parts.path}'"
-    index = manifest.parse_manifest(parts.read(INDEX), what, manifest.OCI_INDEX)
+    index = manifest.parse_manifest(parts.read(INDEX), what, media_types.OCI_INDEX)
     if not isinstance(index, Index):
         raise InvalidImage(what, "it is no list of images")
     entries = [
         entry
         for entry in index.manifests
-        if not entry.media_type or entry.media_type in manifest.ACCEPTED
+        if not entry.media_type or entry.media_type in media_types.ACCEPTED
     ]
     if wanted:
         entries = [
@@ -75,7 +75,7 @@ def images_of_layout(parts: Parts) -> dict[str, list[FoundImage]]:
     if not parts.has(INDEX):
         return found
     try:
-        index = manifest.parse_manifest(parts.read(INDEX), INDEX, manifest.OCI_INDEX)
+        index = manifest.parse_manifest(parts.read(INDEX), INDEX, media_types.OCI_INDEX)
         entries = index.manifests if isinstance(index, Index) else ()
     except PodError:
         return found

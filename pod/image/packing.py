@@ -10,14 +10,14 @@ import os
 from pod.base import files
 from pod.base.errors import UsageError
 from pod.base.records import Record
-from pod.image import manifest
-from pod.image.manifest import Descriptor, Manifest
+from pod.image import media_types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
+    from pod.image.manifest import Descriptor, Manifest
     from storage.places import Packed
     from storage.store import Store
 
@@ -56,7 +56,7 @@ class Packing(Record):
 
     def family_for(self, parsed: Manifest) -> str:
         """OCI or DOCKER."""
-        own = DOCKER if parsed.media_type == manifest.DOCKER_MANIFEST else OCI
+        own = DOCKER if parsed.media_type == media_types.DOCKER_MANIFEST else OCI
         family = self.family or own
         if not self.family and self.compression in (ZSTD, CHUNKED):
             return OCI
@@ -153,6 +153,7 @@ def _compressed(chunks: Iterator[bytes], compression: str, level: int) -> Iterat
 
 def packed_layer(layer: Descriptor, packed: Packed, compression: str, family: str) -> Descriptor:
     """What a manifest says of a layer that was compressed."""
+    from pod.image.manifest import Descriptor
     from storage import chunked
 
     of_chunked = chunked.CHECKSUM.rpartition(".")[0]
@@ -170,18 +171,18 @@ def packed_layer(layer: Descriptor, packed: Packed, compression: str, family: st
 def layer_type(compression: str, family: str) -> str:
     """The media type of a layer."""
     if family == DOCKER:
-        return manifest.DOCKER_LAYER if compression == NONE else manifest.DOCKER_LAYER_GZIP
+        return media_types.DOCKER_LAYER if compression == NONE else media_types.DOCKER_LAYER_GZIP
     return {
-        NONE: manifest.OCI_LAYER,
-        GZIP: manifest.OCI_LAYER_GZIP,
-        ZSTD: manifest.OCI_LAYER_ZSTD,
-        CHUNKED: manifest.OCI_LAYER_ZSTD,
+        NONE: media_types.OCI_LAYER,
+        GZIP: media_types.OCI_LAYER_GZIP,
+        ZSTD: media_types.OCI_LAYER_ZSTD,
+        CHUNKED: media_types.OCI_LAYER_ZSTD,
     }[compression]
 
 
 def manifest_type(family: str) -> str:
     """The media type of a manifest."""
-    return manifest.DOCKER_MANIFEST if family == DOCKER else manifest.OCI_MANIFEST
+    return media_types.DOCKER_MANIFEST if family == DOCKER else media_types.OCI_MANIFEST
 
 
 def rewritten(parsed: Manifest, layers: Sequence[Descriptor], family: str) -> tuple[bytes, str]:
@@ -192,7 +193,7 @@ def rewritten(parsed: Manifest, layers: Sequence[Descriptor], family: str) -> tu
     from pod.image.saving import to_json
 
     media_type = manifest_type(family)
-    config_type = manifest.DOCKER_CONFIG if family == DOCKER else manifest.OCI_CONFIG
+    config_type = media_types.DOCKER_CONFIG if family == DOCKER else media_types.OCI_CONFIG
     document: dict[str, Any] = {
         "schemaVersion": 2,
         "mediaType": media_type,

@@ -1,6 +1,6 @@
 """Pushing: from the store to a repository of a registry.
 
-    with connect(reference, access, progress, store.places, store.uploads) as destination:
+    with connect(reference, access, progress, store) as destination:
         destination.put_blobs(contents)                         # in parallel; what is there already is skipped
         digest = destination.put_manifest(data, media_type)     # under the reference's tag
 
@@ -15,9 +15,8 @@ from _thread import allocate_lock
 from pod.base import faults, log
 from pod.image import failures, names
 from pod.image.http import Body, HttpClient
-from pod.image.manifest import ACCEPTED
+from pod.image.media_types import ACCEPTED
 from pod.image.registry import Registry
-from pod.image.upload import Content, Uploader
 from pod.spec.digest import is_digest
 from storage.blobs import DigestMismatch, digest_of
 
@@ -28,10 +27,10 @@ if TYPE_CHECKING:
     from pod.image.access import Access
     from pod.image.names import Endpoint
     from pod.image.progress import Progress
+    from pod.image.upload import Content, Uploader
     from pod.spec.reference import Reference
     from storage.blobs import BlobStore
-    from storage.places import Places
-    from storage.uploads import Uploads
+    from storage.store import Store
 
 _PARALLEL = 3
 _JOIN_SECONDS = 5
@@ -41,19 +40,18 @@ def connect(
     reference: Reference,
     access: Access,
     progress: Progress,
-    places: Places,
-    uploads: Uploads | None = None,
+    store: Store,
 ) -> Destination:
     """The repository of a full `reference`, for writing; a context manager. Nothing is sent yet.
 
-    Mirrors are for reading, so the place is the registry itself, wherever registries.conf has it. `places` tells from
-    which other repositories of the registry blobs can be mounted, and learns what is where; with `uploads`, what a
-    killed command has begun to upload is continued. Both are of the store. Raises RegistryBlocked.
+    Mirrors are for reading, so the place is the registry itself, wherever registries.conf has it. The `store` tells
+    from which other repositories of the registry blobs can be mounted, learns what is where, and knows what a killed
+    command has begun to upload, which is continued. Raises RegistryBlocked.
     """
     endpoint = names.endpoints(
         reference, access.registries, tls_verify=access.tls_verify, what="be pushed to"
     )[-1]
-    return Destination(reference, endpoint, access, progress, places, uploads)
+    return Destination(reference, endpoint, access, progress, store)
 
 
 class Destination:
@@ -65,10 +63,9 @@ class Destination:
         endpoint: Endpoint,
         access: Access,
         progress: Progress,
-        places: Places,
-        uploads: Uploads | None,
+        store: Store,
     ) -> None:
-        self._places = places
+        self._store = store
         self.reference = reference
         self.endpoint = endpoint
         self._http = HttpClient(access.settings, progress.message)
@@ -76,13 +73,28 @@ class Destination:
         self.registry = self._registry = Registry(
             self._http, endpoint, access.credentials_for(endpoint)
         )
-        self._uploader = Uploader(self._registry, progress, uploads)
+        self._uploader_once: Uploader | None = None
 
     def __enter__(self) -> Destination:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._http.close()
+
+    @property
+    def _uploader(self) -> Uploader:
+        """What uploads; not loaded for a repository that has the manifest. First asked for by a single thread."""
+        if self._uploader_once is None:
+            from pod.image.upload import Uploader
+
+            uploads = self._store.uploads
+            uploads.sweep()
+            self._uploader_once = Uploader(self._registry, self.progress, uploads)
+        return self._uploader_once
+
+    def meanwhile(self, function: Callable[[], object]) -> None:
+        """Call it when the next request has been sent, while its answer is on its way."""
+        self._http.meanwhile(function)
 
     def put_blobs(self, contents: Iterable[Content]) -> None:
         """Bring blobs into the repository, several at a time, the largest first; those that it has are not sent.
@@ -101,19 +113,19 @@ class Destination:
             return
         if not content.shown:
             self.progress.layer_known(content.digest, content.size)
-        sources = self._places.repositories(content.digest, self.endpoint.registry)
+        sources = self._store.places.repositories(content.digest, self.endpoint.registry)
         others = tuple(name for name in sources if name != self.endpoint.repository)
         if not self._uploader.upload(content, others):
             self.progress.advance(content.shown or content.digest, content.size)
         self.progress.done(content.shown or content.digest)
-        self._places.add([content.digest], self.endpoint.name)
+        self._store.places.add([content.digest], self.endpoint.name)
 
     def has_blob(self, digest: str) -> bool:
         """Whether the repository has the blob, which then counts as copied. Inside of `run`."""
         if not self._uploader.has(digest):
             return False
         self.progress.already_exists(digest)
-        self._places.add([digest], self.endpoint.name)
+        self._store.places.add([digest], self.endpoint.name)
         return True
 
     def run(self, jobs: Sequence[Callable[[], None]]) -> None:
@@ -130,7 +142,7 @@ class Destination:
                 _Work(jobs[1:], self._http.cancel).run()
         finally:
             self.progress.finish()
-            self._places.keep()
+            self._store.places.keep()
 
     def has_manifest(self, version: str) -> str | None:
         """The digest of the manifest with this tag or digest; None when there is none, or the registry does not say.
@@ -171,6 +183,18 @@ class Destination:
         faults.step("push: manifest")
         log.debug(f"{self.endpoint.name}:{version} is {digest}")
         return digest
+
+    def put_again(self, data: bytes, media_type: str) -> str | None:
+        """As put_manifest, of one that the repository has; None when it says that blobs are gone that it had."""
+        try:
+            return self.put_manifest(data, media_type)
+        except failures.RegistryError as error:
+            from pod.image.refusals import BlobsMissing
+
+            if not isinstance(error, BlobsMissing):
+                raise
+            log.debug(error.message)
+            return None
 
 
 class _Work:
@@ -223,6 +247,8 @@ class _Work:
 
 def content_of(blobs: BlobStore, digest: str) -> Content:
     """A blob of the store, as it is. Raises BlobNotFound."""
+    from pod.image.upload import Content
+
     return Content(digest, blobs.size(digest), lambda: blobs.open(digest))
 
 
@@ -236,13 +262,8 @@ def push_as_it_is(
     """
     contents = list(contents)
     if destination.has_manifest(digest_of(data)):
-        try:
-            return destination.put_manifest(data, media_type)
-        except failures.RegistryError as error:
-            from pod.image.refusals import BlobsMissing
-
-            if not isinstance(error, BlobsMissing):
-                raise
-            log.debug(error.message)
+        digest = destination.put_again(data, media_type)
+        if digest is not None:
+            return digest
     destination.put_blobs(contents)
     return destination.put_manifest(data, media_type)

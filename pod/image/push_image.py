@@ -7,9 +7,7 @@ from _functools import partial
 
 from pod.base import log
 from pod.image import push
-from pod.image.manifest import manifest_of
 from pod.image.packing import manifest_type, pack, packed_layer, rewritten
-from pod.image.upload import Content
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from pod.image.progress import Progress
     from pod.image.push import Destination
     from pod.image.trust.sign import Signer
+    from pod.image.upload import Content
     from pod.spec.reference import Reference
     from storage.images import ImageRecord
     from storage.store import Store
@@ -40,35 +39,69 @@ def push_image(
     `signer` signs it when it is there. Call with a single thread. Raises what `push.connect`, `put_blobs` and
     `put_manifest` raise.
     """
-    parsed, data = manifest_of(store, image)
-    family = packing.family_for(parsed)
-    changes = [packing.compression_for(layer, family) for layer in parsed.layers]
-    own_words = parsed.media_type == manifest_type(family)
-    held = [image.digest, image.id, *(layer.digest for layer in parsed.layers)]
-    uploads = store.uploads
-    uploads.sweep()
-    with (
-        store.hold(held),
-        push.connect(reference, access, progress, store.places, uploads) as destination,
-    ):
-        blobs = [push.content_of(store.blobs, layer.digest) for layer in parsed.layers]
-        config = push.content_of(store.blobs, parsed.config.digest)
-        if own_words and not any(changes):
-            digest = push.push_as_it_is(destination, [*blobs, config], data, image.media_type)
-        else:
-            layers = _Layers(store, destination, packing, family)
-            for layer, diff_id, change in zip(parsed.layers, image.diff_ids, changes, strict=True):
-                layers.add(layer, diff_id, change)
-            layers.put(config)
-            data, media_type = rewritten(
-                parsed, [layers.became[layer.digest] for layer in parsed.layers], family
-            )
-            digest = destination.put_manifest(data, media_type)
+    with push.connect(reference, access, progress, store) as destination:
+        is_there = None
+        if not (packing.compression or packing.family):
+            destination.meanwhile(_load_for_manifest)
+            is_there = destination.has_manifest(image.digest) is not None
+        digest = _put(store, image, destination, packing, is_there=is_there)
         if signer is not None:
             progress.message("Storing signatures")
             signer.sign(destination, digest)
     progress.message("Writing manifest to image destination")
     return digest
+
+
+def _load_for_manifest() -> None:
+    """What is needed next, loaded while the registry says whether it has the manifest."""
+    __import__("pod.image.manifest")
+
+
+def _load_for_end() -> None:
+    """What every command on images ends with, loaded while the registry takes the manifest."""
+    __import__("storage.collect")
+
+
+def _put(
+    store: Store,
+    image: ImageRecord,
+    destination: Destination,
+    packing: Packing,
+    *,
+    is_there: bool | None,
+) -> str:
+    """Everything of the image but its signatures; the digest of the manifest.
+
+    `is_there`: as it is in the store; None when the repository was not asked, as it is unlikely to be wanted so.
+
+    A repository that has the manifest is not asked for the blobs. Should they be gone all the same, which it says when
+    it gets the manifest, they are sent.
+    """
+    from pod.image.manifest import manifest_of
+
+    parsed, data = manifest_of(store, image)
+    family = packing.family_for(parsed)
+    changes = [packing.compression_for(layer, family) for layer in parsed.layers]
+    as_it_is = parsed.media_type == manifest_type(family) and not any(changes)
+    if as_it_is and is_there is None:
+        is_there = destination.has_manifest(image.digest) is not None
+    if as_it_is and is_there:
+        destination.meanwhile(_load_for_end)
+        digest = destination.put_again(data, image.media_type)
+        if digest is not None:
+            return digest
+    with store.hold([image.digest, image.id, *(layer.digest for layer in parsed.layers)]):
+        config = push.content_of(store.blobs, parsed.config.digest)
+        if as_it_is:
+            blobs = [push.content_of(store.blobs, layer.digest) for layer in parsed.layers]
+            destination.put_blobs([*blobs, config])
+            return destination.put_manifest(data, image.media_type)
+        layers = _Layers(store, destination, packing, family)
+        for layer, diff_id, change in zip(parsed.layers, image.diff_ids, changes, strict=True):
+            layers.add(layer, diff_id, change)
+        layers.put(config)
+        became = [layers.became[layer.digest] for layer in parsed.layers]
+        return destination.put_manifest(*rewritten(parsed, became, family))
 
 
 class _Layers:
@@ -130,6 +163,8 @@ class _Layers:
             self._places.add_packed(diff_id, how, packed)
             destination.progress.advance(layer.digest, -shown)  # now it travels
             open_fd = partial(os.dup, fd)
+            from pod.image.upload import Content
+
             destination.put_blob(Content(packed.digest, packed.size, open_fd, layer.digest))
         finally:
             os.close(fd)

@@ -12,7 +12,7 @@ from pod.base.records import Record
 from pod.image import failures
 from pod.image.connections import parse_url
 from pod.image.http import failure_of, is_local
-from pod.image.manifest import ACCEPTED
+from pod.image.media_types import ACCEPTED
 from pod.spec.digest import algorithm_of, is_digest
 
 TYPE_CHECKING = False

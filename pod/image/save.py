@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from pod.image import save_layout
 from pod.image.docker_archive import LISTING
-from pod.image.manifest import DOCKER_LAYER_GZIP, Descriptor, manifest_of
+from pod.image.manifest import Descriptor, manifest_of
+from pod.image.media_types import DOCKER_LAYER_GZIP
 from pod.image.oci_layout import blob_name
 from pod.image.packing import AS_IT_IS, DOCKER, rewritten
 from pod.image.saving import (

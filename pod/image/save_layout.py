@@ -6,7 +6,7 @@ import json
 import os
 
 from pod.base import files
-from pod.image import docker_directory, manifest
+from pod.image import docker_directory, media_types
 from pod.image.manifest import Manifest, manifest_of
 from pod.image.oci_layout import FULL_NAME, INDEX, blob_name
 from pod.image.packing import AS_IT_IS, NONE, OCI, pack, packed_layer, rewritten
@@ -134,7 +134,7 @@ def write_oci(
     parsed, data = manifest_of(store, image)
     target.document(LAYOUT, LAYOUT_TEXT)
     layers = _write_layers(store, saved, parsed, target, progress, packing, OCI, blob_name)
-    if parsed.media_type != manifest.OCI_MANIFEST or layers != parsed.layers:
+    if parsed.media_type != media_types.OCI_MANIFEST or layers != parsed.layers:
         data, _ = rewritten(parsed, layers, OCI)
     progress.message(f"Copying config {image.id}")
     target.document(blob_name(image.id), store.blobs.read(image.id))
@@ -142,7 +142,7 @@ def write_oci(
     digest = digest_of(data)
     target.document(blob_name(digest), data)
     names = saved.tagged_names
-    entries = entries_of(manifest.OCI_MANIFEST, digest, len(data), names)
+    entries = entries_of(media_types.OCI_MANIFEST, digest, len(data), names)
     kept = [
         other for other in present if layout_entry_name(other) not in names and other not in entries
     ]
@@ -164,7 +164,7 @@ def entries_of(
 
 def write_index(target: Target, entries: Sequence[dict[str, Any]]) -> None:
     """The list of a layout, which comes last."""
-    index = {"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": list(entries)}
+    index = {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": list(entries)}
     target.document(INDEX, to_json(index))
 
 

@@ -80,9 +80,9 @@ class Wire:
         """What has come, up to CHUNK_BYTES, or nothing at the end; good until the next call. Raises OSError."""
         return memoryview(self._buffer)[: self._stream.recv_into(self._buffer)]
 
-    def head(self, *, without_body: bool) -> Answer:
+    def head(self, method: str) -> Answer:
         """The next answer, as far as its head, and what came of its body with that. Raises OSError, NotHttp."""
-        answer = Answer(without_body=without_body)
+        answer = Answer(method)
         until = 0.0
         while not answer.has_head:
             data = self.receive()
@@ -160,7 +160,7 @@ def _ask_for_way(wire: Wire, proxy: Proxy, authority: str) -> None:
         headers["Proxy-Authorization"] = proxy.authorization
     try:
         wire.send("CONNECT", authority, headers)
-        answer = wire.head(without_body=True)
+        answer = wire.head("CONNECT")
     except (OSError, NotHttp) as error:
         wire.close()
         raise failures.explain(error, proxy.host) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pod.image.manifest import OCI_INDEX
+from pod.image.media_types import OCI_INDEX
 from tests.integration.image.faulty import FaultyRegistry, Reply, Seen, digest_of, small_layer
 from tests.support.build import Context
 from tests.support.engine import Engine

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from pod.image.manifest import DOCKER_LIST
+from pod.image.media_types import DOCKER_LIST
 from tests.integration.image.faulty import FaultyRegistry, Reply, digest_of, small_layer
 from tests.support import images
 from tests.support.checks import nothing_wrong, one_error

@@ -12,7 +12,7 @@ import os
 
 from pod.image import failures
 from pod.image.document import Fields, InvalidImage, parse_object
-from pod.image.manifest import OCI_CONFIG, OCI_MANIFEST
+from pod.image.media_types import OCI_CONFIG, OCI_MANIFEST
 from pod.image.trust import sigstore
 from pod.image.trust.lookaside import MAX_ALL_BYTES, MAX_SIGNATURES
 from pod.image.trust.payload import MAX_BYTES

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pod.image import manifest
+from pod.image import media_types
 from tests.support.layout import Entry, layer_tar
 
 
@@ -112,7 +112,7 @@ class FaultyRegistry:
         return digest
 
     def add_manifest(
-        self, name: str, document: Any, media_type: str = manifest.OCI_MANIFEST
+        self, name: str, document: Any, media_type: str = media_types.OCI_MANIFEST
     ) -> str:
         """Under NAME:TAG (or NAME@DIGEST) and under its digest."""
         data = document if isinstance(document, bytes) else json.dumps(document).encode()
@@ -134,9 +134,9 @@ class FaultyRegistry:
             name,
             {
                 "schemaVersion": 2,
-                "mediaType": manifest.OCI_MANIFEST,
-                "config": self._descriptor(data, manifest.OCI_CONFIG),
-                "layers": [self._descriptor(layer, manifest.OCI_LAYER) for layer in layers],
+                "mediaType": media_types.OCI_MANIFEST,
+                "config": self._descriptor(data, media_types.OCI_CONFIG),
+                "layers": [self._descriptor(layer, media_types.OCI_LAYER) for layer in layers],
             },
         )
 

@@ -23,7 +23,7 @@ from pod.base.errors import PodError
 from pod.base.log import visible
 from pod.engine import image_list, inspect_image
 from pod.engine.context import Engine
-from pod.image import archives, manifest
+from pod.image import archives, media_types
 from pod.image.access import Access
 from pod.image.connections import Settings
 from pod.image.progress import Silence
@@ -63,17 +63,19 @@ CONFIG: Documents = {
 }
 MANIFEST: Documents = {
     "schemaVersion": 2,
-    "mediaType": manifest.OCI_MANIFEST,
-    "config": {"mediaType": manifest.OCI_CONFIG, "digest": "", "size": 0},
-    "layers": [{"mediaType": manifest.OCI_LAYER, "digest": digest_of(LAYER), "size": len(LAYER)}],
+    "mediaType": media_types.OCI_MANIFEST,
+    "config": {"mediaType": media_types.OCI_CONFIG, "digest": "", "size": 0},
+    "layers": [
+        {"mediaType": media_types.OCI_LAYER, "digest": digest_of(LAYER), "size": len(LAYER)}
+    ],
     "annotations": {"a": "b"},
 }
 INDEX: Documents = {
     "schemaVersion": 2,
-    "mediaType": manifest.OCI_INDEX,
+    "mediaType": media_types.OCI_INDEX,
     "manifests": [
         {
-            "mediaType": manifest.OCI_MANIFEST,
+            "mediaType": media_types.OCI_MANIFEST,
             "digest": "",
             "size": 0,
             "platform": {"os": "linux", "architecture": "amd64"},
@@ -92,7 +94,7 @@ NASTY = st.sampled_from(
         *(UNPRINTABLE, "\ud800", "x" * 70_000, "é", "../../../../tmp/x", "/etc/passwd", "a=b", "="),
         *("sha256:", "sha256:../../../x", f"sha256:{'0' * 64}", f"SHA256:{'A' * 64}", "md5:" + "0" * 32),
         *(f"sha512:{'0' * 128}", digest_of(LAYER), "9999-99-99T99:99:99Z", "0001-01-01T00:00:00Z"),
-        *(manifest.OCI_INDEX, manifest.DOCKER_LIST, manifest.DOCKER_MANIFEST, manifest.OCI_LAYER_ZSTD),
+        *(media_types.OCI_INDEX, media_types.DOCKER_LIST, media_types.DOCKER_MANIFEST, media_types.OCI_LAYER_ZSTD),
         *("application/vnd.docker.distribution.manifest.v1+prettyjws", "text/html", "localhost/x:1"),
         *([], {}, [None], [[]], [{}], {"": ""}, {"a": None}, {UNPRINTABLE: "\ud800"}, DEEP, ["x"] * 3000),
     ]
@@ -203,7 +205,7 @@ def pull_it(made: Made, store: Store, server: FaultyRegistry, directory: str) ->
     for data in made.blobs:
         server.add_blob(data)
     server.add_manifest("me/x:1", made.manifest)
-    server.add_manifest("me/x:latest", made.index, manifest.OCI_INDEX)
+    server.add_manifest("me/x:latest", made.index, media_types.OCI_INDEX)
     settings_ = Settings(retries=0, retry_delay_seconds=0)
     pull(
         store, reference.parse(f"{server.host}/me/x:latest"), Access(settings=settings_), Silence()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pod.base.errors import PodError
-from pod.image import failures, manifest
+from pod.image import failures, media_types
 from pod.image.access import Access
 from pod.image.connections import Settings
 from pod.image.document import InvalidImage
@@ -462,10 +462,10 @@ def test_lists_in_lists_end_somewhere(store: Store, server: FaultyRegistry) -> N
     for tag in ("a", "b", "c", "d", "latest"):
         document = {
             "schemaVersion": 2,
-            "mediaType": manifest.OCI_INDEX,
-            "manifests": [{"mediaType": manifest.OCI_INDEX, "digest": digest, "size": size}],
+            "mediaType": media_types.OCI_INDEX,
+            "manifests": [{"mediaType": media_types.OCI_INDEX, "digest": digest, "size": size}],
         }
-        digest = server.add_manifest(f"a/b:{tag}", document, manifest.OCI_INDEX)
+        digest = server.add_manifest(f"a/b:{tag}", document, media_types.OCI_INDEX)
     with pytest.raises(InvalidImage, match="list of lists"):
         pulled(store, f"{server.host}/a/b")
 

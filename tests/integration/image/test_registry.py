@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pod.image import failures, manifest
+from pod.image import failures, manifest, media_types
 from pod.image.auth import Credentials
 from pod.image.connections import Settings
 from pod.image.http import HttpClient
@@ -188,7 +188,7 @@ def test_manifest_has_a_limit(server: FaultyRegistry) -> None:
 
 def test_manifest_must_have_the_digest_that_was_asked_for(server: FaultyRegistry) -> None:
     wrong = digest_of(b"something else")
-    server.manifests[f"/v2/me/x/manifests/{wrong}"] = (manifest.OCI_MANIFEST, b"{}")
+    server.manifests[f"/v2/me/x/manifests/{wrong}"] = (media_types.OCI_MANIFEST, b"{}")
     with pytest.raises(failures.WrongManifestDigest):
         client(server.host).manifest(wrong)
 
@@ -537,7 +537,10 @@ def test_unusable_certificate_files_are_named(tmp_path: Any, name: str) -> None:
 def test_proxy_is_used_for_other_machines(
     server: FaultyRegistry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.manifests["http://far.example/v2/me/x/manifests/latest"] = (manifest.OCI_MANIFEST, b"{}")
+    server.manifests["http://far.example/v2/me/x/manifests/latest"] = (
+        media_types.OCI_MANIFEST,
+        b"{}",
+    )
     monkeypatch.setenv("http_proxy", server.url.replace("//", "//user:p%40ss@"))
     remote = client("far.example", insecure=True)
     remote._scheme = "http"

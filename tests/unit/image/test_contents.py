@@ -14,7 +14,7 @@ from pod.image import artifact
 from pod.image.artifact import HostileName, NoSuchFile, TitleTaken
 from pod.image.contents import read_contents
 from pod.image.document import InvalidImage
-from pod.image.manifest import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST
+from pod.image.media_types import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST
 from storage.store import Store
 
 ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64

@@ -10,7 +10,7 @@ import pytest
 from pod.base.errors import UsageError
 from pod.image import lists
 from pod.image.lists import Changes, NotInList
-from pod.image.manifest import DOCKER_LIST, OCI_INDEX
+from pod.image.media_types import DOCKER_LIST, OCI_INDEX
 
 ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pod.base.errors import PodError
-from pod.image import manifest
+from pod.image import manifest, media_types
 from pod.image.document import InvalidImage
 from pod.image.manifest import Index, Manifest, NoSuchPlatform, NotAnImage, SchemaOneManifest
 from pod.image.platform import Platform, parse_platform
@@ -23,7 +23,7 @@ def digest(number: int) -> str:
 
 
 def descriptor(
-    number: int, media_type: str = manifest.OCI_LAYER_GZIP, **more: Any
+    number: int, media_type: str = media_types.OCI_LAYER_GZIP, **more: Any
 ) -> dict[str, Any]:
     return {"mediaType": media_type, "digest": digest(number), "size": 10 + number, **more}
 
@@ -31,8 +31,8 @@ def descriptor(
 def image(**changes: Any) -> dict[str, Any]:
     return {
         "schemaVersion": 2,
-        "mediaType": manifest.OCI_MANIFEST,
-        "config": descriptor(1, manifest.OCI_CONFIG),
+        "mediaType": media_types.OCI_MANIFEST,
+        "config": descriptor(1, media_types.OCI_CONFIG),
         "layers": [descriptor(2), descriptor(3)],
         **changes,
     }
@@ -41,12 +41,12 @@ def image(**changes: Any) -> dict[str, Any]:
 def index(*platforms: str, **changes: Any) -> dict[str, Any]:
     entries = []
     for number, text in enumerate(platforms):
-        entry = descriptor(number, manifest.OCI_MANIFEST)
+        entry = descriptor(number, media_types.OCI_MANIFEST)
         if text:
             parts = text.split("/")
             entry["platform"] = dict(zip(("os", "architecture", "variant"), parts, strict=False))
         entries.append(entry)
-    return {"schemaVersion": 2, "mediaType": manifest.OCI_INDEX, "manifests": entries, **changes}
+    return {"schemaVersion": 2, "mediaType": media_types.OCI_INDEX, "manifests": entries, **changes}
 
 
 def parse(document: Any, declared: str = "") -> Manifest | Index:
@@ -56,12 +56,12 @@ def parse(document: Any, declared: str = "") -> Manifest | Index:
 @pytest.mark.parametrize(
     ("own", "declared", "media_type"),
     [
-        (manifest.OCI_MANIFEST, "", manifest.OCI_MANIFEST),
-        (manifest.DOCKER_MANIFEST, manifest.DOCKER_MANIFEST, manifest.DOCKER_MANIFEST),
-        (manifest.OCI_MANIFEST, "application/json; charset=utf-8", manifest.OCI_MANIFEST),
-        (None, manifest.DOCKER_MANIFEST, manifest.DOCKER_MANIFEST),
-        (None, "text/plain", manifest.OCI_MANIFEST),
-        (None, manifest.OCI_MANIFEST.upper(), manifest.OCI_MANIFEST),
+        (media_types.OCI_MANIFEST, "", media_types.OCI_MANIFEST),
+        (media_types.DOCKER_MANIFEST, media_types.DOCKER_MANIFEST, media_types.DOCKER_MANIFEST),
+        (media_types.OCI_MANIFEST, "application/json; charset=utf-8", media_types.OCI_MANIFEST),
+        (None, media_types.DOCKER_MANIFEST, media_types.DOCKER_MANIFEST),
+        (None, "text/plain", media_types.OCI_MANIFEST),
+        (None, media_types.OCI_MANIFEST.upper(), media_types.OCI_MANIFEST),
     ],
 )
 def test_media_type_of_an_image(own: str | None, declared: str, media_type: str) -> None:
@@ -72,7 +72,7 @@ def test_media_type_of_an_image(own: str | None, declared: str, media_type: str)
     assert parsed.config.size == 11
 
 
-@pytest.mark.parametrize("own", [manifest.OCI_INDEX, manifest.DOCKER_LIST, None])
+@pytest.mark.parametrize("own", [media_types.OCI_INDEX, media_types.DOCKER_LIST, None])
 def test_index(own: str | None) -> None:
     parsed = parse(index("linux/amd64", "linux/arm/v7", mediaType=own))
     assert isinstance(parsed, Index)
@@ -110,7 +110,7 @@ def test_index(own: str | None) -> None:
             image(layers=[descriptor(1)] * 501), "501 entries, and 500 are the most", id="layers"
         ),
         pytest.param(
-            image(layers=[descriptor(1, manifest.OCI_LAYER_GZIP + "+encrypted")]),
+            image(layers=[descriptor(1, media_types.OCI_LAYER_GZIP + "+encrypted")]),
             "encrypted",
             id="encrypted",
         ),
@@ -148,7 +148,7 @@ def test_what_is_not_json_is_refused(data: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("document", "declared"),
-    [(image(), manifest.OCI_INDEX), (index(), manifest.DOCKER_MANIFEST)],
+    [(image(), media_types.OCI_INDEX), (index(), media_types.DOCKER_MANIFEST)],
 )
 @pytest.mark.parametrize("strip", [True, False])
 def test_one_digest_never_has_two_meanings(
@@ -221,7 +221,7 @@ def test_hostile_documents_are_read_or_refused(base: dict[str, Any], data: st.Da
     for key in data.draw(st.lists(st.sampled_from(sorted(document)), max_size=2)):
         document[key] = data.draw(JSON)
     try:
-        parse(document, data.draw(st.sampled_from(["", "text/plain", *manifest.ACCEPTED])))
+        parse(document, data.draw(st.sampled_from(["", "text/plain", *media_types.ACCEPTED])))
     except PodError as error:
         assert error.message
 

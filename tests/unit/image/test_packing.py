@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pod.base.errors import UsageError
-from pod.image import manifest, packing
+from pod.image import manifest, media_types, packing
 from pod.image.manifest import Descriptor, Manifest
 from pod.image.packing import CHUNKED, DOCKER, GZIP, NONE, OCI, ZSTD, Packing
 from storage import chunked
@@ -25,8 +25,8 @@ def layer(compression: str, family: str = OCI) -> Descriptor:
 def image(*layers: Descriptor, family: str = OCI) -> Manifest:
     docker = family == DOCKER
     return Manifest(
-        manifest.DOCKER_MANIFEST if docker else manifest.OCI_MANIFEST,
-        Descriptor(manifest.DOCKER_CONFIG if docker else manifest.OCI_CONFIG, DIGEST, 3),
+        media_types.DOCKER_MANIFEST if docker else media_types.OCI_MANIFEST,
+        Descriptor(media_types.DOCKER_CONFIG if docker else media_types.OCI_CONFIG, DIGEST, 3),
         layers,
         {} if docker else {"of": "the image"},
     )
