@@ -211,9 +211,8 @@ def _to_registry(
     engine.store.places.keep()  # where blobs of members were seen
     with image_push.connect(reference, access, progress, engine.store) as destination:
         for document in documents[:-1]:
-            if destination.has_manifest(document.digest) is None:
-                destination.put_blobs(document.blobs)
-                destination.put_manifest(document.data, document.media_type, document.digest)
+            data, media_type = document.data, document.media_type
+            image_push.push_as_it_is(destination, document.blobs, data, media_type, document.digest)
         top = documents[-1]
         progress.message("Writing manifest list to image destination")
         destination.put_manifest(top.data, top.media_type)

@@ -57,7 +57,7 @@ def access(engine: Engine, options: PullOptions, *, fetches: bool = True) -> Acc
 
 def progress_of(options: PullOptions) -> Progress:
     """Who is told of the progress."""
-    return options.progress() if options.progress is not None else Silence()
+    return Silence() if options.progress is None or options.quiet else options.progress()
 
 
 def _credentials(options: PullOptions) -> Credentials | None:

@@ -184,10 +184,10 @@ class Destination:
         log.debug(f"{self.endpoint.name}:{version} is {digest}")
         return digest
 
-    def put_again(self, data: bytes, media_type: str) -> str | None:
+    def put_again(self, data: bytes, media_type: str, version: str | None = None) -> str | None:
         """As put_manifest, of one that the repository has; None when it says that blobs are gone that it had."""
         try:
-            return self.put_manifest(data, media_type)
+            return self.put_manifest(data, media_type, version)
         except failures.RegistryError as error:
             from pod.image.refusals import BlobsMissing
 
@@ -253,7 +253,11 @@ def content_of(blobs: BlobStore, digest: str) -> Content:
 
 
 def push_as_it_is(
-    destination: Destination, contents: Iterable[Content], data: bytes, media_type: str
+    destination: Destination,
+    contents: Iterable[Content],
+    data: bytes,
+    media_type: str,
+    version: str | None = None,
 ) -> str:
     """Blobs and a manifest that names them; its digest.
 
@@ -262,8 +266,8 @@ def push_as_it_is(
     """
     contents = list(contents)
     if destination.has_manifest(digest_of(data)):
-        digest = destination.put_again(data, media_type)
+        digest = destination.put_again(data, media_type, version)
         if digest is not None:
             return digest
     destination.put_blobs(contents)
-    return destination.put_manifest(data, media_type)
+    return destination.put_manifest(data, media_type, version)

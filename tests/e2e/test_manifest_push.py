@@ -13,6 +13,7 @@ from tests.support.engine import Engine
 from tests.support.layout import DOCKER_LIST, DOCKER_MANIFEST, OCI_MANIFEST, Layout
 from tests.support.lists import INSECURE, entries, import_two, local, put_several, top
 from tests.support.registry import Registry
+from tests.support.waiting import until
 
 
 def test_pushed_with_images_from_here_and_elsewhere(
@@ -67,6 +68,48 @@ def test_pushed_and_removed(pod: Engine, registry: Registry, tmp_path: Path) -> 
     assert pod("images", "-q", target).lines == []
     assert top(registry, "me/gone", "1")[0]["manifests"]
     pod("manifest", "push", "nothing", f"docker://{target}", status=125)
+
+
+def test_what_a_registry_has_lost_is_sent_again(
+    pod: Engine, registry: Registry, tmp_path: Path
+) -> None:
+    """Though it has the manifests of all images of the list."""
+    import_two(pod, tmp_path)
+    pod("manifest", "create", "lossy", local(pod, "mine"), local(pod, "other"))
+    target = f"docker://{registry.host}/me/lossy:1"
+    pod("manifest", "push", "-q", "--all", INSECURE, "lossy", target)
+    digest = top(registry, "me/lossy", "1")[0]["manifests"][0]["digest"]
+    accept = {"Accept": f"{OCI_MANIFEST}, {DOCKER_MANIFEST}"}
+    answer = registry.request("GET", f"/v2/me/lossy/manifests/{digest}", headers=accept)
+    (layer,) = json.loads(answer.body)["layers"]
+    registry.request("DELETE", f"/v2/me/lossy/blobs/{layer['digest']}")
+    assert registry.request("HEAD", f"/v2/me/lossy/blobs/{layer['digest']}").status == 404
+    pod("manifest", "push", "-q", "--all", INSECURE, "lossy", target)
+    assert registry.request("HEAD", f"/v2/me/lossy/blobs/{layer['digest']}").status == 200
+
+
+@pytest.mark.not_podman("the images of a list in a registry are copied into the store first")
+def test_blobs_of_other_repositories_are_mounted(
+    pod: Engine, registry: Registry, tmp_path: Path
+) -> None:
+    """Those that the list was told of; nothing of them is fetched or sent."""
+    name, _, (theirs, ours) = put_several(registry, Layout(str(tmp_path)), "me/mounted-from")
+    pod("manifest", "create", "elsewhere")
+    for digest in (theirs, ours):
+        pod("manifest", "add", INSECURE, "elsewhere", f"docker://{name}@{digest}")
+    before = len(registry.requests_seen())
+    target = f"docker://{registry.host}/me/mounted-to:1"
+    pod("manifest", "push", "-q", "--all", INSECURE, "elsewhere", target)
+
+    def done() -> bool:
+        seen = registry.requests_seen()[before:]
+        return "PUT /v2/me/mounted-to/manifests/1" in seen
+
+    until(done, "the registry's log has the last request")
+    blobs = [line for line in registry.requests_seen()[before:] if "/blobs/" in line]
+    sent = [line for line in blobs if not line.startswith("HEAD ")]
+    assert sent
+    assert all("?mount=" in line and "&from=me/mounted-from" in line for line in sent)
 
 
 @pytest.mark.not_podman("the destination was not optional in 4.3, which has no --purge")
