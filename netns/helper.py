@@ -65,6 +65,26 @@ class Helper:
         processes.kill_and_reap(self.pid)
 
 
+def end_children(argument: str) -> None:
+    """Kill and reap what a helper that was killed has left to us, who are a subreaper: by one of its arguments.
+
+    pasta works in forked processes for moments, which have its sockets, and becomes a daemon before it says where.
+    """
+    try:
+        with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+            children = [int(word) for word in file.read().split()]
+    except FileNotFoundError:
+        return  # a kernel without CONFIG_PROC_CHILDREN
+    for pid in children:
+        try:
+            with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+                words = file.read().split("\0")
+        except OSError:
+            continue
+        if argument in words:
+            processes.kill_and_reap(pid)
+
+
 def failed(name: str, text: str, hint: str | None = None) -> NetworkError:
     """The error for a helper that gave up, in its own words."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]

@@ -102,11 +102,11 @@ def _spec(port: dict[str, Any]) -> str:
 
 class Pasta:
     def __init__(self, settings: dict[str, Any], pid: int) -> None:
-        self._directory: str = settings["run_directory"]
+        self._pid_file = f"{settings['run_directory']}/{_PID_FILE}"
         self._has_ports = bool(settings["ports"])
         self._daemon: tuple[int, int] | None = None
         self._helper: helper.Helper | None = helper.Helper(
-            arguments(settings, pid), directory=self._directory
+            arguments(settings, pid), directory=settings["run_directory"]
         )
 
     def wait(self) -> None:
@@ -135,11 +135,13 @@ class Pasta:
     def detach(self) -> None:
         if self._helper is not None:
             self._helper.end()
+            helper.end_children(self._pid_file)
             self._helper = None
         if self._daemon is None:
             self._daemon = self._find_daemon()
         if self._daemon is not None:
             helper.end_process(*self._daemon)
+            processes.wait_until_gone(*self._daemon)  # it has the published ports until then
             self._daemon = None
 
     def _find_daemon(self) -> tuple[int, int] | None:
@@ -153,7 +155,7 @@ class Pasta:
 
     def _read_pid(self) -> int:
         try:
-            with open(f"{self._directory}/{_PID_FILE}", encoding="ascii") as file:
+            with open(self._pid_file, encoding="ascii") as file:
                 return int(file.read())
         except (OSError, ValueError) as error:
             raise NetworkError(f"pasta did not say which process it is: {error}") from error

@@ -83,6 +83,7 @@ class Engine:
             set()
         )  # ids; by this command, so that `tidy` need not look again
         self._monitors: list[Channel] = []
+        self.begun_network: dict[str, Any] | None = None
         self._may_split = False
         self._joiner: Joiner | None = None
 
@@ -213,7 +214,40 @@ class Engine:
 
     def take_monitor(self) -> Channel | None:
         """That monitor, once; None when there is none, and one has to be started."""
+        self.begun_network = None
         return self._monitors.pop(0) if self._monitors else None
+
+    @property
+    def has_monitor(self) -> bool:
+        """Whether a monitor waits for the next start."""
+        return bool(self._monitors)
+
+    def begin_network(self, settings: dict[str, Any]) -> None:
+        """Have the monitor that waits connect its namespaces; `begun_network` until the start has taken it."""
+        from pod.spec import monitor
+
+        try:
+            self._monitors[0].send(monitor.NETWORK, settings)
+        except OSError as error:
+            log.debug(
+                f"no network is begun early: {error}"
+            )  # the start says what became of the monitor
+        self.begun_network = settings
+
+    def cancel_network(self) -> None:
+        """Have that monitor undo what it has begun, and leave; if there is something to be undone. Waits for it."""
+        if self.begun_network is None:
+            return
+        from pod.spec import monitor
+
+        self.begun_network = None
+        channel = self._monitors.pop(0)
+        try:
+            channel.send(monitor.CANCEL)
+            channel.receive()  # its end
+        except OSError as error:
+            log.debug(f"the monitor has gone already: {error}")
+        channel.close()
 
     def adopt_joiner(self, joiner: Joiner) -> None:
         """Remember a joiner that was forked in advance; the next `exec` uses it."""

@@ -22,6 +22,7 @@ from pod.state import containers, events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from pod.engine.context import Engine
@@ -44,12 +45,14 @@ def create(
     replace: bool = False,
     active: bool = False,
     passing: bool = False,
+    begin: Callable[[Container], Callable[[], None]] | None = None,
     pod: Pod | None = None,
 ) -> tuple[Container, locks.FileLock]:
     """Create a container from `image`, or from `config.rootfs`; its row, and its lock, which the caller releases.
 
     The infra container of a `pod` brings the row of that along, and has an empty root without an image.
     With `active` the row says that a monitor is being started, for a caller that does so under the lock that it gets.
+    What can be begun of that before there is a row, `begin` does, and gives back what undoes it.
     A `passing` one ends with a command in the foreground, so that nobody will look for it (network_places.py).
     Everything is checked before the first side effect, and undone when something fails.
     """
@@ -64,8 +67,8 @@ def create(
 
         with auto_ranges.Chosen(engine):
             config = userns.settle(engine, config, image)
-            return _create(engine, config, image, name=name, active=active, pod=pod)
-    return _create(engine, config, image, name=name, active=active, pod=pod)
+            return _create(engine, config, image, name=name, active=active, begin=begin, pod=pod)
+    return _create(engine, config, image, name=name, active=active, begin=begin, pod=pod)
 
 
 def _create(
@@ -75,6 +78,7 @@ def _create(
     *,
     name: str,
     active: bool,
+    begin: Callable[[Container], Callable[[], None]] | None,
     pod: Pod | None,
 ) -> tuple[Container, locks.FileLock]:
     container_id = ids.new_id() if pod is None else pod.config.infra
@@ -86,6 +90,21 @@ def _create(
         lock.acquire()
         undo.add(lock.remove)
         faults.step("create: locked")
+        container = containers.Container(
+            id=container_id,
+            name=name,
+            status="active" if active else "created",
+            created_ns=time.time_ns(),
+            started_ns=0,
+            finished_ns=0,
+            exit_status=0,
+            boot_id=boot_id() if active else "",
+            image_id=image.id if image else "",
+            config=config,
+            outcome={},
+        )
+        if begin is not None:
+            undo.add(begin(container))
         os.mkdir(directory, 0o700)
         undo.add(lambda: engine.store.staging.discard(directory))
         os.mkdir(f"{directory}/{ROOT}", 0o700)
@@ -115,21 +134,8 @@ def _create(
         _make_overlay_directories(config, directory, maps)
         if not config.auto_remove:
             files.sync_files_in(directory)  # before its row, which a power cut does not take away
-        container = containers.Container(
-            id=container_id,
-            name=name,
-            status="active" if active else "created",
-            created_ns=time.time_ns(),
-            started_ns=0,
-            finished_ns=0,
-            exit_status=0,
-            boot_id=boot_id() if active else "",
-            image_id=image.id if image else "",
-            config=config,
-            outcome={},
-        )
         engine_volumes.keep_made(directory)
-        container = _insert(engine, container, pod)
+        container = _insert(engine, container.replace(config=config), pod)
         faults.step("create: row")
     engine.events.append(events.of_container(container, "create"))
     return container, lock

@@ -206,11 +206,12 @@ def _placement(engine: Engine, container: Container, *, starts: bool) -> Placeme
     asked = asked_files(config, files)
     if config.cgroups == "split" or "PODMAN_SYSTEMD_UNIT" in os.environ:
         from pod.engine import unit_cgroup
+        from pod.linux import unit_group
 
         unit = unit_cgroup.directory(engine, config)
         if unit is not None:
             if starts:
-                unit_cgroup.make_room(unit)
+                unit_group.make_room(unit)
             return Placement(f"{unit}/pod-{container.id}", files, asked)
     root = cgroups.delegated_root()
     if config.pod:

@@ -8,13 +8,14 @@ from pod.base import faults, files, locks, log, paths
 from pod.base.errors import PodError
 from pod.engine import facts as host_facts
 from pod.engine import finish, namefiles, userns
-from pod.linux import fresh, processes, signals, sockets
+from pod.linux import cgroups, fresh, processes, signals, sockets
 from pod.spec import bundle, monitor
 from pod.spec.security import effective_capabilities
 from pod.state import containers, events, reconcile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from pod.engine.context import Engine
@@ -56,16 +57,16 @@ def launch(
     its command, which `let_go` starts. With the log driver "passthrough" our own streams become the container's. On
     failure the row is as before and the error is raised.
     """
-    run_directory = engine.paths.run(container.id)
-    paths.make_private(engine.paths.run_containers)
-    try:
-        os.mkdir(run_directory, 0o700)
-    except FileExistsError:
-        finish.remove_run_directory(engine, container.id)  # what a crash left
-        os.mkdir(run_directory, 0o700)
+    network = engine.begun_network
+    if network is None:
+        _make_run_directory(engine, container)
     try:
         faults.step("launch: run directory")
-        order = make_order(engine, container, attach=attach, window=window)
+        if network is None:
+            network = network_settings(engine, container)
+            if _can_begin(engine, container.config):
+                engine.begin_network(network)
+        order = make_order(engine, container, network, attach=attach, window=window)
         order["held"] = held
         order["bundle"]["keep_fds"] = keep_fds
         if as_service and is_for_service():
@@ -74,14 +75,53 @@ def launch(
             service.complete(order, container.config)
         # Until the monitor writes its own: what there is to clean up when it is killed before that.
         state = {"cgroup": order["bundle"]["cgroup"]}
-        files.write_json(f"{run_directory}/{monitor.STATE_FILE}", state, sync=False)
+        path = f"{engine.paths.run(container.id)}/{monitor.STATE_FILE}"
+        files.write_json(path, state, sync=False)
         channel = _start_monitor(engine, container, order)
     except BaseException as error:
+        engine.cancel_network()
         outcome = {"error": str(error)} if isinstance(error, PodError) else {}
         containers.set_created(engine.database, container.id, outcome)
         finish.remove_run_directory(engine, container.id)
         raise
     return channel
+
+
+def begin(engine: Engine, container: Container) -> Callable[[], None]:
+    """Have a waiting monitor connect a container that is about to get its row, and its `launch`; gives what undoes it.
+
+    The caller holds its lock, so that nobody takes its run directory for that of a killed command. What cannot be had
+    is not said here, but when the container is there to be looked at.
+    """
+
+    def undo() -> None:
+        cancel(engine, container)
+
+    if _can_begin(engine, container.config):
+        try:
+            network = network_settings(engine, container)
+        except PodError:
+            return undo
+        _make_run_directory(engine, container)
+        engine.begin_network(network)
+    return undo
+
+
+def cancel(engine: Engine, container: Container) -> None:
+    """Undo what `begin` has done; nothing after `launch`, and twice does no harm."""
+    if engine.begun_network is not None:
+        engine.cancel_network()
+        finish.remove_run_directory(engine, container.id)
+
+
+def _make_run_directory(engine: Engine, container: Container) -> None:
+    paths.make_private(engine.paths.run_containers)
+    run_directory = engine.paths.run(container.id)
+    try:
+        os.mkdir(run_directory, 0o700)
+    except FileExistsError:
+        finish.remove_run_directory(engine, container.id)  # what a crash left
+        os.mkdir(run_directory, 0o700)
 
 
 def is_for_service() -> bool:
@@ -219,12 +259,16 @@ def _spawn_monitor() -> sockets.Channel:
 def make_order(
     engine: Engine,
     container: Container,
+    network: dict[str, Any],
     *,
     attach: bool,
     window: tuple[int, int],
     starts: bool = True,
 ) -> dict[str, Any]:
-    """What the monitor is told; pod/monitor/main.py describes it. Unless it `starts` now, it is for a later start."""
+    """What the monitor is told; pod/monitor/main.py describes it. Unless it `starts` now, it is for a later start.
+
+    `network` is what netns.attach gets (`network_settings`).
+    """
     config = container.config
     hostname = namefiles.hostname_of(config, container.id)
     generated = namefiles.write(engine, container, hostname, keep=not starts)
@@ -286,7 +330,7 @@ def make_order(
             "name": container.name,
             "image": config.image,
         },
-        "network": network_settings(engine, container),
+        "network": network,
         "restart": config.restart.to_json(),
         "open_input": config.interactive,
         "input_once": not config.terminal,
@@ -301,6 +345,22 @@ def make_order(
         "notify": None,
         "health": _health_order(engine, container, facts, placement.path),
     }
+
+
+def _can_begin(engine: Engine, config: ContainerConfig) -> bool:
+    """Whether a monitor waits whose namespaces will be the container's, and be connected by a helper of its own."""
+    return (
+        engine.has_monitor
+        and config.networking.network.mode not in {"network", "none", "host", "container", "ns"}
+        and config.userns.mode in {"", "host", "private"}
+        and config.pid.mode in {"", "private"}
+        and not config.runtime
+        and not config.requires  # they would take the monitor
+        and not any(
+            it.mode in {"container", "ns"} for it in (config.ipc, config.uts, config.cgroupns)
+        )
+        and (config.cgroups == "disabled" or cgroups.delegated_root() is not None)
+    )
 
 
 def mounts_of(config: ContainerConfig, facts: Facts) -> str:
@@ -420,8 +480,10 @@ def default_profile() -> str:
     return f"{shipped_directory()}/seccomp.json"
 
 
-def network_settings(engine: Engine, container: Container) -> dict[str, Any]:
-    """What netns.attach gets."""
+def network_settings(
+    engine: Engine, container: Container, *, again: bool = False
+) -> dict[str, Any]:
+    """What netns.attach gets. With `again` the container may run, and have its ports."""
     from pod.engine import network
 
-    return network.settings_for(engine, container)
+    return network.settings_for(engine, container, again=again)

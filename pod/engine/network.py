@@ -75,7 +75,8 @@ def settings_for(engine: Engine, container: Container, *, again: bool = False) -
                 "it publishes on IPv4 addresses only",
                 hint="use --network pasta (sudo apt install passt, or dnf install passt)",
             )
-        _check_port(engine, container, port)
+        if not again:
+            _check_port(engine, container, port)
     settings["options"] = [*configured_options(engine, name), *settings["options"]]
     return settings | {
         "backend": name,

@@ -71,6 +71,7 @@ def run(
         replace=options.replaces,
         active=True,
         passing=not options.detach,
+        begin=lambda container: launch.begin(engine, container),
     )
     try:
         _write_cid_file(container)
@@ -83,6 +84,7 @@ def run(
             keep_fds=options.keep_fds,
         )
     except BaseException:
+        launch.cancel(engine, container)
         if config.auto_remove:
             remove.remove_settled(engine, container, lock, with_volumes=True)
         lock.release()

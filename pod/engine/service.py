@@ -10,8 +10,7 @@ import os
 
 from pod.base import log
 from pod.base.errors import PodError
-from pod.engine import unit_cgroup
-from pod.linux import sockets
+from pod.linux import sockets, unit_group
 from pod.spec import service
 
 TYPE_CHECKING = False
@@ -33,7 +32,7 @@ def complete(order: dict[str, Any], config: ContainerConfig) -> None:
     path = os.environ.get("NOTIFY_SOCKET", "")
     if config.notify == service.IGNORED:
         path = ""
-    if path or unit_cgroup.UNIT in os.environ:
+    if path or unit_group.UNIT in os.environ:
         # One without a socket (Type=forking) is told nothing, but the monitor is its main process as well.
         order["notify"] = {
             "mode": config.notify if path else service.IGNORED,

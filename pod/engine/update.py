@@ -166,7 +166,8 @@ def _tell_monitor(engine: Engine, container: Container) -> None:
     from pod.engine import launch
     from pod.engine.client import Client
 
-    order = launch.make_order(engine, container, attach=False, window=(0, 0), starts=False)
+    network = launch.network_settings(engine, container, again=True)
+    order = launch.make_order(engine, container, network, attach=False, window=(0, 0), starts=False)
     client = Client(engine, container)
     try:
         client.change_order(order, _NOTE_SECONDS)

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
     from pod.monitor.health import Checks
     from pod.monitor.notify import Notifier
+    from pod.monitor.starting import Connection
     from pod.monitor.streams import Streams
     from pod.runtime.create import Container, Nest
 
@@ -79,15 +80,23 @@ def main(channel: sockets.Channel, *, prepares: bool) -> NoReturn:
             nest = starting.prepare(idmap.default_maps())
         kind, message, fds = channel.receive()
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-    if not kind:
+    connection = None
+    if kind and message[0] == protocol.NETWORK:
+        connection = starting.connect_early(message[1], nest)
+        kind, message, fds = channel.receive()
+    if not kind or message[0] == protocol.CANCEL:
+        if connection is not None:
+            connection.detach()
         if nest is not None:
             nest.abandon()
         processes.leave(0)
     watch = Watch(message[0])
     starter = watch.add_client(channel)
     try:
-        watch.begin(nest, starter, fds)
+        watch.begin(nest, connection, starter, fds)
     except BaseException as error:  # noqa: BLE001  told to the command; the process ends here
+        if connection is not None:
+            connection.detach()
         starter.send(protocol.ERROR, *processes.describe_error(error))
         watch.flush_clients()
         processes.leave(exits.FAILED)
@@ -122,8 +131,17 @@ class Watch:
         self.is_ending = False
         self.is_finished = False
 
-    def begin(self, nest: Nest | None, starter: attach.Client, fds: list[int]) -> None:
-        """The first start; tells the command that asked for it. Raises what keeps the container from running."""
+    def begin(
+        self,
+        nest: Nest | None,
+        connection: Connection | None,
+        starter: attach.Client,
+        fds: list[int],
+    ) -> None:
+        """The first start; tells the command that asked for it. Raises what keeps the container from running.
+
+        `nest` are prepared namespaces, and `connection` their way to the network if that was begun.
+        """
         self.passed_streams = fds
         faults.step("monitor: ordered")
         self.files.claim()
@@ -133,7 +151,7 @@ class Watch:
             from pod.monitor import notify  # for services only
 
             self.notifier = notify.new(self)
-        self.start(nest)
+        self.start(nest, connection)
         faults.step("monitor: started")
         if self.order["restart"]:
             # The command would do so, but not always before the container has ended and is told to be restarted.
@@ -193,7 +211,7 @@ class Watch:
                 return status, out_of_memory, ""
             self.restarts += 1
             try:
-                self.start(None)
+                self.start(None, None)
             except (PodError, OSError) as error:
                 return getattr(error, "exit_status", exits.FAILED), False, str(error)
             for event in ("restart", "init", "start"):
@@ -205,14 +223,14 @@ class Watch:
 
         events.emit(self.order, event, exit_code=exit_code)
 
-    def start(self, nest: Nest | None) -> None:
+    def start(self, nest: Nest | None, connection: Connection | None) -> None:
         """One start, everything up to execve. On failure nothing of it is left."""
         from pod.monitor import starting
 
         packed = self.order.get("packed")  # by resume.py, or changed since
         order = marshal.loads(packed) if packed else self.order
         started, self.streams, self.held = starting.start(
-            order, self.files, self.loop, self.passed_streams, nest, self.restarts
+            order, self.files, self.loop, self.passed_streams, nest, connection, self.restarts
         )
         self.started = dict(started.__dict__)
         if not self.order["restart"]:

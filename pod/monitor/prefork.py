@@ -44,7 +44,8 @@ SHARED = (
 def prefork(*, prepares: bool = True) -> sockets.Channel:
     """Fork a waiting monitor; the channel to it. The caller has done nothing else yet and has one thread.
 
-    With `prepares` it makes namespaces meanwhile; else only when it is split.
+    In a unit of systemd a thread begins to move both to where such processes belong. With `prepares` it makes
+    namespaces meanwhile; else only when it is split.
     """
     for name in SHARED:
         __import__(name)
@@ -56,6 +57,10 @@ def prefork(*, prepares: bool = True) -> sockets.Channel:
         ours.close()
         _become_monitor(theirs, prepares=prepares)
     theirs.close()
+    if "PODMAN_SYSTEMD_UNIT" in os.environ:
+        from pod.linux import unit_group
+
+        unit_group.begin_to_make_room()
     return ours
 
 

@@ -45,28 +45,45 @@ def prepare(maps: tuple[IdMap, IdMap]) -> create.Nest | None:
         return None
 
 
+def connect_early(settings: dict[str, Any], nest: create.Nest | None) -> Connection:
+    """Begin to connect the prepared namespaces before the order is there, which will say the same of the network.
+
+    A helper takes longer than all the rest of a start. What goes wrong is found again, and said, with the order.
+    """
+    connection = Connection(settings)
+    if nest is not None and nest.has_network:
+        try:
+            connection.begin(nest.pid)
+        except (PodError, OSError) as error:
+            log.debug(f"the network was not begun early: {error}")
+        faults.step("monitor: network begun early")
+    return connection
+
+
 def start(
     order: dict[str, Any],
     files: Files,
     loop: Loop,
     passed_streams: list[int],
     nest: create.Nest | None,
+    connection: Connection | None,
     restarts: int,
 ) -> tuple[Started, Streams, create.Container | None]:
     """Start the container that `order` describes (pod/monitor/main.py); on failure nothing of it is left.
 
-    `nest` is a prepared user namespace, used if it fits and abandoned if not. An order that is "held" gives the
-    container, too, which waits for `let_go`.
+    `nest` is a prepared user namespace, used if it fits and abandoned if not, and `connection` its way to the network,
+    if that was begun. An order that is "held" gives the container, too, which waits for `let_go`.
     """
     waiting = None
+    connection = connection or Connection(order["network"])
     unapplied: dict[str, str] = {}
     if order["bundle"].get("scope"):
         if nest is not None:
+            connection.start_over()
             nest.abandon()  # it is in the group that we leave
             nest = None
         unapplied = _enter_scope(order)
     streams = Streams(loop, logs.open_driver(order["log"]))
-    connection = _Connection(order["network"])
     try:
         connection.open(nest)
         if nest is not None and nest.is_spent:
@@ -143,7 +160,7 @@ def _enter_scope(order: dict[str, Any]) -> dict[str, str]:
     return {}
 
 
-class _Connection:
+class Connection:
     """The way to the network: begun as soon as the namespace exists, since helpers are slow to start, and once."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
@@ -177,6 +194,12 @@ class _Connection:
             self._plan = self._attachment.plan()
         return self._plan
 
+    def start_over(self) -> None:
+        """What was begun is of no use: its namespaces will not be the container's. Ports are free again after that."""
+        if self._attachment is not None:
+            self._attachment.detach()
+            self._attachment = None
+
     def detach(self) -> None:
         """End what was begun."""
         if self._attachment is not None:
@@ -191,7 +214,7 @@ def _create(
     streams: Streams,
     passed_streams: list[int],
     nest: create.Nest | None,
-    connection: _Connection,
+    connection: Connection,
 ) -> create.Container:
     ends, ours = _container_streams(order, streams, passed_streams)
     try:
@@ -203,6 +226,8 @@ def _create(
                     # Its /proc files stay open to us all the time; with other maps, or among the processes of others,
                     # they close for a moment.
                     connection.begin(nest.pid)
+                elif nest is prepared:
+                    connection.start_over()
             except BaseException:
                 nest.abandon()
                 raise
@@ -210,6 +235,7 @@ def _create(
             kept = passed_streams[3:] if order["passthrough"] else passed_streams
             return create.create(nest, order["bundle"], ends, kept)
         if nest is not None:
+            connection.start_over()
             nest.abandon()
         from pod.runtime import external  # needs the json module
 
@@ -240,7 +266,7 @@ def _container_streams(
 
 
 def _right_nest(
-    order: dict[str, Any], nest: create.Nest | None, connection: _Connection
+    order: dict[str, Any], nest: create.Nest | None, connection: Connection
 ) -> create.Nest:
     """The prepared namespaces if they are those that the order needs, else others."""
     maps, path = order["maps"], order["user_namespace"]
@@ -249,6 +275,7 @@ def _right_nest(
     if nest is not None:
         if not places and nest.maps == maps is not None and nest.has_network == new_network:
             return nest
+        connection.start_over()
         nest.abandon()
     if places is not None and not path:  # that of others is nested already
 
@@ -266,7 +293,7 @@ def _connect(
     files: Files,
     streams: Streams,
     container: create.Container,
-    connection: _Connection,
+    connection: Connection,
     restarts: int,
 ) -> tuple[create.Container, Started]:
     """The steps from the namespaces to a container that waits; the network helper works while init mounts."""
@@ -292,7 +319,7 @@ def _connect(
 
 
 def _build(
-    order: dict[str, Any], container: create.Container, connection: _Connection
+    order: dict[str, Any], container: create.Container, connection: Connection
 ) -> create.Container:
     """Wait until the container is ready; run its hooks of the host's side, which find it with its network."""
     config = order["bundle"]["config"]

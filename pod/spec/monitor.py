@@ -18,6 +18,9 @@ from the beginning. Streams travel as packets of `linux/sockets.py`, everything 
                          FINISHED                   it is recorded
     command -> monitor   SPLIT                      before any order, with the channel of a second monitor, which is to
                                                     be made
+                         NETWORK, settings          before the order, which has the same settings: connect the
+                                                    namespaces that are prepared
+                         CANCEL                     there will be no order; undo that, and leave
     monitor -> client    STARTED, pid, time, limits that were refused     (to the command that started it)
                          ERROR, kind, value                               (to the same, instead)
                          NOTED
@@ -37,6 +40,8 @@ CHECKED = "checked"
 FINISHING = "finishing"
 FINISHED = "finished"
 SPLIT = "split"
+NETWORK = "network"
+CANCEL = "cancel"
 STARTED = "started"
 ERROR = "error"
 NOTED = "noted"

@@ -66,6 +66,10 @@ def test_a_unit_starts_and_stops_the_container(pod: Engine, systemd: UserManager
     assert systemd.show("container-c", "MainPID") == monitor
     container = pod("inspect", "-f", "{{.State.Pid}}", "c").out
     assert {int(monitor), int(container)} <= systemd.processes("container-c")
+    # The unit's own group has no process, so that it can give controllers to that of the container.
+    group = f"/sys/fs/cgroup{systemd.show('container-c', 'ControlGroup')}"
+    assert Path(f"{group}/cgroup.procs").read_text() == ""
+    assert monitor in Path(f"{group}/supervisor/cgroup.procs").read_text().split()
     systemd("restart", "container-c")
     assert state(pod, "c") == "running"
     assert systemd.show("container-c", "MainPID") not in {monitor, "0"}

@@ -20,7 +20,13 @@ pytestmark = pytest.mark.not_podman("its steps have no names at which it could b
 PARTS = {
     "create": ["locked", "directory", "root file system", "volumes", "row"],
     "launch": ["run directory", "ordered", "reported"],
-    "monitor before the container": ["ordered", "claimed", "container placed", "network begun"],
+    "monitor before the container": [
+        "network begun early",
+        "ordered",
+        "claimed",
+        "container placed",
+        "network begun",
+    ],
     "monitor beside the container": ["container ready", "network up", "started"],
     "monitor after the container": ["ended", "exit file", "told"],
     "init": ["mapped", "forked", "placed", "mounted", "started"],

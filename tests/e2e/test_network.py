@@ -284,6 +284,31 @@ def test_an_address_of_another_machine(pod: Engine) -> None:
 
 
 @ONLY_POD
+@pytest.mark.parametrize("backend", ["pasta", "slirp4netns"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("-v", "/nonexistent/place:/x"),
+        ("--name", "first"),
+        ("--cidfile", "/nonexistent/place"),
+        ("--pid-file", "/nonexistent/place"),
+        ("--hostuser", "nobody-of-this-name"),
+        ("--security-opt", "seccomp=/nonexistent/place"),
+    ],
+)
+def test_a_start_that_fails_frees_its_port_before_it_says_so(
+    pod: Engine, backend: str, wrong: tuple[str, str]
+) -> None:
+    """Its network is begun before the rest is looked at."""
+    port = free_port()
+    pod("create", "--name", "first", "busybox")
+    network = ("--network", backend, "-p", f"{port}:80")
+    pod("run", "-d", "--rm", *network, *wrong, "busybox", "sleep", "60", status=125)
+    assert is_free(port)
+    pod("run", "--rm", *network, "busybox", "true")
+
+
+@ONLY_POD
 def test_a_port_that_is_taken_before_a_start(pod: Engine) -> None:
     port = free_port()
     pod("create", "--name", "web", "-p", f"{port}:80", "busybox", "true")
