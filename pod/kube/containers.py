@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pod.base.records import Record
 from pod.kube import probes, quantities, values, volumes
+from pod.kube.fields import check_name
+from pod.linux import signals
+from pod.spec import transport
 from pod.spec.container import ContainerConfig
+from pod.spec.hosts import check_address
 from pod.spec.ports import PortMapping
 from pod.spec.resources import Resources
 from pod.spec.security import SecurityOptions, parse_capabilities
@@ -60,7 +64,8 @@ def read(
     profiles: str,
 ) -> PlannedContainer:
     """A container of a pod. `base` is what all containers have; `profiles` the directory of seccomp profiles."""
-    name, image = fields.needed("name"), fields.needed("image")
+    fields.needed("name"), fields.needed("image")
+    name, image = fields.valid("name", check_name), fields.valid("image", transport.check_image)
     environment = values.environment(fields, sources, downward)
     command = tuple(values.expand(word, environment) for word in fields.texts("command"))
     ports, published, declared = _ports(fields, publishes_all)
@@ -75,7 +80,7 @@ def read(
             *base.environment,
             *(f"{key}={value}" for key, value in environment.items()),
         ),
-        "working_directory": fields.text("workingDir") or base.working_directory,
+        "working_directory": fields.valid("workingDir", _absolute) or base.working_directory,
         "terminal": fields.truth("tty"),
         "interactive": fields.truth("stdin"),
         "mounts": (*base.mounts, *volumes.mounts(fields, known)),
@@ -86,7 +91,7 @@ def read(
     _security(fields.table("securityContext"), base, of_pod, profiles, changes)
     non_root = bool(changes.pop("non_root", of_pod.non_root))
     lifecycle = fields.table("lifecycle")
-    changes["stop_signal"] = lifecycle.text("stopSignal") or base.stop_signal
+    changes["stop_signal"] = lifecycle.valid("stopSignal", signals.parse) or base.stop_signal
     lifecycle.ignore("containers get their stop signal only", "preStop", "postStart")
     lifecycle.end()
     fields.ignore("", "terminationMessagePath", "terminationMessagePolicy", "stdinOnce")
@@ -96,6 +101,11 @@ def read(
     return PlannedContainer(
         name, base.replace(**changes), PULL_POLICIES[policy], published, declared, non_root
     )
+
+
+def _absolute(text: str) -> None:
+    if not text.startswith("/"):
+        raise ValueError("an absolute path, inside the container")
 
 
 def _is_newest(image: str) -> bool:
@@ -124,7 +134,9 @@ def _ports(
         if protocol == "sctp":
             one.refuse("SCTP cannot be forwarded by an ordinary user", "hostPort")
         elif host or publishes_all:
-            published.append(PortMapping(number, host, one.text("hostIP"), protocol=protocol))
+            published.append(
+                PortMapping(number, host, one.valid("hostIP", check_address), protocol=protocol)
+            )
         one.ignore("", "hostIP")
         one.end()
     return named, tuple(published), tuple(declared)
@@ -157,8 +169,8 @@ def _security(
     changes: dict[str, Any],
 ) -> None:
     """Add what a securityContext says to `changes`."""
-    user = _id(fields, "runAsUser") or of_pod.user
-    group = _id(fields, "runAsGroup") or of_pod.group
+    user = fields.identity("runAsUser") or of_pod.user
+    group = fields.identity("runAsGroup") or of_pod.group
     changes["user"] = f"{user}:{group}" if group else user
     changes["groups"] = of_pod.groups
     changes["privileged"] = fields.truth("privileged", base.privileged)
@@ -166,7 +178,9 @@ def _security(
     changes["non_root"] = fields.truth("runAsNonRoot", of_pod.non_root)
     capabilities = fields.table("capabilities")
     for key, field in (("add", "add_capabilities"), ("drop", "drop_capabilities")):
-        changes[field] = parse_capabilities(capabilities.texts(key), f"capabilities.{key}")
+        changes[field] = parse_capabilities(
+            capabilities.texts(key, lambda one: parse_capabilities([one]))
+        )
     capabilities.end()
     changes["security"] = SecurityOptions(
         seccomp=seccomp(fields, profiles) or of_pod.seccomp or base.security.seccomp,
@@ -179,13 +193,6 @@ def _security(
     fields.ignore("SELinux is not used here", "seLinuxOptions")
     fields.ignore("it belongs to Windows", "windowsOptions")
     fields.end()
-
-
-def _id(fields: Fields, key: str) -> str:
-    number = fields.number(key)
-    if number is not None and not 0 <= number < 2**31:
-        fields.wrong(f"'{key}' is {number}, which is no id", key)
-    return "" if number is None else str(number)
 
 
 def seccomp(fields: Fields, profiles: str) -> str:

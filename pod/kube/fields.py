@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pod.base.errors import PodError
+from pod.base.errors import InvalidValue, PodError
+from pod.base.ids import is_name
 from pod.base.suggest import did_you_mean
 from pod.spec import yaml_text
 
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 _Texts = tuple[str, ...]
+_MOST = 2**31 - 1
+
+
+def check_name(text: str) -> None:
+    """Raise ValueError unless containers and volumes can have this name."""
+    if not is_name(text):
+        raise ValueError(
+            "a name: letters, digits, '_', '.' and '-', beginning with a letter or digit"
+        )
 
 
 class KubeError(PodError):
@@ -55,6 +65,8 @@ class Fields:
             self.wrong(f"'{self._at(key)}' is not a text", key)
         if isinstance(value, bool):
             return "true" if value else "false"
+        if "\0" in str(value):
+            self.wrong(f"'{self._at(key)}' has a zero byte in it", key)
         return str(value)
 
     def words(self, key: str) -> str:
@@ -75,7 +87,16 @@ class Fields:
             return default
         if isinstance(value, bool) or not isinstance(value, int):
             self.wrong(f"'{self._at(key)}' is {value!r}, not a whole number", key)
+        if not -_MOST <= value <= _MOST:
+            self.wrong(f"'{self._at(key)}' is {value}; numbers up to {_MOST} can be kept", key)
         return int(value)
+
+    def identity(self, key: str) -> str:
+        """The number of a user or group as a text; "" where there is none."""
+        number = self.number(key)
+        if number is not None and number < 0:
+            self.wrong(f"'{self._at(key)}' is {number}, which is no id", key)
+        return "" if number is None else str(number)
 
     def truth(self, key: str, default: bool = False) -> bool:
         value = self._get(key)
@@ -91,8 +112,23 @@ class Fields:
             self.wrong(f"'{self._at(key)}' is '{value}'; it can be {', '.join(allowed)}", key)
         return value
 
-    def texts(self, key: str) -> _Texts:
-        return tuple(self._plain(value, f"{key}[{n}]") for n, value in enumerate(self._list(key)))
+    def texts(self, key: str, parse: Callable[[str], Any] | None = None) -> _Texts:
+        """The texts of a list, each as `parse` takes it; its errors get the place."""
+        found = []
+        for number, value in enumerate(self._list(key)):
+            text = self._plain(value, f"{key}[{number}]")
+            if "\0" in text:
+                self.wrong(f"'{self._at(key)}[{number}]' has a zero byte in it", key)
+            if parse is not None:
+                self._parsed(text, f"{key}[{number}]", key, parse)
+            found.append(text)
+        return tuple(found)
+
+    def valid(self, key: str, parse: Callable[[str], Any]) -> str:
+        """The text of a field, which `parse` takes; "" where it is not there."""
+        if text := self.text(key):
+            self._parsed(text, key, key, parse)
+        return text
 
     def pairs(self, key: str) -> dict[str, str]:
         """A table of texts, as labels are."""
@@ -141,16 +177,21 @@ class Fields:
 
     def checked(self, key: str, parse: Callable[[str], Any]) -> Any:
         """The text of a field as `parse` reads it; its error gets the place."""
-        text = self.text(key)
+        return self._parsed(self.text(key), key, key, parse)
+
+    def _parsed(self, text: str, shown: str, key: str, parse: Callable[[str], Any]) -> Any:
         try:
             return parse(text)
+        except InvalidValue as error:
+            self.wrong(f"'{self._at(shown)}' is '{text}', which is not valid: {error.grammar}", key)
         except PodError as error:
-            self.wrong(f"'{self._at(key)}': {error.message}", key, hint=error.hint)
+            self.wrong(f"'{self._at(shown)}': {error.message}", key, hint=error.hint)
         except ValueError as error:
-            self.wrong(f"'{self._at(key)}' is '{text}', which is not {error}", key)
+            self.wrong(f"'{self._at(shown)}' is '{text}', which is not {error}", key)
 
     def wrong(self, what: str, key: str = "", hint: str | None = None) -> NoReturn:
         """Raise KubeError."""
+        what = what.replace("\n", "\\n")
         raise KubeError(f"{self.where(key)}: {what}", hint=hint)
 
     def where(self, key: str = "") -> str:

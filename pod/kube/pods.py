@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.kube import containers, volumes
 from pod.kube.describe import PREFIX
+from pod.spec import hosts
 from pod.spec.namespaces import Namespace, Network
 from pod.spec.pods import USUALLY_SHARED, PodConfig
 from pod.spec.resources import parse_resources, parse_sysctl, parse_ulimits
@@ -173,7 +175,10 @@ def _pod(
             update = annotated.get(f"{_AUTO_UPDATE}/{found.name}") or annotated.get(_AUTO_UPDATE)
             if update:
                 changes["labels"] = {**base.labels, _AUTO_UPDATE: update}
-            changes |= _annotated(annotations, found)
+            try:
+                changes |= _annotated(annotations, found)
+            except PodError as error:
+                one.wrong(f"an annotation of container '{found.name}': {error.message}")
             planned.append(found.replace(config=found.config.replace(**changes)))
     if not any(not one.config.init_kind for one in planned):
         spec.wrong(f"'{spec.path}.containers' is empty")
@@ -226,7 +231,9 @@ def _infra(
 ) -> tuple[ContainerConfig, tuple[str, ...]]:
     """The namespaces of the pod, and which of them its containers share."""
     shared = list(USUALLY_SHARED)
-    changes: dict[str, Any] = {"hostname": spec.text("hostname") or name[:63]}
+    changes: dict[str, Any] = {
+        "hostname": spec.valid("hostname", hosts.parse_hostname) or name[:63]
+    }
     networking = infra.networking
     if spec.truth("hostNetwork"):
         networking = networking.replace(network=Network("host"), more_networks=())
@@ -238,26 +245,32 @@ def _infra(
     if spec.truth("hostIPC"):
         changes["ipc"] = Namespace("host")
     spec.ignore("containers of pod are in a user namespace always", "hostUsers")
-    hosts = list(networking.hosts)
+    added = list(networking.hosts)
     for one in spec.tables("hostAliases"):
-        address = one.needed("ip")
-        hosts += [f"{hostname}:{address}" for hostname in one.texts("hostnames")]
+        one.needed("ip")
+        address = one.valid("ip", hosts.check_address)
+        names = one.texts("hostnames", hosts.parse_hostname)
+        added += [f"{hostname}:{address}" for hostname in names]
         one.end()
     policy = spec.choice(
         "dnsPolicy", ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"), "ClusterFirst"
     )
     dns = spec.table("dnsConfig")
-    servers, searches = dns.texts("nameservers"), dns.texts("searches")
+    servers = dns.texts("nameservers", hosts.check_address)
+    searches = dns.texts("searches", hosts.parse_dns_search)
     options = []
     for one in dns.tables("options"):
         value = one.text("value")
-        options.append(one.needed("name") + (f":{value}" if value else ""))
+        option = one.needed("name") + (f":{value}" if value else "")
+        if len(option.split()) != 1:
+            one.wrong(f"'{option}' is no option of resolv.conf", "name")
+        options.append(option)
         one.end()
     dns.end()
     if policy == "None" and not servers:
         spec.wrong("dnsPolicy None needs dnsConfig.nameservers", "dnsPolicy")
     changes["networking"] = networking.replace(
-        hosts=tuple(hosts),
+        hosts=tuple(added),
         dns=(*networking.dns, *servers),
         dns_search=(*networking.dns_search, *searches),
         dns_options=(*networking.dns_options, *options),
@@ -271,17 +284,16 @@ def _defaults(
     """The securityContext of a pod, and its infra container with the sysctls."""
     sysctls = {}
     for one in fields.tables("sysctls"):
-        key, value = parse_sysctl(f"{one.needed('name')}={one.text('value')}")
+        text = f"{one.needed('name')}={one.text('value')}"
+        key, value = one.checked("name", lambda _, text=text: parse_sysctl(text))  # type: ignore[misc]
         sysctls[key] = value
         one.end()
-    groups = list(fields.texts("supplementalGroups"))
-    if fields.has("fsGroup"):
-        groups.append(fields.text("fsGroup"))
+    groups = [*fields.texts("supplementalGroups", _group), fields.identity("fsGroup")]
     defaults = containers.PodDefaults(
-        user=fields.text("runAsUser"),
-        group=fields.text("runAsGroup"),
+        user=fields.identity("runAsUser"),
+        group=fields.identity("runAsGroup"),
         non_root=fields.truth("runAsNonRoot"),
-        groups=tuple(groups),
+        groups=tuple(group for group in groups if group),
         seccomp=containers.seccomp(fields, profiles),
     )
     fields.ignore("", "fsGroupChangePolicy", "supplementalGroupsPolicy", "appArmorProfile")
@@ -289,6 +301,11 @@ def _defaults(
     fields.ignore("it belongs to Windows", "windowsOptions")
     fields.end()
     return defaults, infra.replace(sysctls={**infra.sysctls, **sysctls})
+
+
+def _group(text: str) -> None:
+    if not text.isascii() or not text.isdigit() or len(text) > 10:
+        raise ValueError("the number of a group")
 
 
 def _unused(spec: Fields) -> None:

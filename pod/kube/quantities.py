@@ -15,6 +15,8 @@ _SUFFIXES = {
 }
 _DIGITS = frozenset("0123456789")
 _LONGEST = 30
+_MOST_BYTES = 2**63
+_MOST_PROCESSORS = 1_000_000
 
 
 def parse(text: str) -> Fraction:
@@ -36,9 +38,15 @@ def parse(text: str) -> Fraction:
 
 
 def bytes_of(text: str) -> int:
-    return int(parse(text))
+    number = int(parse(text))
+    if number >= _MOST_BYTES:
+        raise ValueError("a quantity below 8Ei")
+    return number
 
 
 def microseconds_of(text: str) -> int:
     """A number of processors, as microseconds in each tenth of a second."""
-    return int(parse(text) * 100_000)
+    number = parse(text)
+    if number > _MOST_PROCESSORS:
+        raise ValueError(f"a number of processors up to {_MOST_PROCESSORS}")
+    return int(number * 100_000)

@@ -6,6 +6,7 @@ import os
 
 from pod.base.records import Record
 from pod.kube import quantities
+from pod.kube.fields import check_name
 from pod.spec import yaml_text
 from pod.spec.mounts import Mount
 
@@ -59,7 +60,7 @@ def read(fields: Fields, pod: str, sources: Sources) -> dict[str, PodVolume]:
     """`volumes` of a pod, by name."""
     found: dict[str, PodVolume] = {}
     for one in fields.tables("volumes"):
-        name = one.needed("name")
+        name = _needed_name(one, "name")
         if name in found:
             one.wrong(f"there is a volume '{name}' already", "name")
         one.refuse("it needs a cluster or another machine", *_ELSEWHERE)
@@ -105,7 +106,14 @@ def _empty(fields: Fields, name: str, pod: str, sources: Sources) -> PodVolume:
 
 
 def _claim(fields: Fields, name: str, pod: str, sources: Sources) -> PodVolume:
-    return PodVolume(name, "volume", fields.needed("claimName"), read_only=fields.truth("readOnly"))
+    return PodVolume(
+        name, "volume", _needed_name(fields, "claimName"), read_only=fields.truth("readOnly")
+    )
+
+
+def _needed_name(fields: Fields, key: str) -> str:
+    fields.needed(key)
+    return fields.valid(key, check_name)
 
 
 def _config_map(fields: Fields, name: str, pod: str, sources: Sources) -> PodVolume:

@@ -116,11 +116,10 @@ def can_be_name(text: str) -> bool:
 
 def image(entry: Entry, value: str) -> None:
     """Raise QuadletError unless it is the name or id of an image, or a place with a transport."""
-    from pod.spec import reference, transport
+    from pod.spec.transport import check_image
 
-    is_id = not set(value.removeprefix("sha256:")) - set("0123456789abcdef")
-    if not has_specifier(value) and not is_id:
-        said(entry, "image name", lambda: transport.parse(value) or reference.parse(value))
+    if not has_specifier(value):
+        said(entry, "image name", lambda: check_image(value))
 
 
 def log_options(quadlet: Quadlet) -> None:

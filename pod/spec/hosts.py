@@ -63,6 +63,11 @@ def parse_server(option: str, text: str) -> str:
     return _address(option, text, text)
 
 
+def check_address(text: str) -> None:
+    """Raise InvalidValue unless it is an IP address."""
+    _address("address", text, text)
+
+
 def parse_dns_search(text: str) -> str:
     """`--dns-search`: a domain; "." alone for none at all."""
     if text == "." or _is_name(text.removesuffix("."), _LONGEST_DOMAIN):

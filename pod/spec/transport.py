@@ -13,6 +13,7 @@ Source: containers-transports(5). Anything without such a prefix is a plain refe
 from __future__ import annotations
 
 from pod.base.errors import InvalidValue, Unsupported
+from pod.base.ids import looks_like_id
 from pod.base.records import Record
 
 REGISTRY = "docker"
@@ -45,6 +46,14 @@ class Location(Record):
         if self.transport == LOCAL:
             return f"{LOCAL}:{self.reference}"
         return f"{self.transport}:{self.path}" + (f":{self.reference}" if self.reference else "")
+
+
+def check_image(text: str) -> None:
+    """Raise InvalidValue or Unsupported unless an image can be called so: a reference, an id, or a location."""
+    from pod.spec import reference
+
+    if parse(text) is None and not looks_like_id(text.removeprefix("sha256:")):
+        reference.parse(text)
 
 
 def parse(text: str) -> Location | None:

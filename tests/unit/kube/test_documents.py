@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pod.base.errors import PodError
 from pod.kube import plan
 from pod.kube.fields import KubeError, Notes
 from pod.kube.pods import PlayOptions
@@ -112,8 +111,50 @@ def test_the_document_is_right() -> None:
 def test_any_value_anywhere_is_taken_or_named(path: tuple[Any, ...], value: Any) -> None:
     try:
         planned(CONFIG_MAP, changed(DEPLOYMENT, path, value))
-    except PodError as error:
+    except KubeError as error:
         assert "\n" not in error.message
+        assert error.message.startswith("the test, line ")
+
+
+TEMPLATE = ("spec", "template", "spec")
+CONTAINER = (*TEMPLATE, "containers", 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "said"),
+    [
+        ((*TEMPLATE, "hostname"), "a b", "is 'a b', which is not valid: up to 64 letters"),
+        ((*TEMPLATE, "hostAliases", 0, "ip"), "nope", "'nope' is not an IP address"),
+        ((*TEMPLATE, "hostAliases", 0, "hostnames"), ["a b"], "hostnames[0]' is 'a b'"),
+        ((*TEMPLATE, "dnsConfig", "nameservers"), ["192.0.2.1\nsearch x"], "is '192.0.2.1\\nsearch x'"),
+        ((*TEMPLATE, "dnsConfig", "searches"), ["a b"], "searches[0]' is 'a b'"),
+        ((*TEMPLATE, "dnsConfig", "options", 0, "name"), "a b", "'a b:2' is no option of resolv.conf"),
+        ((*TEMPLATE, "securityContext", "runAsUser"), -3, "runAsUser' is -3, which is no id"),
+        ((*TEMPLATE, "securityContext", "runAsUser"), "root", "runAsUser' is 'root', not a whole number"),
+        ((*TEMPLATE, "securityContext", "fsGroup"), 1.5, "fsGroup' is 1.5, not a whole number"),
+        ((*TEMPLATE, "securityContext", "supplementalGroups"), ["x"], "supplementalGroups[0]' is 'x'"),
+        ((*TEMPLATE, "volumes", 2, "name"), "a b", "is 'a b', which is not a name"),
+        ((*TEMPLATE, "volumes", 2, "emptyDir", "sizeLimit"), 10**20, "which is not a quantity below 8Ei"),
+        ((*CONTAINER, "name"), "a b", "is 'a b', which is not a name"),
+        ((*CONTAINER, "image"), "UPPER", "the repository must be lower-case"),
+        ((*CONTAINER, "workingDir"), "rel", "is 'rel', which is not an absolute path"),
+        ((*CONTAINER, "command"), ["a", "b\0c"], "command[1]' has a zero byte in it"),
+        ((*CONTAINER, "env", 0, "value"), "b\0c", "value' has a zero byte in it"),
+        ((*CONTAINER, "ports", 0, "hostIP"), "x", "hostIP' is 'x'"),
+        ((*CONTAINER, "lifecycle"), {"stopSignal": "SIGNOPE"}, "stopSignal': signal 'SIGNOPE' does not exist"),
+        ((*CONTAINER, "livenessProbe", "periodSeconds"), 10**11, "is 100000000000; numbers up to"),
+        ((*CONTAINER, "resources", "limits", "cpu"), "1e9", "which is not a number of processors up to 1000000"),
+        ((*CONTAINER, "securityContext", "capabilities", "add"), ["NOPE"], "add[0]' is 'NOPE', which is"),
+        (("spec", "template", "metadata", "annotations"), {"io.podman.annotations.pids-limit": "x"},
+         "an annotation of container 'first': --pids-limit 'x' is not valid"),
+    ],
+)  # fmt: skip
+def test_a_value_that_no_container_can_have_is_named(
+    path: tuple[Any, ...], value: Any, said: str
+) -> None:
+    with pytest.raises(KubeError) as failed:
+        planned(CONFIG_MAP, changed(DEPLOYMENT, path, value))
+    assert said in failed.value.message and failed.value.message.startswith("the test, line ")
 
 
 @settings(max_examples=100)
