@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _SECONDS = 60
+_SHOWN = 200  # characters of its own words
 # The one answer that means "not here" and not "broken"; the protocol has no other way to say it.
 _NOT_FOUND = "credentials not found in native keychain"
 
@@ -20,9 +21,9 @@ _NOT_FOUND = "credentials not found in native keychain"
 class HelperError(PodError):
     """A credential helper that failed."""
 
-    def __init__(self, helper: str, server: str, why: str) -> None:
+    def __init__(self, helper: str, server: str, why: str, hint: str | None = None) -> None:
         about = f" for '{server}'" if server else ""
-        super().__init__(f"the credential helper '{helper}' failed{about}: {why}")
+        super().__init__(f"the credential helper '{helper}' failed{about}: {why}", hint=hint)
 
 
 def get(helper: str, server: str) -> tuple[str, str] | None:
@@ -85,7 +86,11 @@ def _call(helper: str, action: str, server: str, sent: str) -> str | None:
             timeout=_SECONDS,
         )
     except FileNotFoundError:
-        raise HelperError(helper, server, f"'{program}' is not installed") from None
+        why = f"'{program}' is not installed"
+        hint = (
+            f"install it, or take '{helper}' out of credsStore, credHelpers and credential-helpers"
+        )
+        raise HelperError(helper, server, why, hint) from None
     except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as error:
         raise HelperError(helper, server, str(error)) from error
     if done.returncode == 0:
@@ -93,5 +98,6 @@ def _call(helper: str, action: str, server: str, sent: str) -> str | None:
     answer = done.stdout.strip()
     if answer == _NOT_FOUND:
         return None
-    why = answer or f"'{program} {action}' ended with status {done.returncode}"
-    raise HelperError(helper, server, why)
+    said = (answer or done.stderr.strip()).rpartition("\n")[2][:_SHOWN]
+    why = f"'{program} {action}' ended with status {done.returncode}"
+    raise HelperError(helper, server, said or why)

@@ -72,8 +72,11 @@ class Authorizer:
                 return current  # another thread was faster
             offered = parse_challenges(challenges)
             header = self._bearer(offered, scope) or self._basic(offered)
-            if header is None or (header == refused and not header.startswith("Bearer ")):
+            if header is None:
                 return None
+            if header == refused and not header.startswith("Bearer "):
+                # 403 would be about what the user may do; RFC 9110, 15.5.2.
+                raise failures.LoginRefused(self._endpoint.registry, self.user)
             self._headers[scope] = header
             return header
 

@@ -134,7 +134,7 @@ def test_registry_with_tls_and_users(sample: Callable[[str], Sample], pod: Engin
         def pushed(user: str, image: str = image, trust: tuple[str, ...] = trust) -> Result:
             return pod("push", "-q", *trust, "--creds", user, "busybox", image, status=None)
 
-        until(lambda: "ann' may not push" in pushed("ann:wrong").stderr, "a refusal", seconds=60)
+        until(lambda: "refused user 'ann'" in pushed("ann:wrong").stderr, "a refusal", seconds=60)
         assert pushed("ann:secret").status == 0, file
         pod("pull", "-q", *trust, "--creds", "ann:secret", image)
 

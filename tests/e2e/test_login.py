@@ -225,6 +225,40 @@ def test_credential_helper_keeps_the_password(
     assert (tmp_path / "calls").read_text().splitlines()[-2:] == ["list", "erase"]
 
 
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        pytest.param("echo 'the drawer is locked'; exit 1", "drawer is locked", id="output"),
+        pytest.param("echo 'no drawer here' >&2; exit 3", "no drawer here", id="errors"),
+        pytest.param("exit 3", "'docker-credential-drawer get' ended with status 3", id="silent"),
+        pytest.param("echo none", "its answer is not what it should be", id="no answer"),
+        pytest.param(
+            None, "'docker-credential-drawer' is not installed\nHint: install it", id="none"
+        ),
+    ],
+)
+@pytest.mark.not_podman("in words of its own")
+def test_credential_helper_that_fails(
+    pod: Engine,
+    private: Registry,
+    home: dict[str, str],
+    tmp_path: Path,
+    script: str | None,
+    said: str,
+) -> None:
+    file = tmp_path / "containers/auth.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps({"credHelpers": {private.host: "drawer"}}))
+    env = dict(home)
+    if script is not None:
+        path = program(tmp_path, "drawer", f"#!/bin/sh\n{script}\n")
+        env["PATH"] = f"{path}:{pod.environment['PATH']}"
+    words = ("pull", "-q", INSECURE, f"{private.host}/team/app")
+    failed = pod(*words, env=env, status=125)
+    assert "the credential helper 'drawer' failed" in failed.stderr
+    assert said in failed.stderr
+
+
 def test_registry_with_a_token_server(pod: Engine, home: dict[str, str], tmp_path: Path) -> None:
     with (
         TokenServer(str(tmp_path / "tokens"), {"jane": PASSWORD}) as tokens,

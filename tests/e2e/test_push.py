@@ -196,7 +196,7 @@ def test_login(pod: Engine, registry_with: Any, tmp_path: Path, tls: bool) -> No
     if pod.kind == "pod":
         assert f"pod login {private.host}" in nobody.stderr
         assert "needs a login" in nobody.stderr
-        assert "'jane' may not push" in wrong.stderr
+        assert "refused user 'jane': wrong name or password" in wrong.stderr
     pod("push", "-q", *allowed, *CREDENTIALS, "busybox", name)
     auth = tmp_path / "auth.json"
     auth.write_text(json.dumps({"auths": {private.host: {"auth": "amFuZTpzZWNyZXQ="}}}))

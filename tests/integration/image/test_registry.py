@@ -98,7 +98,7 @@ def test_password_over_tls(
     with pytest.raises(failures.Unauthorized, match="needs a login") as nobody:
         client(real.host).tags()
     assert nobody.value.hint == f"pod login {real.host}"
-    with pytest.raises(failures.Unauthorized, match="user 'alice' may not"):
+    with pytest.raises(failures.LoginRefused, match="refused user 'alice': wrong name or password"):
         client(real.host, credentials=Credentials("alice", "wrong")).tags()
     with pytest.raises(failures.RepositoryUnknown):
         client(real.host, credentials=Credentials("alice", "secret")).tags()
