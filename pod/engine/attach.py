@@ -32,7 +32,7 @@ def attach(
         channel = sockets.connect(engine.paths.run(container.id), monitor.SOCKET)
     except OSError as error:
         raise NotRunning(container.replace(status="exited")) from error
-    terminal.send_message(channel, monitor.ATTACH)
+    channel.try_send(monitor.ATTACH)
     engine.events.append(events.of_container(container, "attach"))
     return run.see_through(
         engine,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import select
 import time
 
-from pod.engine import terminal
 from pod.linux import processes, signals, sockets
 from pod.spec import monitor
 from pod.state import reconcile
@@ -32,7 +31,7 @@ class Client:
     def send(self, *message: object) -> None:
         """Send a message; to a monitor that is gone it is lost."""
         if self._channel is not None:
-            terminal.send_message(self._channel, *message)
+            self._channel.try_send(*message)
 
     def wait_for_exit(self, timeout_seconds: float | None) -> bool:
         """Wait until the monitor tells of the end, or is gone; False when the time is over first."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pod.base import faults, ids, locks, log
 from pod.base.errors import PodError
-from pod.engine import finish, stop
-from pod.engine import volumes as engine_volumes
+from pod.engine import finish
 from pod.state import containers, events
 from storage import small
 
@@ -80,6 +79,8 @@ def remove(
             condition = finish.read_run(engine, current).condition
             if not force and condition != "held":
                 raise StillRunning(current, condition)
+            from pod.engine import stop
+
             stop.stop_locked(engine, current, lock, timeout_seconds)
         if with_image:
             current = current.replace(config=current.config.replace(remove_image=True))
@@ -92,7 +93,11 @@ def remove_settled(
 ) -> None:
     """Remove a container that does not run; the caller holds its lock, whose file goes too."""
     doomed = container.config.anonymous_volumes if with_volumes else ()
-    removal = engine_volumes.Removal(engine, doomed) if doomed else None
+    removal = None
+    if doomed:
+        from pod.engine import volumes
+
+        removal = volumes.Removal(engine, doomed)
     try:
         if containers.remove(engine.database, container, volumes=doomed):
             engine.events.append(events.of_container(container, "remove"))

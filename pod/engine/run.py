@@ -170,7 +170,7 @@ def see_through(
     streams = config.attach or ("stdin", "stdout", "stderr")
     faults.step("attach: connected")
     try:
-        terminal.send_message(channel, monitor.FINISHING)
+        channel.try_send(monitor.FINISHING)
         outcome = terminal.Attachment(
             channel,
             # With "passthrough" the container itself reads it.
@@ -183,7 +183,7 @@ def see_through(
         if outcome.detached:
             return 0
         finish.record_end(engine, container.id)
-        terminal.send_message(channel, monitor.FINISHED)
+        channel.try_send(monitor.FINISHED)
         return outcome.exit_status
     except terminal.Lost:
         finish.record_end(engine, container.id)

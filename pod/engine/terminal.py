@@ -297,15 +297,6 @@ def write_out(fd: int, data: bytes) -> None:
             os.set_blocking(fd, True)
 
 
-def send_message(channel: sockets.Channel, *message: Any) -> bool:
-    """Send a message to a monitor; False when it is gone."""
-    try:
-        channel.send(*message)
-    except OSError:
-        return False
-    return True
-
-
 def own_window() -> tuple[int, int]:
     """Rows and columns of the caller's terminal; zeros when it has none."""
     for fd in (0, 1, 2):

@@ -88,6 +88,14 @@ class Channel:
         """Send a piece of a stream; `kind` is STDIN, STDOUT or STDERR. Raises BlockingIOError when it must wait."""
         self._socket.send(kind + data)
 
+    def try_send(self, *message: object) -> bool:
+        """Send a message; False when the other end is gone."""
+        try:
+            self.send(*message)
+        except OSError:
+            return False
+        return True
+
     def receive(self) -> tuple[bytes, Any, list[int]]:
         """The next packet as (kind, value, fds); the value of MESSAGE is a tuple, of a stream kind it is bytes.
 
