@@ -47,13 +47,16 @@ class NotAllowed(PodError):
     """The policy does not let the image in: by its name, or for want of a signature."""
 
 
+SHOW = "pod image trust show"
+"""What tells the rules."""
+
+
 class PolicyRejects(NotAllowed):
     """No image of this name may come in."""
 
     def __init__(self, name: str, scope: str) -> None:
-        super().__init__(
-            f"image '{name}' is rejected by the policy for {scope}", hint="see policy.json"
-        )
+        what = f"image '{name}'" if name else "an image from standard input"
+        super().__init__(f"{what} is rejected by the policy for {scope}", hint=SHOW)
 
 
 class InvalidPolicy(PodError):

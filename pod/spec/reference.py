@@ -160,7 +160,14 @@ def _check_repository(text: str, repository: str) -> None:
 
 
 def _lowered(text: str, repository: str) -> str | None:
-    return text.replace(repository, repository.lower(), 1) if repository in text else None
+    """The name that was meant, if it is one then."""
+    lowered = repository.lower()
+    try:
+        for component in lowered.split("/"):
+            _check_component(text, component)
+    except InvalidReference:
+        return None
+    return text.replace(repository, lowered, 1) if repository in text else None
 
 
 def _check_component(text: str, component: str) -> None:

@@ -31,7 +31,12 @@ def test_the_way_from_nothing_to_a_signed_image(
     signing.write_places(settings, f"file://{lookaside}")
     key = gpg.export(str(tmp_path / "key.asc"), "good")
     pod("image", "trust", "set", "-t", "reject", "default")
-    assert "rejected by the policy for everything" in pod("pull", INSECURE, name, status=125).stderr
+    rejected = pod("pull", INSECURE, name, status=125).stderr
+    assert "rejected by the policy for everything" in rejected
+    assert pod.kind != "pod" or "Hint: pod image trust show" in rejected
+    archive = Path(images.docker_archive("busybox")).read_bytes()
+    unnamed = pod("load", "-q", stdin=archive, status=125).stderr
+    assert pod.kind != "pod" or "an image from standard input is rejected" in unnamed
     pod("image", "trust", "set", "-f", key, registry.host)
     lines = pod("image", "trust", "show").lines
     assert lines[0].split() == ["TRANSPORT", "NAME", "TYPE", "ID", "STORE"]

@@ -49,7 +49,7 @@ class BadKey(PodError):
 
     def __init__(self, source: str, why: str) -> None:
         super().__init__(
-            f"the key {source} of the policy cannot be used: {why}", hint="see policy.json"
+            f"the key {source} of the policy cannot be used: {why}", hint="pod image trust show"
         )
 
 

@@ -46,7 +46,7 @@ class NotSigned(policy.NotAllowed):
     def __init__(self, demand: Demand, why: str) -> None:
         super().__init__(
             f"image '{demand.name}' is refused by the policy for {demand.scope}: {why}",
-            hint="see policy.json",
+            hint=policy.SHOW,
         )
 
 

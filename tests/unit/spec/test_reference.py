@@ -155,3 +155,17 @@ def test_any_text_is_a_reference_or_invalid(text: str) -> None:
     except InvalidReference:
         return
     assert parse(str(reference)) == reference
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("docker.io/Library/Nginx:V1", "docker.io/library/nginx:V1"),
+        ("BAD NAME", None),
+        ("Two__._Signs", None),
+    ],
+)
+def test_lower_case_is_offered_where_that_is_a_name(text: str, hint: str | None) -> None:
+    with pytest.raises(InvalidReference) as caught:
+        parse(text)
+    assert caught.value.hint == hint
