@@ -63,34 +63,18 @@ _RETRY_SECONDS = 1.0
 _SHRINK_SECONDS = faults.seconds("SHRINK", 12.0)
 
 
-def main(channel: sockets.Channel, *, prepares: bool) -> NoReturn:
-    """Wait for an order on `channel`, carry it out, leave. With `prepares`, have a user namespace made meanwhile."""
-    from pod.linux import idmap, syscalls
-    from pod.monitor import starting
+def main(
+    channel: sockets.Channel,
+    order: dict[str, Any],
+    fds: list[int],
+    nest: Nest | None,
+    connection: Connection | None,
+) -> NoReturn:
+    """Carry out the order that came on `channel`, with `fds`; leave when the container has ended.
 
-    nest = starting.prepare(idmap.default_maps()) if prepares else None
-    kind, message, fds = channel.receive()
-    if kind and message[0] == protocol.SPLIT:
-        from pod.monitor import prefork
-
-        other = sockets.from_fd(fds[0])
-        if prefork.second(channel, other):
-            channel = other
-        else:
-            nest = starting.prepare(idmap.default_maps())
-        kind, message, fds = channel.receive()
-    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-    connection = None
-    if kind and message[0] == protocol.NETWORK:
-        connection = starting.connect_early(message[1], nest)
-        kind, message, fds = channel.receive()
-    if not kind or message[0] == protocol.CANCEL:
-        if connection is not None:
-            connection.detach()
-        if nest is not None:
-            nest.abandon()
-        processes.leave(0)
-    watch = Watch(message[0])
+    `nest` are prepared namespaces, and `connection` their way to the network, if they were begun.
+    """
+    watch = Watch(order)
     starter = watch.add_client(channel)
     try:
         watch.begin(nest, connection, starter, fds)
@@ -138,10 +122,7 @@ class Watch:
         starter: attach.Client,
         fds: list[int],
     ) -> None:
-        """The first start; tells the command that asked for it. Raises what keeps the container from running.
-
-        `nest` are prepared namespaces, and `connection` their way to the network if that was begun.
-        """
+        """The first start; tells the command that asked for it. Raises what keeps the container from running."""
         self.passed_streams = fds
         faults.step("monitor: ordered")
         self.files.claim()

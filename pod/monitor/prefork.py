@@ -6,7 +6,7 @@ namespace with the usual id maps, while the parent imports what a command needs.
 all, the child reads the end of its channel and leaves. What both will import is imported before the fork, once.
 
 A container that joins the namespaces of another one has no use for new ones, so that its monitor prepares nothing,
-unless it turns out that the other one has to be started first: then it becomes two monitors (`second`).
+unless it turns out that the other one has to be started first: then it becomes two monitors (`_second`).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def prefork(*, prepares: bool = True) -> sockets.Channel:
     return ours
 
 
-def second(channel: sockets.Channel, other: sockets.Channel) -> bool:
+def _second(channel: sockets.Channel, other: sockets.Channel) -> bool:
     """What a monitor does that is split: fork the second one, which gets `other`; whether we are that."""
     if _fork_orphan():
         other.close()
@@ -112,12 +112,32 @@ def _become_monitor(channel: sockets.Channel, *, prepares: bool) -> None:
 
 
 def run(channel: sockets.Channel, *, prepares: bool = True) -> None:
-    """Be a monitor on `channel`; never returns."""
-    from pod.linux import processes
-    from pod.monitor import main
+    """Be a monitor on `channel`; never returns. With `prepares`, namespaces are made before the order is there."""
+    from pod.linux import idmap, processes, sockets, syscalls
+    from pod.monitor import main, starting
+    from pod.spec import monitor as protocol
 
     processes.close_descriptors({0, 1, 2, channel.fileno()})
-    main.main(channel, prepares=prepares)
+    nest = starting.prepare(idmap.default_maps()) if prepares else None
+    kind, message, fds = channel.receive()
+    if kind and message[0] == protocol.SPLIT:
+        if _second(channel, other := sockets.from_fd(fds[0])):
+            channel = other
+        else:
+            nest = starting.prepare(idmap.default_maps())
+        kind, message, fds = channel.receive()
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    connection = None
+    if kind and message[0] == protocol.NETWORK:
+        connection = starting.connect_early(message[1], nest)
+        kind, message, fds = channel.receive()
+    if not kind or message[0] == protocol.CANCEL:
+        if connection is not None:
+            connection.detach()
+        if nest is not None:
+            nest.abandon()
+        processes.leave(0)
+    main.main(channel, message[0], fds, nest, connection)
 
 
 def _leave_streams() -> None:
