@@ -51,6 +51,14 @@ _REPLACED_OF_POD = frozenset(
 _OWN = frozenset(("root", "runroot", "log-level", "debug", "noout", "out"))
 
 
+# What names of units consist of (systemd.unit(5)), besides the @ of a template.
+_OF_UNITS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\")
+# Options whose values are paths, and relative ones belong to the directory where they were typed.
+_PATHS = frozenset(
+    "authfile cert-dir conmon-pidfile env-file hosts-file label-file pidfile seccomp-policy".split()
+)
+
+
 # The container is in the cgroup of the unit, which is pod's to divide. Signals are pod's to send, but at the very end.
 _OURS = ("Delegate=yes", "KillMode=mixed")
 
@@ -129,6 +137,10 @@ def _check(options: UnitOptions) -> None:
         ("--container-prefix", options.container_prefix),
         ("--pod-prefix", options.pod_prefix),
         ("--separator", options.separator),
+    ):
+        if set(value) - _OF_UNITS:
+            raise InvalidValue(flag, value, "names of units have letters, digits and :-_.\\")
+    for flag, value in (
         *(("--after", unit) for unit in options.after),
         *(("--requires", unit) for unit in options.requires),
         *(("--wants", unit) for unit in options.wants),
@@ -279,6 +291,7 @@ class _Writer:
             raise _not_again(f"container '{container.name}'", f"`pod {replay.command}` made it")
         program = [*self.program, *_words(it for it in replay.program if it.name not in _OWN)]
         options, environment = self._kept(replay.options, container)
+        directory = _directory(options, replay.words, container.config.create_directory)
         name = quote(literal(container.name)) + ("-%i" if self.options.template else "")
         parts = [
             ["--cidfile=%t/%n.ctr-id"],
@@ -297,6 +310,7 @@ class _Writer:
         stop = [_line([*program, "stop"]), f"--ignore -t={seconds}", "--cidfile=%t/%n.ctr-id"]
         remove = [_line([*program, "rm"]), f"-f --ignore -t={seconds}", "--cidfile=%t/%n.ctr-id"]
         return [
+            *directory,
             "ExecStartPre=/bin/rm -f %t/%n.ctr-id",
             f"ExecStart={_folded(run)}",
             f"ExecStop={_folded(stop)}",
@@ -318,6 +332,7 @@ class _Writer:
         create += [_line(it.words) for it in replay.options if it.name not in _REPLACED_OF_POD]
         stop = [_line([*program, "pod", "stop"]), f"--ignore -t={seconds}", id_file]
         return [
+            *_directory(replay.options, (), pod.config.create_directory),
             f"ExecStartPre=/bin/rm -f %t/{unit}.pid %t/{unit}.pod-id",
             f"ExecStartPre={_folded(create)}",
             f"ExecStart={_folded([_line([*program, 'pod', 'start']), id_file])}",
@@ -369,6 +384,29 @@ class _Writer:
     def _places(self) -> str:
         paths = self.engine.paths
         return " ".join(quote(fixed(path)) for path in (paths.root, paths.runroot))
+
+
+def _directory(options: Iterable[Typed], words: Sequence[str], directory: str) -> list[str]:
+    """WorkingDirectory= where paths among the options belong to the directory in which they were typed."""
+    found = list(options)
+    is_root = any(it.name == "rootfs" for it in found)
+    if directory and (
+        any(_has_relative_path(it) for it in found) or (is_root and not words[0].startswith("/"))
+    ):
+        return [f"WorkingDirectory={fixed(directory)}"]
+    return []
+
+
+def _has_relative_path(option: Typed) -> bool:
+    value = option.value
+    if option.name in _PATHS:
+        return not value.startswith("/")
+    if option.name == "volume":
+        return value.startswith(".")
+    if option.name == "mount":
+        parts = [part.partition("=") for part in value.split(",")]
+        return any(key in {"source", "src"} and it.startswith(".") for key, _, it in parts)
+    return option.name == "security-opt" and value.startswith(("seccomp=.", "seccomp:."))
 
 
 def _not_again(what: str, why: str) -> PodError:

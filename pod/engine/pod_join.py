@@ -117,6 +117,7 @@ def new(engine: Engine, name: str, config: ContainerConfig) -> tuple[Pod, Contai
             share=USUALLY_SHARED,
             exit_policy=engine.settings.engine.pod_exit_policy,
             create_command=config.create_command,
+            create_directory=config.create_directory,
         ),
         infra,
         name=name,

@@ -25,6 +25,11 @@ _FIRST_FD = 3
 _MOST_FDS = 200  # that fit into one message with others, unix(7)
 
 
+def unit() -> str:
+    """The unit of systemd whose command this is; "" for none."""
+    return os.environ.get(unit_group.UNIT, "")
+
+
 def complete(order: dict[str, Any], config: ContainerConfig) -> None:
     """Put what the manager has given us into the order for the monitor."""
     if config.is_infra:

@@ -179,6 +179,7 @@ class ContainerConfig(Record):
 
     # Where it comes from
     create_command: tuple[str, ...] = ()
+    create_directory: str = ""  # where it was typed, which relative paths in it belong to
     platform: str = ""
 
     nested: ClassVar = {

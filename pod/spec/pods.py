@@ -38,6 +38,7 @@ class PodConfig(Record):
     cgroup_parent: str = ""
     has_cgroup: bool = True  # --share-parent: its containers are in a cgroup of its own
     create_command: tuple[str, ...] = ()
+    create_directory: str = ""
 
     nested: ClassVar = {"resources": Resources, "restart": RestartPolicy}
 

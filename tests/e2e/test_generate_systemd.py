@@ -107,6 +107,39 @@ def test_a_new_container_for_each_start(pod: Engine, systemd: UserManager) -> No
 
 
 @only_here
+def test_paths_belong_to_where_they_were_typed(
+    pod: Engine, systemd: UserManager, tmp_path: Path
+) -> None:
+    (tmp_path / "50% off").mkdir()
+    (tmp_path / "50% off" / "variables").write_text("A=from the file\n")
+    words = ["--network=none", "--stop-signal=KILL", "-v", ".:/here", "--env-file", "variables"]
+    words += ["busybox", "sh", "-c", "echo $A; cat /here/variables; sleep 1d"]
+    pod("create", "--name", "c", *words, cwd=str(tmp_path / "50% off"))
+    generate(pod, systemd, "--new", "--name", "c")
+    systemd("start", "container-c")
+    until(lambda: pod("logs", "c").lines == ["from the file", "A=from the file"], "the output")
+    systemd("stop", "container-c")
+    pod("create", "--name", "absolute", "--network=none", "-v", "/tmp:/here", "busybox", "true")
+    (text,) = generate(pod, systemd, "--new", "--name", "absolute").values()
+    assert "WorkingDirectory" not in text
+
+
+@only_here
+def test_a_container_that_runs_already_is_said_at_once(pod: Engine, systemd: UserManager) -> None:
+    """systemd would wait for a minute and a half for a main process that is not in the unit."""
+    pod(
+        "run", "-d", "--name", "c", "--network=none", "--stop-signal=KILL", "busybox", "sleep", "1d"
+    )
+    generate(pod, systemd, "--name", "--restart-policy", "no", "c")
+    systemd("start", "container-c", status=1)
+    assert "container 'c' runs already, and not in unit 'container-c.service'" in systemd.log()
+    assert state(pod, "c") == "exited"
+    systemd("start", "container-c")
+    assert state(pod, "c") == "running"
+    systemd("stop", "container-c")
+
+
+@only_here
 def test_how_it_ended_is_the_state_of_the_unit(pod: Engine, systemd: UserManager) -> None:
     pod("create", "--name", "c", "--network", "none", "busybox", "sh", "-c", "exit 7")
     generate(pod, systemd, "--name", "--restart-policy", "no", "c")
@@ -216,6 +249,19 @@ def test_a_template(pod: Engine) -> None:
     assert "--name c-%i " in " ".join(keys_of(text)["ExecStart"])
 
 
+@only_here
+def test_instances_of_a_template(pod: Engine, systemd: UserManager) -> None:
+    pod("create", "--name", "c", "--network=none", "--stop-signal=KILL", "busybox", "sleep", "1d")
+    generate(pod, systemd, "--template", "--name", "c")
+    systemd("start", "container-c@one", "container-c@two")
+    assert (state(pod, "c-one"), state(pod, "c-two")) == ("running", "running")
+    systemd("restart", "container-c@one")
+    assert (state(pod, "c-one"), state(pod, "c-two")) == ("running", "running")
+    systemd("stop", "container-c@one")
+    assert sorted(pod("ps", "-a", "--format", "{{.Names}}").lines) == ["c", "c-two"]
+    systemd("stop", "container-c@two")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -240,6 +286,9 @@ def test_what_has_no_unit(pod: Engine) -> None:
         (["bare"], "has no infra container"),
         (["-e", "nothing", "p"], "NAME=VALUE"),
         (["--after", "a b", "p"], "--after"),
+        (["--container-prefix", "%n", "p"], "--container-prefix '%n' is not valid: names of units"),
+        (["--pod-prefix", "a@b", "p"], "--pod-prefix"),
+        (["--separator", "$", "p"], "--separator"),
     ):
         assert message in pod("generate", "systemd", *words, status=125).stderr
     pod("pod", "rm", "bare")

@@ -123,6 +123,7 @@ def pod_config(arguments: Arguments, engine: Engine, *, has_infra: bool) -> PodC
         cgroup_parent=limited.get("cgroup_parent", ""),
         has_cgroup=arguments.flag("share_parent"),
         create_command=("pod", *sys.argv[1:]),
+        create_directory=container.working_directory(),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pod.base.errors import UsageError
+from pod.base.errors import PodError, UsageError
 from pod.cli.declare import Command, Option
 from pod.cli.options import lifetime, select
 
@@ -36,9 +36,21 @@ def start_containers(arguments: Arguments, engine: Engine) -> int:
         channel = start(engine, containers.find(engine.database, name))
         if channel is not None:
             channel.close()
+        else:
+            _check_unit(name)
         return name
 
     return for_each(names, do)
+
+
+def _check_unit(name: str) -> None:
+    """A unit of systemd waits in vain for a main process of its own where the container runs elsewhere."""
+    from pod.engine import service
+
+    if unit := service.unit():
+        raise PodError(
+            f"container '{name}' runs already, and not in unit '{unit}'", hint=f"pod stop {name}"
+        )
 
 
 def _start_attached(arguments: Arguments, engine: Engine, name: str, detach_keys: bytes) -> int:

@@ -66,6 +66,7 @@ def read_container(arguments: Arguments, engine: Engine) -> ContainerConfig:
         networking=network.networking_of(arguments, base.networking),
         command=tuple(arguments.words[1:]),
         create_command=("pod", *sys.argv[1:]),
+        create_directory=working_directory(),
         platform=image.read_platform(arguments),
     )
     if unit := os.environ.get("PODMAN_SYSTEMD_UNIT"):
@@ -82,6 +83,14 @@ def read_container(arguments: Arguments, engine: Engine) -> ContainerConfig:
     if arguments.flag("rootfs"):
         return config.replace(rootfs=_root_directory(arguments, name))
     return config.replace(image=name)
+
+
+def working_directory() -> str:
+    """Where the command was typed; "" where there is no such directory any more."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def _health(arguments: Arguments) -> HealthConfig | None:
