@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Path = tuple[Any, ...]
     Form = Callable[["Value"], Any]
 
+_SECCOMP = "seccomp"
 _REMOTE = ("http://", "https://", "git://", "ssh://", "git@", "github.com/", "docker-image://", "oci-layout://",
            "service:", "target:")  # fmt: skip
 
@@ -192,6 +193,18 @@ def _paths(value: Value) -> Items:
     listed = _list(value)
     for index, entry in enumerate(listed):
         items.put(value.absolute(entry), listed.place_of(index))
+    return items
+
+
+def _security(value: Value) -> Items:
+    """The profile of seccomp is a file."""
+    items = Items(place=value.place)
+    listed = _list(value)
+    for index, entry in enumerate(listed):
+        key, path = entry[: len(_SECCOMP)], entry[len(_SECCOMP) + 1 :]
+        is_path = key == _SECCOMP and path not in {"", "unconfined", "builtin"}
+        shown = f"{entry[: len(_SECCOMP) + 1]}{value.absolute(path)}" if is_path else entry
+        items.put(shown, listed.place_of(index))
     return items
 
 
@@ -383,6 +396,7 @@ _SERVICE: dict[str, Form] = {
     "pre_start": _each(_of(_HOOK)),
     "pre_stop": _each(_of(_HOOK)),
     "secrets": _uses("/run/secrets/"),
+    "security_opt": _security,
     "storage_opt": _mapping,
     "sysctls": _mapping,
     "tmpfs": _list,

@@ -141,6 +141,23 @@ def _create(
     return container, lock
 
 
+def _say_what_is_cut(config: ContainerConfig) -> None:
+    """Warn of what was asked for and an ordinary user cannot give."""
+    if config.ulimits:
+        from pod.spec.resources import effective_ulimits
+
+        _, notes = effective_ulimits(config.ulimits, (), host_facts.own_limits())
+        for note in notes:
+            log.warning(note)
+    score = config.oom_score_adj
+    if score is not None and os.geteuid() != 0:
+        own = int(files.read_text("/proc/self/oom_score_adj"))
+        if score < own:
+            log.warning(
+                f"--oom-score-adj {score} is below your own, which only root can do: it is {own}"
+            )
+
+
 def check_name(name: str) -> None:
     """Raise InvalidValue unless a container can have this name (podman-run(1), --name)."""
     if not ids.is_name(name):
@@ -171,6 +188,7 @@ def complete(
         log.warning(
             "options --health-... have no effect: neither the image nor --health-cmd says what to check"
         )
+    _say_what_is_cut(config)
     if config.notify == "healthy" and config.health is None:
         raise UsageError(
             "--sdnotify=healthy needs a health check, and neither the image nor --health-cmd says what to check",

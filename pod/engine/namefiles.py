@@ -225,7 +225,11 @@ def _base_hosts(engine: Engine, container: Container) -> str:
         return "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
     try:
         return files.read_text(choice or "/etc/hosts")
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if choice:
+            asked = container.config.networking.hosts_file
+            which = "--hosts-file" if asked else "base_hosts_file in containers.conf"
+            raise PodError(f"the file '{choice}' of {which} does not exist") from error
         return "127.0.0.1\tlocalhost\n::1\tlocalhost\n"
 
 

@@ -32,8 +32,7 @@ def access(engine: Engine, options: PullOptions, *, fetches: bool = True) -> Acc
         from pod.base.units import parse_duration_ns
 
         delay_ns = parse_duration_ns(settings.retry_delay, "retry_delay")
-    if options.certificates and not os.path.isdir(options.certificates):
-        raise PodError(f"'{options.certificates}' of --cert-dir is not a directory")
+    check_files(options)
     policy = None
     if fetches:
         from pod.engine.configuration_registries import load_policy
@@ -53,6 +52,19 @@ def access(engine: Engine, options: PullOptions, *, fetches: bool = True) -> Acc
         credentials=_credentials(options),
         partial=engine.settings.storage.enable_partial_images,
     )
+
+
+def check_files(options: PullOptions) -> None:
+    """Raise PodError where --authfile or --cert-dir names nothing."""
+    if options.certificates and not os.path.isdir(options.certificates):
+        raise PodError(
+            f"'{options.certificates}' of --cert-dir is not a directory, such as /etc/containers/certs.d/HOST"
+        )
+    if options.authfile and not os.path.exists(options.authfile):
+        raise PodError(
+            f"the file '{options.authfile}' of --authfile does not exist",
+            hint="pod login --authfile FILE REGISTRY makes one",
+        )
 
 
 def progress_of(options: PullOptions) -> Progress:
@@ -77,8 +89,6 @@ def _signatures(engine: Engine) -> SignaturePlaces:
 def _authfile(engine: Engine, options: PullOptions) -> str | None:
     """The file of --authfile, or docker's config.json in the directory of --config."""
     if options.authfile:
-        if not os.path.exists(options.authfile):
-            raise PodError(f"the file '{options.authfile}' of --authfile does not exist")
         return options.authfile
     directory = engine.credentials_directory
     if directory is None or not os.path.exists(f"{directory}/config.json"):

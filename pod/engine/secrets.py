@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pod.spec.container import ContainerConfig, SecretUse
 
 _MOST_BYTES = {"secret": 512_000, "config": 1_024_000}  # podman's; docker's for configs
+_LONGEST_VARIABLE = 131_071  # bytes with the name: execve(2), MAX_ARG_STRLEN without the zero byte
 _OTHER_DRIVERS = {
     "pass": "it keeps secrets in the files of pass(1)",
     "shell": "it keeps secrets with commands of yours",
@@ -199,6 +200,13 @@ def copy_to_container(engine: Engine, config: ContainerConfig, directory: str) -
             if b"\0" in plain:
                 raise PodError(
                     f"secret '{use.name}' cannot be a variable: it contains a zero byte",
+                    hint=f"--secret {use.name},type=mount",
+                )
+            most = _LONGEST_VARIABLE - len(f"{use.target}=".encode())
+            if len(plain) > most:
+                raise PodError(
+                    f"secret '{use.name}' cannot be a variable: it has {len(plain)} bytes, and the kernel passes "
+                    f"{most} under the name '{use.target}'",
                     hint=f"--secret {use.name},type=mount",
                 )
         path = f"{directory}/secrets/{use.id}"

@@ -14,6 +14,7 @@ import os
 import time
 
 from pod.base import log
+from pod.base.errors import PodError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,7 +120,13 @@ class RotatedFile:
         self._has_failed = False
         self._fd = -1
         self._size = 0
-        self._open()
+        try:
+            self._open()
+        except OSError as error:
+            raise PodError(
+                f"log file '{path}' cannot be opened: {error.strerror}",
+                hint="see --log-opt path=FILE",
+            ) from error
 
     def _open(self) -> None:
         self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ALL = "ALL"
 _LABEL_KEYS = frozenset(("user", "role", "type", "level", "filetype"))
 _OPTION = "--security-opt"
+_HIDEPID = ("0", "1", "2", "4", "off", "noaccess", "invisible", "ptraceable")
+_PROC_OPTIONS = {"hidepid": _HIDEPID, "subset": ("pid",)}
 _NOT_HERE = {
     "credentialspec": "it belongs to Windows",
     "writable-cgroups": "a container's own cgroup tree is writable with --privileged or in systemd mode only",
@@ -82,6 +84,8 @@ def _with_option(options: SecurityOptions, text: str) -> SecurityOptions:
         return options.replace(labels=(*options.labels, _label(text, value)))
     if key == "proc-opts":
         words = tuple(word for word in value.split(",") if word)
+        for word in words:
+            _check_proc_option(text, word)
         return options.replace(proc_options=options.proc_options + words)
     if key == "mask":
         return options.replace(mask=options.mask + _paths(text, value))
@@ -95,6 +99,17 @@ def _with_option(options: SecurityOptions, text: str) -> SecurityOptions:
         text,
         "the keys are seccomp, apparmor, label, mask, unmask, proc-opts, no-new-privileges",
     )
+
+
+def _check_proc_option(text: str, word: str) -> None:
+    """proc(5), "Mount options"; the flags of every mount are pod's own choice."""
+    key, _, value = word.partition("=")
+    if not (value in _PROC_OPTIONS.get(key, ()) or (key == "gid" and value.isdecimal())):
+        raise InvalidValue(
+            _OPTION,
+            text,
+            f"for /proc there are hidepid={'|'.join(_HIDEPID)}, gid=NUMBER and subset=pid",
+        )
 
 
 def _split(text: str) -> tuple[str, str, bool]:

@@ -150,7 +150,15 @@ def test_what_only_root_may_raise_is_cut(pod: Engine) -> None:
     script = "ulimit -Hn; cat /proc/self/oom_score_adj"
     highest = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
     options = ["--ulimit", "nofile=99999999", "--oom-score-adj", "-1000"]
-    assert shell(pod, script, *options) == highest.stdout.split()
+    result = run(pod, *options, "busybox", "sh", "-c", script)
+    limit, score = result.out.split()
+    assert [limit, score] == highest.stdout.split()
+    # And it is said, with what was asked for and what it is.
+    first, second = result.stderr.splitlines()
+    assert "--ulimit nofile=99999999" in first and first.endswith(limit)
+    assert "--oom-score-adj -1000" in second and second.endswith(score)
+    quiet = run(pod, "--ulimit", "nofile=99:-1", "--oom-score-adj", "900", "busybox", "true")
+    assert quiet.stderr == ""
 
 
 @pytest.mark.not_podman("its top finds processes by their cgroup")
@@ -317,6 +325,9 @@ def test_init_program_of_ones_own(pod: Engine) -> None:
     words = ["--init", "--init-path", "/usr/bin/catatonit", "busybox", "sh", "-c"]
     script = "cat /proc/1/comm; echo $$"
     assert run(pod, *words, script).lines == ["podman-init", "2"]
+    words[2] = "catatonit"  # relative to where it is typed, not to where it is started
+    pod("create", "--name", "c", "--network", "none", *words, script, cwd="/usr/bin")
+    assert pod("start", "-a", "c").lines == ["podman-init", "2"]
 
 
 @pytest.mark.parametrize("options", [["--systemd", "always"], ["--entrypoint", "/sbin/init"]])

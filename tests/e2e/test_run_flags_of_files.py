@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -170,3 +171,41 @@ def test_rootfs_keeps_what_is_written(pod: Engine, tmp_path: Path) -> None:
     (tree / "sh").chmod(0o755)
     run(pod, "--rootfs", str(tree), "/sh", "-c", "echo $0 > /written", "kept")
     assert (tree / "written").read_text() == "kept\n"
+
+
+@pytest.mark.not_podman("4.3 keeps relative paths, and has no --hosts-file")
+def test_relative_files_are_found_from_another_directory(pod: Engine, tmp_path: Path) -> None:
+    (tmp_path / "hosts").write_text("192.0.2.9 from-the-file\n")
+    rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 28}
+    profile = {
+        "defaultAction": "SCMP_ACT_ALLOW",
+        "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_AARCH64"],
+        "syscalls": [rule],
+    }
+    (tmp_path / "profile.json").write_text(json.dumps(profile))
+    options = ["--hosts-file", "hosts", "--security-opt", "seccomp=profile.json"]
+    pod(
+        "create", "--name", "c", "--network", "none", *options, "busybox",
+        "sh", "-c", "head -1 /etc/hosts; mkdir /x", cwd=str(tmp_path),
+    )  # fmt: skip
+    result = pod("start", "-a", "c", status=1)
+    assert result.out.split() == ["192.0.2.9", "from-the-file"]
+    assert "No space left" in result.stderr
+
+
+@NEWER
+def test_files_that_do_not_exist_are_named_at_once(pod: Engine, tmp_path: Path) -> None:
+    for flag in ("--hosts-file", "--authfile", "--cert-dir"):
+        result = pod("create", "--network", "none", flag, "missing", "busybox", status=125)
+        assert flag in result.stderr and "'missing'" in result.stderr
+    assert pod("ps", "-aq").out == ""
+
+
+@NEWER
+def test_a_hosts_file_that_has_gone_since_is_named(pod: Engine, tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text("127.0.0.1 localhost\n")
+    pod("create", "--name", "c", "--network", "none", "--hosts-file", str(hosts), "busybox", "true")
+    hosts.unlink()
+    error = pod("start", "c", status=125).stderr
+    assert str(hosts) in error and "--hosts-file" in error

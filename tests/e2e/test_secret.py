@@ -171,6 +171,16 @@ def test_any_bytes_and_the_largest(pod: Engine) -> None:
         assert it.stdout.read() == content
     result = pod("run", "--rm", "--secret", "big,type=env", "busybox", "true", status=125)
     assert "zero byte" in result.stderr
+    make(pod, "long", b"x" * 131_070)
+    length = ["busybox", "sh", "-c", "echo ${#V}"]
+    assert (
+        pod("run", "--rm", "--secret", "long,type=env,target=V", *length, status=125).stdout == ""
+    )
+    make(pod, "fits", b"x" * 131_069)
+    assert pod("run", "--rm", "--secret", "fits,type=env,target=V", *length).out == "131069"
+    assert "131069 under the name 'V'" in (
+        pod("run", "--rm", "--secret", "long,type=env,target=V", *length, status=125).stderr
+    )
     assert pod.containers() == []
 
 

@@ -7,8 +7,11 @@ from pod.cli.declare import Command, Option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from pod.cli.declare import Arguments
     from pod.engine.context import Engine
+    from pod.spec.networks import Subnet
 
 
 _HEADINGS = {"ID": "NETWORK ID", "Name": "NAME", "Driver": "DRIVER"}
@@ -30,6 +33,11 @@ def list_networks(arguments: Arguments, engine: Engine) -> None:
         return
     rows = [
         {
+            "Subnets": [_subnet(subnet) for subnet in network.subnets],
+            "IPAMOptions": {"driver": "host-local"},
+            "NetworkDNSServers": list(network.dns_servers),
+            "Options": dict(network.options),
+            "Routes": [],
             "ID": network.id if arguments.flag("no_trunc") else network.id[:12],
             "Name": network.name,
             "Driver": network.driver,
@@ -53,6 +61,14 @@ def list_networks(arguments: Arguments, engine: Engine) -> None:
         noheading=arguments.flag("noheading"),
         documents=lambda: [summary(network) for network in found],
     )
+
+
+def _subnet(subnet: Subnet) -> dict[str, Any]:
+    return {
+        "Subnet": subnet.subnet,
+        "Gateway": subnet.gateway,
+        "LeaseRange": {"StartIP": subnet.first, "EndIP": subnet.last} if subnet.first else None,
+    }
 
 
 COMMAND = Command(

@@ -184,8 +184,8 @@ def _row(it: Listed, now: int, sizes: dict[str, tuple[int, int]], *, whole: bool
 
 
 _FIELDS = (
-    "AutoRemove CIDFile Cgroup Command Created CreatedAt CreatedHuman ExitCode Exited ExitedAt ExposedPorts ID IPC "
-    "Image ImageID IsInfra Labels MNT Mounts NET Names Namespaces Networks PIDNS Pid Pod PodName Ports Restarts "
+    "AutoRemove CGROUPNS CIDFile Cgroup Command Created CreatedAt CreatedHuman ExitCode Exited ExitedAt ExposedPorts "
+    "ID IPC Image ImageID IsInfra Labels MNT Mounts NET Names Namespaces Networks PIDNS Pid Pod PodName Ports Restarts "
     "RunningFor Size StartedAt State Status USERNS UTS"
 ).split()
 
@@ -220,8 +220,8 @@ def _value(
         if row.id not in sizes:
             raise UsageError("the field .Size needs --size", hint="pod ps --size")
         return _size(sizes[row.id])
-    if name in _NAMESPACES:
-        return _namespaces(it)[name]
+    if name in _NAMESPACES or name == "CGROUPNS":
+        return _namespaces(it)["Cgroup" if name == "CGROUPNS" else name]
     if name == "Namespaces":
         return _namespaces(it)
     return document(it, now, sizes.get(row.id))[name]

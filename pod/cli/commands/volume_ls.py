@@ -45,6 +45,8 @@ def _row(engine: Engine, it: Listed) -> Mapping[str, Any]:
         "CreatedAt": go_time(it.volume.created_ns),
         "Label": lambda key: row["Labels"].get(key, ""),
         "Status": {},
+        "StorageID": "",  # no volume lives in an image
+        "Timeout": 0,
     }
 
 

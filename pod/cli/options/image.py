@@ -104,9 +104,10 @@ def registry_options(arguments: Arguments) -> PullOptions:
 def given_options(arguments: Arguments, *, quiet: bool) -> PullOptions:
     """The same, for commands without --quiet."""
     from pod.engine.images import PullOptions
+    from pod.engine.registry_access import check_files
 
     retry_delay = arguments.text("retry_delay")
-    return PullOptions(
+    options = PullOptions(
         authfile=arguments.text("authfile") or "",
         credentials=read_credentials(arguments),
         certificates=arguments.text("cert_dir") or "",
@@ -116,6 +117,9 @@ def given_options(arguments: Arguments, *, quiet: bool) -> PullOptions:
         quiet=quiet,
         progress=lambda: _progress(quiet=quiet),
     )
+    if options.authfile or options.certificates:
+        check_files(options)  # also where the image turns out to be here already
+    return options
 
 
 def loud_progress() -> Progress:

@@ -174,6 +174,8 @@ def limit_changes(
         from pod.spec.security import parse_security_options
 
         security = parse_security_options(arguments.texts("security_opt"))
+        if security.seccomp not in {"", "unconfined"}:
+            security = security.replace(seccomp=_profile(security.seccomp))
         changes["security"] = security.replace(apparmor=security.apparmor or base.security.apparmor)
     if arguments.given("ulimit"):
         from pod.spec.resources import parse_ulimits
@@ -256,6 +258,20 @@ def _refuse_limits(given: dict[str, Any], changes: dict[str, Any]) -> None:
     options = [name for name in options if given.get(name, True)]
     if options:
         raise UsageError(f"--cgroups=disabled excludes --{options[0].replace('_', '-')}")
+
+
+def _profile(text: str) -> str:
+    """The path of a seccomp profile, which a start from another directory finds as well."""
+    import os  # few name one
+
+    from pod.base.errors import UsageError
+
+    if not os.path.isfile(text):
+        raise UsageError(
+            f"seccomp profile '{text}' does not exist",
+            hint="--security-opt seccomp=FILE, seccomp=unconfined, or seccomp=builtin",
+        )
+    return os.path.abspath(text)
 
 
 def _personality(text: str) -> str:

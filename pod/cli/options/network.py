@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from pod.base import log
 from pod.base.errors import UsageError
 from pod.cli.declare import Option
@@ -180,8 +182,18 @@ def _name_changes(arguments: Arguments) -> dict[str, Any]:
     if arguments.given("link"):
         changes["links"] = tuple(hosts.parse_link(it) for it in arguments.texts("link"))
     if arguments.given("hosts_file"):
-        changes["hosts_file"] = arguments.text("hosts_file") or ""
+        changes["hosts_file"] = _hosts_file(arguments.text("hosts_file") or "")
     return changes
+
+
+def _hosts_file(text: str) -> str:
+    if text in {"", "image", "none"}:
+        return text
+    if not os.path.exists(text):
+        raise UsageError(
+            f"the file '{text}' of --hosts-file does not exist", hint="a file, image, or none"
+        )
+    return os.path.abspath(text)
 
 
 def _check(arguments: Arguments, networking: Networking) -> None:

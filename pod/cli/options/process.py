@@ -166,7 +166,7 @@ def process_changes(
         "group_entry": ("group_entry", _group_entry),
         "hostuser": ("host_users", _host_users),
         "init": ("init", lambda it: it.flag("init")),
-        "init_path": ("init_path", lambda it: it.text("init_path")),
+        "init_path": ("init_path", lambda it: _path(it.text("init_path") or "")),
         "passwd_entry": ("passwd_entry", lambda it: it.text("passwd_entry")),
         "systemd": ("systemd", _systemd),
         "tz": ("timezone", lambda it: it.text("tz") or ""),
@@ -328,6 +328,10 @@ def _systemd(arguments: Arguments) -> str:
             f"invalid argument '{text}' for '--systemd': expected is one of true, false, always"
         )
     return text
+
+
+def _path(text: str) -> str:
+    return os.path.abspath(text) if text else ""
 
 
 def _umask(arguments: Arguments) -> int:

@@ -29,6 +29,16 @@ _OTHER_NAMES = {
     },
     "State": {"Healthcheck": "Health"},
 }
+_LEFT_OUT = {
+    # part of the document: fields that JSON leaves out where there is nothing to say, and `{{if}}` asks for
+    "Config": {
+        "HealthLogDestination": "",
+        "Healthcheck": None,
+        "HealthcheckMaxLogCount": 0,
+        "HealthcheckMaxLogSize": 0,
+        "SdNotifyMode": "",
+    },
+}
 
 
 class Struct(dict[str, object]):
@@ -36,7 +46,8 @@ class Struct(dict[str, object]):
 
     def __init__(self, document: dict[str, Any], name: str = "") -> None:
         self.document = document
-        super().__init__(
+        super().__init__(_LEFT_OUT.get(name, {}))
+        self.update(
             {key[:1].upper() + key[1:]: _value(key, value) for key, value in document.items()}
         )
         self.other_names = _OTHER_NAMES.get(name, {})

@@ -20,7 +20,7 @@ GARBAGE = "-17x::?=/"
 # Options that take every text: names of things, files that are read or written later, words for others.
 FREE = set(
     """
-    annotation authfile build-arg cache-from cert-dir cgroup-parent cpp-flag creds dns-option env file ignorefile
+    annotation build-arg cache-from cgroup-parent cpp-flag creds dns-option env file ignorefile
     iidfile label layer-label logfile metadata-file no-cache-filter os-feature os-version runtime runtime-flag target
     unsetannotation unsetenv unsetlabel
     """.split()

@@ -26,8 +26,8 @@ GARBAGE = "-17x::?=/"
 # Options of run that take every text: names of things, words for others, files that are read or written later.
 FREE = set(
     """
-    annotation authfile cert-dir cgroup-parent cidfile conmon-pidfile creds dns-option entrypoint env env-merge
-    health-cmd health-startup-cmd hosts-file init-path label name passwd-entry pidfile requires sysctl tz unsetenv
+    annotation cgroup-parent cidfile conmon-pidfile creds dns-option entrypoint env env-merge
+    health-cmd health-startup-cmd init-path label name passwd-entry pidfile requires sysctl tz unsetenv
         """.split()
 )
 

@@ -151,6 +151,17 @@ def test_key_has_its_effect(tmp_path: Path, keys: str, path: str, expected: Any)
     assert read(found, path) == expected
 
 
+def test_a_seccomp_profile_is_below_the_directory_of_the_project(tmp_path: Path) -> None:
+    for text in ("seccomp=./p.json", "seccomp:p.json"):
+        assert read(config(tmp_path, f"security_opt: ['{text}']\n"), "security.seccomp") == (
+            f"{tmp_path}/shop/p.json"
+        )
+    for word in ("unconfined", "/p.json"):
+        assert (
+            read(config(tmp_path, f"security_opt: [seccomp={word}]\n"), "security.seccomp") == word
+        )
+
+
 def test_labels_of_the_project_stand_above_those_of_the_file(tmp_path: Path) -> None:
     keys = "labels: {a: b, com.docker.compose.project: other}\n"
     labels = config(tmp_path, keys, 2).labels

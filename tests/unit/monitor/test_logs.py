@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pod.base.errors import PodError
 from pod.engine import logfile
 from pod.monitor import logs
 from pod.monitor.journal import Journal, NoJournal
@@ -348,7 +349,7 @@ def test_a_log_that_cannot_be_rotated_does_not_stop_the_container(
 
 
 def test_a_file_that_cannot_be_opened_is_told_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(PodError, match=r"ctr\.log"):
         logs.open_driver({"driver": "k8s-file", "path": str(tmp_path / "gone/ctr.log")})
 
 
