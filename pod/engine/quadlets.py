@@ -58,7 +58,10 @@ def install(
     top = places.own_directory(user=_is_user())
     contents: dict[str, bytes] = {}
     for number, source in enumerate(sources):
-        contents |= _contents(source, is_first=number == 0)
+        more = _contents(source, is_first=number == 0)
+        if twice := next((name for name in more if name in contents), ""):
+            raise PodError(f"'{source}' has a file '{twice}', too, as one before it has")
+        contents |= more
     targets = {name: f"{top}/{name}" for name in contents}
     if not replace:
         for path in targets.values():
@@ -176,16 +179,14 @@ def _is_user() -> bool:
 def _contents(source: str, *, is_first: bool) -> dict[str, bytes]:
     """What a source installs: names below the directory of quadlets, and contents."""
     if source.startswith(("http://", "https://")):
-        name = source.rstrip("/").rpartition("/")[2].partition("?")[0]
+        name = source.partition("?")[0].rstrip("/").rpartition("/")[2]
         return _named(name, _fetch(source), source, is_first=is_first)
+    if "://" in source:
+        raise PodError(f"'{source}' cannot be fetched: addresses begin with http:// or https://")
     try:
         if os.path.isdir(source):
             application = os.path.basename(os.path.abspath(source))
-            found = {}
-            for entry in sorted(os.scandir(source), key=lambda entry: entry.name):
-                if entry.is_file():
-                    with open(entry.path, "rb") as file:
-                        found[f"{application}/{entry.name}"] = file.read()
+            found = _of_directory(source, f"{application}/")
             if not any(name.rpartition(".")[2] in places.SUFFIXES for name in found):
                 raise PodError(f"there is no quadlet in '{source}'")
             return found
@@ -193,6 +194,18 @@ def _contents(source: str, *, is_first: bool) -> dict[str, bytes]:
             return _named(os.path.basename(source), file.read(), source, is_first=is_first)
     except OSError as error:
         raise PodError(f"'{source}' cannot be read: {error.strerror}") from error
+
+
+def _of_directory(directory: str, before: str) -> dict[str, bytes]:
+    """The files in a directory and in those below it; links to directories are not followed. Raises OSError."""
+    found: dict[str, bytes] = {}
+    for entry in sorted(os.scandir(directory), key=lambda entry: entry.name):
+        if entry.is_dir(follow_symlinks=False):
+            found |= _of_directory(entry.path, f"{before}{entry.name}/")
+        elif entry.is_file():
+            with open(entry.path, "rb") as file:
+                found[before + entry.name] = file.read()
+    return found
 
 
 def _named(name: str, content: bytes, source: str, *, is_first: bool) -> dict[str, bytes]:
@@ -214,14 +227,19 @@ def _several(content: bytes, source: str) -> dict[str, bytes]:
         named = [line.removeprefix(_FILE_NAME) for line in lines if line.startswith(_FILE_NAME)]
         if not part.strip():
             continue
-        if len(named) != 1 or "/" in named[0]:
+        if len(named) != 1:
             raise PodError(f"a part of '{source}' has no line '{_FILE_NAME}NAME'")
         name = named[0].strip()
+        if "/" in name or not name:
+            raise PodError(f"'{name}', in '{source}', is not the name of a quadlet")
         if name.rpartition(".")[2] not in places.SUFFIXES:
-            section = next((line[1:-1] for line in lines if line.startswith("[")), "").lower()
             kinds = [line[1:-1].lower() for line in lines if line[:1] == "[" and line[-1:] == "]"]
-            kind = next((it for it in kinds if it in places.SUFFIXES), section)
+            kind = next((it for it in kinds if it in places.SUFFIXES), "")
+            if not kind:
+                raise PodError(f"'{name}', in '{source}', has no section that a quadlet has")
             name = f"{name}.{kind}"
+        if name in found:
+            raise PodError(f"there are two quadlets '{name}' in '{source}'")
         found[name] = ("\n".join(lines) + "\n").encode()
     return found
 
@@ -234,7 +252,9 @@ def _fetch(address: str) -> bytes:
         with urlopen(address, timeout=_SECONDS) as response:
             data = bytes(response.read(_MOST_BYTES + 1))
     except (URLError, OSError, ValueError) as error:
-        raise PodError(f"'{address}' cannot be fetched: {error}") from error
+        reason = getattr(error, "reason", error)
+        said = getattr(reason, "strerror", None) or str(reason)
+        raise PodError(f"'{address}' cannot be fetched: {said}") from error
     if len(data) > _MOST_BYTES:
         raise PodError(f"'{address}' is larger than {_MOST_BYTES} bytes")
     return data

@@ -6,6 +6,8 @@ in `places.py`.
 
 from __future__ import annotations
 
+import os
+
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.spec import systemd_text
@@ -14,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_FORMAT, _REGULAR = 0o170000, 0o100000  # inode(7)
 _TRUE = frozenset(("1", "yes", "y", "true", "t", "on"))
 _FALSE = frozenset(("0", "no", "n", "false", "f", "off"))
 
@@ -93,14 +96,23 @@ def read(path: str, name: str, drop_ins: Iterable[str] = ()) -> UnitFile:
     unit = UnitFile(path, name)
     for one in (path, *drop_ins):
         try:
-            with open(one, encoding="utf-8") as file:
-                text = file.read()
+            text = _text_of(one)
         except OSError as error:
             raise QuadletError(f"cannot be read: {error.strerror}", one) from error
         except UnicodeDecodeError as error:
             raise QuadletError("is not text in UTF-8", one) from error
         parse(text, one, unit)
     return unit
+
+
+def _text_of(path: str) -> str:
+    """Raises OSError, UnicodeDecodeError, QuadletError. A pipe has nobody who writes, and systemd waits for us."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(fd, encoding="utf-8") as file:
+        mode = os.fstat(fd).st_mode
+        if mode & _FORMAT != _REGULAR:
+            raise QuadletError("cannot be read: it is no regular file", path)
+        return file.read()
 
 
 def parse(text: str, path: str, unit: UnitFile) -> None:

@@ -147,11 +147,12 @@ def test_install_list_print_and_remove(pod: Engine, files: Quadlets, tmp_path: P
     source.mkdir()
     (source / "web.container").write_text(WEB)
     (source / "data.volume").write_text("[Volume]\n")
-    (source / "settings").write_text("a=b\n")
+    (source / "settings").mkdir()
+    (source / "settings" / "web").write_text("a=b\n")
     environment = files.systemd.environment
     printed = pod("quadlet", "install", str(source), env=environment).lines
     top = f"{environment['XDG_CONFIG_HOME']}/containers/systemd/shop"
-    assert printed == [f"{top}/{name}" for name in ("data.volume", "settings", "web.container")]
+    assert printed == [f"{top}/{name}" for name in ("data.volume", "settings/web", "web.container")]
     message = pod("quadlet", "install", str(source), env=environment, status=125).stderr
     assert "is there already" in message
     pod("quadlet", "install", "--replace", str(source), env=environment)
@@ -180,8 +181,26 @@ def test_what_is_wrong_is_not_installed(pod: Engine, files: Quadlets, tmp_path: 
     message = pod("quadlet", "install", str(wrong), env=environment, status=125).stderr
     assert f"{wrong}:10: Volume=: there is no quadlet 'data.volume'" in message
     assert pod("quadlet", "list", "--format", "{{.Name}}", env=environment).out == ""
-    message = pod("quadlet", "install", "/etc/passwd", env=environment, status=125).stderr
-    assert "'/etc/passwd' is no quadlet" in message
+    (tmp_path / "other").mkdir()
+    for path in (tmp_path / "a.volume", tmp_path / "other" / "a.volume"):
+        path.write_text("[Volume]\n")
+    for text, name in (
+        ("# FileName=a\n[Volume]\n---\n# FileName=a\n[Volume]\n", "twice"),
+        ("# FileName=a\n[Bottle]\n", "kind"),
+        ("# FileName=../a\n[Volume]\n", "above"),
+    ):
+        (tmp_path / f"{name}.quadlets").write_text(text)
+    for words, sentence in (
+        (["/etc/passwd"], "'/etc/passwd' is no quadlet"),
+        (["a.volume", "other/a.volume"], "'other/a.volume' has a file 'a.volume', too"),
+        (["twice.quadlets"], "there are two quadlets 'a.volume' in 'twice.quadlets'"),
+        (["kind.quadlets"], "'a', in 'kind.quadlets', has no section that a quadlet has"),
+        (["above.quadlets"], "'../a', in 'above.quadlets', is not the name of a quadlet"),
+        (["ftp://host/a.volume"], "addresses begin with http:// or https://"),
+    ):
+        failed = pod("quadlet", "install", *words, env=environment, cwd=str(tmp_path), status=125)
+        assert sentence in failed.stderr
+    assert pod("quadlet", "list", "--format", "{{.Name}}", env=environment).out == ""
 
 
 def test_several_quadlets_in_one_file(pod: Engine, files: Quadlets, tmp_path: Path) -> None:
@@ -331,4 +350,4 @@ def test_a_quadlet_from_an_address(pod: Engine, files: Quadlets) -> None:
     with open(path) as file:
         assert file.read() == "[Volume]\n"
     message = pod("quadlet", "install", address, status=125).stderr
-    assert f"'{address}' cannot be fetched" in message
+    assert f"'{address}' cannot be fetched: Connection refused" in message

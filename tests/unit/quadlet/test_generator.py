@@ -472,10 +472,14 @@ def test_one_that_refers_to_a_wrong_one_is_wrong(folder: Folder) -> None:
 def test_files_that_cannot_be_read(folder: Folder) -> None:
     os.symlink("nowhere", folder.path / "a.container")
     (folder.path / "b.container").write_bytes(b"[Container]\nImage=\xff\n")
+    os.mkfifo(folder.path / "c.container")
+    os.symlink("/dev/zero", folder.path / "d.container")
     folder.write("good.container", container(""))
     assert folder.errors == [
         "a.container: cannot be read: No such file or directory",
         "b.container: is not text in UTF-8",
+        "c.container: cannot be read: it is no regular file",
+        "d.container: cannot be read: it is no regular file",
     ]
 
 
