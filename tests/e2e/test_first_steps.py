@@ -1,4 +1,4 @@
-"""FIRST_STEPS.md is true: its commands are typed again, and print what stands below them."""
+"""FIRST_STEPS.md is true: its commands are typed again, and print what is there. So is the service of the README."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import os
 import re
 import shlex
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.support.engine import TREE, Engine
-from tests.support.waiting import free_port
+from tests.support.systemd import user_manager
+from tests.support.waiting import free_port, until
 
 PAGE = os.path.join(TREE, "FIRST_STEPS.md")
 PORT = "8080"
@@ -94,3 +96,51 @@ def test_first_steps(fresh_pod: Engine, tmp_path: Path, update_golden: bool) -> 
         with open(os.environ.get("POD_TEST_FIRST_STEPS", PAGE), "w", encoding="utf-8") as file:
             file.write(now)
     assert settled(now) == settled(page)
+
+
+@pytest.mark.not_podman("it has other commands")
+def test_the_service_of_the_readme(pod: Engine, runtime_directory: str, tmp_path: Path) -> None:
+    """The lines are typed as they stand there, but for the port, in a session without pod's generator."""
+    pod.have("nginx")
+    with open(os.path.join(TREE, "README.md"), encoding="utf-8") as file:
+        section = file.read().split("## A service, from a file to running\n")[1].split("\n## ")[0]
+    lines = [line[4:] for line in section.splitlines() if line.startswith(_INDENT)]
+    *typed, last = lines
+    assert last.startswith("systemctl --user status web && loginctl enable-linger")
+    assert len(typed) == 10
+    program = tmp_path / "bin" / "pod"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {shlex.join(pod.full_command())} "$@"\n')
+    program.chmod(0o755)
+    port = free_port()
+    script = "\n".join([*typed, "systemctl --user status web"]).replace(PORT, str(port))
+    with user_manager(pod, os.path.join(runtime_directory, "sd")) as systemd:
+        environment = {**systemd.environment, "PATH": f"{program.parent}:{pod.environment['PATH']}"}
+        done = subprocess.run(
+            ["sh", "-e", "-c", script],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=environment,
+            timeout=80,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stdout}{done.stderr}{systemd.log()}"
+        assert "active (running)" in done.stdout
+        until(lambda: answers(port), "nginx answers")
+        assert "web.service" in systemd.show("default.target", "Wants").split()
+        first = systemd.show("web", "MainPID")
+        pod("kill", "systemd-web")
+        until(lambda: systemd.show("web", "MainPID") not in {first, "0"}, "Restart=always")
+        until(lambda: answers(port), "nginx answers again")
+        systemd("stop", "web")
+        pod("quadlet", "rm", "web.container", env=environment)
+    pod("ps", "-a")  # deletes what systemd has not left the time for
+
+
+def answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
