@@ -154,12 +154,13 @@ def _wanted(store: Store) -> tuple[set[str], set[str]]:
     for image in store.images.list():
         blobs.update((image.digest, image.id), (layer.digest for layer in image.layers))
         layers.update(hex_of(diff_id)[:NAME_LENGTH] for diff_id in image.diff_ids)
-    for digest, _ in store.images.incomplete():
-        blobs.add(digest)  # damaged, but named: `system check` has a word to say first
-    for record in store.lists.list():
-        blobs.update(store.lists.blobs_of(record))
     from storage.lists import blobs_below
 
+    for digest, _ in store.images.incomplete():
+        # Damaged, so that `system check` can repair what is, or nothing that pod knows, such as what skopeo put here.
+        blobs.update(blobs_below(store.blobs, digest))
+    for record in store.lists.list():
+        blobs.update(store.lists.blobs_of(record))
     for artifact in store.artifacts.list():
         blobs.update(blobs_below(store.blobs, artifact.digest))
     for member in store.lists.members_here():

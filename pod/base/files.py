@@ -98,6 +98,8 @@ def read_json(path: str) -> Any:
         return plainjson.loads(read_bytes(path))
     except ValueError as error:
         raise DamagedFile(path, str(error)) from error
+    except RecursionError as error:
+        raise DamagedFile(path, "it is nested too deeply") from error
 
 
 def write_json(path: str, value: Any, *, mode: int = 0o600, sync: bool = True) -> None:

@@ -12,12 +12,13 @@ from __future__ import annotations
 import os
 
 from pod.base import log
+from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.image import docker_archive, docker_directory, oci_layout
 from pod.image.install import WantedLayer, install_layers
 from pod.image.manifest import Descriptor
 from pod.image.names import name_for_new_image
-from pod.image.parts import BadArchive, Span, open_parts
+from pod.image.parts import Span, open_parts
 from pod.image.policy import Policy
 from pod.image.pull import check_platform, put_blob
 from pod.spec import reference as references
@@ -39,6 +40,17 @@ if TYPE_CHECKING:
 _READ_BYTES = 1 << 20
 
 
+class SeveralImages(PodError):
+    """One image was wanted of a file or directory that has more."""
+
+    def __init__(self, place: str, names: list[str], count: int) -> None:
+        which = f"name one of them: {', '.join(names)}" if names else "none has a name"
+        super().__init__(
+            f"'{place}' has {count} images; {which}",
+            hint=f"{place}:{names[0]}" if names else None,
+        )
+
+
 class LoadedImage(Record):
     """`id` is the digest of the configuration, `digest` that of the manifest."""
 
@@ -56,20 +68,25 @@ def load(
     wanted: str = "",
     policy: Policy = Policy(),  # noqa: B008  a Record is immutable
     platform: Platform | None = None,
+    only: bool = False,
 ) -> list[LoadedImage]:
     """Bring the images of an archive or directory into the store. Call with a single thread.
 
     `source` is a path, or the number of an open file or pipe, which stays open. `kind` is a transport of
     `pod.spec.transport`, when the format shall not be guessed; `wanted` chooses one image in it. A name that is taken
-    passes to the new image.
+    passes to the new image. With `only`, there must be no more than one.
 
     Raises BadArchive, InvalidImage, LayerError, DigestMismatch, PolicyRejects, DiskFull; what was complete stays.
+    Raises SeveralImages before anything is stored.
     """
     with open_parts(source, f"{store.root}/staging") as parts:
         kind = kind or _kind_of(parts)
         log.debug(f"'{parts.path}' is read as {kind}")
         demand = policy.check(kind, _policy_name(source, kind, wanted))
         found = _read(parts, kind, wanted, platform)
+        if only and len(found) > 1:
+            names = [name for image in found for name in image.names]
+            raise SeveralImages(f"{kind}:{parts.path}", names, len(found))
         if demand is not None:
             _check_signatures(demand, parts, kind, found)
         loaded = []
@@ -111,7 +128,7 @@ def load_location(
     platform: Platform | None = None,
 ) -> LoadedImage:
     """The one image that a location with a file transport names. Raises as load, and when there are several."""
-    loaded = load(
+    (loaded,) = load(
         store,
         location.path,
         progress,
@@ -119,11 +136,9 @@ def load_location(
         wanted=location.reference,
         policy=policy,
         platform=platform,
+        only=True,
     )
-    if len(loaded) > 1:
-        names = ", ".join(name for image in loaded for name in image.names) or "none has a name"
-        raise BadArchive(location.path, f"it has {len(loaded)} images; name one of them: {names}")
-    return loaded[0]
+    return loaded
 
 
 def copy_to_store(

@@ -17,7 +17,7 @@ from pod.image.configuration import check_layer_count, parse_image_config
 from pod.image.document import Fields
 from pod.image.found import FoundImage, FoundLayer
 from pod.image.oci_layout import images_of_layout
-from pod.image.parts import BadArchive
+from pod.image.parts import BadArchive, NotInside
 from pod.spec import reference as references
 from storage import compression
 from storage.blobs import digest_of, digest_of_part
@@ -56,8 +56,7 @@ def read_docker_archive(parts: Parts, wanted: str = "") -> list[FoundImage]:
         name = str(references.parse(wanted).normalized())
         chosen = [image for image in found if name in image.names]
         if not chosen:
-            offers = ", ".join(name for image in found for name in image.names) or "no names"
-            raise parts.broken(f"it has no image '{wanted}', but {offers}")
+            raise NotInside(parts.path, wanted, [name for image in found for name in image.names])
         return [chosen[0].replace(names=(name,))]
     return found
 

@@ -13,6 +13,7 @@ from pod.image.document import InvalidImage
 from pod.image.found import FoundImage, FoundLayer
 from pod.image.manifest import Index, Manifest
 from pod.image.names import name_for_new_image
+from pod.image.parts import NotInside
 from pod.image.platform import Platform, host_platform
 from pod.spec import reference as references
 from pod.spec.digest import algorithm_of, hex_of
@@ -33,7 +34,7 @@ _MAX_DEPTH = 3
 def read_oci_layout(
     parts: Parts, wanted: str = "", platform: Platform | None = None
 ) -> list[FoundImage]:
-    """The images of the layout; with `wanted`, only the one with that name or tag.
+    """The images of the layout; with `wanted`, only the one with that name or tag, or that is called so here.
 
     Raises BadArchive, InvalidImage, NoSuchPlatform, DigestMismatch.
     """
@@ -47,14 +48,16 @@ def read_oci_layout(
         if not entry.media_type or entry.media_type in media_types.ACCEPTED
     ]
     if wanted:
-        entries = [
+        chosen = [
             entry
             for entry in entries
-            if wanted in (entry.annotations.get(REF_NAME), entry.annotations.get(FULL_NAME))
+            if wanted
+            in (entry.annotations.get(REF_NAME), entry.annotations.get(FULL_NAME), _name(entry))
         ]
-        if not entries:
-            offers = ", ".join(filter(None, (e.annotations.get(REF_NAME) for e in index.manifests)))
-            raise parts.broken(f"it has no image '{wanted}', but {offers or 'images without name'}")
+        if not chosen:
+            offers = [entry.annotations.get(REF_NAME) for entry in entries]
+            raise NotInside(parts.path, wanted, [name for name in offers if name])
+        entries = chosen
     if not entries:
         raise parts.broken("it has no images")
     found: dict[str, FoundImage] = {}

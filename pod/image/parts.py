@@ -36,6 +36,14 @@ class BadArchive(PodError):
         )
 
 
+class NotInside(BadArchive):
+    """It has images, and not the one that was asked for."""
+
+    def __init__(self, path: str, wanted: str, offers: list[str]) -> None:
+        shown = ", ".join(offers) or "images without a name"
+        PodError.__init__(self, f"'{path}' has no image '{wanted}', but {shown}")
+
+
 class Span(Record):
     """`size` bytes from `offset` on, of the open file `fd`, which belongs to the Parts that gave it."""
 

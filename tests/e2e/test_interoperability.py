@@ -103,6 +103,29 @@ def test_check_tells_of_layers_that_skopeo_brought_and_repairs_that(
     assert pod("image", "inspect", "--format", "{{.Id}}", "localhost/copied:1").out
 
 
+@OURS
+def test_what_skopeo_brought_that_is_no_image_is_not_collected(
+    fresh_pod: Engine, registry: Registry, tmp_path: Path
+) -> None:
+    """An artifact, in an index where pod does not expect any."""
+    pod, name, store = (
+        fresh_pod,
+        f"{registry.host}/art/foreign:1",
+        f"oci:{fresh_pod.root}/images:foreign",
+    )
+    (tmp_path / "file").write_text("of an artifact")
+    pod("artifact", "add", name, str(tmp_path / "file"))
+    pod("artifact", "push", "-q", "--tls-verify=false", name)
+    pod("artifact", "rm", name)
+    skopeo("copy", "--src-tls-verify=false", f"docker://{name}", store)
+    pod("image", "prune", "-f", "-a")
+    pod("system", "prune", "-f", "-a")
+    skopeo("copy", store, f"oci:{tmp_path}/copy:there")
+    copied = Layout(f"{tmp_path}/copy").image("there")
+    (file,) = copied.manifest()["layers"]
+    assert copied.layout.blob(file["digest"]) == b"of an artifact"
+
+
 # Archives: pod with skopeo, podman and docker. What is saved and loaded again is in test_load_save.py.
 
 

@@ -114,6 +114,22 @@ def test_directory_is_replaced(pod: Engine, tmp_path: Path) -> None:
         assert (tmp_path / "mine").exists()
 
 
+@pytest.mark.not_podman("other words; it knows images in a layout by their tags alone")
+def test_one_of_several_images_in_a_layout(fresh_pod: Engine, tmp_path: Path) -> None:
+    """Nothing is taken when none is chosen, and the name that is offered is one that can be typed."""
+    layout = Layout(str(tmp_path / "many"))
+    for name in ("one", "two"):
+        images.image("busybox").copy(layout, name=name, config={"Cmd": [name]})
+    refused = fresh_pod("pull", f"oci:{layout.path}", status=125)
+    assert "has 2 images; name one of them" in refused.stderr
+    assert fresh_pod("images", "-q").lines == []
+    offered = refused.stderr.partition("Hint: ")[2].strip()
+    fresh_pod("pull", "-q", offered)
+    assert len(fresh_pod("images", "-q").lines) == 1
+    unknown = fresh_pod("pull", f"oci:{layout.path}:three", status=125)
+    assert unknown.stderr.endswith("has no image 'three', but one, two\n")
+
+
 @pytest.mark.not_podman("version 4.3 ignores it, or has no such flag")
 def test_forms_of_places(pod: Engine, tmp_path: Path) -> None:
     zstd = ("--compression-format", "zstd", "--compression-level", "9")

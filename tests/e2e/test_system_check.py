@@ -104,6 +104,14 @@ def test_a_quick_check_sees_lengths(image: Stored, damage: Callable[[str], None]
     nothing_wrong(image.pod)
 
 
+def test_an_image_without_its_configuration_is_listed(image: Stored) -> None:
+    os.unlink(image.blob(image.image_id))
+    shown = image.pod("images", "--format", "json")
+    assert image.image_id.endswith(shown.json()[0]["Id"])
+    assert "cannot be read" in shown.stderr
+    assert image.name in image.pod("images").stdout
+
+
 def test_an_image_whose_documents_cannot_be_read(image: Stored, server: FaultyRegistry) -> None:
     """Nothing but the list of images is left of what was known of it; manifest, configuration and a layer come back."""
     os.unlink(f"{image.pod.root}/images/facts.json")

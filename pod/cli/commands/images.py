@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 
-from pod.base.errors import UsageError
+from pod.base import log
+from pod.base.errors import PodError, UsageError
 from pod.base.times import rfc3339
 from pod.cli import human
 from pod.cli.declare import Command, Option
@@ -147,9 +148,14 @@ def _row(
 
 
 def _labels(it: Listed) -> Mapping[str, str]:
+    """None for a damaged image, which must not keep anybody from seeing the others."""
     from pod.engine.image_filters import labels_of
 
-    return labels_of(it.image)
+    try:
+        return labels_of(it.image)
+    except PodError as error:
+        log.warning(f"the labels of image '{it.image.id}' cannot be read: {error.message}")
+        return {}
 
 
 def document(it: Listed, counts: _Counts) -> dict[str, Any]:

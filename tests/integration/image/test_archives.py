@@ -161,8 +161,12 @@ def test_several_images_in_one_archive(store: Store, tmp_path: Any) -> None:
     for wrong in ("@2", "@x", "c:1"):
         with pytest.raises(BadArchive):
             load(store, path, wanted=wrong)
-    with pytest.raises(BadArchive, match="it has 2 images; name one of them"):
+    for image in store.images.list():
+        store.images.remove_manifest(image.digest)
+    with pytest.raises(archives.SeveralImages, match="has 2 images; name one of them") as caught:
         archives.load_location(store, transport.Location("docker-archive", path), Silence())
+    assert caught.value.hint == f"docker-archive:{path}:docker.io/library/a:1"
+    assert not store.images.list()
     chosen = transport.Location("docker-archive", path, "a:1")
     assert archives.load_location(store, chosen, Silence()).names == ("docker.io/library/a:1",)
 

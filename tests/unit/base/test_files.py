@@ -122,9 +122,10 @@ def test_names_that_are_not_utf_8_survive_json(tmp_path: Path) -> None:
     assert files.read_json(path) == [name]
 
 
-def test_damaged_json_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("data", [b'{"a":', b"[" * 100_000, b"", b"\0"])
+def test_damaged_json_is_named(tmp_path: Path, data: bytes) -> None:
     path = str(tmp_path / "file")
-    files.write_atomic(path, b'{"a":')
+    files.write_atomic(path, data)
     with pytest.raises(files.DamagedFile) as caught:
         files.read_json(path)
     assert path in str(caught.value)
