@@ -30,7 +30,7 @@ class DamagedImage(PodError):
     def __init__(self, digest: str) -> None:
         super().__init__(
             f"image '{digest}' is damaged: its manifest or configuration lacks required fields",
-            hint="pull it again",
+            hint="pod system check --repair",
         )
 
 

@@ -55,7 +55,13 @@ def remove(engine: Engine, text: str, *, force: bool = False, all_names: bool = 
 
     Raises ImageNotFound, ImageInUse, SeveralNames.
     """
-    image = images.find_whole(engine, text)
+    try:
+        image = images.find_whole(engine, text)
+    except PodError:
+        removed = _remove_unreadable(engine, text)
+        if removed is None:
+            raise
+        return removed
     engine.database.make_room()  # the index of images is written anew
     if not isinstance(image, ImageRecord):
         return _remove_list(engine, image, text, force=force, all_names=all_names)
@@ -87,6 +93,25 @@ def remove(engine: Engine, text: str, *, force: bool = False, all_names: bool = 
         _tell(engine, "untag", image.id, name)
     _tell(engine, "remove", image.id, (matching or names or [""])[0])
     return Removed(tuple(names), image.id)
+
+
+def _remove_unreadable(engine: Engine, text: str) -> Removed | None:
+    """The same for what has a name here and cannot be read as an image: a damaged one, or none. None when it is not."""
+    store = engine.store.images
+    for digest, names in store.incomplete():
+        known = {text} if text == digest else {text, *images.candidates(engine, text)}
+        matching = [name for name in names if name in known]
+        if text != digest and not matching:
+            continue
+        engine.database.make_room()
+        if matching and len(names) > 1:
+            store.remove_name(matching[0])
+            _tell(engine, "untag", digest, matching[0])
+            return Removed((matching[0],))
+        store.remove_manifest(digest)
+        _tell(engine, "remove", digest, (matching or [*names, ""])[0])
+        return Removed(tuple(names), digest)
+    return None
 
 
 def _remove_list(

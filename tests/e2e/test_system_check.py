@@ -112,6 +112,21 @@ def test_an_image_without_its_configuration_is_listed(image: Stored) -> None:
     assert image.name in image.pod("images").stdout
 
 
+@pytest.mark.parametrize("option", ["", "-a", "-f"])
+def test_an_image_that_cannot_be_read_can_be_removed(image: Stored, option: str) -> None:
+    pod = image.pod
+    pod("tag", image.name, "also:1")
+    for path in (f"{pod.root}/images/facts.json", image.blob(image.image_id)):
+        os.unlink(path)
+    if option != "-a":
+        assert pod("rmi", "also:1").lines == ["Untagged: localhost/also:1"]
+        assert image.name in pod("system", "check", status=1).stdout
+    words = {"": [image.name], "-a": ["-a"], "-f": ["-f", image.name]}[option]
+    assert f"Untagged: {image.name}:latest" in pod("rmi", *words).lines
+    nothing_wrong(pod)
+    assert not os.path.exists(image.blob(image.diff_ids[0]))
+
+
 def test_an_image_whose_documents_cannot_be_read(image: Stored, server: FaultyRegistry) -> None:
     """Nothing but the list of images is left of what was known of it; manifest, configuration and a layer come back."""
     os.unlink(f"{image.pod.root}/images/facts.json")

@@ -55,7 +55,9 @@ def _wanted(arguments: Arguments, engine: Engine) -> list[str]:
         return arguments.words
     if arguments.words:
         raise UsageError(f"--all excludes a name, '{arguments.words[0]}'")
-    return list(dict.fromkeys(image.id for image in engine.store.images.list_all()))
+    images = engine.store.images
+    unreadable = [digest for digest, _ in images.incomplete()]
+    return list(dict.fromkeys([*(image.id for image in images.list_all()), *unreadable]))
 
 
 COMMAND = Command(
