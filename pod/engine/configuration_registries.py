@@ -61,7 +61,7 @@ def _read(sources: list[Source]) -> RegistriesConfig:
         reader = _Reader(file.path, found[1])
         document = reader.checked_table(found[0])
         if "unqualified-search-registries" in document:
-            search = reader.strings(document, "unqualified-search-registries")
+            search = reader.searched(document)
         if document.get("short-name-mode"):
             mode = reader.one_of(document, "short-name-mode", _MODES)
         if "credential-helpers" in document:
@@ -104,6 +104,20 @@ class _Reader:
                 rules.setdefault(location, {"location": location})[field] = True
         search = list(self.strings(self.table(old, "search"), "registries", "registries.search"))
         return {"unqualified-search-registries": search, "registry": list(rules.values())}
+
+    def searched(self, document: dict[str, Any]) -> tuple[str, ...]:
+        """Where short names are looked for. What is no registry would make one of the name itself."""
+        from pod.spec import reference as references  # only when the file has changed
+
+        key = "unqualified-search-registries"
+        places = self.strings(document, key)
+        for place in places:
+            try:
+                references.parse(f"{place}/name")
+            except references.InvalidReference as error:
+                why = f"has '{place}', which is not HOST[:PORT][/PATH]"
+                raise self.error(key, why) from error
+        return places
 
     def rules(self, document: dict[str, Any]) -> list[Rule]:
         tables = document.get("registry", [])
@@ -183,6 +197,8 @@ class _Reader:
         location = self.text_of(table, "location", where).rstrip("/")
         if "://" in location:
             raise self.error("location", "is HOST[:PORT][/PATH], without a scheme", where)
+        if not (location.isprintable() and location.isascii()) or " " in location:
+            raise self.error("location", "is HOST[:PORT][/PATH]", where)
         return location
 
     def aliases(self, document: dict[str, Any]) -> dict[str, str]:

@@ -170,6 +170,11 @@ registries = ['registry.untrusted.com', 'registry3.com']
     ("text", "line", "part"),
     [
         ("unqualified-search-registries = 'x'\n", 1, "must be a list of strings"),
+        ("unqualified-search-registries = ['']\n", 1, "'', which is not HOST[:PORT]"),
+        ("unqualified-search-registries = ['http://x']\n", 1, "'http://x', which is not HOST"),
+        ("unqualified-search-registries = ['a.com', 'a b']\n", 1, "'a b', which is not HOST"),
+        ("[registries.search]\nregistries = ['']\n", 0, "'', which is not HOST[:PORT]"),
+        ("[[registry]]\nlocation = 'a b'\n", 2, "is HOST[:PORT][/PATH]"),
         ("\nshort-name-mode = 'strict'\n", 2, "must be one of enforcing, permissive, disabled"),
         ("[registry]\nlocation = 'a.com'\n", 1, "must be written [[registry]]"),
         ("[[registry]]\ninsecure = true\n", 1, "needs a location or a prefix"),
@@ -239,8 +244,8 @@ def test_registries_are_cached_until_a_file_changes(
     first = machine.load()
     kept = json.loads((machine.root / "run/registries.json").read_bytes())
     assert RegistriesConfig.from_json(kept["value"]) == first == machine.load()
-    machine.write("user/registries.conf", search("second user file"))
-    assert machine.load().search == ("second user file",)
+    machine.write("user/registries.conf", search("second-user-file"))
+    assert machine.load().search == ("second-user-file",)
 
 
 # --- policy.json and mounts.conf ------------------------------------------------------------------------------------
