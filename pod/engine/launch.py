@@ -181,6 +181,10 @@ def _start_monitor(engine: Engine, container: Container, order: dict[str, Any]) 
         faults.step("launch: ordered")
         report = channel.receive()
         has_failed = _is_error(report)
+        if has_failed and order["notify"]:
+            service.tell_main_process(
+                order["notify"], os.getpid()
+            )  # again: the monitor ends, and we say why
         _check_report(report, container)
         if order["attach"]:
             signals.block(signals.ENDING)  # until terminal.Attachment passes them on

@@ -47,6 +47,14 @@ class Channel:
     def close(self) -> None:
         self._socket.close()
 
+    def await_end(self, seconds: float) -> None:
+        """Wait until the other end has been closed, for so long at most."""
+        from select import poll  # few need it
+
+        waiting = poll()
+        waiting.register(self._socket, 0)  # POLLHUP is always told
+        waiting.poll(seconds * 1000)
+
     def set_blocking(self, flag: bool) -> None:
         self._socket.setblocking(flag)
 

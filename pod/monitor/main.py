@@ -59,6 +59,7 @@ _FINISH_SECONDS = faults.seconds(
     "FINISH", 60.0
 )  # that a command may take to show the rest of the output
 _RETRY_SECONDS = 1.0
+_MOST_SECONDS_TO_TELL = 30.0
 # Most containers that live longer live long; and those who start many at once want the processors meanwhile.
 _SHRINK_SECONDS = faults.seconds("SHRINK", 12.0)
 
@@ -83,6 +84,9 @@ def main(
             connection.detach()
         starter.send(protocol.ERROR, *processes.describe_error(error))
         watch.flush_clients()
+        if order["notify"]:
+            # A service's main process: with it, systemd ends the command, which has to say what was wrong first.
+            channel.await_end(_MOST_SECONDS_TO_TELL)
         processes.leave(exits.FAILED)
     watch.run()
 

@@ -94,6 +94,28 @@ def test_a_pod_and_its_containers(pod: Engine, files: Quadlets) -> None:
     assert pod.containers() == []
 
 
+def test_why_a_service_has_not_started_is_in_its_log(pod: Engine, files: Quadlets) -> None:
+    """Also where it is the monitor that finds out, with which systemd ends all that is in the unit."""
+    for name, line in (
+        ("program", "Exec=/no/such/program"),
+        ("image", "Image=localhost/none-such\nPull=never"),
+        ("secret", "Secret=none-such"),
+        ("directory", "WorkingDir=/etc/passwd"),
+    ):
+        files.write(f"{name}.container", f"[Container]\nImage=busybox\nNetwork=none\n{line}\n")
+    files.reload()
+    for name, sentence, status in (
+        ("program", "/no/such/program", "127"),
+        ("image", "image 'localhost/none-such' is not here", "125"),
+        ("secret", "no secret has the name or id 'none-such'", "125"),
+        ("directory", "/etc/passwd", "125"),
+    ):
+        files.systemd("start", name, status=1)
+        assert sentence in files.systemd.log()
+        assert files.systemd.show(name, "ExecMainStatus") == status
+    assert pod.containers() == []
+
+
 def test_documents_of_kubernetes(pod: Engine, files: Quadlets) -> None:
     files.write(
         "docs.yaml",

@@ -190,6 +190,16 @@ def test_monitor_is_the_main_process_of_a_service(
     assert pod("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", "c").out == "exited 7"
 
 
+@pytest.mark.not_podman("conmon has its own ways")
+def test_a_failed_start_is_told_by_the_command(pod: Engine, manager: Manager) -> None:
+    """systemd kills the rest of a unit when its main process ends: the command is that again, and says what failed."""
+    words = ("--sdnotify=conmon", "--network=none", "busybox", "/no/such/program")
+    failed = pod("run", "-d", *words, env=manager.environment, status=127)
+    assert "/no/such/program" in failed.stderr
+    (monitor,), (command,) = manager.hear(), manager.hear()
+    assert monitor.startswith("MAINPID=") and command.startswith("MAINPID=") and monitor != command
+
+
 @pytest.mark.not_podman("4.3 says nothing of a pull")
 def test_a_pull_is_given_time(pod: Engine, manager: Manager) -> None:
     words = ("run", "--rm", "--network", "none", "--pull=always", "--sdnotify=conmon")
