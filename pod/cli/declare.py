@@ -49,6 +49,8 @@ class Option(Record):
     """Why an option that exists elsewhere is not supported here; giving it is an error with this sentence."""
     completes: str = ""
     """What the shell completes its value with: "container", "image", "volume", "file", "directory"."""
+    empty_is_none: bool = False
+    """Whether an empty value is as good as none, as scripts have it: --platform "$PLATFORM"."""
 
     @property
     def name(self) -> str:
@@ -143,6 +145,10 @@ class Arguments:
     def set(self, option: Option, value: Value) -> None:
         """Remember a value that was typed; only the parser does."""
         self._values[option.flags[-1]] = value
+
+    def forget(self, option: Option) -> None:
+        """As if it had not been typed; only the parser does."""
+        self._values.pop(option.flags[-1], None)
 
     def value(self, option: Option) -> Value:
         """What was typed for `option` so far, or nothing; only the parser asks."""

@@ -131,6 +131,9 @@ def _looks_long(arguments: Arguments, word: str) -> bool:
 
 def _set(arguments: Arguments, option: Option, name: str, typed: str) -> None:
     kind = option.kind
+    if not typed and option.empty_is_none:
+        arguments.forget(option)
+        return
     value: Value = typed
     if kind == "flag":
         value = _boolean(arguments, name, typed)

@@ -51,10 +51,10 @@ class AmbiguousContainer(PodError):
 class NameTaken(PodError):
     """Another container has the name, or a pod."""
 
-    def __init__(self, name: str, owner: str, *, is_pod: bool = False) -> None:
+    def __init__(self, name: str, owner: str, *, is_pod: bool = False, is_new: bool = True) -> None:
         what = "pod" if is_pod else "container"
         remove = f"pod pod rm {name}" if is_pod else f"pod rm {name}"
-        more = "" if is_pod else ", or use --replace"
+        more = ", or use --replace" if is_new and not is_pod else ""
         super().__init__(
             f"the container name '{name}' is in use by {what} {ids.short(owner)}",
             hint=f"choose another name, remove that {what} ({remove}){more}",
@@ -140,7 +140,7 @@ def insert(database: Database, container: Container, pod: Pod | None = None) -> 
             networks.lease_in(transaction, database, container.id, network.joined, wanted)
 
 
-def _why_not(database: Database, name: str, pod_id: str = "") -> PodError:
+def _why_not(database: Database, name: str, pod_id: str = "", *, is_new: bool = True) -> PodError:
     """Why a container cannot have the name, or be in the pod."""
     rows = database.query("SELECT id FROM pods WHERE name = ?", name)
     if rows:
@@ -150,7 +150,7 @@ def _why_not(database: Database, name: str, pod_id: str = "") -> PodError:
 
         return NoSuchPod(pod_id)
     rows = database.query("SELECT id FROM containers WHERE name = ?", name)
-    return NameTaken(name, rows[0][0] if rows else "")
+    return NameTaken(name, rows[0][0] if rows else "", is_new=is_new)
 
 
 def find(database: Database, text: str) -> Container:
@@ -283,7 +283,7 @@ def rename(database: Database, container: Container, name: str) -> bool:
                 )
             )
         except IntegrityError as error:
-            raise _why_not(database, name) from error
+            raise _why_not(database, name, is_new=False) from error
 
 
 def remove(database: Database, container: Container, *, volumes: Sequence[str] = ()) -> bool:

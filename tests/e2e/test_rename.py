@@ -14,6 +14,15 @@ def run(pod: Engine, name: str, *options: str) -> None:
     pod("run", "-d", "--network", "none", "--name", name, *options, "busybox", "sleep", "1000")
 
 
+@pytest.mark.not_podman("its words differ")
+def test_a_name_that_is_taken_is_named_with_what_can_be_done(pod: Engine) -> None:
+    run(pod, "one")
+    run(pod, "two")
+    error = pod("rename", "one", "two", status=125).stderr
+    assert "'two'" in error and "pod rm two" in error
+    assert "--replace" not in error  # which `create` has
+
+
 def names(pod: Engine) -> list[str]:
     return sorted(pod("ps", "-a", "--format", "{{.Names}}").lines)
 

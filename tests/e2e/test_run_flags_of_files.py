@@ -209,3 +209,22 @@ def test_a_hosts_file_that_has_gone_since_is_named(pod: Engine, tmp_path: Path) 
     hosts.unlink()
     error = pod("start", "c", status=125).stderr
     assert str(hosts) in error and "--hosts-file" in error
+
+
+# Values
+
+
+def test_an_empty_value_is_as_good_as_none(pod: Engine) -> None:
+    """As scripts have it whose variables are not set: --platform "$PLATFORM"."""
+    names = "hostname workdir umask platform pull cidfile pidfile stop-signal shm-size health-timeout health-interval"
+    options = [word for name in names.split() for word in (f"--{name}", "")]
+    pod("create", "--name", "plain", "--network", "none", "busybox", "sleep", "1000")
+    pod("create", "--name", "empty", "--network", "none", *options, "busybox", "sleep", "1000")
+    plain, empty = (pod("inspect", name).json()[0] for name in ("plain", "empty"))
+    for document in (plain, empty):
+        document["HostConfig"]["LogConfig"] = None
+        for name in ("Hostname", "Env", "CreateCommand"):
+            document["Config"][name] = None
+    assert plain["HostConfig"] == empty["HostConfig"]
+    assert plain["Config"] == empty["Config"]
+    assert shell(pod, "pwd", "--workdir", "/tmp", "--workdir", "") == ["/"]  # the last one holds

@@ -45,6 +45,7 @@ OPTIONS = (
         "Be part of the pod whose id is in a file",
         metavar="FILE",
         completes="file",
+        empty_is_none=True,
     ),
 )
 _IN_POD = ("pod", "pod_id_file", "init_ctr")

@@ -34,7 +34,10 @@ _TEXTS = (
     ("health-timeout", "DURATION", "Time that a check may take"),
 )
 OPTIONS = (
-    *(Option((f"--{name}",), "text", text, metavar=metavar) for name, metavar, text in _TEXTS),
+    *(
+        Option((f"--{name}",), "text", text, metavar=metavar, empty_is_none=metavar != "COMMAND")
+        for name, metavar, text in _TEXTS
+    ),
     Option(("--no-healthcheck",), "flag", "Do not check, whatever the image says"),
 )
 

@@ -19,11 +19,23 @@ if TYPE_CHECKING:
 
 PLATFORM_OPTIONS = (
     Option(
-        ("--arch",), "text", "Architecture of the image, instead of this machine's", metavar="ARCH"
+        ("--arch",),
+        "text",
+        "Architecture of the image, instead of this machine's",
+        metavar="ARCH",
+        empty_is_none=True,
     ),
-    Option(("--os",), "text", "Operating system of the image", metavar="OS"),
-    Option(("--platform",), "text", "All three of them", metavar="OS/ARCH[/VARIANT]"),
-    Option(("--variant",), "text", "Variant of the architecture", metavar="VARIANT"),
+    Option(("--os",), "text", "Operating system of the image", metavar="OS", empty_is_none=True),
+    Option(
+        ("--platform",),
+        "text",
+        "All three of them",
+        metavar="OS/ARCH[/VARIANT]",
+        empty_is_none=True,
+    ),
+    Option(
+        ("--variant",), "text", "Variant of the architecture", metavar="VARIANT", empty_is_none=True
+    ),
 )
 REGISTRY_OPTIONS = (
     Option(
@@ -44,7 +56,13 @@ REGISTRY_OPTIONS = (
     Option(
         ("--retry",), "number", "How often a failed transfer is tried again", metavar="N", lowest=0
     ),
-    Option(("--retry-delay",), "text", "How long to wait before that", metavar="DURATION"),
+    Option(
+        ("--retry-delay",),
+        "text",
+        "How long to wait before that",
+        metavar="DURATION",
+        empty_is_none=True,
+    ),
     Option(
         ("--tls-verify",),
         "flag",
@@ -58,6 +76,7 @@ PULL = Option(
     "text",
     "When to pull the image: missing, always, newer, never",
     metavar="POLICY",
+    empty_is_none=True,
 )
 OPTIONS = (PULL, QUIET, *PLATFORM_OPTIONS, *REGISTRY_OPTIONS)
 
@@ -104,7 +123,6 @@ def registry_options(arguments: Arguments) -> PullOptions:
 def given_options(arguments: Arguments, *, quiet: bool) -> PullOptions:
     """The same, for commands without --quiet."""
     from pod.engine.images import PullOptions
-    from pod.engine.registry_access import check_files
 
     retry_delay = arguments.text("retry_delay")
     options = PullOptions(
@@ -118,6 +136,8 @@ def given_options(arguments: Arguments, *, quiet: bool) -> PullOptions:
         progress=lambda: _progress(quiet=quiet),
     )
     if options.authfile or options.certificates:
+        from pod.engine.registry_access import check_files
+
         check_files(options)  # also where the image turns out to be here already
     return options
 

@@ -38,6 +38,7 @@ OPTIONS = (
         "Write the container's id to a file",
         metavar="FILE",
         completes="file",
+        empty_is_none=True,
     ),
     Option(
         ("--conmon-pidfile",),
@@ -45,6 +46,7 @@ OPTIONS = (
         "Write the process id of the container's monitor to a file",
         metavar="FILE",
         completes="file",
+        empty_is_none=True,
     ),
     Option(
         ("--log-driver",),
@@ -64,6 +66,7 @@ OPTIONS = (
         "Write the process id of the container's first process to a file",
         metavar="FILE",
         completes="file",
+        empty_is_none=True,
     ),
     Option(("--replace",), "flag", "Remove a container of the same name first"),
     Option(
@@ -80,8 +83,15 @@ OPTIONS = (
         "text",
         "Who tells systemd that a service is ready: container, conmon, healthy, ignore",
         metavar="WHO",
+        empty_is_none=True,
     ),
-    Option(("--stop-signal",), "text", "Signal that asks the container to end", metavar="SIGNAL"),
+    Option(
+        ("--stop-signal",),
+        "text",
+        "Signal that asks the container to end",
+        metavar="SIGNAL",
+        empty_is_none=True,
+    ),
     Option(
         ("--stop-timeout",),
         "number",
@@ -130,8 +140,6 @@ def lifetime_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, A
     ):
         path = arguments.text(option)
         if path is not None:
-            if not path:
-                raise UsageError(f"the path of --{option.replace('_', '-')} is empty")
             changes[field] = os.path.abspath(path)
     if arguments.given("requires"):
         changes["requires"] = tuple(arguments.texts("requires"))

@@ -33,6 +33,7 @@ OPTIONS = (
         "text",
         "Whether the container gets a cgroup of its own: enabled, no-conmon, split, disabled",
         metavar="MODE",
+        empty_is_none=True,
     ),
     Option(("--cgroup-parent",), "text", "Cgroup in which the container's is made", metavar="PATH"),
     Option(

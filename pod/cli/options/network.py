@@ -60,9 +60,17 @@ OPTIONS = (
         metavar="CONTAINER[:ALIAS]",
         completes="container",
     ),
-    Option(("--ip",), "text", "Address on the network", metavar="ADDRESS"),
-    Option(("--ip6",), "text", "Address of IPv6 on the network", metavar="ADDRESS"),
-    Option(("--mac-address",), "text", "Hardware address on the network", metavar="ADDRESS"),
+    Option(("--ip",), "text", "Address on the network", metavar="ADDRESS", empty_is_none=True),
+    Option(
+        ("--ip6",), "text", "Address of IPv6 on the network", metavar="ADDRESS", empty_is_none=True
+    ),
+    Option(
+        ("--mac-address",),
+        "text",
+        "Hardware address on the network",
+        metavar="ADDRESS",
+        empty_is_none=True,
+    ),
     Option(
         ("--network-alias",),
         "list",

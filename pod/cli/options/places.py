@@ -92,7 +92,13 @@ OPTIONS = (
         metavar="NAME[,OPTIONS]",
         completes="secret",
     ),
-    Option(("--shm-size",), "text", "Size of /dev/shm; 0 for no limit", metavar="SIZE"),
+    Option(
+        ("--shm-size",),
+        "text",
+        "Size of /dev/shm; 0 for no limit",
+        metavar="SIZE",
+        empty_is_none=True,
+    ),
     Option(
         ("--shm-size-systemd",),
         "text",
@@ -110,12 +116,14 @@ OPTIONS = (
         "text",
         "Your name in /etc/subgid: your subordinate ids are all that there are",
         metavar="NAME",
+        empty_is_none=True,
     ),
     Option(
         ("--subuidname",),
         "text",
         "Your name in /etc/subuid: your subordinate ids are all that there are",
         metavar="NAME",
+        empty_is_none=True,
     ),
     Option(
         ("--uidmap",),

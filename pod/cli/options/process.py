@@ -39,7 +39,11 @@ USER = Option(
     metavar="USER[:GROUP]",
 )
 WORKDIR = Option(
-    ("-w", "--workdir"), "text", "Working directory in the container", metavar="DIRECTORY"
+    ("-w", "--workdir"),
+    "text",
+    "Working directory in the container",
+    metavar="DIRECTORY",
+    empty_is_none=True,
 )
 
 OPTIONS = (
@@ -56,7 +60,11 @@ OPTIONS = (
         metavar="STREAM",
     ),
     Option(
-        ("--domainname",), "text", "NIS domain name, for programs that ask for it", metavar="NAME"
+        ("--domainname",),
+        "text",
+        "NIS domain name, for programs that ask for it",
+        metavar="NAME",
+        empty_is_none=True,
     ),
     Option(
         ("--entrypoint",),
@@ -85,7 +93,13 @@ OPTIONS = (
         "Line for the user's group in /etc/group, if it has none; $GROUPNAME, $GID and $USERLIST are filled in",
         metavar="LINE",
     ),
-    Option(("-h", "--hostname"), "text", "Host name of the container", metavar="NAME"),
+    Option(
+        ("-h", "--hostname"),
+        "text",
+        "Host name of the container",
+        metavar="NAME",
+        empty_is_none=True,
+    ),
     Option(
         ("--hostuser",),
         "list",
@@ -123,6 +137,7 @@ OPTIONS = (
         "text",
         "Prepare the container for systemd: true (when that is its command), false, always",
         metavar="MODE",
+        empty_is_none=True,
     ),
     TTY,
     Option(
@@ -131,7 +146,13 @@ OPTIONS = (
         "Time zone, such as Europe/Berlin; local for that of the host",
         metavar="ZONE",
     ),
-    Option(("--umask",), "text", "File mode creation mask, in octal", metavar="MASK"),
+    Option(
+        ("--umask",),
+        "text",
+        "File mode creation mask, in octal",
+        metavar="MASK",
+        empty_is_none=True,
+    ),
     Option(("--unsetenv",), "list", "Leave out a variable of the image or of pod", metavar="NAME"),
     Option(("--unsetenv-all",), "flag", "Leave out all variables of the image and of pod"),
     USER,

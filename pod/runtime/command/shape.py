@@ -50,6 +50,11 @@ class Path:
     """An absolute path."""
 
 
+class HostName:
+    """A text that sethostname(2) takes."""
+
+
+_LONGEST_NAME = 64  # bytes: sethostname(2), __NEW_UTS_LEN
 _INT64 = Number(-(2**63), 2**63 - 1)
 _UINT64 = Number(0, 2**64 - 1)
 _UINT32 = Number(0, 2**32 - 1)
@@ -167,8 +172,8 @@ CONFIG: dict[str, Any] = {
         }
     ],
     "process": PROCESS,
-    "hostname": str,
-    "domainname": str,
+    "hostname": HostName(),
+    "domainname": HostName(),
     "hooks": {
         kind: [_HOOK]
         for kind in (
@@ -286,6 +291,10 @@ def _checked_text(value: Any, shape: Any, where: str) -> str:
     if isinstance(shape, OneOf) and text not in shape.words:
         raise InvalidDocument(
             f"'{where}' is {_shown(text)}, and must be one of {', '.join(shape.words)}"
+        )
+    if isinstance(shape, HostName) and len(text.encode()) > _LONGEST_NAME:
+        raise InvalidDocument(
+            f"'{where}' is {_shown(text)}, and must have no more than {_LONGEST_NAME} bytes"
         )
     if isinstance(shape, Path) and not text.startswith("/"):
         raise InvalidDocument(f"'{where}' is {_shown(text)}, and must be an absolute path")

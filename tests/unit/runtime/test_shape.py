@@ -101,6 +101,7 @@ def test_null_is_absent(bundle: str) -> None:
         (("linux", "timeOffsets"), {"boottime": {}}, "'linux.timeOffsets' needs a time namespace"),
         (("linux", "sysctl"), {"../x": "1"}, "'linux.sysctl' has '../x'"),
         (("linux", "rootfsPropagation"), "x", "'linux.rootfsPropagation' is 'x'"),
+        (("hostname",), "x" * 65, "no more than 64 bytes"),
         (("mounts",), [{"type": "tmpfs"}], "'destination' is missing"),
         (("mounts",), [{"destination": "/a"}], "'mounts[0].type' is missing"),
         (("mounts",), [{"destination": "/a", "type": "bind"}], "'mounts[0].source' is missing"),
