@@ -17,7 +17,7 @@ from storage.lists import blobs_below
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from pod.engine.build_cache import Entry
     from pod.engine.context import Engine
@@ -144,7 +144,8 @@ def measure(engine: Engine) -> DiskUsage:
     container_paths = {it.summary.id: engine.paths.container(it.summary.id) for it in containers}
     volume_paths = {row.name: os.path.dirname(store.volumes.path(row.name)) for row in volume_rows}
     forms = store.layers.forms()
-    image_paths = {_key(image): _paths_of(engine, image, forms) for image in images}
+    here = store.lists.members_here()  # reads manifest and configuration of each
+    image_paths = {_key(image): _paths_of(engine, image, here, forms) for image in images}
     artifact_paths = {
         store.blobs.path(digest)
         for it in artifacts
@@ -175,9 +176,10 @@ def measure(engine: Engine) -> DiskUsage:
     for it in containers:
         counts[it.summary.image_id] = counts.get(it.summary.image_id, 0) + 1
     owners: dict[str, set[str]] = {}
+    ids = {_key(image): _ids(engine, image, here) for image in images}
     for image in images:
         for path in image_paths[_key(image)]:
-            owners.setdefault(path, set()).update(_ids(engine, image))
+            owners.setdefault(path, set()).update(ids[_key(image)])
     in_images = stood_on.union(owners)
     volumes.all_of(
         engine.database
@@ -191,7 +193,7 @@ def measure(engine: Engine) -> DiskUsage:
                 image,
                 sum(sizes[path] for path in image_paths[_key(image)]),
                 sum(sizes[path] for path in image_paths[_key(image)] if len(owners[path]) > 1),
-                sum(counts.get(image_id, 0) for image_id in _ids(engine, image)),
+                sum(counts.get(image_id, 0) for image_id in ids[_key(image)]),
             )
             for image in images
         ),
@@ -218,26 +220,27 @@ def _key(image: ImageRecord | ListRecord) -> tuple[str, str]:
     return image.id, image.digest
 
 
-def _ids(engine: Engine, image: ImageRecord | ListRecord) -> set[str]:
-    """The image that containers say they were made from, or those of a list."""
+def _ids(engine: Engine, image: ImageRecord | ListRecord, here: Sequence[ImageRecord]) -> set[str]:
+    """The image that containers say they were made from, or those of a list, as far as they are `here`."""
     if isinstance(image, ImageRecord):
         return {image.id}
-    return {member.id for member in _members(engine, image)} or {image.id}
-
-
-def _members(engine: Engine, record: ListRecord) -> list[ImageRecord]:
-    digests = engine.store.lists.blobs_of(record)
-    return [member for member in engine.store.lists.members_here() if member.digest in digests]
+    digests = engine.store.lists.blobs_of(image)
+    return {member.id for member in here if member.digest in digests} or {image.id}
 
 
 def _paths_of(
-    engine: Engine, image: ImageRecord | ListRecord, forms: Mapping[str, str]
+    engine: Engine,
+    image: ImageRecord | ListRecord,
+    here: Sequence[ImageRecord],
+    forms: Mapping[str, str],
 ) -> set[str]:
-    """The blobs and layers of an image, and the copies of those that `forms` names, with their diff ids."""
+    """The blobs and layers of an image, or of those of a list that are `here`, and copies of the layers, which `forms`
+    has with their diff ids."""
     if not isinstance(image, ImageRecord):
-        members = _members(engine, image)
-        blobs = {engine.store.blobs.path(it) for it in engine.store.lists.blobs_of(image)}
-        return blobs.union(*(_paths_of(engine, member, forms) for member in members))
+        digests = engine.store.lists.blobs_of(image)
+        members = [member for member in here if member.digest in digests]
+        blobs = {engine.store.blobs.path(it) for it in digests}
+        return blobs.union(*(_paths_of(engine, member, (), forms) for member in members))
     blobs = {image.digest, image.id, *(layer.digest for layer in image.layers)}
     paths = {engine.store.blobs.path(digest) for digest in blobs}
     paths.update(engine.store.layers.path(diff_id) for diff_id in image.diff_ids)

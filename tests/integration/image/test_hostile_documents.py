@@ -162,9 +162,9 @@ def to_json(document: Any) -> bytes:
 class Made:
     """The documents as bytes, each with what refers to it put right before its own changes."""
 
-    def __init__(self, changes: list[Change]) -> None:
+    def __init__(self, changes: list[Change], manifest: Documents = MANIFEST) -> None:
         self.config = to_json(changed(CONFIG, "config", changes))
-        document = copy.deepcopy(MANIFEST)
+        document = copy.deepcopy(manifest)
         document["config"] |= {"digest": digest_of(self.config), "size": len(self.config)}
         self.manifest = to_json(changed(document, "manifest", changes))
         document = copy.deepcopy(INDEX)
