@@ -9,7 +9,14 @@ from pod.image import docker_directory
 from pod.image.contents import read_contents
 from pod.image.media_types import OCI_INDEX
 from pod.image.oci_layout import INDEX, blob_name
-from pod.image.save_layout import DirectoryTarget, TarTarget, known_entries, layout_entry_name
+from pod.image.save_layout import (
+    DirectoryTarget,
+    TarTarget,
+    check_replaceable,
+    known_entries,
+    layout_entry_name,
+    remove_replaced,
+)
 from pod.image.saving import CannotSave, to_json, write_file
 from pod.image.tarout import ArchiveWriter
 from pod.image.upload import Content
@@ -88,18 +95,22 @@ def document_of_list(data: bytes) -> Document:
 
 
 def save_directory(documents: Sequence[Document], path: str, progress: Progress) -> None:
-    """As `dir:`, into the directory `path`, which is empty. Raises CannotSave."""
-    if _listed(path):
-        raise CannotSave(path, "the directory is not empty")
+    """As `dir:`, into the directory `path`, where an image or a list is replaced. Raises CannotSave."""
+    present = set(_listed(path))
+    check_replaceable(path, present)
     target = DirectoryTarget(path)
     target.document(docker_directory.VERSION, docker_directory.VERSION_TEXT)
     for document in documents[:-1]:
         for content in document.blobs:
             _copy(target, hex_of(content.digest), content, progress)
+            present.discard(hex_of(content.digest))
         # The name that containers/image gives to the manifests of a list.
-        target.document(f"{hex_of(document.digest)}.manifest.json", document.data)
+        name = f"{hex_of(document.digest)}.manifest.json"
+        target.document(name, document.data)
+        present.discard(name)
     progress.message("Writing manifest list to image destination")
     target.document(docker_directory.MANIFEST, documents[-1].data)
+    remove_replaced(path, present)
 
 
 def _write_layout(

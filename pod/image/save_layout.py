@@ -17,7 +17,7 @@ from storage.images import REF_NAME
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from typing import Any, Protocol
 
     from pod.image.manifest import Descriptor
@@ -103,13 +103,25 @@ def save_directory(
         # The list comes last, so a command that was killed has left a layout without one.
         entries = known_entries(path) if INDEX in present else []
         return write_oci(store, saved, target, progress, packing, entries)
+    check_replaceable(path, present)
+    digest, names = _write_docker(store, saved, target, progress, packing)
+    remove_replaced(path, present.difference(names))
+    return digest
+
+
+def check_replaceable(path: str, present: Collection[str]) -> None:
+    """That a directory with these files is empty, or a `dir:` of an image or a list. Raises CannotSave."""
     if present and docker_directory.VERSION not in present:
         raise CannotSave(path, "the directory is not empty, and no directory of an image")
-    digest, names = _write_docker(store, saved, target, progress, packing)
-    for name in present:  # of the image that was there
-        if name not in names and (len(name) == 64 or name.startswith("signature-")):
+
+
+def remove_replaced(path: str, names: Iterable[str]) -> None:
+    """Of these files, those of the image or the list that was in a `dir:`."""
+    for name in names:
+        digits, _, kind = name.partition(".")
+        is_blob = len(digits) == 64 and (kind in ("", "manifest.json") or "signature-" in kind)
+        if is_blob or name.startswith("signature-"):
             os.unlink(f"{path}/{name}")
-    return digest
 
 
 def known_entries(path: str) -> list[dict[str, Any]]:

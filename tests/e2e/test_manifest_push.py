@@ -190,6 +190,27 @@ def test_directory(pod: Engine, registry: Registry, tmp_path: Path) -> None:
     assert [it["digest"] for it in document["manifests"]] == [digest]
 
 
+def test_directory_is_replaced(pod: Engine, tmp_path: Path) -> None:
+    """A list by itself, by another one, and by an image, of which nothing is left then but what it needs."""
+    import_two(pod, tmp_path)
+    there = tmp_path / "there"
+    for name, member in (("one", "mine"), ("two", "other")):
+        pod("manifest", "create", name, local(pod, member))
+        for _ in range(2):
+            pod("manifest", "push", "-q", "--all", name, f"dir:{there}")
+        digest = entries(pod, name)[0]["digest"]
+        assert (there / f"{digest[7:]}.manifest.json").exists()
+        if pod.kind == "pod":  # others leave what was there
+            assert len(list(there.glob("*.manifest.json"))) == 1
+            assert len(list(there.iterdir())) == 5
+    pod("push", "-q", "mine", f"dir:{there}")
+    if pod.kind == "pod":
+        assert not list(there.glob("*.manifest.json"))
+        (tmp_path / "file").write_text("x")
+        refused = pod("manifest", "push", "--all", "one", f"dir:{tmp_path}", status=125)
+        assert "not empty" in refused.stderr
+
+
 def layer_types(registry: Registry, repository: str, entry: dict[str, Any]) -> set[str]:
     accept = {"Accept": f"{OCI_MANIFEST}, {DOCKER_MANIFEST}"}
     answer = registry.request(
