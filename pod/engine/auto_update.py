@@ -7,7 +7,7 @@ container with a health check has to become healthy. Else the name goes back to 
 
 from __future__ import annotations
 
-from pod.base import log
+from pod.base import locks, log
 from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.engine import (
@@ -72,8 +72,29 @@ def auto_update(
     rollback: bool = True,
     tell: Callable[[PodError], object],
 ) -> list[Update]:
-    """Update what asks for it; `tell` is called with what went wrong, after which the others are still updated."""
+    """Update what asks for it; `tell` is called with what went wrong, after which the others are still updated.
+
+    One such command at a time: another one waits, and finds what the first has made.
+    """
     engine.events.append(events.event("system", "auto-update"))
+    if dry_run:
+        return _look_and_update(engine, pull, dry_run=True, rollback=rollback, tell=tell)
+    lock = locks.FileLock(f"{engine.paths.locks}/auto-update")
+    with lock:
+        try:
+            return _look_and_update(engine, pull, dry_run=False, rollback=rollback, tell=tell)
+        finally:
+            lock.remove()
+
+
+def _look_and_update(
+    engine: Engine,
+    pull: PullOptions,
+    *,
+    dry_run: bool,
+    rollback: bool,
+    tell: Callable[[PodError], object],
+) -> list[Update]:
     updates: list[Update] = []
     newest: dict[tuple[str, str], ImageRecord | bool | None] = {}
     groups: dict[str, list[_Candidate]] = {}
@@ -92,16 +113,38 @@ def auto_update(
             found = newest[key]
             if found is None:
                 updates.append(_done(candidate, "failed"))
-            elif found is True or (
-                not isinstance(found, bool) and found.id != candidate.container.image_id
-            ):
+            elif isinstance(found, bool):
                 outdated.append(candidate)
+            elif found.id != candidate.container.image_id:
+                if _has_gone_back(engine, candidate, found, tell):
+                    updates.append(_done(candidate, "failed"))
+                else:
+                    outdated.append(candidate)
             else:
                 updates.append(_done(candidate, "false"))
         if outdated:
             what = "pending" if dry_run else _update(engine, outdated, rollback=rollback, tell=tell)
             updates += [_done(it, what) for it in outdated]
     return updates
+
+
+def _has_gone_back(
+    engine: Engine,
+    candidate: _Candidate,
+    newest: ImageRecord,
+    tell: Callable[[PodError], object],
+) -> bool:
+    """Whether the name means the old image again, since another container did not become ready with the new one."""
+    container = candidate.container
+    if images.find(engine, container.config.image).id == newest.id:
+        return False
+    tell(
+        PodError(
+            f"container '{container.name}' keeps its image '{container.config.image}': "
+            "another container did not become ready with the new one"
+        )
+    )
+    return True
 
 
 def _done(candidate: _Candidate, updated: str) -> Update:

@@ -77,6 +77,37 @@ def test_one_that_does_not_become_healthy_gets_its_image_back(pod: Engine) -> No
     assert len(pod.containers()) == 1
 
 
+def test_the_others_of_an_image_that_went_back_keep_it(pod: Engine) -> None:
+    """The name means the old image again: they would be made anew of that, and be called updated."""
+    old = image_with(pod, APP, "touch /one")
+    check = ("--health-cmd", "test -e /one", "--health-interval", "100ms", "--health-retries", "1")
+    run_app(pod, "choosy", APP, "local", *check)
+    run_app(pod, "other", APP, "local")
+    image_with(pod, APP, "rm -f /one; touch /two")
+    made = pod("inspect", "-f", "{{.Id}}", "other").out
+    done = pod("auto-update", "--format", LINE, status=125)
+    assert done.lines == ["choosy local rolled back", "other local failed"]
+    assert f"container 'other' keeps its image '{APP}'" in done.stderr
+    assert pod("inspect", "-f", "{{.Id}}", "other").out == made
+    assert {image_of(pod, name) for name in ("choosy", "other")} == {old}
+
+
+def test_two_at_once_update_each_container_once(pod: Engine) -> None:
+    image_with(pod, APP, "touch /one")
+    names = [f"app{number}" for number in range(4)]
+    for name in names:
+        run_app(pod, name, APP, "local")
+    new = image_with(pod, APP, "touch /two")
+    with (
+        pod.spawn("auto-update", "--format", "{{.Updated}}") as one,
+        pod.spawn("auto-update", "--format", "{{.Updated}}") as other,
+    ):
+        said = [it.communicate(timeout=120)[0].decode().split() for it in (one, other)]
+    assert (one.returncode, other.returncode) == (0, 0)
+    assert sorted(said) == [["false"] * 4, ["true"] * 4]
+    assert {image_of(pod, name) for name in names} == {new}
+
+
 def test_an_address_of_its_own_is_kept(pod: Engine) -> None:
     """Also by the old one, when the new one does not become ready."""
     network = pod("network", "create", "--ipv6", "updates").out
