@@ -424,7 +424,7 @@ def words(error: OSError) -> str:
         errno.ENOSPC: "the disk is full",
         errno.EDQUOT: "the disk quota is used up",
         errno.EROFS: "the file system is read-only",
-        errno.ELOOP: "a directory became a symbolic link meanwhile",
+        errno.ELOOP: "the symbolic links on the way never end, or a directory became one meanwhile",
         errno.ENOTDIR: "a directory became something else meanwhile",
     }
     return special.get(error.errno or 0) or error.strerror or str(error)

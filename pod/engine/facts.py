@@ -13,7 +13,7 @@ from pod.linux.capabilities import NAMES, last_known
 from pod.spec.bundle import Facts, is_own
 from pod.spec.cgroup_values import cgroup_files
 from pod.spec.resources import LimitsNotApplied, Resources, parse_sysctl
-from pod.spec.userns import effective_maps
+from pod.spec.userns import check_root, effective_maps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,7 +100,10 @@ def maps_of(config: ContainerConfig) -> tuple[IdMap, IdMap]:
     """The id maps that the container's --userns asks for."""
     if config.userns.mode in {"", "host", "private"}:
         return idmap.default_maps()
-    return effective_maps(config.userns, idmap.default_maps(), (os.geteuid(), os.getegid()))
+    maps = effective_maps(config.userns, idmap.default_maps(), (os.geteuid(), os.getegid()))
+    if config.userns.mode == "map":
+        check_root(maps)
+    return maps
 
 
 def special_maps(engine: Engine, config: ContainerConfig) -> tuple[IdMap, IdMap] | None:
@@ -168,7 +171,7 @@ def _joined_namespaces(engine: Engine, config: ContainerConfig) -> dict[str, str
     owners: dict[tuple[int, int], int] = {}
     for kind, namespace in wanted.items():
         if namespace.mode == "ns":
-            paths[kind] = namespace.joined
+            paths[kind] = _checked(kind, namespace.joined)
         elif namespace.mode == "container":
             _, run = lookup.running(engine, namespace.joined)
             pid = namespaces.holder(run.pid)
@@ -187,6 +190,26 @@ def _joined_namespaces(engine: Engine, config: ContainerConfig) -> dict[str, str
         if identity != own:
             paths.setdefault("user", namespaces.file_of(pid, "user"))
     return paths
+
+
+def _checked(kind: str, path: str) -> str:
+    """The path, which must be that of such a namespace. Raises UsageError."""
+    option = {"user": "--userns", "cgroup": "--cgroupns"}.get(kind, f"--{kind}")
+    try:
+        found = namespaces.kind_of(path)
+    except OSError as error:
+        raise UsageError(f"'{path}' of {option} cannot be opened: {error.strerror}") from error
+    if found != kind:
+        raise UsageError(
+            f"'{path}' of {option} is {f'a namespace of kind {found}' if found else 'no namespace'}",
+            hint=f"{option} ns:/proc/PID/ns/NAME, or {option} container:NAME",
+        )
+    if kind == "user" and os.stat(path).st_ino == os.stat("/proc/self/ns/user").st_ino:
+        raise UsageError(
+            f"'{path}' of --userns is your own user namespace, in which only root can make containers",
+            hint="leave --userns out: you are root in the container then, and yourself outside",
+        )
+    return path
 
 
 def limits_of(engine: Engine, config: ContainerConfig) -> Resources:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 
 from pod.base import units
-from pod.base.errors import InvalidValue
+from pod.base.errors import InvalidValue, PodError
 from pod.linux import signals
 from pod.spec.environment import expand
 from pod.spec.ports import parse_expose
@@ -46,7 +46,13 @@ def apply_changes(config: Mapping[str, Any], changes: Iterable[str]) -> Config:
             )
         if not value:
             raise InvalidValue(_OPTION, text, f"{word} needs a value")
-        instruction(result, value, text)
+        try:
+            instruction(result, value, text)
+        except PodError as error:
+            if error.message.startswith(_OPTION):
+                raise
+            # From the grammar of an option of `run`, which was not typed.
+            raise InvalidValue(_OPTION, text, error.message) from error
     return result
 
 

@@ -15,6 +15,8 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
+_NS_GET_NSTYPE = 0xB703  # ioctl_ns(2)
+
 FLAGS = {
     "user": CLONE_NEWUSER,
     "mount": CLONE_NEWNS,
@@ -40,6 +42,22 @@ _FILES = {
 def file_of(pid: int, kind: str) -> str:
     """The path of the namespace of `pid`; `kind` is a key of FLAGS."""
     return f"/proc/{pid}/ns/{_FILES[kind]}"
+
+
+def kind_of(path: str) -> str:
+    """The kind (a key of FLAGS) of the namespace that the file is; "" for another file. Raises OSError."""
+    import fcntl  # rarely needed
+
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        flag = fcntl.ioctl(fd, _NS_GET_NSTYPE)
+    except OSError as error:
+        if error.errno in {errno.ENOTTY, errno.EINVAL}:
+            return ""
+        raise
+    finally:
+        os.close(fd)
+    return next((kind for kind, number in FLAGS.items() if number == flag), "")
 
 
 def holder(pid: int) -> int:

@@ -219,6 +219,16 @@ def effective_maps(
     )
 
 
+def check_root(maps: tuple[IdMap, IdMap]) -> None:
+    """Raise IdsNotAvailable for explicit maps by which no container can be set up."""
+    for option, ids in zip(("--uidmap", "--gidmap"), maps, strict=True):
+        if not ids or ids[0][0] != 0:
+            raise IdsNotAvailable(
+                f"{option} leaves out the id 0, as which the container is set up",
+                hint=f"map it as well, for instance to a subordinate id: {option} +0:1:1",
+            )
+
+
 def choose_range(
     userns: UserNamespace,
     bases: tuple[IdMap, IdMap],

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.checks import nothing_wrong, one_error
 from tests.support.engine import Engine
+from tests.support.waiting import until
 
 # net_bind_service+ep, revision 2, as getfattr(1) shows it; all of its bytes are ASCII
 CAPABILITY = b"\1\0\0\2\0\4\0\0" + bytes(12)
@@ -401,3 +402,14 @@ def test_container_that_is_removed_meanwhile(
         ["out.tar"],
     )
     nothing_wrong(pod, max_age="24h")
+
+
+@pytest.mark.not_podman("its words differ")
+def test_symbolic_links_that_never_end_are_said_to_be(pod: Engine, tmp_path: Path) -> None:
+    run_sleeping = ("run", "-d", "--network", "none", "--name", "loops", "busybox", "sh", "-c")
+    pod(*run_sleeping, "ln -s a /b; ln -s b /a; touch /ready; exec sleep 1000")
+    until(lambda: pod("exec", "loops", "test", "-e", "/ready", status=None).status == 0, "links")
+    (tmp_path / "file").write_text("x")
+    for words in (("loops:/a", str(tmp_path / "out")), (str(tmp_path / "file"), "loops:/a/")):
+        error = pod("cp", *words, status=125).stderr
+        assert "never end" in error and "loops:/a" in error

@@ -436,3 +436,32 @@ def test_option_u_that_is_impossible(
     words = ("--userns", userns, "-v", f"{source}:/mnt:{options}", "busybox", "true")
     result = pod("run", *QUICK, *words, status=125)
     assert f"'/mnt' cannot be given to user 0:0: {reason}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--uidmap", "5:0:10"], ["--uidmap", "+5:@CALLER:1"], ["--uidmap=0:0:1", "--gidmap=5:0:1"]],
+    ids=["replacing", "extending", "groups"],
+)
+@pytest.mark.not_podman("it says what the runtime says")
+def test_maps_without_a_root_are_refused_at_once(pod: Engine, options: list[str]) -> None:
+    options = [option.replace("CALLER", str(UID)) for option in options]
+    error = pod("create", *options, "busybox", "id", status=125).stderr
+    asked = "--gidmap" if "--gidmap=5:0:1" in options else "--uidmap"
+    assert f"{asked} leaves out the id 0" in error
+    assert pod("ps", "-aq").out == ""
+
+
+@pytest.mark.not_podman("it says what the runtime says")
+def test_files_that_are_no_such_namespace_are_named(pod: Engine) -> None:
+    for options, part in (
+        (["--userns", "ns:/proc/self/ns/user"], "your own user namespace"),
+        (["--userns", "ns:/proc/self/ns/net"], "a namespace of kind network"),
+        (["--userns", "ns:/no/such"], "cannot be opened"),
+        (["--pid", "ns:/etc/passwd"], "no namespace"),
+        (["--network", "ns:/proc/self/ns/uts"], "a namespace of kind uts"),
+        (["--cgroupns", "ns:/"], "no namespace"),
+    ):
+        error = pod("run", "--rm", *options, "busybox", "true", status=125).stderr
+        assert options[0] in error and options[1][3:] in error and part in error
+    assert pod("ps", "-aq").out == ""

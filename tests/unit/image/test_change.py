@@ -104,6 +104,7 @@ def test_errors_say_what_is_wrong(change: str, why: str) -> None:
     with pytest.raises(PodError) as error:
         apply_changes({}, [change])
     assert why in error.value.message
+    assert error.value.message.startswith("--change")
 
 
 @given(
