@@ -69,9 +69,9 @@ def read(
     environment = values.environment(fields, sources, downward)
     command = tuple(values.expand(word, environment) for word in fields.texts("command"))
     ports, published, declared = _ports(fields, publishes_all)
-    policy = fields.choice(
-        "imagePullPolicy", tuple(PULL_POLICIES), "Always" if _is_newest(image) else "IfNotPresent"
-    )
+    policy = PULL_POLICIES[fields.choice("imagePullPolicy", tuple(PULL_POLICIES), "IfNotPresent")]
+    if not fields.has("imagePullPolicy") and _is_newest(image):
+        policy = "newer"
     changes: dict[str, Any] = {
         "image": image,
         "entrypoint": command or None,
@@ -98,9 +98,7 @@ def read(
     fields.ignore(_NEVER_HERE, "resizePolicy")
     fields.refuse("an ordinary user has no block devices to give", "volumeDevices")
     fields.end()
-    return PlannedContainer(
-        name, base.replace(**changes), PULL_POLICIES[policy], published, declared, non_root
-    )
+    return PlannedContainer(name, base.replace(**changes), policy, published, declared, non_root)
 
 
 def _absolute(text: str) -> None:
@@ -111,7 +109,8 @@ def _absolute(text: str) -> None:
 def _is_newest(image: str) -> bool:
     """Kubernetes asks again for images with the tag latest or none (Images, "Default image pull policy").
 
-    As podman, pod does so for a written `:latest` alone: what was built or loaded here has often no tag.
+    As podman, pod does so for a written `:latest` alone: what was built or loaded here has often no tag. Where the
+    registry cannot be asked, the image that is here will do.
     """
     return image.endswith(":latest") and not image.startswith("localhost/")
 

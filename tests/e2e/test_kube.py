@@ -272,6 +272,30 @@ def test_run_as_non_root_is_held(pod: Engine, written: Any) -> None:
     assert pod("pod", "ls", "-q").out == ""
 
 
+@pytest.mark.not_podman("4.3 asks the registry, and nothing else will do")
+def test_the_image_that_is_here_will_do_where_its_registry_is_away(
+    pod: Engine, written: Any
+) -> None:
+    """Of what `kube generate` writes, most images have the tag latest."""
+    pod("tag", "busybox", "127.0.0.1:1/away:latest")
+    try:
+        text = ONE.replace("COMMAND", "[id]").replace("busybox", "127.0.0.1:1/away:latest")
+        pod("kube", "play", "--start=false", "--network", "none", written(text))
+        again = written(pod("kube", "generate", "one").stdout, "again.yaml")
+        pod("kube", "play", "--replace", "--start=false", "--network", "none", again)
+        pod("kube", "down", again)
+        text = text.replace("name: main,", "name: main, imagePullPolicy: Always,")
+        failed = pod("kube", "play", "--network", "none", written(text), status=125)
+        assert "127.0.0.1:1" in failed.stderr
+    finally:
+        pod("rmi", "127.0.0.1:1/away:latest")
+
+
+@pytest.mark.parametrize("command", ["play", "down", "generate"])
+def test_nothing_is_a_mistake(pod: Engine, command: str) -> None:
+    assert "at least 1 arg" in pod("kube", command, status=125, stdin=b"").stderr
+
+
 @pytest.mark.not_podman("it puts its own in that one's place")
 def test_secrets_of_others_stay(pod: Engine, written: Any) -> None:
     pod("secret", "create", "keys", "-", stdin=b"mine")

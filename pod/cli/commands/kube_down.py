@@ -25,6 +25,7 @@ COMMAND = Command(
         "PersistentVolumeClaims stay unless --force is given."
     ),
     options=(Option(("--force",), "flag", "Remove the volumes, too"),),
+    minimum=1,
     maximum=None,
     completes=("file",),
     examples=("pod kube down shop.yaml", "pod kube down --force shop.yaml"),

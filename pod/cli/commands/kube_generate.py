@@ -69,6 +69,7 @@ COMMAND = Command(
         Option(("-s", "--service"), "flag", "Add a Service with the published ports"),
         Option(("-t", "--type"), "text", "Kind of document: pod, deployment, daemonset, job", metavar="KIND"),
     ),
+    minimum=1,
     maximum=None,
     completes=("container", "pod", "volume"),
     examples=("pod kube generate shop >shop.yaml", "pod kube generate --type deployment --service web"),

@@ -351,6 +351,7 @@ COMMAND = Command(
             "Wait until the pods have ended or pod is interrupted, then remove them",
         ),
     ),
+    minimum=1,
     maximum=None,
     completes=("file",),
     examples=(
