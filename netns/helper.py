@@ -23,7 +23,7 @@ class Helper:
         dies_with_parent: bool = True,
     ) -> None:
         self.name = os.path.basename(arguments[0])
-        self._errors_fd, theirs = os.pipe()
+        self.errors_fd, theirs = os.pipe()
         null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         try:
             # Until it has made itself a daemon it must not outlive us: nothing on disk would tell of it.
@@ -42,10 +42,10 @@ class Helper:
     def complaint(self) -> str:
         """What it wrote to standard error until it closed it; waits for that."""
         text = b""
-        while part := os.read(self._errors_fd, _MAX_TEXT):
+        while part := os.read(self.errors_fd, _MAX_TEXT):
             text += part
-        os.close(self._errors_fd)
-        self._errors_fd = -1
+        os.close(self.errors_fd)
+        self.errors_fd = -1
         return text[-_MAX_TEXT:].decode("utf-8", "replace").strip()
 
     def wait(self) -> int:
@@ -55,9 +55,9 @@ class Helper:
 
     def forget_complaints(self) -> None:
         """Close the pipe of its standard error; it may go on running."""
-        if self._errors_fd >= 0:
-            os.close(self._errors_fd)
-            self._errors_fd = -1
+        if self.errors_fd >= 0:
+            os.close(self.errors_fd)
+            self.errors_fd = -1
 
     def end(self) -> None:
         """Kill and reap it if it still runs."""

@@ -49,6 +49,7 @@ class Places:
     """
 
     def __init__(self, settings: dict[str, Any], prepared: Prepared | None = None) -> None:
+        """`settings` need no more than the holder and the networks, until `settle`."""
         self._settings = settings
         started = client.begin(settings["holder"], settings["networks"], prepared)
         self._opened: sockets.Channel | None = None
@@ -57,6 +58,10 @@ class Places:
             self._opened = started
         else:
             self._starting = started
+
+    def settle(self, settings: dict[str, Any]) -> None:
+        """What was begun with the holder and the networks alone is for this container."""
+        self._settings = settings
 
     @property
     def namespace(self) -> str:
@@ -151,6 +156,12 @@ class Places:
             self._starting = None
             starting.finish(channel)
 
+    def reach_out(self, until_fd: int) -> None:
+        """Have the world reached now, and let others come, unless `until_fd` can be read first."""
+        starting = self._starting
+        if starting is not None and self._channel and starting.is_out(until_fd):
+            self.wait()
+
     def plan(self) -> dict[str, Any]:
         self._channel.close()
         return {
@@ -168,7 +179,8 @@ class Places:
             self.close()
         except NetworkError:
             pass  # the caller has an error of his own
-        client.detach(self._settings["holder"]["directory"], self._settings["id"])
+        if "id" in self._settings:
+            client.detach(self._settings["holder"]["directory"], self._settings["id"])
 
 
 def _listen(

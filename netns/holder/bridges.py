@@ -21,7 +21,7 @@ A *place* is how one container is on it:
     default     whether the way out goes through it
     again       whether it may be there already
 
-What may take a while is steps of work.py. See bridge(8), veth(4), nft(8).
+What may take a while is steps of work.py. See bridge(8), veth(4).
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ import _socket
 import errno
 import os
 
-from netns.holder import programs
+from netns.holder import children, rules
 from netns.holder.links import Links
+from netns.holder.protocol import OUTSIDE_INTERFACE
 from pod.base import log
 from pod.linux import interfaces, syscalls
 from pod.linux.namespaces import CLONE_NEWNET
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     Network = dict[str, Any]
     Place = dict[str, Any]
 
-OUTSIDE = "out0"
-"""The interface to the world."""
 _MARK = 1  # of packets that belong to a connection of our own with a foreign address
 _MARK_TABLE = 100
 
@@ -70,14 +69,14 @@ def prepare() -> None:
 
 
 def add(network: Network, *, at_once: bool) -> Steps:
-    """Make a network's bridge; `at_once` as programs.links has it."""
+    """Make a network's bridge; `at_once` as children.links has it."""
 
     def work(links: Links) -> None:
         links.add_bridge(network["bridge"], network["mtu"])
         for gateway in network["gateways"]:
             links.add_address(gateway, network["bridge"])
 
-    yield from programs.links(work, at_once=at_once)
+    yield from children.links(work, at_once=at_once)
 
 
 def remove(bridges: list[str]) -> Steps:
@@ -85,7 +84,7 @@ def remove(bridges: list[str]) -> Steps:
         for bridge in bridges:
             links.remove(bridge)
 
-    yield from programs.links(work)
+    yield from children.links(work)
 
 
 def connect(cable: str, namespace_fd: int, network: Network, place: Place) -> Steps:
@@ -112,7 +111,7 @@ def connect(cable: str, namespace_fd: int, network: Network, place: Place) -> St
 
     # Never at once: it goes into the container's namespace, and a helper that starts meanwhile would take our place
     # in /proc for that one.
-    yield from programs.links(work)
+    yield from children.links(work)
 
 
 def _remove_old(namespace_fd: int, name: str) -> None:
@@ -134,7 +133,7 @@ def lead_out(namespace_fd: int, network: Network, place: Place) -> Steps:
         syscalls.setns(namespace_fd, CLONE_NEWNET)
         _lead_out(Links(), network, place)
 
-    yield from programs.links(work)
+    yield from children.links(work)
 
 
 def _lead_out(links: Links, network: Network, place: Place) -> None:
@@ -152,45 +151,40 @@ def disconnect(cable: str) -> Steps:
             if error.errno != errno.ENODEV:
                 raise  # else it went with the container's network namespace
 
-    yield from programs.links(work)
+    yield from children.links(work)
 
 
-def begin_rules(networks: Iterable[Network]) -> programs.Child:
-    """Begin to load the rules for these networks, in place of those there were."""
-    forward, outward = [], []
+def load_rules(table: rules.Table, networks: Iterable[Network]) -> None:
+    """Have the rules for these networks in place of those there were. Raises NetworkError."""
+    ours = [rules.Rule().is_ours().mark(_MARK)]
+    between, outward = [rules.Rule().is_answer().accept()], []
     for network in networks:
         bridge = network["bridge"]
-        forward.append(f'iifname "{bridge}" oifname "{bridge}" accept')
+        between.append(rules.Rule().comes_by(bridge).leaves_by(bridge).accept())
         if network["internal"]:
-            forward.append(f'iifname "{bridge}" drop')
-            forward.append(f'oifname "{bridge}" drop')
+            between.append(rules.Rule().comes_by(bridge).drop())
+            between.append(rules.Rule().leaves_by(bridge).drop())
             continue
         if network["isolate"]:
-            forward.append(f'iifname "{bridge}" oifname != "{OUTSIDE}" drop')
-            forward.append(f'iifname != "{OUTSIDE}" oifname "{bridge}" drop')
+            between.append(
+                rules.Rule().comes_by(bridge).does_not_leave_by(OUTSIDE_INTERFACE).drop()
+            )
+            between.append(
+                rules.Rule().does_not_come_by(OUTSIDE_INTERFACE).leaves_by(bridge).drop()
+            )
         for subnet in network["subnets"]:
-            family = "ip6" if ":" in subnet else "ip"
-            outward.append(f'{family} saddr {subnet} oifname "{OUTSIDE}" masquerade')
-    return programs.nft(_rules(forward, outward))
-
-
-def _rules(forward: list[str], outward: list[str]) -> str:
-    """One table, which is empty, removed and made again in one transaction, nft(8)."""
-    chains = {
-        "ours": (
-            "type filter hook prerouting priority mangle",
-            [f"socket transparent 1 meta mark set {_MARK}"],
-        ),
-        "between": (
-            "type filter hook forward priority filter",
-            ["ct state established,related accept", *forward],
-        ),
-        "outward": ("type nat hook postrouting priority srcnat", outward),
-    }
-    lines = ["table inet pod", "delete table inet pod", "table inet pod {"]
-    for name, (head, rules) in chains.items():
-        lines += [f"chain {name} {{", f"{head};", *rules, "}"]
-    return "\n".join([*lines, "}"]) + "\n"
+            outward.append(
+                rules.Rule().comes_from(subnet).leaves_by(OUTSIDE_INTERFACE).masquerade()
+            )
+    chains = [
+        rules.Chain("ours", "filter", rules.PREROUTING, rules.MANGLE, ours),
+        rules.Chain("between", "filter", rules.FORWARD, rules.FILTER, between),
+        rules.Chain("outward", "nat", rules.POSTROUTING, rules.SOURCE_NAT, outward),
+    ]
+    try:
+        table.load(chains)
+    except OSError as error:
+        raise children.cannot(f"{error.filename}: {error.strerror}") from error
 
 
 def _set(path: str, value: str) -> None:

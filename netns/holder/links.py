@@ -7,9 +7,9 @@ bridges.py asks for is here. See rtnetlink(7), netlink(7), linux/if_link.h, linu
 from __future__ import annotations
 
 import _socket
+import _struct as struct  # the other one takes half a millisecond to load
 import errno
 import os
-import struct
 import time
 
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_GETLINK, _RTM_NEWADDR, _RTM_NEWROUTE, _RTM_NEWRULE = (
@@ -69,10 +69,10 @@ class Links:
         """A veth(4) pair: the end `name` on a bridge, and `inside`, which is not up yet, in another namespace."""
         peer = [_text(_IFLA_IFNAME, inside), _number(_IFLA_NET_NS_FD, namespace_fd)]
         if mac:
-            peer.append(_attribute(_IFLA_ADDRESS, bytes.fromhex(mac.replace(":", ""))))
+            peer.append(attribute(_IFLA_ADDRESS, bytes.fromhex(mac.replace(":", ""))))
         if mtu:
             peer.append(_number(_IFLA_MTU, mtu))
-        other = _attribute(_VETH_INFO_PEER, _link_header() + b"".join(peer))
+        other = attribute(_VETH_INFO_PEER, _link_header() + b"".join(peer))
         master = _number(_IFLA_MASTER, _socket.if_nametoindex(bridge))
         self._add_link(name, _link_kind("veth", other) + master, mtu)
 
@@ -118,14 +118,14 @@ class Links:
         index = _socket.if_nametoindex(name)
         packed = _socket.inet_pton(family, text)
         body = struct.pack("=BBBBI", family, int(length), flags, _RT_SCOPE_UNIVERSE, index)
-        body += _attribute(_IFA_LOCAL, packed) + _attribute(_IFA_ADDRESS, packed)
+        body += attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
         self._ask(_RTM_NEWADDR, _NEW, body, name)
 
     def lead_out(self, gateway: str, name: str) -> None:
         """Have everything that has no other way go to `gateway`."""
         family = _family(gateway)
         body = _route_header(family, _RT_TABLE_MAIN, _RT_SCOPE_UNIVERSE, _RTN_UNICAST)
-        body += _attribute(_RTA_GATEWAY, _socket.inet_pton(family, gateway))
+        body += attribute(_RTA_GATEWAY, _socket.inet_pton(family, gateway))
         self._ask(_RTM_NEWROUTE, _NEW, body + _out_by(name), name)
 
     def keep_marked(self, family: int, mark: int, table: int) -> None:
@@ -167,8 +167,8 @@ def _link_header(*, up: bool = False) -> bytes:
 
 
 def _link_kind(kind: str, data: bytes = b"") -> bytes:
-    said = _text(_IFLA_INFO_KIND, kind) + (_attribute(_IFLA_INFO_DATA, data) if data else b"")
-    return _attribute(_IFLA_LINKINFO, said)
+    said = _text(_IFLA_INFO_KIND, kind) + (attribute(_IFLA_INFO_DATA, data) if data else b"")
+    return attribute(_IFLA_LINKINFO, said)
 
 
 def _route_header(family: int, table: int, scope: int, kind: int) -> bytes:
@@ -180,13 +180,13 @@ def _out_by(name: str) -> bytes:
 
 
 def _text(kind: int, text: str) -> bytes:
-    return _attribute(kind, text.encode() + b"\0")
+    return attribute(kind, text.encode() + b"\0")
 
 
 def _number(kind: int, value: int) -> bytes:
-    return _attribute(kind, struct.pack("=I", value))
+    return attribute(kind, struct.pack("=I", value))
 
 
-def _attribute(kind: int, data: bytes) -> bytes:
+def attribute(kind: int, data: bytes) -> bytes:
     """rtnetlink(7): a length, a type, the value, and what is missing to a multiple of four."""
     return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
-from netns.holder import answers, bridges, dns, forward
+from netns.holder import answers, bridges, dns, forward, rules
 from pod.base import log
 from pod.base.errors import PodError
 from pod.linux import inet as socket
@@ -89,6 +89,7 @@ class Members:
         self._work = work
         self._on_less = on_less
         self._networks: dict[str, Network] = {}
+        self._rules = rules.Table()
         self._names: dict[str, list[dns.Server]] = {}  # by network
         self._containers: dict[str, Container] = {}
         self._cables = 0
@@ -213,11 +214,8 @@ class Members:
         self._networks[name] = network
         self._remove_unused_later()
         # Nobody is on the bridge before there are rules for it.
-        rules = bridges.begin_rules(self._networks.values())
-        try:
-            yield from bridges.add(network, at_once=len(self._containers) < 2)
-        finally:
-            yield from rules.ended()
+        bridges.load_rules(self._rules, self._networks.values())
+        yield from bridges.add(network, at_once=len(self._containers) < 2)
         if network["dns"]:
             self._names[name] = []
             for gateway in network["gateways"]:
@@ -375,13 +373,12 @@ class Members:
         for network in unused:
             for server in self._names.pop(network["name"], []):
                 server.close()
-        rules = bridges.begin_rules(self._networks.values())
         try:
             yield from bridges.remove([it["bridge"] for it in unused])
         except PodError as error:
             log.debug(f"a network was not whole: {error}")
         finally:
-            yield from rules.ended()
+            bridges.load_rules(self._rules, self._networks.values())
 
     def status(self) -> dict[str, Any]:
         return {

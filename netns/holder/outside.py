@@ -9,10 +9,8 @@ from __future__ import annotations
 import os
 
 from netns import helper
-from netns.backends import pasta, slirp4netns
 from netns.errors import NetworkError
-from netns.holder.bridges import OUTSIDE
-from netns.holder.protocol import OUTSIDE_PID
+from netns.holder.protocol import OUTSIDE_INTERFACE, OUTSIDE_PID
 from pod.linux import processes
 
 TYPE_CHECKING = False
@@ -35,6 +33,11 @@ class Outside:
         self._ready_fd = ready_fd
         self.keep_fd = keep_fd
         self.process = (started.pid, started.started)
+
+    @property
+    def news_fd(self) -> int:
+        """What can be read when `wait` has not to wait for long any more."""
+        return self._ready_fd if self._ready_fd >= 0 else self._helper.errors_fd
 
     def wait(self) -> None:
         """Wait until the world can be reached by it. Raises NetworkError."""
@@ -69,9 +72,11 @@ def begin(settings: dict[str, Any], pid: int) -> Outside:
     """
     if settings["backend"] == "slirp4netns":
         return _begin_slirp(settings, pid)
+    from netns.backends import pasta  # heavy
+
     given = {
         "program": settings["program"],
-        "options": [*settings["options"], "-I", OUTSIDE],
+        "options": [*settings["options"], "-I", OUTSIDE_INTERFACE],
         "ports": [],
         "run_directory": settings["directory"],
     }
@@ -80,6 +85,8 @@ def begin(settings: dict[str, Any], pid: int) -> Outside:
 
 
 def _begin_slirp(settings: dict[str, Any], pid: int) -> Outside:
+    from netns.backends import slirp4netns  # heavy
+
     ready_fd, theirs = os.pipe()
     exit_fd, keep_fd = os.pipe()
     try:
@@ -91,7 +98,7 @@ def _begin_slirp(settings: dict[str, Any], pid: int) -> Outside:
                 f"--exit-fd={exit_fd}",
                 *slirp4netns.words_of(settings["options"], ipv6=True),
                 str(pid),
-                OUTSIDE,
+                OUTSIDE_INTERFACE,
             ],
             keep=(theirs, exit_fd),
             directory=settings["directory"],

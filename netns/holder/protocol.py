@@ -32,6 +32,8 @@ Afterwards, each request has one answer, DONE with values or ERROR with what pro
                                                         the descriptor
 """
 
+from pod.base.paths import HOLDER_LOST, HOLDER_PASTA, HOLDER_SOCKET
+
 UNSHARED, MAPPED, NAMED, OUTSIDE, LISTENING = (
     "unshared",
     "mapped",
@@ -43,8 +45,9 @@ MAP, ATTACH, DETACH, JOIN, LEAVE = "map", "attach", "detach", "join", "leave"
 RENAME, UPDATE, END, STATUS, SPARE = "rename", "update", "end", "status", "spare"
 DONE, ERROR = "done", "error"
 
-SOCKET = "holder.sock"
+OUTSIDE_INTERFACE = "out0"  # of the holder's namespace, to the world
+SOCKET = HOLDER_SOCKET
 LOCK = "holder.lock"
-OUTSIDE_PID = "pasta.pid"
-LOST = "outside.lost"  # is there while the holder has no outside helper, and says why
+OUTSIDE_PID = HOLDER_PASTA
+LOST = HOLDER_LOST  # is there while the holder has no outside helper, and says why
 IS_STARTING, WAS_KILLED = "starting", "killed"

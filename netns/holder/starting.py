@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 
 from netns.errors import NetworkError
 from netns.holder import client, group, outside, protocol
@@ -86,6 +87,13 @@ class Starting:
         self._give_up()
         self._let_go()
         self._lock.release()
+
+    def is_out(self, until_fd: int) -> bool:
+        """Wait until the outside helper has something to say; False where `until_fd` can be read first."""
+        assert self._helper is not None
+        news_fd = self._helper.news_fd
+        ready, _, _ = select.select([news_fd, until_fd], [], [])
+        return news_fd in ready
 
     def finish(self, channel: sockets.Channel) -> None:
         """Wait until the world is reached, and let others come. Raises NetworkError; then nothing is left of it."""

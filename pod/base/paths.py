@@ -123,6 +123,9 @@ def check_root(root: str) -> None:
             )
 
 
+HOLDER_SOCKET = "holder.sock"  # of the holder of networks, in its directory
+HOLDER_PASTA = "pasta.pid"  # of the pasta that connects it, where that is one
+HOLDER_LOST = "outside.lost"  # is there while nothing connects the holder with the world
 MOUNTED_FILE = "mounted.json"
 """In the directory of a container that `pod mount` has mounted: where."""
 

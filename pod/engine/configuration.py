@@ -68,7 +68,7 @@ class ContainerDefaults(Record):
     log_size_max: int = -1  # bytes; negative for no limit
     log_tag: str = ""
     mounts: tuple[str, ...] = ()
-    netns: str = "private"
+    netns: str = "auto"
     no_hosts: bool = False
     oom_score_adj: int | None = None
     pidns: str = "private"

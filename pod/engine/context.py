@@ -85,6 +85,7 @@ class Engine:
         self._monitors: list[Channel] = []
         self.begun_network: dict[str, Any] | None = None
         self._may_split = False
+        self.holder: dict[str, Any] | None = None  # of networks, as the monitor was told beforehand
         self._joiner: Joiner | None = None
 
     @property
@@ -221,6 +222,16 @@ class Engine:
     def has_monitor(self) -> bool:
         """Whether a monitor waits for the next start."""
         return bool(self._monitors)
+
+    def tell_of_holder(self, settings: dict[str, Any], *more: Any) -> None:
+        """Have the monitor that waits open its way to the holder of networks, which the start will name again."""
+        from pod.spec import monitor
+
+        try:
+            self._monitors[0].send(monitor.HOLDER, settings, *more)
+        except OSError as error:
+            log.debug(f"no holder is told of early: {error}")
+        self.holder = settings["holder"]
 
     def begin_network(self, settings: dict[str, Any]) -> None:
         """Have the monitor that waits connect its namespaces; `begun_network` until the start has taken it."""

@@ -62,6 +62,10 @@ def create(
             _remove_named(engine, name)
     paths.make_private(engine.paths.locks)
     config = complete(engine, config, image, passing=passing and not name)
+    if active and config.networking.can_join:
+        from pod.engine import network_places
+
+        network_places.foretell(engine, config)
     if config.userns.mode == "auto":
         from pod.engine import auto_ranges
 

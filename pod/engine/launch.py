@@ -63,6 +63,10 @@ def launch(
     try:
         faults.step("launch: run directory")
         if network is None:
+            if container.config.networking.can_join:
+                from pod.engine import network_places
+
+                network_places.foretell(engine, container.config)
             network = network_settings(engine, container)
             if _can_begin(engine, container.config):
                 engine.begin_network(network)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 
-from pod.base import ids
+from pod.base import ids, paths
 from pod.base.errors import PodError, Unsupported
 from pod.engine.namefiles import needs_user_network
 from pod.linux import interfaces, processes
@@ -92,10 +92,10 @@ def is_apart(engine: Engine, networking: Networking) -> bool:
     """
     if engine.settings.containers.netns != "auto":
         return False
-    from netns.holder.protocol import SOCKET
-
     lives_for_itself = not (networking.network.mode or networking.ports or networking.publish_all)
-    return lives_for_itself and not os.path.exists(f"{engine.paths.runroot}/networks/{SOCKET}")
+    return lives_for_itself and not os.path.exists(
+        f"{engine.paths.runroot}/networks/{paths.HOLDER_SOCKET}"
+    )
 
 
 def _plain(networking: Networking) -> list[dict[str, Any]]:

@@ -126,8 +126,8 @@ def connected(engine: Engine) -> list[Container]:
     """The containers that run and are on networks, or can be connected to some."""
     return [
         container
-        for container in containers.all_of(engine.database)
-        if container.status == "active" and container.config.networking.can_join
+        for container in containers.active(engine.database)
+        if container.config.networking.can_join
     ]
 
 

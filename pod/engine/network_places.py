@@ -10,8 +10,9 @@ from netns.holder import group
 from pod.base import log, paths
 from pod.base.errors import PodError, Unsupported, UsageError
 from pod.engine import lookup
-from pod.linux import cgroups, idmap, processes
+from pod.linux import cgroups, idmap, interfaces
 from pod.spec import namespaces, networks
+from pod.state import containers
 from pod.state import networks as rows
 
 TYPE_CHECKING = False
@@ -51,8 +52,33 @@ def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
         "servers": [it for it in servers if it != "none"],
         "networks": [plain(network) for network in known],
         "places": places,
-        "holder": holder_settings(engine),
+        "holder": _holder_once(engine),
     }
+
+
+def foretell(engine: Engine, config: ContainerConfig) -> None:
+    """Tell the monitor that waits for its order, once, what it can begin with while the container is made.
+
+    No more than that: what is wrong is found, and said, when the container is started.
+    """
+    if not engine.has_monitor or engine.holder is not None or why_none(engine, config):
+        return
+    from pod.engine import facts
+
+    joined = [it.joined for it in config.networking.user_defined]
+    try:
+        known = [plain(rows.find(engine.database, name)) for name in joined]
+        settings = {"backend": "networks", "holder": holder_settings(engine), "networks": known}
+        maps = facts.special_maps(engine, config) or idmap.default_maps()
+    except (PodError, OSError) as error:
+        log.debug(f"the networks are not prepared: {error}")
+        return
+    engine.tell_of_holder(settings, maps)
+
+
+def _holder_once(engine: Engine) -> dict[str, Any]:
+    told, engine.holder = engine.holder, None
+    return told or holder_settings(engine)
 
 
 def _shares_elsewhere(engine: Engine, config: ContainerConfig) -> str:
@@ -79,7 +105,10 @@ def choose_default(engine: Engine, config: ContainerConfig) -> Networking:
     first = networking.network
     if not first.mode:
         configured = engine.settings.containers.netns
-        first = namespaces.parse_network("bridge" if configured == "auto" else configured)
+        if configured == "auto":
+            # The default network has IPv4 alone, and pasta gives what the machine has.
+            configured = "private" if interfaces.reaches_ipv6_alone() else "bridge"
+        first = namespaces.parse_network(configured)
     chosen = [first, *networking.more_networks]
     if not any(it.mode == "bridge" for it in chosen):
         return networking.replace(network=first)
@@ -130,7 +159,7 @@ def why_none(engine: Engine, config: ContainerConfig) -> str:
         return "the container's user namespace is another's"
     if other := _shares_elsewhere(engine, config):
         return f"it shares namespaces with '{other}', which is on none"
-    return "" if processes.find_program("nft") else "the program 'nft' is not installed"
+    return ""
 
 
 def holder_settings(engine: Engine) -> dict[str, Any]:
@@ -156,15 +185,17 @@ def holder_settings(engine: Engine) -> dict[str, Any]:
 
 def _left_by_a_holder(engine: Engine, directory: str) -> int:
     """A process of a container that runs on networks though nobody holds them: theirs was killed. 0 for none."""
+    found = [it for it in containers.active(engine.database) if it.config.networking.can_join]
+    if not found:
+        return 0  # as for most who will start a holder
     from netns.holder import client
+    from pod.engine import finish
 
     channel = client.connect(directory)
     if channel is not None:
         channel.close()
         return 0
-    from pod.engine import finish, network_connect
-
-    for container in network_connect.connected(engine):
+    for container in found:
         run = finish.read_run(engine, container)
         if run.is_alive and run.pid:
             return run.pid

@@ -76,7 +76,7 @@ def _tidy(engine: Engine) -> None:
 
         for name in locked - volumes.names(engine.database):
             _remove_volume(engine, name)
-    if any(os.path.exists(f"{paths.runroot}/networks/{it}") for it in ("holder.sock", "pasta.pid")):
+    if _may_be_lost(f"{paths.runroot}/networks"):
         from pod.engine import network_connect
 
         network_connect.clear_up(engine)
@@ -90,6 +90,22 @@ def _tidy(engine: Engine) -> None:
     was_killed = any(name.startswith(_HOLD_PREFIX) for name in lock_names)
     if was_killed or _names(f"{paths.root}/staging") or _names(f"{paths.root}/trash"):
         engine.store.tidy()
+
+
+def _may_be_lost(directory: str) -> bool:
+    """Whether what holds the networks, or connects them with the world, is not there though it should be."""
+    from pod.base.paths import HOLDER_LOST, HOLDER_PASTA, HOLDER_SOCKET
+
+    names = _names(directory)
+    if HOLDER_SOCKET not in names or HOLDER_LOST in names:
+        return not names.isdisjoint({HOLDER_SOCKET, HOLDER_PASTA})
+    from pod.linux import sockets
+
+    try:
+        sockets.connect(directory, HOLDER_SOCKET).close()
+    except OSError:
+        return True
+    return False
 
 
 def _remove_lock(path: str) -> None:

@@ -39,6 +39,11 @@ def outgoing_address(family: int = _socket.AF_INET) -> str | None:
         sock.close()
 
 
+def reaches_ipv6_alone() -> bool:
+    """Whether this machine has a way to others by IPv6 and none by IPv4."""
+    return outgoing_address() is None and outgoing_address(_socket.AF_INET6) is not None
+
+
 def can_listen(address: str, port: int, protocol: str) -> OSError | None:
     """Why the port cannot be bound at this moment; None when it can. `address` "" is every one."""
     family = _socket.AF_INET6 if ":" in address else _socket.AF_INET

@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 
     from pod.monitor.health import Checks
     from pod.monitor.notify import Notifier
-    from pod.monitor.starting import Connection
+    from pod.monitor.starting import Prepared
     from pod.monitor.streams import Streams
-    from pod.runtime.create import Container, Nest
+    from pod.runtime.create import Container
 
 _FINISH_SECONDS = faults.seconds(
     "FINISH", 60.0
@@ -68,20 +68,15 @@ def main(
     channel: sockets.Channel,
     order: dict[str, Any],
     fds: list[int],
-    nest: Nest | None,
-    connection: Connection | None,
+    prepared: Prepared,
 ) -> NoReturn:
-    """Carry out the order that came on `channel`, with `fds`; leave when the container has ended.
-
-    `nest` are prepared namespaces, and `connection` their way to the network, if they were begun.
-    """
+    """Carry out the order that came on `channel` with `fds`, and leave when the container has ended."""
     watch = Watch(order)
     starter = watch.add_client(channel)
     try:
-        watch.begin(nest, connection, starter, fds)
+        watch.begin(prepared, starter, fds)
     except BaseException as error:  # noqa: BLE001  told to the command; the process ends here
-        if connection is not None:
-            connection.detach()
+        prepared.abandon()
         starter.send(protocol.ERROR, *processes.describe_error(error))
         watch.flush_clients()
         if order["notify"]:
@@ -119,13 +114,7 @@ class Watch:
         self.is_ending = False
         self.is_finished = False
 
-    def begin(
-        self,
-        nest: Nest | None,
-        connection: Connection | None,
-        starter: attach.Client,
-        fds: list[int],
-    ) -> None:
+    def begin(self, prepared: Prepared, starter: attach.Client, fds: list[int]) -> None:
         """The first start; tells the command that asked for it. Raises what keeps the container from running."""
         self.passed_streams = fds
         faults.step("monitor: ordered")
@@ -136,7 +125,7 @@ class Watch:
             from pod.monitor import notify  # for services only
 
             self.notifier = notify.new(self)
-        self.start(nest, connection)
+        self.start(prepared)
         faults.step("monitor: started")
         if self.order["restart"]:
             # The command would do so, but not always before the container has ended and is told to be restarted.
@@ -196,7 +185,7 @@ class Watch:
                 return status, out_of_memory, ""
             self.restarts += 1
             try:
-                self.start(None, None)
+                self.start(None)
             except (PodError, OSError) as error:
                 return getattr(error, "exit_status", exits.FAILED), False, str(error)
             for event in ("restart", "init", "start"):
@@ -208,14 +197,14 @@ class Watch:
 
         events.emit(self.order, event, exit_code=exit_code)
 
-    def start(self, nest: Nest | None, connection: Connection | None) -> None:
+    def start(self, prepared: Prepared | None) -> None:
         """One start, everything up to execve. On failure nothing of it is left."""
         from pod.monitor import starting
 
         packed = self.order.get("packed")  # by resume.py, or changed since
         order = marshal.loads(packed) if packed else self.order
         started, self.streams, self.held = starting.start(
-            order, self.files, self.loop, self.passed_streams, nest, connection, self.restarts
+            order, self.files, self.loop, self.passed_streams, prepared, self.restarts
         )
         self.started = dict(started.__dict__)
         if not self.order["restart"]:

@@ -113,31 +113,32 @@ def _become_monitor(channel: sockets.Channel, *, prepares: bool) -> None:
 
 def run(channel: sockets.Channel, *, prepares: bool = True) -> None:
     """Be a monitor on `channel`; never returns. With `prepares`, namespaces are made before the order is there."""
-    from pod.linux import idmap, processes, sockets, syscalls
+    from pod.linux import processes, sockets, syscalls
     from pod.monitor import main, starting
     from pod.spec import monitor as protocol
 
     processes.close_descriptors({0, 1, 2, channel.fileno()})
-    nest = starting.prepare(idmap.default_maps()) if prepares else None
+    prepared = starting.Prepared()
+    if prepares:
+        prepared.make_namespaces()
     kind, message, fds = channel.receive()
     if kind and message[0] == protocol.SPLIT:
         if _second(channel, other := sockets.from_fd(fds[0])):
             channel = other
         else:
-            nest = starting.prepare(idmap.default_maps())
+            prepared.make_namespaces()
         kind, message, fds = channel.receive()
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-    connection = None
-    if kind and message[0] == protocol.NETWORK:
-        connection = starting.connect_early(message[1], nest)
+    if kind and message[0] in (protocol.NETWORK, protocol.HOLDER):
+        if message[0] == protocol.NETWORK:
+            prepared.connect(message[1])
+        else:
+            prepared.open_networks(channel.fileno(), *message[1:])
         kind, message, fds = channel.receive()
     if not kind or message[0] == protocol.CANCEL:
-        if connection is not None:
-            connection.detach()
-        if nest is not None:
-            nest.abandon()
+        prepared.abandon()
         processes.leave(0)
-    main.main(channel, message[0], fds, nest, connection)
+    main.main(channel, message[0], fds, prepared)
 
 
 def _leave_streams() -> None:

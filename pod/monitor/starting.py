@@ -9,7 +9,7 @@ from netns import attach as network
 from pod.base import faults, log
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.linux import cgroups
+from pod.linux import cgroups, idmap
 from pod.monitor import logs
 from pod.monitor.record import state_of
 from pod.monitor.streams import Streams
@@ -36,28 +36,74 @@ class Started(Record):
     servers: list[tuple[int, int]]
 
 
-def prepare(maps: tuple[IdMap, IdMap]) -> create.Nest | None:
-    """A user and a network namespace with these maps, before it is known what for; None when that fails."""
-    try:
-        return create.begin(maps, new_network=True)
-    except (PodError, OSError) as error:
-        log.debug(f"no user namespace was prepared: {error}")
-        return None
+class Prepared:
+    """What a monitor makes before it has its order: namespaces, and a way to the network where it is told of that.
 
-
-def connect_early(settings: dict[str, Any], nest: create.Nest | None) -> Connection:
-    """Begin to connect the prepared namespaces before the order is there, which will say the same of the network.
-
-    A helper takes longer than all the rest of a start. What goes wrong is found again, and said, with the order.
+    What goes wrong is found again, and said, with the order.
     """
-    connection = Connection(settings)
-    if nest is not None and nest.has_network:
+
+    def __init__(self) -> None:
+        self._nest: create.Nest | None = None
+        self._connection: Connection | None = None
+
+    def make_namespaces(self) -> None:
+        """A user and a network namespace with the usual maps, before it is known what for."""
         try:
-            connection.begin(nest.pid)
+            self._nest = create.begin(idmap.default_maps(), new_network=True)
         except (PodError, OSError) as error:
-            log.debug(f"the network was not begun early: {error}")
-        faults.step("monitor: network begun early")
-    return connection
+            log.debug(f"no user namespace was prepared: {error}")
+
+    def connect(self, settings: dict[str, Any]) -> None:
+        """Begin to connect these namespaces; the order will say the same of the network.
+
+        A helper takes longer than all the rest of a start.
+        """
+        self._connection = Connection(settings)
+        if self._nest is not None and self._nest.has_network:
+            try:
+                self._connection.begin(self._nest.pid)
+            except (PodError, OSError) as error:
+                log.debug(f"the network was not begun early: {error}")
+            faults.step("monitor: network begun early")
+
+    def open_networks(
+        self, until_fd: int, settings: dict[str, Any], maps: tuple[IdMap, IdMap]
+    ) -> None:
+        """Have a holder of networks, made of the namespaces if there is none, and others that are nested in its own.
+
+        Whoever needs it as well waits until it reaches the world, and so do we, unless `until_fd` says something.
+        """
+        nest, self._nest = self._nest, None
+        self._connection = Connection(settings)
+        try:
+            try:
+                places = self._connection.open(nest)
+            finally:
+                if nest is not None and not nest.is_spent:
+                    nest.abandon()
+            assert places is not None
+            self._nest = create.begin_nested(
+                places.namespace, places.map_ids, maps, new_network=True
+            )
+            faults.step("monitor: holder opened early")
+            places.reach_out(until_fd)
+        except (PodError, OSError) as error:
+            log.debug(f"no networks were prepared: {error}")
+            self.abandon()
+
+    def take(self) -> tuple[create.Nest | None, Connection | None]:
+        """Both; whoever gets them ends them."""
+        taken = self._nest, self._connection
+        self._nest = self._connection = None
+        return taken
+
+    def abandon(self) -> None:
+        """Nobody needs it, or it was taken."""
+        nest, connection = self.take()
+        if connection is not None:
+            connection.detach()
+        if nest is not None:
+            nest.abandon()
 
 
 def start(
@@ -65,17 +111,18 @@ def start(
     files: Files,
     loop: Loop,
     passed_streams: list[int],
-    nest: create.Nest | None,
-    connection: Connection | None,
+    prepared: Prepared | None,
     restarts: int,
 ) -> tuple[Started, Streams, create.Container | None]:
     """Start the container that `order` describes (pod/monitor/main.py); on failure nothing of it is left.
 
-    `nest` is a prepared user namespace, used if it fits and abandoned if not, and `connection` its way to the network,
-    if that was begun. An order that is "held" gives the container, too, which waits for `let_go`.
+    What is `prepared` is used if it fits and abandoned if not. An order that is "held" gives the container, too, which
+    waits for `let_go`.
     """
     waiting = None
+    nest, connection = (None, None) if prepared is None else prepared.take()
     connection = connection or Connection(order["network"])
+    connection.settle(order["network"])
     unapplied: dict[str, str] = {}
     if order["bundle"].get("scope"):
         if nest is not None:
@@ -169,17 +216,29 @@ class Connection:
         self._plan: dict[str, Any] | None = None
         self.places: Places | None = None
 
-    def open(self, nest: create.Nest | None) -> None:
+    def settle(self, settings: dict[str, Any]) -> None:
+        """What was begun is for a container with these settings, which say no less."""
+        self._settings = settings
+
+    def open(self, nest: create.Nest | None) -> Places | None:
         """Ask for what must be there before the container's namespaces: places on networks of the caller's own.
 
         `nest` may be spent for that: a holder of the networks is made of it where there is none.
         """
-        if self._settings["backend"] == "networks":
+        if self._settings["backend"] != "networks":
+            if self.places is not None:
+                self.places.detach()
+                self.places = None
+        elif self.places is not None:
+            self.places.settle(self._settings)
+        else:
             from netns.backends.networks import Places
 
-            fits = nest is not None and nest.has_network
+            fits = nest is not None and nest.has_network and not nest.is_nested
             self.places = Places(self._settings, nest if fits else None)
+        if self.places is not None:
             self._settings = {**self._settings, "opened": self.places}
+        return self.places
 
     def begin(self, pid: int, lives: int = 0) -> None:
         """Connect the namespaces of `pid`, which stays until `wait` has returned; `lives` is process 1, if known."""
@@ -222,7 +281,8 @@ def _create(
             prepared, nest = nest, _right_nest(order, nest, connection)
             config = order["bundle"]["config"]
             try:
-                if nest.has_network and nest is prepared and not init.shares_pids(config):
+                is_early = nest is prepared and nest.has_network and not nest.is_nested
+                if is_early and not init.shares_pids(config):
                     # Its /proc files stay open to us all the time; with other maps, or among the processes of others,
                     # they close for a moment.
                     connection.begin(nest.pid)
@@ -273,16 +333,13 @@ def _right_nest(
     new_network = create.wants_new_network(order["bundle"])
     places = connection.places
     if nest is not None:
-        if not places and nest.maps == maps is not None and nest.has_network == new_network:
+        is_right = nest.is_nested == (places is not None) and nest.has_network == new_network
+        if is_right and nest.maps == maps is not None and not path:
             return nest
         connection.start_over()
         nest.abandon()
     if places is not None and not path:  # that of others is nested already
-
-        def map_ids(pid: int) -> None:
-            places.map_ids(pid, *maps)
-
-        return create.begin_nested(places.namespace, map_ids, new_network=new_network)
+        return create.begin_nested(places.namespace, places.map_ids, maps, new_network=new_network)
     if path:
         return create.join_user_namespace(path, new_network=new_network)
     return create.begin(maps, new_network=new_network)

@@ -64,11 +64,13 @@ class Nest:
         maps: tuple[IdMap, IdMap] | None,
         *,
         has_network: bool,
+        is_nested: bool = False,
     ) -> None:
         self.pid = pid
         self.channel = channel
         self.maps = maps
         self.has_network = has_network
+        self.is_nested = is_nested  # in another user namespace than the caller's
         self.is_spent = False  # it became something else than a container
 
     def become_holder(self, channel: sockets.Channel) -> int:
@@ -122,9 +124,15 @@ def join_user_namespace(path: str, *, new_network: bool) -> Nest:
     return _fork_init(None, path, new_network=new_network)
 
 
-def begin_nested(path: str, map_ids: Callable[[int], None], *, new_network: bool) -> Nest:
+def begin_nested(
+    path: str,
+    map_ids: Callable[[int, IdMap, IdMap], None],
+    maps: tuple[IdMap, IdMap],
+    *,
+    new_network: bool,
+) -> Nest:
     """Fork init into a new user namespace inside the one at `path`; `map_ids` gives that of a process its maps."""
-    return _fork_init(None, path, new_network=new_network, map_nested=map_ids)
+    return _fork_init(maps, path, new_network=new_network, map_nested=map_ids)
 
 
 def begin_here(*, new_network: bool) -> Nest:
@@ -139,11 +147,12 @@ def _fork_init(
     new_network: bool,
     meanwhile: Callable[[], None] | None = None,
     stays: bool = False,
-    map_nested: Callable[[int], None] | None = None,
+    map_nested: Callable[[int, IdMap, IdMap], None] | None = None,
 ) -> Nest:
     ours, theirs = sockets.pair()
     fd = None if user_namespace is None else os.open(user_namespace, os.O_RDONLY | os.O_CLOEXEC)
-    stays = stays or (maps is not None and idmap.is_own_map(*maps))
+    is_nested = map_nested is not None
+    stays = stays or (maps is not None and not is_nested and idmap.is_own_map(*maps))
     pid = processes.fork_raw()
     if pid == 0:
         ours.close()
@@ -153,13 +162,14 @@ def _fork_init(
     theirs.close()
     if fd is not None:
         os.close(fd)
-    nest = Nest(pid, ours, maps, has_network=new_network)
+    nest = Nest(pid, ours, maps, has_network=new_network, is_nested=is_nested)
     try:
         protocol.expect(ours, protocol.UNSHARED)
         if maps is not None and not stays:
-            idmap.map_ids(pid, *maps, meanwhile)
-        if map_nested is not None:
-            map_nested(pid)
+            if map_nested is not None:
+                map_nested(pid, *maps)
+            else:
+                idmap.map_ids(pid, *maps, meanwhile)
         protocol.send(ours, protocol.MAPPED)
     except BaseException:
         nest.abandon()

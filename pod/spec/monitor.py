@@ -20,6 +20,8 @@ from the beginning. Streams travel as packets of `linux/sockets.py`, everything 
                                                     be made
                          NETWORK, settings          before the order, which has the same settings: connect the
                                                     namespaces that are prepared
+                         HOLDER, settings, maps     before the order: open the way to the holder of these networks, and
+                                                    make namespaces in its own; the id maps are those that are likely
                          CANCEL                     there will be no order; undo that, and leave
     monitor -> client    STARTED, pid, time, limits that were refused     (to the command that started it)
                          ERROR, kind, value                               (to the same, instead)
@@ -41,6 +43,7 @@ FINISHING = "finishing"
 FINISHED = "finished"
 SPLIT = "split"
 NETWORK = "network"
+HOLDER = "holder"
 CANCEL = "cancel"
 STARTED = "started"
 ERROR = "error"

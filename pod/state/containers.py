@@ -178,6 +178,14 @@ def all_of(database: Database) -> list[Container]:
     return [_from_row(row) for row in rows]
 
 
+def active(database: Database) -> list[Container]:
+    """Those whose row says that they run, the oldest first."""
+    rows = database.query(
+        f"SELECT {_COLUMNS} FROM containers WHERE status = 'active' ORDER BY created_ns, id"
+    )
+    return [_from_row(row) for row in rows]
+
+
 def by_ids(database: Database, wanted: list[str]) -> list[Container]:
     """Those of the containers that exist, by full id."""
     marks = ",".join("?" * len(wanted))

@@ -43,17 +43,17 @@ fail() { printf 'machine: %s\n' "$*" >&2; exit 1; }
 # One list for each purpose, so that a reader sees what the engine itself needs.
 wanted() {  # FAMILY PURPOSE: one package a line; "a|b" is the first of them that exists
     case $1:$2 in
-        debian:engine) printf '%s\n' python3 python3-venv uidmap 'passt|slirp4netns' libseccomp2 ca-certificates \
-            iproute2 nftables ;;
+        debian:engine) printf '%s\n' python3 python3-venv uidmap 'passt|slirp4netns' slirp4netns libseccomp2 ca-certificates \
+            iproute2 ;;
         debian:images) printf '%s\n' mmdebstrap busybox-static curl ;;
         debian:tests) printf '%s\n' podman podman-compose crun runc slirp4netns fuse-overlayfs catatonit skopeo \
-            apache2-utils openssl git tmux procps strace zsh fish gnupg openssh-server openssh-client systemd xfsprogs ;;
+            apache2-utils openssl git nftables tmux procps strace zsh fish gnupg openssh-server openssh-client systemd xfsprogs ;;
         debian:vm) [ "$(uname -m)" != x86_64 ] || printf '%s\n' qemu-system-x86 e2fsprogs ;;
-        fedora:engine) printf '%s\n' python3 shadow-utils 'passt|slirp4netns' libseccomp ca-certificates \
-            iproute nftables ;;
+        fedora:engine) printf '%s\n' python3 shadow-utils 'passt|slirp4netns' slirp4netns libseccomp ca-certificates \
+            iproute ;;
         fedora:images) printf '%s\n' busybox curl docker-distribution ;;
         fedora:tests) printf '%s\n' podman podman-compose crun runc slirp4netns fuse-overlayfs catatonit skopeo \
-            httpd-tools openssl git tmux procps-ng strace zsh fish gnupg2 openssh-server openssh-clients systemd xfsprogs ;;
+            httpd-tools openssl git nftables tmux procps-ng strace zsh fish gnupg2 openssh-server openssh-clients systemd xfsprogs ;;
     esac
 }
 

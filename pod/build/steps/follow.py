@@ -101,8 +101,6 @@ def _nest(order: Order, settings: dict[str, Any]) -> create.Nest:
     places: Places | None = settings.get("opened")
     if places is None:
         return create.begin(order.maps, new_network=new_network)
-
-    def map_ids(pid: int) -> None:
-        places.map_ids(pid, *order.maps)
-
-    return create.begin_nested(places.namespace, map_ids, new_network=new_network)
+    return create.begin_nested(
+        places.namespace, places.map_ids, order.maps, new_network=new_network
+    )

@@ -30,3 +30,21 @@ def test_routed_subnets_of_both_families_without_the_routes_to_everywhere() -> N
     assert {"10.89.0.0/24", "10.89.7.0/30", "fd12:3456::/48"} <= direct < found
     assert not {"0.0.0.0/0", "::/0"} & found
     assert names == {"lo"}
+
+
+ONE_FAMILY = """
+ip link set lo up
+ip -6 route add default dev lo
+exec "$1" -c 'from pod.linux.interfaces import reaches_ipv6_alone
+import subprocess
+print(reaches_ipv6_alone())
+subprocess.run(["ip", "address", "add", "10.89.0.2/24", "dev", "lo"], check=True)
+subprocess.run(["ip", "route", "add", "default", "dev", "lo"], check=True)
+print(reaches_ipv6_alone())'
+"""
+
+
+def test_a_machine_with_ipv6_alone_is_told_from_one_with_both() -> None:
+    command = ["unshare", "-r", "-n", "sh", "-ec", ONE_FAMILY, "sh", sys.executable]
+    done = subprocess.run(command, cwd=TREE, capture_output=True, text=True, timeout=60)
+    assert (done.stdout.split(), done.stderr) == (["True", "False"], "")
