@@ -87,8 +87,13 @@ def remove(bridges: list[str]) -> Steps:
     yield from children.links(work)
 
 
-def connect(cable: str, namespace_fd: int, network: Network, place: Place) -> Steps:
-    """Lay a cable from the bridge into a container's network namespace; `cable` is what our end is called."""
+def connect(
+    cable: str, namespace_fd: int, network: Network, place: Place, *, at_once: bool
+) -> Steps:
+    """Lay a cable from the bridge into a container's network namespace; `cable` is what our end is called.
+
+    `at_once` as children.links has it: this process is in that namespace for a moment then.
+    """
     inside = place["interface"]
 
     def work(links: Links) -> None:
@@ -97,41 +102,53 @@ def connect(cable: str, namespace_fd: int, network: Network, place: Place) -> St
         links.add_cable(
             cable, network["bridge"], inside, namespace_fd, mac=place["mac"], mtu=network["mtu"]
         )
-        syscalls.setns(namespace_fd, CLONE_NEWNET)
-        there = Links()
-        there.set_up("lo")
-        for address in place["addresses"]:
-            there.add_address(address, inside)
-        there.set_up(inside)
-        if place["default"]:
-            _lead_out(there, network, place)
-        there.wait_until_up(inside)
+        there = _links_in(namespace_fd)
+        try:
+            there.set_up("lo")
+            for address in place["addresses"]:
+                there.add_address(address, inside)
+            there.set_up(inside)
+            if place["default"]:
+                _lead_out(there, network, place)
+            there.wait_until_up(inside)
+        finally:
+            there.close()
         links.wait_until_up(cable)
         links.wait_until_up(network["bridge"], is_bridge=True)
 
-    # Never at once: it goes into the container's namespace, and a helper that starts meanwhile would take our place
-    # in /proc for that one.
-    yield from children.links(work)
+    yield from children.links(work, at_once=at_once)
+
+
+def _links_in(namespace_fd: int) -> Links:
+    """A connection to the kernel about another network namespace, which it stays with; we come back."""
+    here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        syscalls.setns(namespace_fd, CLONE_NEWNET)
+        try:
+            return Links()
+        finally:
+            syscalls.setns(here, CLONE_NEWNET)
+    finally:
+        os.close(here)
 
 
 def _remove_old(namespace_fd: int, name: str) -> None:
     """A holder that was killed may have left its end until the kernel has cleared up."""
-    here = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    syscalls.setns(namespace_fd, CLONE_NEWNET)
+    there = _links_in(namespace_fd)
     try:
-        Links().remove(name)
+        there.remove(name)
     except OSError as error:
         if error.errno != errno.ENODEV:
             raise
-    syscalls.setns(here, CLONE_NEWNET)
+    finally:
+        there.close()
 
 
 def lead_out(namespace_fd: int, network: Network, place: Place) -> Steps:
     """Have the way out of a container go through a network that it is on."""
 
     def work(_: Links) -> None:
-        syscalls.setns(namespace_fd, CLONE_NEWNET)
-        _lead_out(Links(), network, place)
+        _lead_out(_links_in(namespace_fd), network, place)
 
     yield from children.links(work)
 

@@ -25,8 +25,8 @@ _MAX_TEXT = 4096
 def links(function: Callable[[Links], None], *, at_once: bool = False) -> Steps:
     """Have `function` work on the interfaces of this network namespace, or of one that it enters. Raises NetworkError.
 
-    It does so in a child, or `at_once`, which takes less time, and is for what enters no other namespace while there
-    is nobody else to serve.
+    It does so in a child, or `at_once`, which takes less time, while there is nobody else to serve. No helper may
+    start then: it would take the namespace that we are in for the holder's.
     """
     if at_once:
         _work_here(function)

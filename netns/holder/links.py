@@ -46,7 +46,8 @@ _POLL_SECONDS = 0.0005
 
 
 class Links:
-    """A connection to the kernel about the network namespace in which it was made. Whoever has it closes it.
+    """A connection to the kernel about the network namespace in which it was made, wherever it is used. Whoever has it
+    closes it.
 
     Each call waits for the kernel's answer and raises OSError, with the interface as its file name.
     """
@@ -73,7 +74,7 @@ class Links:
         if mtu:
             peer.append(_number(_IFLA_MTU, mtu))
         other = attribute(_VETH_INFO_PEER, _link_header() + b"".join(peer))
-        master = _number(_IFLA_MASTER, _socket.if_nametoindex(bridge))
+        master = _number(_IFLA_MASTER, self._index(bridge))
         self._add_link(name, _link_kind("veth", other) + master, mtu)
 
     def _add_link(self, name: str, what: bytes, mtu: int) -> None:
@@ -110,12 +111,21 @@ class Links:
             place += max(4, length + -length % 4)
         return _IF_OPER_UNKNOWN
 
+    def _index(self, name: str) -> int:
+        """The number of an interface; if_nametoindex(3) would ask where this process is, not where the socket is."""
+        self._send(_RTM_GETLINK, 0, _link_header() + _text(_IFLA_IFNAME, name))
+        index: int = struct.unpack_from("=i", self._receive(name), _HEADER_BYTES + 4)[0]
+        return index
+
+    def _out_by(self, name: str) -> bytes:
+        return _number(_RTA_OIF, self._index(name))
+
     def add_address(self, address: str, name: str) -> None:
         """`address` has its prefix length. Nobody else can have one of ours, so IPv6 need not ask (RFC 4862, 5.4)."""
         text, _, length = address.partition("/")
         family = _family(text)
         flags = _IFA_F_NODAD if family == _socket.AF_INET6 else 0
-        index = _socket.if_nametoindex(name)
+        index = self._index(name)
         packed = _socket.inet_pton(family, text)
         body = struct.pack("=BBBBI", family, int(length), flags, _RT_SCOPE_UNIVERSE, index)
         body += attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
@@ -126,7 +136,7 @@ class Links:
         family = _family(gateway)
         body = _route_header(family, _RT_TABLE_MAIN, _RT_SCOPE_UNIVERSE, _RTN_UNICAST)
         body += attribute(_RTA_GATEWAY, _socket.inet_pton(family, gateway))
-        self._ask(_RTM_NEWROUTE, _NEW, body + _out_by(name), name)
+        self._ask(_RTM_NEWROUTE, _NEW, body + self._out_by(name), name)
 
     def keep_marked(self, family: int, mark: int, table: int) -> None:
         """Take what has the mark for one's own, whomever it is addressed to."""
@@ -134,7 +144,7 @@ class Links:
         self._ask(_RTM_NEWRULE, _NEW, rule + _number(_FRA_FWMARK, mark), "rule")
         scope = _RT_SCOPE_HOST if family == _socket.AF_INET else _RT_SCOPE_UNIVERSE
         route = _route_header(family, table, scope, _RTN_LOCAL)
-        self._ask(_RTM_NEWROUTE, _NEW, route + _out_by("lo"), "lo")
+        self._ask(_RTM_NEWROUTE, _NEW, route + self._out_by("lo"), "lo")
 
     def _ask(self, kind: int, flags: int, body: bytes, name: str) -> None:
         self._send(kind, _NLM_F_ACK | flags, body)
@@ -173,10 +183,6 @@ def _link_kind(kind: str, data: bytes = b"") -> bytes:
 
 def _route_header(family: int, table: int, scope: int, kind: int) -> bytes:
     return struct.pack("=BBBBBBBBI", family, 0, 0, 0, table, _RTPROT_BOOT, scope, kind, 0)
-
-
-def _out_by(name: str) -> bytes:
-    return _number(_RTA_OIF, _socket.if_nametoindex(name))
 
 
 def _text(kind: int, text: str) -> bytes:

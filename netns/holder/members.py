@@ -81,13 +81,17 @@ class SharedPort:
 class Members:
     """The connected containers and their networks. `on_less` is called when one has gone.
 
-    What changes them is steps of work.py, one at a time.
+    What changes them is steps of work.py, one at a time. `is_out` says whether the outside helper is there, and none
+    is starting.
     """
 
-    def __init__(self, loop: Loop, work: Queue, on_less: Callable[[], None]) -> None:
+    def __init__(
+        self, loop: Loop, work: Queue, on_less: Callable[[], None], is_out: Callable[[], bool]
+    ) -> None:
         self._loop = loop
         self._work = work
         self._on_less = on_less
+        self._is_out = is_out
         self._networks: dict[str, Network] = {}
         self._rules = rules.Table()
         self._names: dict[str, list[dns.Server]] = {}  # by network
@@ -192,7 +196,10 @@ class Members:
         container.places[name] = place
         self._known.clear()
         self._locate(container)
-        yield from bridges.connect(container.cables[name], container.network_fd, network, place)
+        at_once = len(self._containers) < 2 and self._is_out()
+        yield from bridges.connect(
+            container.cables[name], container.network_fd, network, place, at_once=at_once
+        )
 
     def make(self, network: Network) -> Steps:
         """Have a network, for those who come; it goes again when nobody does."""

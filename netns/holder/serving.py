@@ -34,7 +34,7 @@ class Holder:
         self._outside_keep_fd = -1
         self._outside_process_fd = -1
         self._work = work.Queue(self._loop)
-        self._members = Members(self._loop, self._work, self._linger)
+        self._members = Members(self._loop, self._work, self._linger, self._is_out)
         self._clients: dict[int, sockets.Channel] = {}
         self._listener: sockets.Listener
         self._group: group.Group | None = None
@@ -73,6 +73,9 @@ class Holder:
             self._lose_outside(0)
             return
         self._loop.watch(self._outside_process_fd, self._lose_outside)
+
+    def _is_out(self) -> bool:
+        return self._outside_process_fd >= 0
 
     def _lose_outside(self, _: int) -> None:
         """It has ended, and only a process outside of our namespaces can start another: the next command that comes."""
