@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
+
+from pod.base.paths import HOLDER_SOCKET
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +42,18 @@ SHARED = (
     "pod.spec.restart",
     "pod.spec.users",
 )
+
+
+# And by a monitor that has to start the holder of networks, and the process that becomes it.
+_OF_HOLDER = (
+    "netns.backends.networks",
+    "netns.backends.slirp4netns",
+    "netns.holder.main",
+    "netns.holder.outside",
+    "netns.holder.serving",
+    "netns.holder.starting",
+)
+_LASTING = {"--detach", "--name", "--publish"}  # options of containers that will be on a network
 
 
 def prefork(*, prepares: bool = True) -> sockets.Channel:
@@ -118,6 +133,9 @@ def run(channel: sockets.Channel, *, prepares: bool = True) -> None:
     from pod.spec import monitor as protocol
 
     processes.close_descriptors({0, 1, 2, channel.fileno()})
+    if prepares and _may_hold(sys.argv[1:]):
+        for name in _OF_HOLDER:
+            __import__(name)
     prepared = starting.Prepared()
     if prepares:
         prepared.make_namespaces()
@@ -139,6 +157,17 @@ def run(channel: sockets.Channel, *, prepares: bool = True) -> None:
         prepared.abandon()
         processes.leave(0)
     main.main(channel, message[0], fds, prepared)
+
+
+def _may_hold(words: list[str]) -> bool:
+    """Whether the container is likely to be the first on a network. A guess: all that depends on it is time."""
+    directory = f"{os.environ.get('XDG_RUNTIME_DIR')}/pod/networks"
+    if os.path.exists(f"{directory}/{HOLDER_SOCKET}") or not os.path.isdir(directory):
+        return False  # another one was the first, or there has never been one
+    return words[:1] == ["start"] or any(
+        word in _LASTING or (word[:1] == "-" != word[1:2] and ("d" in word or "p" in word))
+        for word in words
+    )
 
 
 def _leave_streams() -> None:
