@@ -22,6 +22,7 @@ PARTS = {
     "launch": ["run directory", "ordered", "reported"],
     "monitor before the container": [
         "network begun early",
+        "holder opened early",
         "ordered",
         "claimed",
         "container placed",
@@ -72,6 +73,7 @@ def test_every_step_is_taken_by_the_commands_below(pod: Engine) -> None:
     seen |= steps_of(pod, "start", "killed")
     seen |= steps_of(pod, "rm", "-f", "-t", "0", "killed")
     seen |= steps_of(pod, "run", "--rm", "--network", "none", "busybox", "true")
+    seen |= steps_of(pod, "run", "--rm", "--network", "private", "busybox", "true")
     inside = {"init: mounted", "init: started"}  # the file is not seen from a container's root
     assert seen >= set(STEPS) - inside, f"not taken: {sorted(set(STEPS) - seen)}"
     of_others = {"monitor: shrunk", "trash: begun"}
@@ -82,6 +84,13 @@ def test_every_step_is_taken_by_the_commands_below(pod: Engine) -> None:
 def test_run_in_the_background(pod: Engine, part: str) -> None:
     for step in steps_in(part):
         killed(pod, step, "run", "-d", "--name", "killed", "busybox", "sleep", "60")
+        is_well(pod, step)
+
+
+def test_run_in_the_background_with_a_network_of_its_own(pod: Engine) -> None:
+    words = ("run", "-d", "--name", "killed", "--network", "private", "busybox", "sleep", "60")
+    for step in steps_in("monitor before the container"):
+        killed(pod, step, *words)
         is_well(pod, step)
 
 
