@@ -77,7 +77,10 @@ def networks(quadlet: Quadlet, service: Service) -> list[str]:
 
 
 def _named(entry: Entry, other: Quadlet) -> str:
-    if "%" in other.resource and other.file.path != entry.path:
+    # An instance of the same name as that of the template that refers to it has the same %i.
+    if "%" in other.resource.replace("%i", "" if other.instance == "%i" else "%i") and (
+        other.file.path != entry.path
+    ):
         raise entry.error(f"the name '{other.resource}' of '{other.file.name}' is known to it only")
     return other.resource
 

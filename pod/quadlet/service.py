@@ -122,9 +122,24 @@ class World:
 
     def find(self, entry: Entry, name: str) -> Quadlet:
         """The quadlet that a value refers to."""
-        found = self.quadlets.get(name)
+        found = self.quadlets.get(name) or self.instance(name)
         if found is None:
             raise entry.error(f"there is no quadlet '{name}', or it has an error")
+        return found
+
+    def instance(self, name: str) -> Quadlet | None:
+        """What the quadlet `base@one.container` would be, of which there is the template alone."""
+        stem, _, suffix = name.rpartition(".")
+        base, _, instance = stem.partition("@")
+        template = self.quadlets.get(f"{base}@.{suffix}")
+        if not instance or template is None:
+            return None
+        from copy import copy  # few need it
+
+        found = copy(template)
+        found.instance, found.started, found.after = instance, [], {}
+        found.service = f"{template.service}{instance}"
+        found.resource = template.resource.replace("%i", instance)
         return found
 
 
@@ -217,7 +232,7 @@ class Service:
             return entry.value
         words = []
         for name in entry.value.split():
-            other = self.world.quadlets.get(name)
+            other = self.world.quadlets.get(name) or self.world.instance(name)
             words.append(f"{other.service}.service" if other is not None else name)
         return " ".join(words)
 

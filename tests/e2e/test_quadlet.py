@@ -152,6 +152,19 @@ def test_instances_of_a_template(pod: Engine, files: Quadlets) -> None:
     files.systemd("stop", "t@one", "t@two")
 
 
+def test_an_instance_starts_with_what_names_it(pod: Engine, files: Quadlets) -> None:
+    files.write("v@.volume", "[Volume]\n")
+    text = "[Container]\nImage=busybox\nNetwork=none\nStopSignal=KILL\nExec=sleep 1d\n"
+    files.write("t@.container", f"{text}Volume=v@%i.volume:/v\n")
+    files.write("c.container", f"[Unit]\nBindsTo=t@one.container\nAfter=t@one.container\n{text}")
+    files.reload()
+    files.systemd("start", "c")
+    assert (state(pod, "systemd-c"), state(pod, "systemd-t_one")) == ("running", "running")
+    assert pod("volume", "ls", "-q").lines == ["systemd-v_one"]
+    files.systemd("stop", "t@one")
+    until(lambda: pod.containers() == [], "the end of both")
+
+
 def test_a_wrong_file_leaves_the_others(pod: Engine, files: Quadlets) -> None:
     files.write("web.container", WEB.replace("Volume=data.volume:/data\n", ""))
     wrong = files.write("wrong.container", "[Container]\nImage=busybox\nImge=x\n")

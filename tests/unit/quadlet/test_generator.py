@@ -153,6 +153,22 @@ def test_units_that_systemd_s_sections_name_are_translated(folder: Folder) -> No
     assert folder.lines("c.service", "After") == ["v-volume.service dev-x.device"]
 
 
+def test_instances_of_templates_can_be_named(folder: Folder) -> None:
+    folder.write("t@.container", container("Exec=echo %i"))
+    folder.write("v@.volume", "[Volume]\n")
+    unit = "[Unit]\nRequires=t@{0}.container\n"
+    folder.write("c.container", unit.format("one") + container("Volume=v@one.volume:/v"))
+    folder.write("d@.container", unit.format("%i") + container("Volume=v@%i.volume:/v"))
+    assert folder.lines("c.service", "Requires") == ["t@one.service", "v-volume@one.service"]
+    assert "--volume=systemd-v_one:/v" in folder.command("c.service")
+    assert folder.lines("d@.service", "Requires") == ["t@%i.service", "v-volume@%i.service"]
+    assert "--volume=systemd-v_%i:/v" in folder.command("d@.service")
+    folder.write("e.container", unit.format("") + container("Volume=x@one.volume:/v"))
+    assert folder.errors == [
+        "e.container:5: Volume=: there is no quadlet 'x@one.volume', or it has an error"
+    ]
+
+
 def test_what_the_file_says_for_systemd_stays(folder: Folder) -> None:
     folder.write(
         "c.container", container("") + "[Service]\nType=oneshot\nRestart=always\n[X-Mine]\na=b\n"
