@@ -210,6 +210,7 @@ def _to_registry(
     signer = None if signing is None else signer_for(engine, signing, reference)
     engine.store.places.keep()  # where blobs of members were seen
     with image_push.connect(reference, access, progress, engine.store) as destination:
+        destination.expect(documents[-1].digest)
         for document in documents[:-1]:
             data, media_type = document.data, document.media_type
             image_push.push_as_it_is(destination, document.blobs, data, media_type, document.digest)

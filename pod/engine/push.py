@@ -112,10 +112,11 @@ def _target(image: ImageRecord, text: str, destination: str) -> Location:
         return images.location_of(destination) or transport.Location(
             transport.REGISTRY, reference=destination
         )
-    tagged = [name for name in images.matching_names(image, text) or image.names if "@" not in name]
-    if not tagged:
+    known = images.matching_names(image, text) or image.names
+    tagged = [name for name in known if "@" not in name]
+    if not known:
         raise NoRegistry(text)
-    return transport.Location(transport.REGISTRY, reference=tagged[0])
+    return transport.Location(transport.REGISTRY, reference=(tagged or known)[0])
 
 
 def packing_for(engine: Engine, target: Location, form: PackOptions) -> Packing:

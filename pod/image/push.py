@@ -18,7 +18,7 @@ from pod.image.http import Body, HttpClient
 from pod.image.media_types import ACCEPTED
 from pod.image.registry import Registry
 from pod.spec.digest import is_digest
-from storage.blobs import DigestMismatch, digest_of
+from storage.blobs import digest_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,14 +163,13 @@ class Destination:
     def put_manifest(self, data: bytes, media_type: str, version: str | None = None) -> str:
         """Put a manifest or an index into the repository, whose blobs are there; its digest.
 
-        `version` is a tag or its digest, by default what the reference has. Raises RegistryError, DigestMismatch when
-        it shall have another digest.
+        `version` is a tag or its digest, by default what the reference has. Raises RegistryError, OtherDigest.
         """
         faults.step("push: blobs")
-        version = version or self.reference.version
         digest = digest_of(data)
-        if ":" in version and version != digest:
-            raise DigestMismatch(version, digest)
+        if version is None:
+            self.expect(digest)
+        version = version or self.reference.version
         url = self._registry.url(f"manifests/{version}")
         body = Body(len(data), lambda: (data,), media_type)
         response = self._registry.send("PUT", url, {}, self._registry.scope("pull,push"), body=body)
@@ -183,6 +182,13 @@ class Destination:
         faults.step("push: manifest")
         log.debug(f"{self.endpoint.name}:{version} is {digest}")
         return digest
+
+    def expect(self, digest: str) -> None:
+        """That the reference may stand for what has this digest; asked before blobs are sent. Raises OtherDigest."""
+        if self.reference.digest not in ("", digest):
+            from pod.image.refusals import OtherDigest
+
+            raise OtherDigest(self.endpoint.name, self.reference.digest, digest)
 
     def put_again(self, data: bytes, media_type: str, version: str | None = None) -> str | None:
         """As put_manifest, of one that the repository has; None when it says that blobs are gone that it had."""
@@ -265,6 +271,8 @@ def push_as_it_is(
     same, which the registry says, they are sent.
     """
     contents = list(contents)
+    if version is None:
+        destination.expect(digest_of(data))
     if destination.has_manifest(digest_of(data)):
         digest = destination.put_again(data, media_type, version)
         if digest is not None:

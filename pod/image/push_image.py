@@ -83,6 +83,8 @@ def _put(
     family = packing.family_for(parsed)
     changes = [packing.compression_for(layer, family) for layer in parsed.layers]
     as_it_is = parsed.media_type == manifest_type(family) and not any(changes)
+    if as_it_is:
+        destination.expect(image.digest)
     if as_it_is and is_there is None:
         is_there = destination.has_manifest(image.digest) is not None
     if as_it_is and is_there:

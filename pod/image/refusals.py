@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pod.base.errors import PodError
 from pod.image.failures import RegistryError, UnexpectedAnswer, said
 from pod.image.http import failure_of
 
@@ -22,6 +23,16 @@ class PushDenied(RegistryError):
         else:
             message = f"a push to '{name}' needs a login{said(words)}"
         super().__init__(message, hint=f"pod login {registry}")
+
+
+class OtherDigest(PodError):
+    """Something was to be pushed under a digest that it does not have."""
+
+    def __init__(self, name: str, wanted: str, digest: str) -> None:
+        super().__init__(
+            f"what is pushed has the digest '{digest}', so it cannot be '{name}@{wanted}'",
+            hint=f"push it under a tag: {name}:TAG",
+        )
 
 
 class NoSuchRepository(RegistryError):

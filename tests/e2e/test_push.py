@@ -272,6 +272,27 @@ def test_wrong_usage(pod: Engine, registry: Registry, words: list[str], said: st
     assert said in result.stderr
 
 
+@pytest.mark.not_podman("4.3 sends the blobs before it says that the digest is another one")
+def test_digests_as_destinations(fresh_pod: Engine, registry: Registry, tmp_path: Path) -> None:
+    """The image's own is one; another one is refused before anything is sent, for a list, too."""
+    pod, name = fresh_pod, f"{registry.host}/by/digest"
+    image = small_image(tmp_path, "by digest")
+    registry.push(image, "by/digest")
+    pod("pull", "-q", INSECURE, f"{name}@{image.digest}")
+    before = len(registry.requests_seen())
+    pod("push", "-q", INSECURE, f"{name}@{image.digest}")
+    seen = f"PUT /v2/by/digest/manifests/{image.digest}"
+    until(lambda: seen in registry.requests_seen()[before:], "the registry's log has the push")
+    pod("manifest", "create", "several", f"{name}@{image.digest}")
+    before = len(registry.requests_seen())
+    for what in (f"{name}@{image.digest}", "several"):
+        other = f"{registry.host}/by/other@sha256:{'1' * 64}"
+        refused = pod("push", "-q", INSECURE, what, other, status=125).stderr
+        assert "what is pushed has the digest 'sha256:" in refused
+        assert f"Hint: push it under a tag: {registry.host}/by/other:TAG" in refused
+    assert sent(registry, "by/other", before) == []
+
+
 @pytest.mark.not_podman("its flags for lists are others")
 def test_a_list_goes_with_its_images(pod: Engine, registry: Registry) -> None:
     pod("manifest", "create", "localhost/several", "containers-storage:docker.io/library/busybox")

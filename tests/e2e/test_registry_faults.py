@@ -208,7 +208,7 @@ def test_run_of_an_unknown_image(pod: Engine, server: FaultyRegistry) -> None:
         result = pod(command, "--tls-verify=false", reference, "true", status=125)
         assert "no/such" in one_error(result)
         one_error(pod(command, "--pull", "never", "no-such-image", "true", status=125))
-        one_error(pod(command, "Not:A:Name", "true", status=125))
+        one_error(pod(command, "Not-A-Name", "true", status=125))
     assert pod("ps", "-a", "-q").stdout == ""
 
 
