@@ -108,7 +108,7 @@ def read(path: str, name: str, drop_ins: Iterable[str] = ()) -> UnitFile:
 def _text_of(path: str) -> str:
     """Raises OSError, UnicodeDecodeError, QuadletError. A pipe has nobody who writes, and systemd waits for us."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(fd, encoding="utf-8") as file:
+    with open(fd, encoding="utf-8-sig") as file:  # systemd passes over a byte order mark, too
         mode = os.fstat(fd).st_mode
         if mode & _FORMAT != _REGULAR:
             raise QuadletError("cannot be read: it is no regular file", path)
@@ -117,6 +117,9 @@ def _text_of(path: str) -> str:
 
 def parse(text: str, path: str, unit: UnitFile) -> None:
     """Add what a file says to `unit`. Raises QuadletError."""
+    before, zero, _ = text.partition("\0")
+    if zero:
+        raise QuadletError("has a zero byte in it", path, before.count("\n") + 1)
     section: list[Entry] | None = None
     begun = 0
     pieces: list[str] = []

@@ -35,7 +35,7 @@ class Quadlet:
         given = file.last(self.section, "ServiceName")
         if given is not None and (set(given.value) - _OF_UNITS or given.value.endswith(".service")):
             raise given.error(f"'{given.value}' is not the name of a service without .service")
-        if set(self.stem) - _OF_UNITS - {"@"}:
+        if set(self.stem) - _OF_UNITS - {"@"} or not self.base:
             raise QuadletError(
                 "no service can have this name: letters, digits and :-_.\\ are allowed", file.path
             )

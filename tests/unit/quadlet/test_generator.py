@@ -371,6 +371,8 @@ def test_what_is_wrong_is_named_and_the_others_are_written(
          "v.volume:3: Type=: a volume of type 'ext4' is not supported: only the real root can mount one"),
         ("my site.container", "[Container]\nImage=x\n",
          "my site.container: no service can have this name: letters, digits and :-_.\\ are allowed"),
+        ("@.container", "[Container]\nImage=x\n",
+         "@.container: no service can have this name: letters, digits and :-_.\\ are allowed"),
         ("a:b.container", "[Container]\nImage=x\n",
          "a:b.container:1: ContainerName=: is missing: 'systemd-a:b', made of the file's name, can be no name"),
         ("p.pod", "[Pod]\nExitPolicy=x\n", "p.pod:2: ExitPolicy=: 'x' is not valid: continue, or stop"),
@@ -489,6 +491,8 @@ def test_files_that_cannot_be_read(folder: Folder) -> None:
     os.symlink("nowhere", folder.path / "a.container")
     (folder.path / "b.container").write_bytes(b"[Container]\nImage=\xff\n")
     os.mkfifo(folder.path / "c.container")
+    folder.write("e.container", container("Exec=a\0b"))
+    folder.write("marked.container", "\ufeff" + container(""))
     os.symlink("/dev/zero", folder.path / "d.container")
     folder.write("good.container", container(""))
     assert folder.errors == [
@@ -496,6 +500,7 @@ def test_files_that_cannot_be_read(folder: Folder) -> None:
         "b.container: is not text in UTF-8",
         "c.container: cannot be read: it is no regular file",
         "d.container: cannot be read: it is no regular file",
+        "e.container:3: has a zero byte in it",
     ]
 
 
