@@ -202,8 +202,8 @@ def shared(config: ContainerConfig, pod: Pod | None, name: str) -> dict[str, Any
     if aliases:
         found["hostAliases"] = [{"ip": ip, "hostnames": names} for ip, names in aliases.items()]
     dns: dict[str, Any] = {}
-    if networking.dns:
-        dns["nameservers"] = list(networking.dns)
+    if servers := [server for server in networking.dns if server != "none"]:
+        dns["nameservers"] = servers
     if networking.dns_search:
         dns["searches"] = list(networking.dns_search)
     if networking.dns_options:

@@ -162,6 +162,10 @@ def _pod(
         parts["initContainers" if config.init_kind else "containers"].append(part)
     spec: dict[str, Any] = {key: value for key, value in parts.items() if value}
     spec |= describe.shared(shared, pod, name)
+    # A pod has one time for all of its containers: the longest will do for each.
+    seconds = [typed[one.id].stop_timeout for one in members]
+    if min(seconds) >= 0 and max(seconds) != engine.settings.engine.stop_timeout:
+        spec["terminationGracePeriodSeconds"] = max(seconds)
     if volumes:
         spec["volumes"] = list(volumes.values())
     spec["restartPolicy"] = _restart(

@@ -363,8 +363,21 @@ def test_generated_documents_are_valid_and_play_back_to_the_same(pod: Engine, wr
     pod("create", "--pod", "back", "--name", "back-web", "-e", "A=$(B)", "-w", "/tmp", "--user", "7:8",
         "--cap-drop", "ALL", "--read-only", "-v", "kube-back:/data:ro", "--tmpfs", "/scratch:size=1m",
         "--memory", "64m", "--cpus", "0.5", "--health-cmd", "true", "--health-interval", "5s",
-        "--security-opt", "no-new-privileges", "--ulimit", "nofile=99:100", "busybox", "sleep", "9")  # fmt: skip
-    pod("create", "--pod", "back", "--init-ctr", "once", "--name", "back-first", "busybox", "true")
+        "--security-opt", "no-new-privileges", "--ulimit", "nofile=99:100", "--stop-timeout", "7",
+        "busybox", "sleep", "9")  # fmt: skip
+    pod(
+        "create",
+        "--pod",
+        "back",
+        "--init-ctr",
+        "once",
+        "--name",
+        "back-first",
+        "--stop-timeout",
+        "7",
+        "busybox",
+        "true",
+    )
     text = pod("kube", "generate", "--podman-only", "kube-back", "back").stdout
     for document in without_ids(text):
         kubernetes_validate.validate(document, "1.31", strict=True)
@@ -378,6 +391,7 @@ def test_generated_documents_are_valid_and_play_back_to_the_same(pod: Engine, wr
                 config["Config"]["Env"], config["Config"]["WorkingDir"], config["Config"]["User"], config["Args"],
                 config["Path"], host["CapDrop"], host["ReadonlyRootfs"], host["Memory"], host["NanoCpus"],
                 host["SecurityOpt"], host["Ulimits"], config["Config"].get("Healthcheck"),
+                config["Config"]["StopTimeout"],
                 sorted((it["Destination"], it["RW"]) for it in config["Mounts"]), sorted(host["Tmpfs"]),
             ])  # fmt: skip
         found = json.loads(pod("pod", "inspect", "back").stdout)
