@@ -95,7 +95,7 @@ FREE_OF = {
 # Names of things, words for others, templates, files that are read or written later.
 FREE = set(
     """
-    annotation author cgroup-parent cidfile conmon-pidfile creds digestfile dns-option entrypoint env
+    annotation author authfile cert-dir cgroup-parent cidfile conmon-pidfile creds digestfile dns-option entrypoint env
     env-merge file format health-cmd health-startup-cmd iidfile init-path input label message name output
     passwd-entry pidfile pod pod-id-file network-alias requires sysctl tz unsetenv
     """.split()

@@ -28,7 +28,8 @@ COMMAND = Command(
     options=(
         Option(
             ("--rootless-netns",),
-            refused="pod has no network namespace of all containers before it has networks of its own",
+            refused="the networks' namespace is there only while containers are on them; "
+            "a container on a network sees it: pod run --rm --network NAME IMAGE",
         ),
     ),
     interspersed=False,
