@@ -72,6 +72,11 @@ PULL = ("missing", "always", "newer", "never", "ifnewer", "true", "false")
 _KINDS = {"build": {"--secret"}}  # grammars of their own
 
 
+_taken: set[tuple[str, str]] = (
+    set()
+)  # options with values that have been looked at; files have the same ones
+
+
 def has_specifier(value: str) -> bool:
     """Whether systemd makes something else of it (systemd.unit(5), "Specifiers"; systemd.exec(5), variables)."""
     return "%" in value or "$" in value
@@ -80,6 +85,8 @@ def has_specifier(value: str) -> bool:
 def check(quadlet: Quadlet, entry: Entry, option: str, value: str | None = None) -> None:
     """Raise QuadletError for a value that the option does not take; without `value`, for that of the entry."""
     text = entry.value if value is None else value
+    if (option, text) in _taken:
+        return
     if option == "--tag":
         image(entry, text)
     if has_specifier(text) or option in _KINDS.get(quadlet.suffix, ()):
@@ -90,6 +97,7 @@ def check(quadlet: Quadlet, entry: Entry, option: str, value: str | None = None)
     values = text.split(",") if option in COMMAS and '"' not in text else [text]
     for one in values:
         said(entry, option, lambda one=one: grammar(one))  # type: ignore[misc]
+    _taken.add((option, text))
 
 
 def said(entry: Entry, option: str, parse: Callable[[], object]) -> None:

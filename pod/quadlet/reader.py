@@ -65,14 +65,15 @@ class UnitFile:
         self.sections: dict[str, list[Entry]] = {}
         self.lines: dict[str, tuple[str, int]] = {}
         """Where each section was first opened."""
+        self._indexes: dict[str, tuple[int, dict[str, list[Entry]]]] = {}  # of how many entries
 
     def all(self, section: str, key: str) -> list[Entry]:
         """Every entry with the key; an empty one forgets those before it."""
-        found: list[Entry] = []
-        for entry in self.sections.get(section, ()):
-            if entry.key == key:
-                found = [*found, entry] if entry.value else []
-        return found
+        entries = self.sections.get(section, ())
+        index = self._indexes.get(section)
+        if index is None or index[0] != len(entries):
+            index = self._indexes[section] = (len(entries), _index(entries))
+        return index[1].get(key, [])
 
     def last(self, section: str, key: str) -> Entry | None:
         found = self.all(section, key)
@@ -89,6 +90,17 @@ class UnitFile:
     def words(self, section: str, key: str) -> list[str]:
         """The words of all values."""
         return [word for entry in self.all(section, key) for word in entry.words()]
+
+
+def _index(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """The entries by key, without those that an empty one makes forgotten."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if not entry.value:
+            found.pop(entry.key, None)
+        else:
+            found.setdefault(entry.key, []).append(entry)
+    return found
 
 
 def read(path: str, name: str, drop_ins: Iterable[str] = ()) -> UnitFile:

@@ -47,7 +47,7 @@ def literal(word: str) -> str:
 
 def quote(word: str) -> str:
     """The word in quotes where it needs them; specifiers and variables in it stay."""
-    if word and all(character in _PLAIN for character in word):
+    if word and _PLAIN.issuperset(word):
         return word
     return '"' + "".join(_written(character) for character in word) + '"'
 
