@@ -16,9 +16,7 @@ import os
 
 from pod.base import log
 from pod.base.errors import PodError
-from storage.blobs import BlobStore
 from storage.directories import names
-from storage.images import ImageStore
 from storage.locks import FileLock
 
 TYPE_CHECKING = False
@@ -26,9 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from storage.artifacts import ArtifactStore
+    from storage.blobs import BlobStore
     from storage.collect import Garbage, Hold
     from storage.commit import NewLayer
-    from storage.images import ImageRecord
+    from storage.images import ImageRecord, ImageStore
     from storage.layers import LayerStore
     from storage.lists import ListStore
     from storage.places import Places
@@ -53,8 +52,27 @@ class Store:
         self._staging: Staging | None = None
         self._layers: LayerStore | None = None
         self._places: Places | None = None
-        self.blobs = BlobStore(f"{root}/images")
-        self.images = ImageStore(f"{root}/images", self.blobs, lambda: self.layers, self.lock)
+        self._blobs: BlobStore | None = None
+        self._images: ImageStore | None = None
+
+    @property
+    def blobs(self) -> BlobStore:
+        """What images are made of, by digest."""
+        if self._blobs is None:
+            from storage.blobs import BlobStore
+
+            self._blobs = BlobStore(f"{self.root}/images")
+        return self._blobs
+
+    @property
+    def images(self) -> ImageStore:
+        """Images, by name and id. To start a container again nobody needs it."""
+        if self._images is None:
+            from storage.images import ImageStore
+
+            directory = f"{self.root}/images"
+            self._images = ImageStore(directory, self.blobs, lambda: self.layers, self.lock)
+        return self._images
 
     @property
     def staging(self) -> Staging:

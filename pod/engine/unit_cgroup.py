@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import os
 
-from pod.engine import pod_cgroup
 from pod.linux import unit_group
-from pod.state import pods
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,6 +19,12 @@ def directory(engine: Engine, config: ContainerConfig) -> str | None:
     """The cgroup of the unit that we are in, if the container belongs there: not in one of a pod with limits."""
     if config.cgroup_parent or (config.cgroups != "split" and unit_group.UNIT not in os.environ):
         return None
-    if config.pod and (pod := pods.by_id(engine.database, config.pod)) and pod_cgroup.limits(pod):
-        return None
-    return unit_group.directory()
+    return None if config.pod and _has_limits(engine, config.pod) else unit_group.directory()
+
+
+def _has_limits(engine: Engine, pod_id: str) -> bool:
+    from pod.engine import pod_cgroup
+    from pod.state import pods
+
+    pod = pods.by_id(engine.database, pod_id)
+    return pod is not None and bool(pod_cgroup.limits(pod))
