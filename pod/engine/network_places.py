@@ -7,7 +7,7 @@ import time
 
 from netns.backends import addresses
 from netns.holder import group
-from pod.base import log, paths
+from pod.base import files, log, paths
 from pod.base.errors import PodError, Unsupported, UsageError
 from pod.engine import lookup
 from pod.linux import cgroups, idmap, interfaces
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pod.state.containers import Container
 
 _POLL_SECONDS = 0.02
+_PROBED = "networks.probed"  # in the run directory: why the kernel cannot hold networks, or nothing
 
 
 def settings_for(engine: Engine, container: Container) -> dict[str, Any]:
@@ -107,7 +108,8 @@ def choose_default(engine: Engine, config: ContainerConfig) -> Networking:
         configured = engine.settings.containers.netns
         if configured == "auto":
             # The default network has IPv4 alone, and pasta gives what the machine has.
-            configured = "private" if interfaces.reaches_ipv6_alone() else "bridge"
+            is_apart = interfaces.reaches_ipv6_alone() or why_kernel_cannot(engine)
+            configured = "private" if is_apart else "bridge"
         first = namespaces.parse_network(configured)
     chosen = [first, *networking.more_networks]
     if not any(it.mode == "bridge" for it in chosen):
@@ -126,6 +128,25 @@ def choose_default(engine: Engine, config: ContainerConfig) -> Networking:
     if name == networks.DEFAULT_NAME:
         _use_configured_subnet(engine)
     return networking.replace(network=chosen[0], more_networks=tuple(chosen[1:]))
+
+
+def why_kernel_cannot(engine: Engine) -> str:
+    """What the kernel lacks for networks of an ordinary user; "" for nothing. Tried once, until the next boot."""
+    path = f"{engine.paths.runroot}/{_PROBED}"
+    try:
+        return files.read_bytes(path).decode("utf-8", "replace")
+    except FileNotFoundError:
+        pass
+    from netns.holder import probe
+
+    reason = probe.why_not()
+    if reason:
+        log.info(
+            f"containers get networks of their own, since the kernel makes no bridges for users: {reason}"
+        )
+    paths.make_private(engine.paths.runroot)
+    files.write_atomic(path, reason.encode(), sync=False)
+    return reason
 
 
 def _use_configured_subnet(engine: Engine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import closing
 from pathlib import Path
@@ -134,6 +135,22 @@ def test_private_stays_without_others(pod: Engine) -> None:
     web(pod, "web", "--network", "private")
     assert pod("inspect", "-f", ADDRESS, "web").out == ""
     assert "10.0.2.100/24" in pod("exec", "web", "ip", "addr").out
+
+
+@ONLY_POD
+def test_a_kernel_that_makes_no_bridges_gives_networks_without_others(fresh_pod: Engine) -> None:
+    pod = fresh_pod
+    pod.have("busybox")
+    port = free_port()
+    os.makedirs(pod.runroot, exist_ok=True)
+    Path(pod.runroot, "networks.probed").write_text("rules: Protocol not supported")
+    web(pod, "web", "-p", f"{port}:80")
+    assert until_http(f"http://127.0.0.1:{port}") == "web\n"
+    assert pod("inspect", "-f", ADDRESS, "web").out == ""
+    told = pod(
+        "run", "--rm", "--network", "bridge", "busybox", "ip", "-4", "addr", "show", "eth0"
+    ).out
+    assert " 10.88." in told  # who asks for it is not refused what may work
 
 
 @ONLY_POD

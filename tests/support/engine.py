@@ -205,7 +205,8 @@ class Engine:
                 found.append(f"lock file {name}")
         for directory, _, files in os.walk(self.runroot):
             shown = os.path.relpath(directory, self.runroot)
-            found += [f"{os.path.join(shown, name)} in the run directory" for name in files]
+            left = set(files) - _KEPT_UNTIL_BOOT
+            found += [f"{os.path.join(shown, name)} in the run directory" for name in left]
         for directory, _, files in os.walk(self.root):
             found += [f"temporary file {name}" for name in files if name.endswith(".tmp")]
             if directory == self.root:
@@ -299,6 +300,7 @@ def engine_in(
 
 
 # Lock files that belong to the store and not to a container or volume, so that they may stay.
+_KEPT_UNTIL_BOOT = {"networks.probed"}  # in the run directory
 _STORE_LOCKS = (
     "build",
     "images",
