@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+HELPER_PID = "pasta.pid"  # in the run directory of a container
+
+
 def release(plan: dict[str, Any]) -> None:
     """End the helpers and remove what they leave; twice does no harm.
 
@@ -56,10 +59,26 @@ def release_lost(run_directory: str) -> None:
         try:
             with open(path, encoding="utf-8") as file:
                 pid = int(file.read())
-            with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
-                arguments = file.read().rstrip("\0").split("\0")
         except (OSError, ValueError):
             continue
-        started = processes.start_time(pid)
-        if started is not None and path in arguments:
-            processes.send_signal(pid, started, signals.SIGKILL)
+        _end_if_started_with(path, pid)
+
+
+def release_unnamed(run_directory: str) -> None:
+    """End helpers, by the path in their arguments, that were killed or left before they had said their number.
+
+    pasta forks its daemon before it writes the file, and works in forked processes for moments. Looks at all processes.
+    """
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        _end_if_started_with(f"{run_directory}/{HELPER_PID}", int(pid))
+
+
+def _end_if_started_with(argument: str, pid: int) -> None:
+    try:
+        with open(f"/proc/{pid}/cmdline", encoding="utf-8", errors="replace") as file:
+            arguments = file.read().rstrip("\0").split("\0")
+    except OSError:
+        return
+    started = processes.start_time(pid)
+    if started is not None and argument in arguments:
+        processes.send_signal(pid, started, signals.SIGKILL)

@@ -11,6 +11,7 @@ import os
 from netns import helper
 from netns.backends import addresses
 from netns.errors import NetworkError
+from netns.release import HELPER_PID
 from pod.linux import processes
 
 TYPE_CHECKING = False
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 PROGRAM = "pasta"
-_PID_FILE = "pasta.pid"
 
 
 def probe(program: str = "") -> str:
@@ -59,7 +59,7 @@ def arguments(settings: dict[str, Any], pid: int) -> list[str]:
     """The command line, see pasta(1)."""
     given = list(settings["options"])
     words = [settings["program"], "--config-net", "--quiet"]
-    words += ["--pid", f"{settings['run_directory']}/{_PID_FILE}"]
+    words += ["--pid", f"{settings['run_directory']}/{HELPER_PID}"]
     if not _has(given, "-a", "--address"):
         words += ["--address", addresses.CONTAINER]
         if not _has(given, "-n", "--netmask"):
@@ -102,7 +102,7 @@ def _spec(port: dict[str, Any]) -> str:
 
 class Pasta:
     def __init__(self, settings: dict[str, Any], pid: int) -> None:
-        self._pid_file = f"{settings['run_directory']}/{_PID_FILE}"
+        self._pid_file = f"{settings['run_directory']}/{HELPER_PID}"
         self._has_ports = bool(settings["ports"])
         self._daemon: tuple[int, int] | None = None
         self._helper: helper.Helper | None = helper.Helper(

@@ -204,6 +204,7 @@ def clean_up_after_lost_monitor(run_directory: str, state: dict[str, Any]) -> No
     from pod.linux import cgroups, signals
 
     release.release_lost(run_directory)
+    release.release_unnamed(run_directory)
     if state.get("pid"):
         processes.send_signal(state["pid"], state["pid_started"], signals.SIGKILL)
     for pid, started in state.get("helpers", ()):

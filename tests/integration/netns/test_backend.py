@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from netns import attach, release
 from netns.backends import pasta, slirp4netns
 from netns.errors import NetworkError
-from pod.linux import idmap, processes, syscalls
+from pod.linux import idmap, processes, signals, syscalls
 from pod.linux.namespaces import CLONE_NEWNET, CLONE_NEWNS
 from tests.support.waiting import free_port, until
 
@@ -199,6 +201,25 @@ def test_a_lost_helper_is_found_by_its_file(
     release.release_lost(str(tmp_path))
     assert processes.wait_until_gone(pid, started)
     processes.reap_all()
+
+
+def test_a_helper_that_has_not_said_its_number_is_ended(tmp_path: Path) -> None:
+    script = "import time; print(flush=True); time.sleep(1000)"
+    words = [sys.executable, "-c", script]
+    ours, other = (
+        subprocess.Popen([*words, f"{place}/pasta.pid"], stdout=subprocess.PIPE)
+        for place in (tmp_path, tmp_path.parent)
+    )
+    try:
+        for process in (ours, other):
+            assert process.stdout is not None and process.stdout.readline()
+        release.release_unnamed(str(tmp_path))
+        assert ours.wait(60) == -signals.SIGKILL
+        assert other.poll() is None
+    finally:
+        for process in (ours, other):
+            process.kill()
+            process.communicate()
 
 
 def test_a_file_with_another_process_in_it_ends_nobody(tmp_path: Path) -> None:
