@@ -11,9 +11,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-HELPER_PID = "pasta.pid"  # in the run directory of a container
-
-
 def release(plan: dict[str, Any]) -> None:
     """End the helpers and remove what they leave; twice does no harm.
 
@@ -69,6 +66,8 @@ def release_unnamed(run_directory: str) -> None:
 
     pasta forks its daemon before it writes the file, and works in forked processes for moments. Looks at all processes.
     """
+    from netns.backends.pasta import HELPER_PID  # a start, which knows pasta, needs nothing of this module
+
     for pid in filter(str.isdigit, os.listdir("/proc")):
         _end_if_started_with(f"{run_directory}/{HELPER_PID}", int(pid))
 

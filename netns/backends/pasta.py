@@ -11,7 +11,6 @@ import os
 from netns import helper
 from netns.backends import addresses
 from netns.errors import NetworkError
-from netns.release import HELPER_PID
 from pod.linux import processes
 
 TYPE_CHECKING = False
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 PROGRAM = "pasta"
+HELPER_PID = "pasta.pid"  # in the run directory of a container
 
 
 def probe(program: str = "") -> str:

@@ -154,7 +154,8 @@ def test_interpreter_cannot_be_overwritten(
 
 # Newcomers: what a process of the container can do to one that `exec` brings in, before it is the command
 
-# Its numbers are the next ones. Prints, in the end, which program each one was when it could be looked into.
+# Their numbers are the next ones; some are over before they were seen. Prints, in the end, which program each one was
+# when it could be looked into.
 WATCH = """
 import ctypes, json, os
 libc = ctypes.CDLL(None, use_errno=True)
@@ -186,10 +187,10 @@ def attack(pid):
 pid = os.getpid() + 1
 print("watching", flush=True)
 while not os.path.exists("/tmp/enough"):
-    if os.path.exists(f"/proc/{pid}"):
-        while os.path.exists(f"/proc/{pid}"):
-            attack(pid)
-        pid += 1
+    for newcomer in range(pid, pid + 64):
+        while os.path.exists(f"/proc/{newcomer}"):
+            attack(newcomer)
+            pid = newcomer + 1
 print(json.dumps(sorted(found)))
 """
 
