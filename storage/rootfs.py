@@ -10,13 +10,12 @@ import os
 import stat
 
 from pod.base import files, log
-from pod.base.errors import PodError
-from pod.base.records import Record
 from pod.linux import idmap
 from pod.spec.digest import hex_of
 from storage import overlayfs
 from storage.drivers import table
 from storage.layers import NAME_LENGTH
+from storage.root_mount import RootMount, document_of, layer_paths, path_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,34 +28,9 @@ if TYPE_CHECKING:
     from storage.store import Store
     from storage.usage import Usage
 
-_FILE = "rootfs.json"
 _SERVING = "fuse-overlayfs"
 _MANY_FILES = 8000  # to copy for another id map takes about as many tenths of a second as thousands
 _MOST_TEXT = 4 << 20
-
-
-class RootMount(Record):
-    """How to get a root file system. All paths are absolute; `to_json` of it goes to the runtime."""
-
-    kind: str
-    """ "overlay": mount `lowers`, topmost first, with `upper` and `work`; "fuse-overlayfs": run `program` with the
-    mount point as last argument, outside of the container's process namespace; "copy": bind `path`."""
-    lowers: tuple[str, ...] = ()
-    upper: str = ""
-    work: str = ""
-    path: str = ""
-    options: tuple[str, ...] = ()
-    program: tuple[str, ...] = ()
-    apart: bool = False
-    """`program` runs in a user namespace with the usual map, where the layers have the owners of the image, and serves
-    a container with another map."""
-
-
-class NoRootFileSystem(PodError):
-    """A directory has no container's root file system in it."""
-
-    def __init__(self, directory: str) -> None:
-        super().__init__(f"'{directory}' has no root file system", hint="pod system check")
 
 
 class RootFileSystems:
@@ -103,7 +77,7 @@ class RootFileSystems:
                     names.append(hex_of(diff_id)[:NAME_LENGTH])
                 hidden |= record.opaque
             files.write_json(
-                f"{directory}/{_FILE}",
+                path_of(directory),
                 {"driver": driver.name, "layers": names, **apart},
                 sync=False,
             )
@@ -140,7 +114,7 @@ class RootFileSystems:
             names = mapped.lowers(self._store, diff_ids, maps)
             document["layers"] = names
             with self._store.lock():
-                files.write_json(f"{directory}/{_FILE}", document, sync=False)
+                files.write_json(path_of(directory), document, sync=False)
         # Between the copies and the line above nobody collects them: their layers were held.
         root = driver.create(directory, self._lowers(names))
         own = (
@@ -181,7 +155,7 @@ class RootFileSystems:
 
         Copies of layers for the container's id map that a power cut took are made again. Call with a single thread.
         """
-        document = self._document(directory)
+        document = document_of(directory)
         if "maps" in document and not all(map(self._is_here, document["layers"])):
             self.mapped_layers(document["diff_ids"], maps_of(document))
         driver, lowers = self._load(directory)
@@ -217,7 +191,7 @@ class RootFileSystems:
 
     def has_own_map(self, directory: str) -> bool:
         """Whether the container's id map is not the usual one, so that its files have other owners than its image's."""
-        return "maps" in self._document(directory)
+        return "maps" in document_of(directory)
 
     def image_tree(self, diff_ids: Iterable[str]) -> tuple[str, ...]:
         """The directories, topmost first, that make an image of these layers, base first."""
@@ -345,14 +319,14 @@ class RootFileSystems:
             return used
         for name in names:
             try:
-                used.update(files.read_json(f"{containers}/{name}/{_FILE}")["layers"])
+                used.update(files.read_json(path_of(f"{containers}/{name}"))["layers"])
             except (FileNotFoundError, NotADirectoryError):
                 continue
         return used
 
     def _ids(self, directory: str) -> tuple[IdMap, IdMap] | None:
         """The container's id map in intermediate ids, where it is not the usual one."""
-        document = self._document(directory)
+        document = document_of(directory)
         if "maps" not in document:
             return None
         from pod.spec.userns import relative_map
@@ -363,19 +337,12 @@ class RootFileSystems:
     def _is_here(self, name: str) -> bool:
         return "." not in name or self._store.layers.has_form(name)
 
-    def _document(self, directory: str) -> dict[str, Any]:
-        try:
-            document: dict[str, Any] = files.read_json(f"{directory}/{_FILE}")
-        except FileNotFoundError:
-            raise NoRootFileSystem(directory) from None
-        return document
-
     def _load(self, directory: str) -> tuple[Driver, list[str]]:
-        document = self._document(directory)
+        document = document_of(directory)
         return table.by_name(document["driver"]), self._lowers(document["layers"])
 
     def _lowers(self, names: Iterable[str]) -> list[str]:
-        return [f"{self._store.layers.directory}/{name}" for name in names]
+        return layer_paths(self._store.root, list(names))
 
 
 def _read_text(layers: list[str], marks: overlayfs.Marks, directory: str, name: str) -> str:

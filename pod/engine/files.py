@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pod.engine.context import Engine
     from pod.state.containers import Container
     from pod.state.reconcile import Run
-    from storage.rootfs import RootMount
+    from storage.root_mount import RootMount
 
 
 class BeingStarted(PodError):
@@ -96,7 +96,7 @@ class Held:
 
     def root_mount(self) -> RootMount:
         """What its root file system is made of, also for --rootfs."""
-        from storage.rootfs import RootMount
+        from storage.root_mount import RootMount
 
         if self.container.config.rootfs:
             return RootMount(kind="directory", path=self.container.config.rootfs)

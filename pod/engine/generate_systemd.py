@@ -14,7 +14,7 @@ from pod.base.errors import InvalidValue, PodError
 from pod.base.records import Record
 from pod.engine import pod_members
 from pod.engine.startup import command as own_command
-from pod.spec import monitor
+from pod.spec import monitor, service
 from pod.spec.systemd_text import fixed, join, literal, quote
 from pod.state import containers, pods
 
@@ -273,14 +273,32 @@ class _Writer:
         program = self.program
         name = container.name if self.options.by_name else container.id
         stop = _line([*program, "stop"], ["--ignore"], [f"-t={seconds}"], [name])
+        if container.config.is_infra or container.config.notify == service.IGNORED:
+            start = [*program, "start", name]
+            told = [
+                f"PIDFile={fixed(self.engine.paths.run(container.id))}/{monitor.LOCK_FILE}",
+                "Type=forking",
+            ]
+        else:
+            says = [] if self._tells_itself(container) else [f"--sdnotify={service.MONITOR}"]
+            start, told = [*program, "start", *says, name], ["Type=notify", "NotifyAccess=all"]
         return [
-            f"ExecStart={_line([*program, 'start', name])}",
+            f"ExecStart={_line(start)}",
             f"ExecStop={stop}",
             f"ExecStopPost={stop}",
-            f"PIDFile={fixed(self.engine.paths.run(container.id))}/{monitor.LOCK_FILE}",
-            "Type=forking",
+            *told,
             *_OURS,
         ]
+
+    def _tells_itself(self, container: Container) -> bool:
+        """Whether it was asked for that something else than the start says that the service is ready."""
+        if container.config.notify != service.CONTAINER:
+            return True
+        try:
+            options = self.take_apart(container.config.create_command).options
+        except PodError:  # another program made it
+            return False
+        return any(it.name == "sdnotify" for it in options)
 
     def _new_container(
         self, container: Container, pod: Pod | None, seconds: int
@@ -304,7 +322,7 @@ class _Writer:
         ]
         run = [_line([*program, "run"]), *(" ".join(part) for part in parts)]
         if not any(it.name == "sdnotify" for it in options):
-            run.append("--sdnotify=conmon")
+            run.append(f"--sdnotify={service.MONITOR}")
         run += [_line(it.words) for it in options]
         run.append(_line(replay.words))
         stop = [_line([*program, "stop"]), f"--ignore -t={seconds}", "--cidfile=%t/%n.ctr-id"]
@@ -363,7 +381,10 @@ class _Writer:
         values = dict(entry.partition("=")[::2] for entry in container.config.environment)
         kept, environment = [], []
         for option in options:
-            if option.name in _REPLACED or (option.name, option.value) == ("sdnotify", "ignore"):
+            if option.name in _REPLACED or (option.name, option.value) == (
+                "sdnotify",
+                service.IGNORED,
+            ):
                 continue
             if option.name == "env" and "=" not in option.value and option.value in values:
                 environment.append(f"{option.value}={values[option.value]}")

@@ -48,11 +48,13 @@ def launch(
     keep_fds: tuple[int, ...] = (),
     held: bool = False,
     as_service: bool = True,
+    notify: str = "",
 ) -> sockets.Channel:
     """Start the container; the caller holds its lock and owns the channel that is returned.
 
     `keep_fds` are descriptors of ours that the command gets under their numbers. With `as_service` a service manager
-    that has started us is told of this container, which gets the sockets that it has passed.
+    that has started us is told of this container, which gets the sockets that it has passed; `notify` is who tells it,
+    as for --sdnotify, where that is not as the container was made.
     With `attach` the channel carries the container's output from its beginning. With `held` the container waits before
     its command, which `let_go` starts. With the log driver "passthrough" our own streams become the container's. On
     failure the row is as before and the error is raised.
@@ -76,7 +78,7 @@ def launch(
         if as_service and is_for_service():
             from pod.engine import service  # where systemd or the like has started us
 
-            service.complete(order, container.config)
+            service.complete(order, container.config, notify)
         # Until the monitor writes its own: what there is to clean up when it is killed before that.
         state = {"cgroup": order["bundle"]["cgroup"]}
         path = f"{engine.paths.run(container.id)}/{monitor.STATE_FILE}"
@@ -180,15 +182,14 @@ def _start_monitor(engine: Engine, container: Container, order: dict[str, Any]) 
         if order["notify"]:
             from pod.engine import service
 
-            service.tell_main_process(order["notify"], channel.process)
+            service.tell_main_process(order["notify"], channel.find_process)
         _send_order(channel, container, order)
         faults.step("launch: ordered")
         report = channel.receive()
         has_failed = _is_error(report)
         if has_failed and order["notify"]:
-            service.tell_main_process(
-                order["notify"], os.getpid()
-            )  # again: the monitor ends, and we say why
+            # Again: the monitor ends, and we say why.
+            service.tell_main_process(order["notify"], os.getpid)
         _check_report(report, container)
         if order["attach"]:
             signals.block(signals.ENDING)  # until terminal.Attachment passes them on
@@ -197,7 +198,7 @@ def _start_monitor(engine: Engine, container: Container, order: dict[str, Any]) 
             statuses = events.START_STATUSES[:count]
             engine.events.append(*[events.of_container(container, it) for it in statuses])
         if order["notify"]:
-            service.tell_started(order["notify"], channel.process)
+            service.tell_started(order["notify"], channel.find_process)
         faults.step("launch: reported")
     except BaseException:
         channel.close()
@@ -250,7 +251,7 @@ def _spawn_monitor() -> sockets.Channel:
     ours, theirs = sockets.pair()
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     try:
-        ours.process = processes.spawn(
+        process = processes.spawn(
             fresh.command("pod.monitor.prefork", "resume", theirs.fileno()),
             streams=(null, null, null),
             keep=(theirs.fileno(),),
@@ -261,6 +262,7 @@ def _spawn_monitor() -> sockets.Channel:
     finally:
         os.close(null)
         theirs.close()
+    ours.find_process = lambda: process
     return ours
 
 
@@ -409,7 +411,10 @@ def root_mount(engine: Engine, container: Container) -> dict[str, Any]:
         return {"kind": "directory", "path": container.config.rootfs}
     if container.config.is_infra and not container.image_id:
         return {"kind": "tmpfs"}  # a place for its program and the system's mounts
-    description = engine.rootfs.describe(engine.paths.container(container.id))
+    from storage import root_mount as mounting
+
+    directory = engine.paths.container(container.id)
+    description = mounting.plain(engine.paths.root, directory) or engine.rootfs.describe(directory)
     options = list(description.options)
     if description.kind == "overlay" and container.config.auto_remove:
         # What is thrown away afterwards need not be synced when it is unmounted (overlayfs.rst, "Volatile mount").

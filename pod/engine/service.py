@@ -15,6 +15,7 @@ from pod.spec import service
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from threading import Thread
     from typing import Any
 
@@ -30,17 +31,18 @@ def unit() -> str:
     return os.environ.get(unit_group.UNIT, "")
 
 
-def complete(order: dict[str, Any], config: ContainerConfig) -> None:
-    """Put what the manager has given us into the order for the monitor."""
+def complete(order: dict[str, Any], config: ContainerConfig, mode: str) -> None:
+    """Put what the manager has given us into the order for the monitor. `mode` goes before the container's, if given."""
     if config.is_infra:
         return
     path = os.environ.get("NOTIFY_SOCKET", "")
-    if config.notify == service.IGNORED:
+    mode = mode or config.notify
+    if mode == service.IGNORED:
         path = ""
     if path or unit_group.UNIT in os.environ:
         # One without a socket (Type=forking) is told nothing, but the monitor is its main process as well.
         order["notify"] = {
-            "mode": config.notify if path else service.IGNORED,
+            "mode": mode if path else service.IGNORED,
             "socket": path,
             "stop_signal": config.stop_signal,
             "stop_timeout": config.stop_timeout,
@@ -102,15 +104,16 @@ class Waiting:
                 return
 
 
-def tell_main_process(notify: dict[str, str], pid: int) -> None:
-    """Say that `pid` is to be watched instead of us."""
-    _tell(notify["socket"], f"MAINPID={pid}")
+def tell_main_process(notify: dict[str, str], find_process: Callable[[], int] | None) -> None:
+    """Say that the process of this number is to be watched instead of us."""
+    if notify["socket"] and find_process is not None:
+        _tell(notify["socket"], f"MAINPID={find_process()}")
 
 
-def tell_started(notify: dict[str, str], pid: int) -> None:
+def tell_started(notify: dict[str, str], find_process: Callable[[], int] | None) -> None:
     """Say that the container runs, where that is what is waited for."""
-    if notify["mode"] == service.MONITOR:
-        _tell(notify["socket"], f"MAINPID={pid}\nREADY=1")
+    if notify["mode"] == service.MONITOR and find_process is not None:
+        _tell(notify["socket"], f"MAINPID={find_process()}\nREADY=1")
 
 
 def tell_ready(path: str) -> None:

@@ -24,11 +24,12 @@ def start(
     attach: bool = False,
     window: tuple[int, int] = (0, 0),
     as_service: bool = True,
+    notify: str = "",
 ) -> Channel | None:
     """Start the container; None when it runs already. Raises Paused. The caller closes the channel that it gets.
 
     What it needs is started first. One that `initialize` has left half started goes on. Takes the container's lock.
-    `as_service` is as in `launch`.
+    `as_service` and `notify` are as in `launch`.
     """
     start_needed(engine, container.config)
     lock = locks.FileLock(engine.paths.container_lock(container.id))
@@ -55,7 +56,14 @@ def start(
         if current.config.pod:
             # Once more: until the row said so, an exit policy could end the infra container for want of others.
             start_needed(engine, current.config)
-        return launch.launch(engine, current, attach=attach, window=window, as_service=as_service)
+        return launch.launch(
+            engine,
+            current,
+            attach=attach,
+            window=window,
+            as_service=as_service,
+            notify=notify,
+        )
 
 
 def start_needed(engine: Engine, config: ContainerConfig) -> None:

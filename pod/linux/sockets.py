@@ -15,7 +15,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Any
 
 PACKET_BYTES = 1 << 16
@@ -36,10 +36,10 @@ STDERR = b"2"
 class Channel:
     """One end of a connection. The holder closes it."""
 
-    process = 0  # that has the other end, when it was made for a process of ours
-
     def __init__(self, sock: _socket.socket) -> None:
         self._socket = sock
+        self.find_process: Callable[[], int] | None = None
+        """Gives the number of the process that has the other end, where somebody may have to be told of it."""
 
     def fileno(self) -> int:
         return self._socket.fileno()

@@ -11,6 +11,10 @@ import os
 
 from pod.linux import cgroups
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 UNIT = "PODMAN_SYSTEMD_UNIT"
 """The variable with the unit's name, as podman calls it."""
 _SUPERVISOR = "supervisor"
@@ -28,11 +32,11 @@ def directory() -> str | None:
     return path
 
 
-def begin_to_make_room() -> None:
-    """Make room, as far as possible, by a thread.
+def begin_to_make_room(wait_for: Callable[[], object] | None) -> None:
+    """Make room, as far as possible, by a thread, which calls `wait_for` first.
 
     The kernel has the first move of a process wait for all processors (`cgroups.get_ready_to_move`), 10 ms and more,
-    and the caller has other things to do.
+    and the caller has other things to do. Nobody can fork meanwhile.
     """
     path = directory()
     if path is None:
@@ -40,11 +44,13 @@ def begin_to_make_room() -> None:
     lock = _thread.allocate_lock()
     lock.acquire()
     _begun.append(lock)
-    _thread.start_new_thread(_move, (path, lock))
+    _thread.start_new_thread(_move, (path, lock, wait_for))
 
 
-def _move(path: str, lock: _thread.LockType) -> None:
+def _move(path: str, lock: _thread.LockType, wait_for: Callable[[], object] | None) -> None:
     try:
+        if wait_for is not None:
+            wait_for()
         _make_room(path)
     except OSError:
         pass  # said by `make_room`, if room is needed

@@ -11,6 +11,7 @@ unless it turns out that the other one has to be started first: then it becomes 
 
 from __future__ import annotations
 
+import _thread
 import errno
 import os
 import sys
@@ -67,21 +68,24 @@ def prefork(*, prepares: bool = True) -> sockets.Channel:
     from pod.linux import sockets
 
     ours, theirs = sockets.pair()
-    ours.process = _fork_orphan() if "NOTIFY_SOCKET" in os.environ else os.fork()
-    if ours.process == 0:
+    orphan = _Orphan() if "NOTIFY_SOCKET" in os.environ else None
+    if orphan.is_this() if orphan else os.fork() == 0:
         ours.close()
         _become_monitor(theirs, prepares=prepares)
+    if orphan:
+        ours.find_process = orphan.number
     theirs.close()
     if "PODMAN_SYSTEMD_UNIT" in os.environ:
         from pod.linux import unit_group
 
-        unit_group.begin_to_make_room()
+        unit_group.begin_to_make_room(ours.find_process)
     return ours
 
 
 def _second(channel: sockets.Channel, other: sockets.Channel) -> bool:
     """What a monitor does that is split: fork the second one, which gets `other`; whether we are that."""
-    if _fork_orphan():
+    if not (orphan := _Orphan()).is_this():
+        orphan.number()
         other.close()
         return False
     channel.close()
@@ -89,32 +93,47 @@ def _second(channel: sockets.Channel, other: sockets.Channel) -> bool:
     return True
 
 
-def _fork_orphan() -> int:
-    """As fork, but the parent of the child has ended already, so that it is the service manager's.
+class _Orphan:
+    """A process that is forked here, and whose parent ends at once, so that it is the service manager's.
 
     systemd does not wait for a main process that was not its child when it was told of it: at the end of the service,
     a monitor that is about to leave would be killed, and the service would have failed (main_pid_alien of its sources).
+    Two forks take 2 ms, for which nobody waits who does not ask for the number.
     """
-    reading, writing = os.pipe()
-    middle = os.fork()
-    if middle == 0:
+
+    def __init__(self) -> None:
+        self._lock = _thread.allocate_lock()
+        self._number = 0
+        self._reading, writing = os.pipe()
+        self._middle = os.fork()
+        if self._middle:
+            os.close(writing)
+            return
         try:
             child = os.fork()
         except OSError:
             os._exit(1)
-        if child == 0:
-            os.close(reading)
-            os.close(writing)
-            return 0
-        os.write(writing, b"%d" % child)
-        os._exit(0)
-    os.close(writing)
-    number = os.read(reading, 32)
-    os.close(reading)
-    os.waitpid(middle, 0)
-    if not number:
-        raise BlockingIOError(errno.EAGAIN, "no process can be made for the monitor")
-    return int(number)
+        if child:
+            os.write(writing, b"%d" % child)
+            os._exit(0)
+        os.close(self._reading)
+        os.close(writing)
+
+    def is_this(self) -> bool:
+        """Whether the caller is the new process."""
+        return self._middle == 0
+
+    def number(self) -> int:
+        """Its number, as soon as it has one; any thread may ask. Raises BlockingIOError if it could not be made."""
+        with self._lock:
+            if self._reading >= 0:
+                self._number = int(os.read(self._reading, 32) or 0)
+                os.close(self._reading)
+                self._reading = -1
+                os.waitpid(self._middle, 0)
+        if not self._number:
+            raise BlockingIOError(errno.EAGAIN, "no process can be made for the monitor")
+        return self._number
 
 
 def _become_monitor(channel: sockets.Channel, *, prepares: bool) -> None:

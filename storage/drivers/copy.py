@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from storage import overlayfs, removal
-from storage.rootfs import RootMount
+from storage.root_mount import RootMount
 
 
 class Copy:

@@ -11,7 +11,7 @@ from pod.base.errors import PodError
 from pod.linux import idmap, syscalls
 from storage import overlayfs, removal
 from storage.drivers import overlay
-from storage.rootfs import RootMount
+from storage.root_mount import RootMount
 from storage.staging import Staging
 
 TYPE_CHECKING = False

@@ -12,7 +12,7 @@ import stat
 from pod.base.errors import PodError
 from pod.linux import idmap
 from storage import overlayfs, removal
-from storage.rootfs import RootMount
+from storage.root_mount import RootMount, of_overlay
 from storage.staging import Staging
 
 TYPE_CHECKING = False
@@ -45,13 +45,7 @@ class Overlay:
         return self.describe(directory, lowers)
 
     def describe(self, directory: str, lowers: list[str]) -> RootMount:
-        return RootMount(
-            kind="overlay",
-            lowers=tuple(lowers) or (f"{directory}/empty",),
-            upper=f"{directory}/upper",
-            work=f"{directory}/work",
-            options=overlayfs.marks_here().mount_options,
-        )
+        return of_overlay(directory, lowers)
 
     def changes(self, directory: str) -> str:
         return f"{directory}/upper"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from storage.overlayfs import Marks
-    from storage.rootfs import RootMount
+    from storage.root_mount import RootMount
 
     class Driver(Protocol):
         """Root file systems in container directories, on layers that all drivers share."""

@@ -26,6 +26,7 @@ def start_containers(arguments: Arguments, engine: Engine) -> int:
         )
     if arguments.flag("all") and (arguments.flag("attach") or arguments.flag("interactive")):
         raise UsageError("--all and --attach exclude each other")
+    notify = _notify(arguments)
     names = select.chosen(arguments, engine, default=lambda it: not it.is_running)
     if arguments.flag("attach") or arguments.flag("interactive"):
         if len(names) != 1:
@@ -33,7 +34,7 @@ def start_containers(arguments: Arguments, engine: Engine) -> int:
         return _start_attached(arguments, engine, names[0], detach_keys)
 
     def do(name: str) -> str:
-        channel = start(engine, containers.find(engine.database, name))
+        channel = start(engine, containers.find(engine.database, name), notify=notify)
         if channel is not None:
             channel.close()
         else:
@@ -41,6 +42,15 @@ def start_containers(arguments: Arguments, engine: Engine) -> int:
         return name
 
     return for_each(names, do)
+
+
+def _notify(arguments: Arguments) -> str:
+    """Who tells systemd that the service is ready, when that is said here."""
+    if not arguments.given("sdnotify"):
+        return ""
+    if arguments.flag("attach") or arguments.flag("interactive"):
+        raise UsageError("--sdnotify is for containers that go on alone, without --attach")
+    return arguments.text("sdnotify") or ""
 
 
 def _check_unit(name: str) -> None:
@@ -88,6 +98,13 @@ COMMAND = Command(
         Option(("--checkpoint",), "text", refused="the kernel allows checkpoints to root only"),
         Option(("--checkpoint-dir",), "text", refused="the kernel allows checkpoints to root only"),
         select.LATEST,
+        Option(
+            ("--sdnotify",),
+            "text",
+            "Who tells systemd that the service is ready, in place of what the container was made with",
+            metavar="WHO",
+            choices=("conmon", "container", "ignore"),
+        ),
         lifetime.SIG_PROXY,
     ),
     maximum=None,

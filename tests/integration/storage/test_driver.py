@@ -20,7 +20,7 @@ from pod.linux import idmap, mounts, syscalls
 from storage import overlayfs
 from storage.drivers import table
 from storage.layers import LayerNotFound
-from storage.rootfs import NoRootFileSystem, RootMount
+from storage.root_mount import NoRootFileSystem, RootMount
 from storage.store import Store
 from tests.integration.storage.conftest import inside, tree_of, unpack
 from tests.support.layout import EPOCH, Entry, directory, hardlink, layer_tar, symlink
