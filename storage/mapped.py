@@ -21,7 +21,7 @@ from pod.base import log
 from pod.base.records import Record
 from pod.linux import idmap
 from pod.spec.digest import hex_of
-from pod.spec.userns import relative_map
+from pod.spec.userns_maps import relative_map
 from storage import behind, removal
 from storage.layers import NAME_LENGTH
 from storage.locks import FileLock

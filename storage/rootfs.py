@@ -329,7 +329,7 @@ class RootFileSystems:
         document = document_of(directory)
         if "maps" not in document:
             return None
-        from pod.spec.userns import relative_map
+        from pod.spec.userns_maps import relative_map
 
         (uids, gids), bases = maps_of(document), idmap.default_maps()
         return relative_map(uids, bases[0]), relative_map(gids, bases[1])

@@ -277,7 +277,7 @@ def _run_options(project: Project, name: str, memory: str) -> ContainerConfig:
     """What the commands of a build get: network, hosts, /dev/shm, limits. Raises FileError."""
     from pod.compose.reading import Reading
     from pod.compose.service import parse_ulimits_of
-    from pod.spec import hosts, namespaces
+    from pod.spec import hosts, namespace_option
     from pod.spec.container import ContainerConfig, Networking
 
     reading = Reading(project, name, project.service(name))
@@ -287,7 +287,9 @@ def _run_options(project: Project, name: str, memory: str) -> ContainerConfig:
     if wanted.get("network"):
         key = wanted["network"]
         text = project.name_of("networks", key) if key in project.networks else key
-        networking["network"] = reading.at(("build", "network"), namespaces.parse_network, text)
+        networking["network"] = reading.at(
+            ("build", "network"), namespace_option.parse_network, text
+        )
     if wanted.get("extra_hosts"):
         networking["hosts"] = tuple(
             reading.at(("build", "extra_hosts"), hosts.parse_added_host, f"{host}:{address}")
@@ -295,7 +297,7 @@ def _run_options(project: Project, name: str, memory: str) -> ContainerConfig:
             for address in addresses
         )
     if memory:
-        from pod.spec.resources import parse_resources
+        from pod.spec.resource_options import parse_resources
 
         changes["resources"] = parse_resources(memory=memory)
     if networking:

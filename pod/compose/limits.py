@@ -60,7 +60,7 @@ def resources(reading: Reading, base: Resources) -> Resources:
         return base
 
     def parse() -> Resources:
-        from pod.spec.resources import parse_resources
+        from pod.spec.resource_options import parse_resources
 
         return parse_resources(**given)
 

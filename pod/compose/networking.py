@@ -5,7 +5,7 @@ from __future__ import annotations
 from pod.compose import identity
 from pod.compose.errors import FileError
 from pod.compose.reading import is_true
-from pod.spec import namespaces
+from pod.spec import namespace_option
 from pod.spec.namespaces import Network
 
 TYPE_CHECKING = False
@@ -72,7 +72,7 @@ def of_service(reading: Reading, base: ContainerConfig, names: Names, number: in
 def _mode(value: str, names: Names) -> Network:
     if value.startswith("service:"):
         return Network("container", names(value.partition(":")[2]))
-    return namespaces.parse_network(value)
+    return namespace_option.parse_network(value)
 
 
 def _link(entry: str, names: Names) -> str:
@@ -103,7 +103,9 @@ def _networks(reading: Reading) -> list[Network]:
         for word, option in places.items():
             if how.get(word):
                 options.append(
-                    reading.at(("networks", key), namespaces.check_place, word, option, how[word])
+                    reading.at(
+                        ("networks", key), namespace_option.check_place, word, option, how[word]
+                    )
                 )
         name = (
             project.name_of("networks", key)
@@ -111,7 +113,7 @@ def _networks(reading: Reading) -> list[Network]:
             else f"{project.name}_default"
         )
         text = f"{name}:{','.join(options)}" if options else name
-        result.append(reading.at(("networks", key), namespaces.parse_network, text))
+        result.append(reading.at(("networks", key), namespace_option.parse_network, text))
     return result
 
 

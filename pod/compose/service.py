@@ -10,7 +10,7 @@ from pod.base.errors import PodError
 from pod.compose import identity, limits, mounts, networking
 from pod.compose.reading import Reading, is_true
 from pod.compose.tree import text_of
-from pod.spec import namespaces
+from pod.spec import namespace_option
 from pod.spec.container import ContainerConfig
 from pod.spec.namespaces import Namespace
 
@@ -71,7 +71,7 @@ def config_of(
     changes["devices"] = (*base.devices, *limits.devices(reading))
     config = base.replace(**changes)
     if config.sysctls:
-        from pod.spec.resources import check_sysctls
+        from pod.spec.kernel_options import check_sysctls
 
         reading.of(
             "sysctls",
@@ -126,20 +126,20 @@ def _working_directory(value: str) -> str:
 
 
 def _capabilities(value: Any) -> tuple[str, ...]:
-    from pod.spec.security import parse_capabilities
+    from pod.spec.security_option import parse_capabilities
 
     return parse_capabilities(value, "capability")
 
 
 def _security(value: Any) -> Any:
-    from pod.spec.security import parse_security_options
+    from pod.spec.security_option import parse_security_options
 
     return parse_security_options(value)
 
 
 def parse_ulimits_of(value: Mapping[str, Any]) -> Any:
     """Limits of processes: name -> number, or soft and hard."""
-    from pod.spec.resources import parse_ulimits
+    from pod.spec.kernel_options import parse_ulimits
 
     texts = []
     for name, limit in value.items():
@@ -151,13 +151,13 @@ def parse_ulimits_of(value: Mapping[str, Any]) -> Any:
 
 
 def _sysctls(value: Mapping[str, Any]) -> dict[str, str]:
-    from pod.spec.resources import parse_sysctl
+    from pod.spec.kernel_options import parse_sysctl
 
     return dict(parse_sysctl(f"{name}={text}") for name, text in value.items())
 
 
 def _oom_score(value: Any) -> int:
-    from pod.spec.resources import parse_oom_score_adj
+    from pod.spec.resource_options import parse_oom_score_adj
 
     return parse_oom_score_adj(text_of(value))
 
@@ -183,13 +183,13 @@ def _grace(value: Any) -> int:
 
 
 def _user_namespace(value: str) -> Any:
-    from pod.spec.userns import parse_userns
+    from pod.spec.userns_option import parse_userns
 
     return parse_userns(value, "user namespace")
 
 
 def _cgroup(value: str) -> Namespace:
-    return namespaces.parse_cgroupns(value)
+    return namespace_option.parse_cgroupns(value)
 
 
 def _platform(value: str) -> str:
@@ -200,7 +200,7 @@ def _platform(value: str) -> str:
 
 
 def _umask(value: Any) -> int:
-    from pod.spec.security import parse_umask
+    from pod.spec.security_option import parse_umask
 
     return parse_umask(text_of(value))
 
@@ -242,7 +242,7 @@ def _namespace(key: str, value: str, names: Names) -> Namespace:
     if value.startswith("service:"):
         return Namespace("container", names(value.partition(":")[2]))
     parse = {
-        "ipc": namespaces.parse_ipc, "pid": namespaces.parse_pid, "uts": namespaces.parse_uts,
+        "ipc": namespace_option.parse_ipc, "pid": namespace_option.parse_pid, "uts": namespace_option.parse_uts,
     }[key]  # fmt: skip
     return parse(value)
 
@@ -273,7 +273,7 @@ def _health(value: Mapping[str, Any]) -> HealthConfig:
 
 
 def _log(value: Mapping[str, Any], base: ContainerConfig) -> Any:
-    from pod.spec.logging import parse_log_driver, parse_log_options
+    from pod.spec.log_option import parse_log_driver, parse_log_options
 
     driver = value.get("driver")
     texts = [f"{key}={text}" for key, text in (value.get("options") or {}).items()]

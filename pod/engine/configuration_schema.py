@@ -22,15 +22,17 @@ from pod.engine.configuration_places import files_of
 from pod.spec import (
     devices,
     environment,
-    logging,
+    kernel_options,
+    log_option,
     mount_option,
     mounts,
-    namespaces,
+    namespace_option,
     networks,
-    resources,
-    security,
+    resource_options,
+    security_option,
 )
-from pod.spec.userns import parse_userns
+from pod.spec.security import ALL
+from pod.spec.userns_option import parse_userns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,8 +88,8 @@ def _by(parse: Callable[[str], Any]) -> Check:
 
 
 def _capability(value: Any, what: str) -> Any:
-    names = security.parse_capabilities([value], what)
-    if names == (security.ALL,):
+    names = security_option.parse_capabilities([value], what)
+    if names == (ALL,):
         raise UsageError("lists capabilities one by one")
     return names[0]
 
@@ -123,12 +125,15 @@ KEYS: dict[str, dict[str, Declared]] = {
         "annotations": ("list", _by(lambda text: environment.parse_annotations([text]))),
         "apparmor_profile": ("text", keep),
         "base_hosts_file": ("text", keep),
-        "cgroup_conf": ("list", _by(lambda text: resources.parse_resources(cgroup_conf=[text]))),
-        "cgroupns": ("text", _by(namespaces.parse_cgroupns)),
-        "cgroups": ("text", lambda value, _: resources.parse_cgroups(value)),
+        "cgroup_conf": (
+            "list",
+            _by(lambda text: resource_options.parse_resources(cgroup_conf=[text])),
+        ),
+        "cgroupns": ("text", _by(namespace_option.parse_cgroupns)),
+        "cgroups": ("text", lambda value, _: resource_options.parse_cgroups(value)),
         "default_capabilities": ("list", _capability),
-        "default_sysctls": ("list", _by(resources.parse_sysctl)),
-        "default_ulimits": ("list", _by(resources.parse_ulimit)),
+        "default_sysctls": ("list", _by(kernel_options.parse_sysctl)),
+        "default_ulimits": ("list", _by(kernel_options.parse_ulimit)),
         "devices": ("list", _by(devices.parse_device)),
         "dns_options": ("list", keep),
         "dns_searches": ("list", keep),
@@ -139,16 +144,16 @@ KEYS: dict[str, dict[str, Declared]] = {
         "http_proxy": ("truth", keep),
         "init": ("truth", keep),
         "init_path": ("text", keep),
-        "ipcns": ("text", _by(namespaces.parse_ipc)),
+        "ipcns": ("text", _by(namespace_option.parse_ipc)),
         "keyring": ("truth", keep),
-        "log_driver": ("text", lambda value, _: logging.parse_log_driver(value)),
+        "log_driver": ("text", lambda value, _: log_option.parse_log_driver(value)),
         "log_size_max": ("number", keep),
         "log_tag": ("text", keep),
         "mounts": ("list", _by(mount_option.parse_mount)),
-        "netns": ("text", _by(namespaces.parse_network)),
+        "netns": ("text", _by(namespace_option.parse_network)),
         "no_hosts": ("truth", keep),
         "oom_score_adj": ("number", _between(-1000, 1000)),
-        "pidns": ("text", _by(namespaces.parse_pid)),
+        "pidns": ("text", _by(namespace_option.parse_pid)),
         "pids_limit": ("number", _between(-1)),
         "privileged": ("truth", keep),
         "publish_fallback": ("truth", keep),
@@ -158,9 +163,9 @@ KEYS: dict[str, dict[str, Declared]] = {
         # podman counts this one in thousands: its "65536k" is 65,536,000 bytes
         "shm_size": ("text", lambda value, what: units.parse_size(value, what, base=1000)),
         "tz": ("text", keep),
-        "umask": ("text", lambda value, _: security.parse_umask(value)),
+        "umask": ("text", lambda value, _: security_option.parse_umask(value)),
         "userns": ("text", _by(parse_userns)),
-        "utsns": ("text", _by(namespaces.parse_uts)),
+        "utsns": ("text", _by(namespace_option.parse_uts)),
         "volumes": ("list", _by(mounts.parse_volume)),
     },
     "engine": {
@@ -183,7 +188,7 @@ KEYS: dict[str, dict[str, Declared]] = {
         "image_volume_mode": ("text", lambda value, _: mounts.parse_image_volume_mode(value)),
         "network_cmd_options": (
             "list",
-            _by(lambda text: namespaces.parse_network(f"slirp4netns:{text}")),
+            _by(lambda text: namespace_option.parse_network(f"slirp4netns:{text}")),
         ),
         "network_cmd_path": ("text", keep),
         "no_pivot_root": ("truth", keep),

@@ -20,7 +20,7 @@ from pod.engine.cp_ends import STREAM, End, Location
 from pod.linux import idmap, namespaces, processes
 from pod.linux.namespaces import CLONE_NEWNS, CLONE_NEWUSER
 from pod.spec import bundle
-from pod.spec.userns import relative_map
+from pod.spec.userns_maps import relative_map
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from pod.linux.boot import boot_id
 from pod.spec import merge
 from pod.spec.bundle import ROOT, is_own, overlay_directory
 from pod.spec.defaults import SYSTEMD_STOP_SIGNAL, wants_systemd
+from pod.spec.kernel_options import check_sysctls
 from pod.spec.ports import merge_ports, publish_all
-from pod.spec.resources import check_sysctls
 from pod.state import containers, events
 
 TYPE_CHECKING = False

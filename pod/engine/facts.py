@@ -12,8 +12,8 @@ from pod.linux import cgroups, idmap, namespaces
 from pod.linux.capabilities import NAMES, last_known
 from pod.spec.bundle import Facts, is_own
 from pod.spec.cgroup_values import cgroup_files
-from pod.spec.resources import LimitsNotApplied, Resources, parse_sysctl
-from pod.spec.userns import check_root, effective_maps
+from pod.spec.kernel_options import parse_sysctl
+from pod.spec.resources import LimitsNotApplied, Resources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ def maps_of(config: ContainerConfig) -> tuple[IdMap, IdMap]:
     """The id maps that the container's --userns asks for."""
     if config.userns.mode in {"", "host", "private"}:
         return idmap.default_maps()
+    from pod.spec.userns_maps import check_root, effective_maps  # few have maps of their own
+
     maps = effective_maps(config.userns, idmap.default_maps(), (os.geteuid(), os.getegid()))
     if config.userns.mode == "map":
         check_root(maps)

@@ -15,7 +15,6 @@ from pod.linux import processes
 from pod.linux.boot import boot_id
 from pod.spec import monitor
 from pod.state import containers, reconcile
-from storage import removal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -237,6 +236,8 @@ def remove_run_directory(engine: Engine, container_id: str) -> None:
             except FileNotFoundError:
                 continue
             except IsADirectoryError:  # an external runtime's
+                from storage import removal
+
                 removal.remove_tree(f"{directory}/{name}")
         try:
             os.rmdir(directory)

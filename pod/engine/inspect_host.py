@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pod.engine import facts, network
 from pod.engine.logs import log_path
+from pod.spec.kernel_options import parse_ulimits
 from pod.spec.mounts import bind_text
 from pod.spec.networks import DEFAULT_NAME
 from pod.spec.ports import port_bindings
-from pod.spec.resources import effective_ulimits, parse_ulimits
+from pod.spec.resources import effective_ulimits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pod.base.errors import PodError
 from pod.engine import lookup, namefiles
 from pod.engine.network_places import ask, directory, names_of, places_of, plain
 from pod.engine.networks import event
-from pod.spec import namespaces
+from pod.spec.namespaces import Network
 from pod.state import containers
 from pod.state import networks as rows
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pod.engine.context import Engine
-    from pod.spec.namespaces import Network
     from pod.spec.networks import NetworkConfig
     from pod.state.containers import Container
 
@@ -76,7 +75,7 @@ def _disconnect(engine: Engine, container: Container, network: NetworkConfig) ->
     before = namefiles.texts(engine, container)
     if container.status == "active":
         ask(engine, protocol.LEAVE, container.id, network.name)
-    first = left[0] if left else namespaces.Network("network")
+    first = left[0] if left else Network("network")
     changed = networking.replace(network=first, more_networks=left[1:])
     config = container.config.replace(networking=changed)
     containers.set_config(engine.database, container.id, config)

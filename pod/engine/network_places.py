@@ -11,7 +11,7 @@ from pod.base import files, log, paths
 from pod.base.errors import PodError, Unsupported, UsageError
 from pod.engine import lookup
 from pod.linux import cgroups, idmap, interfaces
-from pod.spec import namespaces, networks
+from pod.spec import namespace_option, networks
 from pod.state import containers
 from pod.state import networks as rows
 
@@ -110,7 +110,7 @@ def choose_default(engine: Engine, config: ContainerConfig) -> Networking:
             # The default network has IPv4 alone, and pasta gives what the machine has.
             is_apart = interfaces.reaches_ipv6_alone() or why_kernel_cannot(engine)
             configured = "private" if is_apart else "bridge"
-        first = namespaces.parse_network(configured)
+        first = namespace_option.parse_network(configured)
     chosen = [first, *networking.more_networks]
     if not any(it.mode == "bridge" for it in chosen):
         return networking.replace(network=first)

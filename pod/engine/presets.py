@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pod.spec import namespaces
+from pod.spec import namespace_option
 from pod.spec.container import ContainerConfig, Networking
-from pod.spec.logging import LogConfig, parse_log_driver
+from pod.spec.log_option import parse_log_driver
+from pod.spec.logging import LogConfig
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,22 +38,22 @@ def container_preset(settings: Settings) -> ContainerConfig:
 
         changes["security"] = SecurityOptions(apparmor=given.apparmor_profile)
     if given.cgroup_conf:
-        from pod.spec.resources import parse_resources
+        from pod.spec.resource_options import parse_resources
 
         changes["resources"] = parse_resources(cgroup_conf=given.cgroup_conf)
     if given.userns != "host":
-        from pod.spec.userns import parse_userns
+        from pod.spec.userns_option import parse_userns
 
         changes["userns"] = parse_userns(given.userns)
     return ContainerConfig(
         **changes,
-        cgroupns=namespaces.parse_cgroupns(given.cgroupns),
+        cgroupns=namespace_option.parse_cgroupns(given.cgroupns),
         cgroups=given.cgroups,
-        ipc=namespaces.parse_ipc(given.ipcns),
-        pid=namespaces.parse_pid(given.pidns),
-        uts=namespaces.parse_uts(given.utsns),
+        ipc=namespace_option.parse_ipc(given.ipcns),
+        pid=namespace_option.parse_pid(given.pidns),
+        uts=namespace_option.parse_uts(given.utsns),
         networking=Networking(
-            network=namespaces.parse_network("" if given.netns == "auto" else given.netns),
+            network=namespace_option.parse_network("" if given.netns == "auto" else given.netns),
             manage_hosts=not given.no_hosts,
             publish_fallback=given.publish_fallback,
         ),

@@ -32,7 +32,7 @@ def unit() -> str:
 
 
 def complete(order: dict[str, Any], config: ContainerConfig, mode: str) -> None:
-    """Put what the manager has given us into the order for the monitor. `mode` goes before the container's, if given."""
+    """Put what the manager has given us into the monitor's order. `mode`, if given, goes before the container's."""
     if config.is_infra:
         return
     path = os.environ.get("NOTIFY_SOCKET", "")

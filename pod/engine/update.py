@@ -15,7 +15,7 @@ from pod.base.records import Record
 from pod.engine import facts, finish
 from pod.linux import cgroups
 from pod.spec.cgroup_values import EMPTY, cgroup_files, values_of_none
-from pod.spec.resources import changed_resources
+from pod.spec.resource_options import changed_resources
 from pod.state import containers, events
 
 TYPE_CHECKING = False

@@ -8,7 +8,7 @@ import pwd
 from pod.base.errors import Unsupported
 from pod.linux import idmap
 from pod.spec import users
-from pod.spec.userns import SMALLEST_AUTO, UserNamespace, choose_range
+from pod.spec.userns import SMALLEST_AUTO, UserNamespace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def settle(engine: Engine, config: ContainerConfig, image: ImageRecord | None) -
         return config.replace(userns=_place_of_user(engine, config, image))
     if config.userns.mode == "auto":
         from pod.engine import auto_ranges
+        from pod.spec.userns_maps import choose_range
 
         diff_ids = image.diff_ids if image else ()
         bases = idmap.default_maps()

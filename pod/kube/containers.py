@@ -11,7 +11,8 @@ from pod.spec.container import ContainerConfig
 from pod.spec.hosts import check_address
 from pod.spec.ports import PortMapping
 from pod.spec.resources import Resources
-from pod.spec.security import SecurityOptions, parse_capabilities
+from pod.spec.security import SecurityOptions
+from pod.spec.security_option import parse_capabilities
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

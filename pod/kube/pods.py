@@ -7,9 +7,10 @@ from pod.base.records import Record
 from pod.kube import containers, volumes
 from pod.kube.describe import PREFIX
 from pod.spec import hosts
+from pod.spec.kernel_options import parse_sysctl, parse_ulimits
 from pod.spec.namespaces import Namespace, Network
 from pod.spec.pods import USUALLY_SHARED, PodConfig
-from pod.spec.resources import parse_resources, parse_sysctl, parse_ulimits
+from pod.spec.resource_options import parse_resources
 from pod.spec.restart import RestartPolicy
 
 TYPE_CHECKING = False

@@ -35,10 +35,8 @@ SHARED = (
     "pod.linux.fresh",
     "pod.linux.idmap",
     "pod.linux.interfaces",
-    "pod.linux.loop",
     "pod.linux.processes",
     "pod.linux.sockets",
-    "pod.linux.terminal",
     "pod.spec.monitor",
     "pod.spec.restart",
     "pod.spec.users",
@@ -155,6 +153,8 @@ def run(channel: sockets.Channel, *, prepares: bool = True) -> None:
     if prepares and _may_hold(sys.argv[1:]):
         for name in _OF_HOLDER:
             __import__(name)
+    if "PODMAN_SYSTEMD_UNIT" in os.environ:
+        from pod.monitor import notify  # noqa: F401  what it will need, while nobody waits for it
     prepared = starting.Prepared()
     if prepares:
         prepared.make_namespaces()

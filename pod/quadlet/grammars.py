@@ -132,7 +132,8 @@ def image(entry: Entry, value: str) -> None:
 
 def log_options(quadlet: Quadlet) -> None:
     """Raise QuadletError for LogOpt= that the driver does not have; where none is named, that no driver has."""
-    from pod.spec.logging import DRIVERS, parse_log_driver, parse_log_options
+    from pod.spec.log_option import parse_log_driver, parse_log_options
+    from pod.spec.logging import DRIVERS
 
     driver = quadlet.text("LogDriver")
     for entry in quadlet.all("LogOpt"):
@@ -170,7 +171,7 @@ def _at_least(option: str, text: str) -> None:
 
 
 def _capability(option: str, text: str) -> None:
-    from pod.spec.security import parse_capabilities
+    from pod.spec.security_option import parse_capabilities
 
     parse_capabilities([text], option)
 
@@ -188,13 +189,13 @@ def _ipv6(option: str, text: str) -> None:
 
 
 def _memory(_: str, text: str) -> None:
-    from pod.spec.resources import parse_resources
+    from pod.spec.resource_options import parse_resources
 
     parse_resources(memory=text)
 
 
 def _pids(_: str, text: str) -> None:
-    from pod.spec.resources import parse_resources
+    from pod.spec.resource_options import parse_resources
 
     parse_resources(pids_limit=text)
 
@@ -206,13 +207,13 @@ def _retries(option: str, text: str) -> None:
 
 
 def _alias(option: str, text: str) -> None:
-    from pod.spec.namespaces import check_place
+    from pod.spec.namespace_option import check_place
 
     check_place(option, "alias", text)
 
 
 def _interface(option: str, text: str) -> None:
-    from pod.spec.namespaces import check_interface
+    from pod.spec.namespace_option import check_interface
 
     check_interface(option, text, text)
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pod.base.records import Record
 from pod.spec import defaults
 from pod.spec.cgroup_values import oci_resources
-from pod.spec.devices import DEFAULT_DEVICES
-from pod.spec.resources import effective_ulimits, oci_rlimits, parse_ulimits
+from pod.spec.kernel_options import parse_ulimits
+from pod.spec.resources import effective_ulimits, oci_rlimits
 from pod.spec.security import effective_capabilities, masked_paths, read_only_paths
 
 TYPE_CHECKING = False
@@ -166,7 +166,7 @@ def _linux(config: ContainerConfig, facts: Facts) -> Linux:
         "devices": [
             {"path": inside, "type": "c", "major": 0, "minor": 0, "pod_source": outside}  # type: ignore[typeddict-unknown-key]  # bound, not made
             for outside, inside in (
-                *((path, path) for path in DEFAULT_DEVICES),
+                *((path, path) for path in defaults.DEVICES),
                 *facts.devices,
             )
         ],

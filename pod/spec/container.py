@@ -8,9 +8,7 @@ that it does not change when the image's name later means another image.
 from __future__ import annotations
 
 from pod.base.records import Record
-from pod.spec.devices import Device
 from pod.spec.logging import LogConfig
-from pod.spec.mounts import Mount, VolumesFrom
 from pod.spec.namespaces import Namespace, Network
 from pod.spec.ports import PortMapping
 from pod.spec.resources import Resources, Ulimit
@@ -23,7 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import ClassVar
 
+    from pod.spec.devices import Device
     from pod.spec.health import HealthConfig
+    from pod.spec.mounts import Mount, VolumesFrom
 
 
 class Networking(Record):
@@ -184,11 +184,11 @@ class ContainerConfig(Record):
 
     nested: ClassVar = {
         "cgroupns": Namespace,
-        "devices": Device,
+        "devices": "pod.spec.devices.Device",
         "health": "pod.spec.health.HealthConfig",
         "ipc": Namespace,
         "log": LogConfig,
-        "mounts": Mount,
+        "mounts": "pod.spec.mounts.Mount",
         "networking": Networking,
         "pid": Namespace,
         "resources": Resources,
@@ -198,7 +198,7 @@ class ContainerConfig(Record):
         "ulimits": Ulimit,
         "userns": UserNamespace,
         "uts": Namespace,
-        "volumes_from": VolumesFrom,
+        "volumes_from": "pod.spec.mounts.VolumesFrom",
     }
 
     @property

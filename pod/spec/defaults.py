@@ -1,7 +1,7 @@
-"""What a container gets without asking: capabilities, mounts, hidden paths, variables, limits.
+"""What a container gets without asking: capabilities, mounts, hidden paths, devices, variables, limits.
 
-Sources: podman-run(1), containers.conf(5); the OCI runtime specification, "Default Filesystems". The default devices
-are in `devices.py`; values that containers.conf can change are changed by engine/configuration.py.
+Sources: podman-run(1), containers.conf(5); the OCI runtime specification, "Default Filesystems". Values
+that containers.conf can change are changed by engine/configuration.py.
 """
 
 from __future__ import annotations
@@ -55,6 +55,8 @@ SYSCTLS = {
 ULIMITS = ("nofile=1048576", "nproc=1048576")  # as --ulimit; cut to what the caller may have
 SHM_SIZE = 65_536_000  # bytes; podman's "65536k", which it counts in thousands
 PIDS_LIMIT = 2048
+# Bound from the host: a user cannot make device nodes. The OCI runtime specification, "Default Devices".
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
 STOP_SIGNAL = "SIGTERM"
 SYSTEMD_STOP_SIGNAL = "SIGRTMIN+3"
 STOP_TIMEOUT_SECONDS = 10

@@ -1,7 +1,6 @@
 """Devices of the host in a container: the grammars of --device, --gpus and --device-cgroup-rule.
 
-Source: podman-run(1), those options; the Container Device Interface, "Device Name"; the OCI runtime specification,
-"Default Devices".
+Source: podman-run(1), those options; the Container Device Interface, "Device Name".
 """
 
 from __future__ import annotations
@@ -12,8 +11,6 @@ from pod.base.errors import InvalidValue
 from pod.base.records import Record
 from pod.base.units import parse_integer
 
-# What every container has, bound from the host: a user cannot make device nodes. See the specification's list.
-DEFAULT_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty")
 _ALL_PERMISSIONS = "rwm"
 _NAME_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.:-")
 _HIGHEST_NUMBER = (1 << 32) - 1

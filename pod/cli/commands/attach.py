@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pod.cli.declare import Command, Option
-from pod.cli.options import lifetime, select
+from pod.cli.options import attaching, select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ def attach_to_container(arguments: Arguments, engine: Engine) -> int:
     from pod.engine.attach import attach
     from pod.state import containers
 
-    detach_keys = lifetime.read_detach_keys(arguments, engine)
+    detach_keys = attaching.read_detach_keys(arguments, engine)
     container = containers.find(engine.database, select.one_name(arguments, engine))
     return attach(
         engine,
@@ -35,10 +35,10 @@ COMMAND = Command(
         "ctrl-q."
     ),
     options=(
-        lifetime.DETACH_KEYS,
+        attaching.DETACH_KEYS,
         select.LATEST,
         Option(("--no-stdin",), "flag", "Do not pass standard input on"),
-        lifetime.SIG_PROXY,
+        attaching.SIG_PROXY,
     ),
     maximum=1,
     completes=("running",),

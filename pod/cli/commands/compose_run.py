@@ -79,7 +79,7 @@ def _changes(arguments: Arguments, project: Project) -> Changes:
     from pod.spec import environment
     from pod.spec.mounts import parse_volume
     from pod.spec.ports import parse_port
-    from pod.spec.security import parse_capabilities
+    from pod.spec.security_option import parse_capabilities
 
     if arguments.given("publish") and arguments.flag("service_ports"):
         raise UsageError("--publish and --service-ports exclude each other")

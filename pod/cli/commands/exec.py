@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pod.base.errors import UsageError
 from pod.cli.declare import Command, Option
-from pod.cli.options import lifetime, process, select
+from pod.cli.options import attaching, process, select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def execute_in_container(arguments: Arguments, engine: Engine) -> int:
     detach, terminal = arguments.flag("detach"), arguments.flag("tty")
     detach_keys = b""
     if terminal or arguments.given("detach_keys"):
-        detach_keys = lifetime.read_detach_keys(arguments, engine)
+        detach_keys = attaching.read_detach_keys(arguments, engine)
     options = ExecOptions(
         tuple(words),
         environment=process.read_environment(arguments, None),
@@ -35,7 +35,7 @@ def execute_in_container(arguments: Arguments, engine: Engine) -> int:
         keep_fds=process.read_descriptors(arguments),
     )
     if terminal and options.interactive:
-        lifetime.warn_without_terminal(is_wanted=True)
+        attaching.warn_without_terminal(is_wanted=True)
     return execute(engine, name, options)
 
 
@@ -84,7 +84,7 @@ COMMAND = Command(
             completes="file",
         ),
         Option(("-d", "--detach"), "flag", "Leave the command in the background"),
-        lifetime.DETACH_KEYS,
+        attaching.DETACH_KEYS,
         process.ENV,
         process.ENV_FILE,
         process.INTERACTIVE,

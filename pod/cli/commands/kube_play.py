@@ -123,9 +123,9 @@ def _options(arguments: Arguments, engine: Engine) -> PlayOptions:
     from pod.kube.pods import PlayOptions
     from pod.kube.surroundings import network_for
     from pod.spec.environment import as_entries, parse_annotations, proxy_environment
-    from pod.spec.namespaces import parse_networks
+    from pod.spec.namespace_option import parse_networks
     from pod.spec.service import IGNORED
-    from pod.spec.userns import parse_userns
+    from pod.spec.userns_option import parse_userns
 
     proxies = proxy_environment(os.environ) if engine.settings.containers.http_proxy else {}
     base = container_preset(engine.settings).replace(
@@ -233,7 +233,7 @@ def _addressed(arguments: Arguments, pods: tuple[PlannedPod, ...]) -> tuple[Plan
 
 def _addresses(arguments: Arguments, option: str) -> list[str]:
     """The values of --ip, --ip6 or --mac-address as options of a network. Raises InvalidValue."""
-    from pod.spec.namespaces import check_place
+    from pod.spec.namespace_option import check_place
 
     key = {"--ip": "ip", "--ip6": "ip6", "--mac-address": "mac"}[option]
     return [

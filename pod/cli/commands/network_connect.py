@@ -23,7 +23,8 @@ def connect_container(arguments: Arguments, engine: Engine) -> None:
 
 def place_of(arguments: Arguments, name: str) -> Network:
     """The options as those of one --network."""
-    from pod.spec.namespaces import Network, check_place
+    from pod.spec.namespace_option import check_place
+    from pod.spec.namespaces import Network
 
     options = [check_place("--alias", "alias", text) for text in arguments.texts("alias")]
     for option, key in (("ip", "ip"), ("ip6", "ip6"), ("mac_address", "mac")):

@@ -115,7 +115,7 @@ def _interface(arguments: Arguments) -> str:
     name = arguments.text("interface_name") or ""
     if not name:
         return ""
-    from pod.spec.namespaces import check_interface
+    from pod.spec.namespace_option import check_interface
 
     return check_interface("--interface-name", name, name)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pod.base.errors import UsageError
 from pod.cli.declare import Command, Option
-from pod.cli.options import container, image, lifetime, process
+from pod.cli.options import attaching, container, image, lifetime, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ def run_container(arguments: Arguments, engine: Engine) -> int:
         name=arguments.text("name") or "",
         replaces=arguments.flag("replace"),
         detach=detach,
-        detach_keys=lifetime.read_detach_keys(arguments, engine),
+        detach_keys=attaching.read_detach_keys(arguments, engine),
         sig_proxy=arguments.flag("sig_proxy"),
         keep_fds=process.read_descriptors(arguments),
     )
     if not detach:
-        lifetime.warn_without_terminal(is_wanted=config.terminal and config.interactive)
+        attaching.warn_without_terminal(is_wanted=config.terminal and config.interactive)
     return run(engine, config, options, image.pull_options(arguments, engine.settings), print)
 
 
@@ -48,12 +48,12 @@ COMMAND = Command(
         Option(
             ("-d", "--detach"), "flag", "Leave the container in the background and print its id"
         ),
-        lifetime.DETACH_KEYS,
+        attaching.DETACH_KEYS,
         *process.DESCRIPTORS,
         Option(
             ("--rmi",), "flag", "Remove the image, too, when nothing else uses it; implies --rm"
         ),
-        lifetime.SIG_PROXY,
+        attaching.SIG_PROXY,
     ),
     interspersed=False,
     minimum=1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pod.base.errors import PodError, UsageError
 from pod.cli.declare import Command, Option
-from pod.cli.options import lifetime, select
+from pod.cli.options import attaching, select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def start_containers(arguments: Arguments, engine: Engine) -> int:
 
     detach_keys = b""
     if arguments.given("detach_keys") or arguments.flag("attach") or arguments.flag("interactive"):
-        detach_keys = lifetime.read_detach_keys(arguments, engine)
+        detach_keys = attaching.read_detach_keys(arguments, engine)
     elif arguments.given("sig_proxy") and arguments.flag("sig_proxy"):
         raise UsageError(
             "--sig-proxy needs --attach: signals are passed on by a command that stays"
@@ -92,7 +92,7 @@ COMMAND = Command(
     options=(
         Option(("--all",), "flag", "Start all containers that do not run"),
         Option(("-a", "--attach"), "flag", "Show the output, until the container ends"),
-        lifetime.DETACH_KEYS,
+        attaching.DETACH_KEYS,
         select.FILTER,
         Option(("-i", "--interactive"), "flag", "Pass standard input on, too; implies --attach"),
         Option(("--checkpoint",), "text", refused="the kernel allows checkpoints to root only"),
@@ -105,7 +105,7 @@ COMMAND = Command(
             metavar="WHO",
             choices=("conmon", "container", "ignore"),
         ),
-        lifetime.SIG_PROXY,
+        attaching.SIG_PROXY,
     ),
     maximum=None,
     completes=("stopped",),

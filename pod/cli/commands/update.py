@@ -54,7 +54,7 @@ def _changes(arguments: Arguments) -> Changes:
 
         fields["restart"] = parse_restart(arguments.text("restart") or "")
     if arguments.given("ulimit"):
-        from pod.spec.resources import parse_ulimits
+        from pod.spec.kernel_options import parse_ulimits
 
         fields["ulimits"] = parse_ulimits(arguments.texts("ulimit"))
     added = environment.parse_env(arguments.texts("env"), {})

@@ -12,7 +12,8 @@ from pod.cli.options import build, image, limits, network, places, process
 from pod.cli.options.process import read_option_file
 from pod.engine.presets import container_preset
 from pod.spec import environment
-from pod.spec.userns import UserNamespace, parse_userns
+from pod.spec.userns import UserNamespace
+from pod.spec.userns_option import parse_userns
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from pod.base import log
 from pod.base.errors import UsageError
 from pod.cli.declare import Option
 
@@ -13,17 +12,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pod.cli.declare import Arguments
-    from pod.engine.context import Engine
     from pod.spec.container import ContainerConfig
     from pod.spec.logging import LogConfig
-
-DETACH_KEYS = Option(
-    ("--detach-keys",),
-    "text",
-    "Keys that leave the container running in the background; empty for none",
-    metavar="KEYS",
-)
-SIG_PROXY = Option(("--sig-proxy",), "flag", "Pass signals on to the container", default=True)
 
 RESTART = Option(
     ("--restart",),
@@ -148,7 +138,7 @@ def lifetime_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, A
 
 def read_log(arguments: Arguments, base: LogConfig) -> LogConfig:
     """What --log-driver and --log-opt make of `base`."""
-    from pod.spec.logging import parse_log_driver, parse_log_options
+    from pod.spec.log_option import parse_log_driver, parse_log_options
 
     driver = arguments.text("log_driver")
     return parse_log_options(
@@ -168,19 +158,3 @@ def check_lifetime(arguments: Arguments, config: ContainerConfig) -> None:
         raise UsageError("--replace needs --name, which says what is replaced")
     if config.log.driver == "passthrough" and config.terminal:
         raise UsageError(f"--tty excludes --log-driver={config.log.driver}")
-
-
-def read_detach_keys(arguments: Arguments, engine: Engine) -> bytes:
-    """--detach-keys, or what containers.conf says."""
-    from pod.engine.terminal import parse_detach_keys
-
-    typed = arguments.text("detach_keys")
-    return parse_detach_keys(engine.settings.engine.detach_keys if typed is None else typed)
-
-
-def warn_without_terminal(*, is_wanted: bool) -> None:
-    """Tell who asked for a terminal and has none to offer; scripts that do so work, so it is no error."""
-    if is_wanted and not os.isatty(0):
-        log.warning(
-            "standard input is not a terminal, so --tty and --interactive may not do what you want"
-        )

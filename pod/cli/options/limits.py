@@ -159,35 +159,35 @@ def limit_changes(
     changes: dict[str, Any] = {}
     given = given_resources(arguments)
     if given:
-        from pod.spec.resources import parse_resources
+        from pod.spec.resource_options import parse_resources
 
         given["cgroup_conf"] = [*settings.containers.cgroup_conf, *given.get("cgroup_conf", ())]
         changes["resources"] = parse_resources(**given)
     if arguments.given("privileged"):
         changes["privileged"] = arguments.flag("privileged")
     if arguments.given("cap_add") or arguments.given("cap_drop"):
-        from pod.spec.security import parse_capabilities
+        from pod.spec.security_option import parse_capabilities
 
         changes["add_capabilities"] = parse_capabilities(arguments.texts("cap_add"), "--cap-add")
         changes["drop_capabilities"] = parse_capabilities(arguments.texts("cap_drop"), "--cap-drop")
         _check_capabilities(changes["add_capabilities"], changes["drop_capabilities"])
     if arguments.given("security_opt"):
-        from pod.spec.security import parse_security_options
+        from pod.spec.security_option import parse_security_options
 
         security = parse_security_options(arguments.texts("security_opt"))
         if security.seccomp not in {"", "unconfined"}:
             security = security.replace(seccomp=_profile(security.seccomp))
         changes["security"] = security.replace(apparmor=security.apparmor or base.security.apparmor)
     if arguments.given("ulimit"):
-        from pod.spec.resources import parse_ulimits
+        from pod.spec.kernel_options import parse_ulimits
 
         changes["ulimits"] = parse_ulimits(arguments.texts("ulimit"))
     if arguments.given("sysctl"):
-        from pod.spec.resources import parse_sysctl
+        from pod.spec.kernel_options import parse_sysctl
 
         changes["sysctls"] = dict(parse_sysctl(text) for text in arguments.texts("sysctl"))
     if arguments.given("oom_score_adj"):
-        from pod.spec.resources import parse_oom_score_adj
+        from pod.spec.resource_options import parse_oom_score_adj
 
         changes["oom_score_adj"] = parse_oom_score_adj(arguments.text("oom_score_adj") or "")
     if arguments.given("personality"):
@@ -195,7 +195,7 @@ def limit_changes(
     if arguments.given("cgroup_parent"):
         changes["cgroup_parent"] = arguments.text("cgroup_parent") or ""
     if arguments.given("cgroups"):
-        from pod.spec.resources import parse_cgroups
+        from pod.spec.resource_options import parse_cgroups
 
         changes["cgroups"] = parse_cgroups(arguments.text("cgroups") or "")
     if arguments.given("require_limits"):
@@ -211,7 +211,7 @@ def limit_changes(
 
 def changed_resources(arguments: Arguments, base: Resources) -> Resources:
     """`base` with those limits replaced that were typed, for commands that have some of the options above."""
-    from pod.spec.resources import parse_resources
+    from pod.spec.resource_options import parse_resources
 
     names = {option: option for option in _RESOURCE_TEXTS} | _RESOURCE_LISTS
     given = [

@@ -132,7 +132,7 @@ def networking_of(arguments: Arguments, base: Networking) -> Networking:
 
 
 def _networks(arguments: Arguments) -> dict[str, Any]:
-    from pod.spec.namespaces import parse_networks
+    from pod.spec.namespace_option import parse_networks
 
     first, *more = parse_networks(arguments.texts("network"))
     return {"network": first, "more_networks": tuple(more)}
@@ -149,7 +149,7 @@ def _given(arguments: Arguments, name: str) -> list[str]:
 
 def _with_place(arguments: Arguments, network: Network | None) -> Network:
     """The one user-defined network with what --ip, --ip6, --mac-address and --network-alias say about it."""
-    from pod.spec.namespaces import check_place
+    from pod.spec.namespace_option import check_place
 
     options = [
         check_place(f"--{name.replace('_', '-')}", key, text)

@@ -6,7 +6,7 @@ import os
 
 from pod.base.errors import UsageError
 from pod.cli.declare import Option
-from pod.spec import mount_words, mounts, namespaces
+from pod.spec import mount_words, mounts, namespace_option
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -170,10 +170,10 @@ def place_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, Any]
     """Fields of ContainerConfig that the options above set. `base` has what the configuration files say."""
     changes: dict[str, Any] = {}
     for name, parse in (
-        ("cgroupns", namespaces.parse_cgroupns),
-        ("ipc", namespaces.parse_ipc),
-        ("pid", namespaces.parse_pid),
-        ("uts", namespaces.parse_uts),
+        ("cgroupns", namespace_option.parse_cgroupns),
+        ("ipc", namespace_option.parse_ipc),
+        ("pid", namespace_option.parse_pid),
+        ("uts", namespace_option.parse_uts),
     ):
         text = arguments.text(name)
         if text:
@@ -183,7 +183,7 @@ def place_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, Any]
     if named and asked_maps:
         raise UsageError(f"--{named[0]} and --{asked_maps[0]} exclude each other")
     if asked_maps:
-        from pod.spec.userns import parse_user_namespace
+        from pod.spec.userns_option import parse_user_namespace
 
         changes["userns"] = parse_user_namespace(
             arguments.text("userns") or "", arguments.texts("uidmap"), arguments.texts("gidmap")
@@ -191,7 +191,7 @@ def place_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, Any]
     elif named:
         changes["userns"] = _named_ranges(arguments)
     elif os.environ.get("PODMAN_USERNS"):
-        from pod.spec.userns import parse_userns
+        from pod.spec.userns_option import parse_userns
 
         changes["userns"] = parse_userns(os.environ["PODMAN_USERNS"], "PODMAN_USERNS")
     if arguments.given("device"):
@@ -222,12 +222,12 @@ def place_changes(arguments: Arguments, base: ContainerConfig) -> dict[str, Any]
         changes["image_volumes"] = mounts.parse_image_volume_mode(mode)
     size = arguments.text("shm_size")
     if size is not None:
-        from pod.spec.resources import parse_shm_size
+        from pod.spec.resource_options import parse_shm_size
 
         changes["shm_size"] = parse_shm_size(size)
     size = arguments.text("shm_size_systemd")
     if size is not None:
-        from pod.spec.resources import parse_shm_size
+        from pod.spec.resource_options import parse_shm_size
 
         changes["systemd_shm_size"] = parse_shm_size(size, "--shm-size-systemd")
     if arguments.given("chrootdirs"):

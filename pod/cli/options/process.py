@@ -356,7 +356,7 @@ def _path(text: str) -> str:
 
 
 def _umask(arguments: Arguments) -> int:
-    from pod.spec.security import parse_umask
+    from pod.spec.security_option import parse_umask
 
     return parse_umask(arguments.text("umask") or "")
 

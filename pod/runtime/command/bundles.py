@@ -16,7 +16,7 @@ from pod.linux import capabilities, cgroups, idmap
 from pod.runtime.command import shape
 from pod.runtime.security import SECCOMP_FLAGS
 from pod.spec.cgroup_values import cgroup_files, resources_of
-from pod.spec.devices import DEFAULT_DEVICES
+from pod.spec.defaults import DEVICES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -300,7 +300,7 @@ def _devices(config: dict[str, Any]) -> list[dict[str, Any]]:
         shape.require(entry, "type", "path")
         path = os.path.normpath(entry["path"])
         asked[path] = {"path": path, "pod_source": _node(entry, path, number)}
-    usual = {path: {"path": path} for path in DEFAULT_DEVICES if path not in mounted}
+    usual = {path: {"path": path} for path in DEVICES if path not in mounted}
     return list({**usual, **asked}.values())
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from pod.base import files
 from pod.linux import idmap
-from pod.spec.userns import effective_maps, parse_userns
+from pod.spec.userns_maps import effective_maps
+from pod.spec.userns_option import parse_userns
 from storage import mapped
 from storage.store import Store
 from tests.integration.storage.conftest import inside, tree_of, unpack

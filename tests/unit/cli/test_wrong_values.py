@@ -16,7 +16,7 @@ from pod.cli.globals import GLOBAL_OPTIONS
 from pod.cli.main import load_command, main
 from pod.cli.options.container import read_container
 from pod.cli.options.image import pull_options
-from pod.cli.options.lifetime import read_detach_keys
+from pod.cli.options.attaching import read_detach_keys
 from pod.cli.options.process import read_descriptors
 from pod.cli.parse import parse_command, parse_options
 from pod.engine.context import Engine

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pod.runtime import security
-from pod.spec.resources import parse_sysctl
+from pod.spec.kernel_options import parse_sysctl
 
 
 @pytest.mark.parametrize(

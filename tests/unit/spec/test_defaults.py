@@ -4,7 +4,7 @@ import pytest
 
 from pod.linux.capabilities import NAMES
 from pod.spec import defaults
-from pod.spec.resources import check_sysctls, parse_ulimits
+from pod.spec.kernel_options import check_sysctls, parse_ulimits
 
 
 def test_defaults_follow_the_grammars_of_the_options() -> None:

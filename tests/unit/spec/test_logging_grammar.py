@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pod.base.errors import InvalidValue, Unsupported, UsageError
-from pod.spec.logging import LogConfig, parse_log_driver, parse_log_options
+from pod.spec.log_option import parse_log_driver, parse_log_options
+from pod.spec.logging import LogConfig
 
 
 @pytest.mark.parametrize(

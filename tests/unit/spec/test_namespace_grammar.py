@@ -7,9 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pod.base.errors import InvalidValue, Unsupported, UsageError
-from pod.spec.namespaces import (
-    Namespace,
-    Network,
+from pod.spec.namespace_option import (
     NetworksExclude,
     parse_cgroupns,
     parse_ipc,
@@ -18,6 +16,7 @@ from pod.spec.namespaces import (
     parse_pid,
     parse_uts,
 )
+from pod.spec.namespaces import Namespace, Network
 
 if TYPE_CHECKING:
     from collections.abc import Callable

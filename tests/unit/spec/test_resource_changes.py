@@ -8,7 +8,8 @@ import pytest
 
 from pod.base.errors import PodError
 from pod.spec.cgroup_values import cgroup_files, values_of_none
-from pod.spec.resources import DeviceLimit, Resources, changed_resources
+from pod.spec.resource_options import changed_resources
+from pod.spec.resources import DeviceLimit, Resources
 
 MIB = 1 << 20
 

@@ -8,22 +8,20 @@ from hypothesis import strategies as st
 
 from pod.base.errors import InvalidValue, UsageError
 from pod.spec.cgroup_values import cgroup_files, cpu_weight, io_weight, oci_resources, resources_of
-from pod.spec.resources import (
-    DeviceLimit,
-    ResourceConflict,
-    Resources,
+from pod.spec.kernel_options import (
     SysctlNotAllowed,
-    Ulimit,
     check_sysctls,
-    effective_ulimits,
-    oci_rlimits,
-    parse_oom_score_adj,
-    parse_resources,
-    parse_shm_size,
     parse_sysctl,
     parse_ulimit,
     parse_ulimits,
 )
+from pod.spec.resource_options import (
+    ResourceConflict,
+    parse_oom_score_adj,
+    parse_resources,
+    parse_shm_size,
+)
+from pod.spec.resources import DeviceLimit, Resources, Ulimit, effective_ulimits, oci_rlimits
 
 MIB = 1 << 20
 

@@ -13,11 +13,9 @@ from pod.spec.security import (
     SecurityOptions,
     effective_capabilities,
     masked_paths,
-    parse_capabilities,
-    parse_security_options,
-    parse_umask,
     read_only_paths,
 )
+from pod.spec.security_option import parse_capabilities, parse_security_options, parse_umask
 
 DEFAULTS = ("CAP_CHOWN", "CAP_KILL", "CAP_SETUID")
 MASKED = ("/proc/acpi", "/proc/kcore", "/sys/firmware", "/sys/fs/selinux")

@@ -6,15 +6,9 @@ from hypothesis import strategies as st
 
 from pod.base.errors import InvalidValue, Unsupported, UsageError
 from pod.linux.idmap import stacked
-from pod.spec.userns import (
-    IdMapping,
-    IdsNotAvailable,
-    UserNamespace,
-    effective_maps,
-    parse_id_mapping,
-    parse_user_namespace,
-    parse_userns,
-)
+from pod.spec.userns import IdMapping, UserNamespace
+from pod.spec.userns_maps import IdsNotAvailable, effective_maps
+from pod.spec.userns_option import parse_id_mapping, parse_user_namespace, parse_userns
 
 CALLER = (1000, 100)
 UIDS = stacked(1000, [(100000, 65536)])

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pod.base.errors import PodError
 from pod.linux.idmap import stacked
-from pod.spec.userns import effective_maps, parse_user_namespace, parse_userns, relative_map
+from pod.spec.userns_maps import effective_maps, relative_map
+from pod.spec.userns_option import parse_user_namespace, parse_userns
 from storage.mapped import Shift
 
 BASE = stacked(1000, [(100000, 65536)])
