@@ -14,9 +14,9 @@ from pod.cli.commands.run import run_container
 from pod.cli.declare import Arguments, Command, Option
 from pod.cli.globals import GLOBAL_OPTIONS
 from pod.cli.main import load_command, main
+from pod.cli.options.attaching import read_detach_keys
 from pod.cli.options.container import read_container
 from pod.cli.options.image import pull_options
-from pod.cli.options.attaching import read_detach_keys
 from pod.cli.options.process import read_descriptors
 from pod.cli.parse import parse_command, parse_options
 from pod.engine.context import Engine
