@@ -7,6 +7,7 @@ holder itself while it looks whether anybody is left and leaves.
 from __future__ import annotations
 
 import os
+import time
 
 from netns import release
 from netns.errors import NetworkError
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
     from typing import Any
 
     from netns.holder.bridges import Network
+    from netns.holder.outside import Outside
     from netns.holder.starting import Prepared, Starting
 
     Reply = tuple[Any, ...]
+
+_BUSY = "busy"  # EBUSY, as the programs have it from strerror(3)
+_BUSY_SECONDS = 2.0
+_PAUSE_SECONDS = 0.02
 
 
 def ask(channel: sockets.Channel, *request: Any, fds: tuple[int, ...] = ()) -> Reply:
@@ -109,12 +115,9 @@ def begin(
 
 def _replace_outside(settings: dict[str, Any], channel: sockets.Channel) -> None:
     """Start another outside helper for a holder whose own has ended."""
-    from netns.holder import outside
-
     try:
-        helper = outside.begin(settings, channel.peer())
+        helper = _outside_of(settings, channel.peer())
         try:
-            helper.wait()
             fds = (helper.keep_fd,) if helper.keep_fd >= 0 else ()
             ask(channel, protocol.OUTSIDE, helper.process, fds=fds)
         except BaseException:
@@ -124,6 +127,28 @@ def _replace_outside(settings: dict[str, Any], channel: sockets.Channel) -> None
         channel.close()
         raise
     helper.let_go()
+
+
+def _outside_of(settings: dict[str, Any], pid: int) -> Outside:
+    """A helper that has connected the holder `pid`.
+
+    That of a command that was killed goes when it sees that its pipe has ended, and has the interface until then.
+    """
+    from netns.holder import outside
+
+    last = time.monotonic() + _BUSY_SECONDS
+    while True:
+        helper = outside.begin(settings, pid)
+        try:
+            helper.wait()
+            return helper
+        except BaseException as error:
+            helper.end()
+            if not isinstance(error, NetworkError) or _BUSY not in error.message:
+                raise
+            if time.monotonic() >= last:
+                raise
+        time.sleep(_PAUSE_SECONDS)
 
 
 def has_lost_outside(directory: str) -> bool:

@@ -79,6 +79,39 @@ def test_a_unit_starts_and_stops_the_container(pod: Engine, systemd: UserManager
 
 
 @only_here
+@pytest.mark.parametrize(
+    ("words", "kind", "says"),
+    [
+        ([], "notify", "--sdnotify=conmon "),
+        (["--sdnotify=conmon"], "notify", ""),
+        (["--sdnotify=container"], "notify", ""),
+        (["--sdnotify=ignore"], "forking", ""),
+    ],
+)
+def test_who_says_that_the_unit_is_ready(
+    pod: Engine, systemd: UserManager, words: list[str], kind: str, says: str
+) -> None:
+    # The one program of busybox that writes to a datagram socket; it puts words of its own before the first line.
+    script = """
+        [ -z "$NOTIFY_SOCKET" ] || ln -sf "$NOTIFY_SOCKET" /dev/log
+        [ -z "$NOTIFY_SOCKET" ] || logger "$(printf "x\nREADY=1\n ")"
+        sleep 1d"""
+    pod(
+        "create", "--name", "c", "--network=none", "--stop-signal=KILL", *words, "busybox", "sh", "-c", script
+    )  # fmt: skip
+    (text,) = generate(pod, systemd, "--name", "c").values()
+    assert f"\nType={kind}\n" in text and ("\nPIDFile=" in text) == (kind == "forking")
+    assert f" start {says}c\n" in text
+    for _ in range(2):
+        systemd("start", "container-c")
+        assert state(pod, "c") == "running"
+        monitor = pod("inspect", "-f", "{{.State.ConmonPid}}", "c").out
+        assert systemd.show("container-c", "MainPID") == monitor
+        systemd("stop", "container-c")
+        assert systemd("is-active", "container-c", status=3) == "inactive"
+
+
+@only_here
 def test_a_new_container_for_each_start(pod: Engine, systemd: UserManager) -> None:
     words = [
         "-e",

@@ -140,6 +140,25 @@ def test_healthy_is_ready(
 
 
 @pytest.mark.not_podman("4.3 has no --sdnotify=healthy")
+@pytest.mark.not_podman("its start has no such option")
+def test_a_start_may_say_who_tells_it(pod: Engine, manager: Manager, tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    words = ("--name", "c", "--network", "none", "--conmon-pidfile", str(pids))
+    pod("create", *words, "busybox", "sh", "-c", "echo socket=$NOTIFY_SOCKET; sleep 1000")
+    pod("start", "--sdnotify", "ignore", "c", env=manager.environment)
+    assert manager.is_silent()
+    pod("stop", "-t", "0", "c")
+    pod("start", "--sdnotify", "conmon", "c", env=manager.environment)
+    main = f"MAINPID={monitor_of(pids)}"
+    assert manager.hear() == [main]
+    assert manager.hear() == [main, "READY=1"]
+    until(lambda: pod("logs", "c").out == "socket=\nsocket=", "the container's own view")
+    error = one_error(pod("start", "--sdnotify", "healthy", "c", status=125))
+    assert "--sdnotify" in error and "conmon, container, ignore" in error
+    error = one_error(pod("start", "-a", "--sdnotify", "conmon", "c", status=125))
+    assert "--attach" in error
+
+
 def test_healthy_needs_a_check(pod: Engine) -> None:
     result = pod("run", "--sdnotify", "healthy", "busybox", "true", status=125)
     assert "--sdnotify=healthy needs a health check" in one_error(result, hint=None)

@@ -49,7 +49,10 @@ def _notify(arguments: Arguments) -> str:
     if not arguments.given("sdnotify"):
         return ""
     if arguments.flag("attach") or arguments.flag("interactive"):
-        raise UsageError("--sdnotify is for containers that go on alone, without --attach")
+        raise UsageError(
+            "--sdnotify is for containers that go on alone, without --attach and --interactive",
+            hint="leave one of them out",
+        )
     return arguments.text("sdnotify") or ""
 
 

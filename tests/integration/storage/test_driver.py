@@ -17,7 +17,7 @@ import pytest
 
 from pod.base import files
 from pod.linux import idmap, mounts, syscalls
-from storage import overlayfs
+from storage import overlayfs, root_mount
 from storage.drivers import table
 from storage.layers import LayerNotFound
 from storage.root_mount import NoRootFileSystem, RootMount
@@ -75,6 +75,7 @@ def make_container(store: Store, *layers: tuple[Entry, ...], name: str = "c" * 6
     os.makedirs(directory)
     made = store.rootfs.create(directory, diff_ids)
     assert made == store.rootfs.describe(directory)
+    assert root_mount.plain(store.root, directory) == (made if made.kind == "overlay" else None)
     return directory
 
 
