@@ -80,10 +80,12 @@ def _host(engine: Engine) -> dict[str, Any]:
     usable = [helper["name"] for helper in helpers if not helper["reason"]]
     found: dict[str, Any] = {
         "arch": host.architecture,
+        "buildahVersion": VERSION,  # what builds, and what watches over containers, is pod itself
         "cgroupControllers": [] if delegated is None else cgroups.controllers(delegated),
         "cgroupManager": _cgroup_manager(engine, delegated),
         "cgroupPath": delegated or "",
         "cgroupVersion": "v2" if os.path.exists(f"{cgroups.MOUNT}/cgroup.controllers") else "v1",
+        "conmon": _own_part("monitor"),
         "cpuUtilization": info_host.cpu_utilization(),
         "cpus": len(os.sched_getaffinity(0)),
         "databaseBackend": "sqlite",
@@ -97,7 +99,7 @@ def _host(engine: Engine) -> dict[str, Any]:
         **info_host.memory(),
         "networkBackend": usable[0] if usable else "none",
         "networkHelpers": helpers,
-        "ociRuntime": _own_runtime(),
+        "ociRuntime": {"name": "pod", **_own_part("runtime")},
         "os": host.os,
         "remoteSocket": {"exists": False, "path": ""},
         "rootlessNetworkCmd": network.usual_backend(engine),
@@ -148,12 +150,12 @@ def _network_helpers(engine: Engine) -> list[dict[str, str]]:
     return helpers
 
 
-def _own_runtime() -> dict[str, str]:
+def _own_part(name: str) -> dict[str, str]:
+    """Of what is a program of its own elsewhere, and a package of ours."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     return {
-        "name": "pod",
         "package": "Unknown",
-        "path": f"{package}/runtime",
+        "path": f"{package}/{name}",
         "version": f"pod version {VERSION}, built in",
     }
 

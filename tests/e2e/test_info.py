@@ -37,6 +37,8 @@ def test_facts_of_the_store(pod: Engine) -> None:
 def test_templates(pod: Engine) -> None:
     form = "{{.Store.GraphDriverName}} {{.Host.Arch}} {{.Host.Security.Rootless}}"
     assert pod("info", "--format", form).out == "overlay amd64 true"
+    for field in ("Host.BuildahVersion", "Host.Conmon.Version", "Host.OCIRuntime.Version"):
+        assert pod("info", "--format", f"{{{{.{field}}}}}").out
     assert pod("info", "--format", "{{.Nonsense}}", status=125).stdout == ""
     assert (
         pod("info", "--format", "{{.Version.Version}}").out
