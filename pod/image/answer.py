@@ -86,6 +86,8 @@ class Answer:
         try:
             self._parser.feed_data(data)
         except (self._library.HttpParserError, self._library.HttpParserUpgrade) as error:
+            if isinstance(error, self._library.HttpParserCallbackError) and error.__context__:
+                raise error.__context__ from None  # Ctrl-C, while the parser called one of ours
             if not self.is_complete:
                 raise NotHttp(str(error)) from error
             self.can_stay = False  # it sent more than was asked for

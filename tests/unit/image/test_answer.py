@@ -116,3 +116,13 @@ assert "httptools" not in sys.modules
 def test_an_answer_without_a_body_needs_no_library() -> None:
     program = f"import sys; sys.path = {sys.path!r}\n{PROGRAM}"
     subprocess.run([sys.executable, "-IS", "-c", program], check=True)
+
+
+def test_an_interruption_while_the_parser_calls_us_is_one() -> None:
+    class Interrupted(Answer):
+        def on_body(self, data: bytes) -> None:
+            raise KeyboardInterrupt
+
+    answer = Interrupted("GET")
+    with pytest.raises(KeyboardInterrupt):
+        answer.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc")
