@@ -299,7 +299,7 @@ CASES = (
         prepare=prepare_nginx,
     ),
     Case(
-        {"nginx-next": Measure("the same beside another container", 0.50)},
+        {"nginx-next": Measure("the same with another container on the network", 0.50)},
         next_nginx,
         prepare=prepare_next_nginx,
     ),

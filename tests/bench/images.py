@@ -292,7 +292,7 @@ IMAGE_CASES = (
         {
             "pull-big": Measure("pull of 8 layers, 20,000 small files, one of 300 MB", 0.70),
             "rmi-big": Measure("`rmi` of it", 0.20),
-            "save-big": Measure("`save` of it", 0.50),
+            "save-big": Measure("`save` of the image of 8 layers", 0.50),
             "load-big": Measure("`load` of it", 0.70),
         },
         big,
@@ -301,7 +301,7 @@ IMAGE_CASES = (
         slow=True,
     ),
     Case(
-        {"pull-next": Measure("pull of an image of which 7 of 8 layers are here", 0.50)},
+        {"pull-next": Measure("pull of an image of which 7 of the 8 layers are here", 0.50)},
         pull_next,
         prepare=prepare_next,
         slow=True,
@@ -323,7 +323,7 @@ IMAGE_CASES = (
     Case(
         {
             "pull-second": Measure(
-                "second version of a zstd:chunked image, 1 file in 200 new", 0.70
+                "pull of a second version, zstd:chunked, 1 file in 200 new", 0.70
             ),
             "fetched-second": Measure("bytes fetched of it", 5.0, "MB"),
         },
@@ -335,7 +335,7 @@ IMAGE_CASES = (
     ),
     Case(
         {
-            "push-fresh": Measure("push of it to a local registry, fresh", 0.80),
+            "push-fresh": Measure("push of it, fresh", 0.80),
             "push-again": Measure("push of it with all blobs present", 0.30),
         },
         push,

@@ -237,7 +237,11 @@ NETWORK_CASES = (
         slow=True,
     ),
     Case(
-        {"dns-p99": Measure(f"99 of 100 names at {QUESTIONS_PER_SECOND} a second", 5, "ms")},
+        {
+            "dns-p99": Measure(
+                f"99 of 100 names, {QUESTIONS_PER_SECOND:,} asked in a second", 5, "ms"
+            )
+        },
         questions,
         prepare=prepare_port_on_a_network,
         finish=finish_network,
@@ -245,7 +249,11 @@ NETWORK_CASES = (
         alone=True,
     ),
     Case(
-        {"port-memory": Measure("own processes per container with a port, PSS", 5.0, "MB")},
+        {
+            "port-memory": Measure(
+                "own processes per container with a port, default network, PSS", 5.0, "MB"
+            )
+        },
         port_memory,
         warm=False,
         slow=True,

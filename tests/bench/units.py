@@ -103,8 +103,8 @@ UNIT_CASES = [
     ),
     Case(
         {
-            "generator": Measure(f"generator, {QUADLETS} quadlets", 60, "ms"),
-            "generator-cpu": Measure("the same, time of the processor", 60, "ms"),
+            "generator": Measure(f"quadlet generator, {QUADLETS} files", 60, "ms"),
+            "generator-cpu": Measure("the same: time of the processor", 60, "ms"),
         },
         generate,
         prepare=prepare_generator,
