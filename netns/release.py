@@ -66,9 +66,7 @@ def release_unnamed(run_directory: str) -> None:
 
     pasta forks its daemon before it writes the file, and works in forked processes for moments. Looks at all processes.
     """
-    from netns.backends.pasta import (
-        HELPER_PID,
-    )  # a start, which knows pasta, needs nothing of this module
+    from netns.backends.pasta import HELPER_PID  # whoever starts pasta needs nothing of this module
 
     for pid in filter(str.isdigit, os.listdir("/proc")):
         _end_if_started_with(f"{run_directory}/{HELPER_PID}", int(pid))

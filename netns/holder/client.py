@@ -144,9 +144,8 @@ def _outside_of(settings: dict[str, Any], pid: int) -> Outside:
             return helper
         except BaseException as error:
             helper.end()
-            if not isinstance(error, NetworkError) or _BUSY not in error.message:
-                raise
-            if time.monotonic() >= last:
+            is_busy = isinstance(error, NetworkError) and _BUSY in error.message
+            if not is_busy or time.monotonic() >= last:
                 raise
         time.sleep(_PAUSE_SECONDS)
 
