@@ -7,8 +7,7 @@ import os
 from pod.base import exits, faults, files
 from pod.base.errors import PodError
 from pod.base.records import Record
-from pod.engine import create, finish, images, launch, remove, start, terminal
-from pod.engine.client import send
+from pod.engine import create, finish, images, launch, remove, start
 from pod.spec import monitor
 from pod.state import reconcile
 
@@ -63,6 +62,8 @@ def run(
     be started is removed, another one stays to be looked at.
     """
     config, image = _with_image(engine, config, pull)
+    if config.terminal or not options.detach:
+        from pod.engine import terminal  # now, while nobody waits for it
     container, lock = create.create(
         engine,
         config,
@@ -166,6 +167,8 @@ def see_through(
 
     Its end is recorded here, so that the monitor need not load what that takes. Closes the channel.
     """
+    from pod.engine import terminal
+
     config = container.config
     streams = config.attach or ("stdin", "stdout", "stderr")
     faults.step("attach: connected")
@@ -195,6 +198,8 @@ def see_through(
 
 
 def _passing_on(engine: Engine, container: Container) -> Callable[[int], None]:
+    from pod.engine.client import send
+
     def pass_on(number: int) -> None:
         run = reconcile.read_run(engine.paths.run(container.id))
         if run.has_processes:

@@ -50,7 +50,7 @@ def loaded(pod: Engine, *words: str) -> set[str]:
     "words",
     [
         ["run", "--rm", "busybox", "true"],
-        ["run", "-d", "--rm", "-p", "127.0.0.1::80", "busybox", "true"],
+        ["run", "-d", "--rm", "-p", "127.0.0.1::80", "busybox", "sleep", "1000"],
         ["exec", "one", "true"],
         ["ps", "-a"],
         ["stop", "-t", "0", "one"],
@@ -74,7 +74,8 @@ def test_loads_what_is_listed(
     quick = ["run", "--rm", "--network", "none", "busybox", "true"]
     until(lambda: "tomllib" not in loaded(pod, *quick), "keeping the configuration")
     if "-p" in words:
-        pod(*words)  # what this kernel can do for networks is tried once
+        # What this kernel can do for networks is tried once.
+        pod("rm", "-f", "-t", "0", pod(*words).out)
     if words[0] == "network":
         pod("network", "create", "staying")
         request.addfinalizer(lambda: pod("network", "rm", "-f", "passing", "staying"))

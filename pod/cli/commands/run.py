@@ -22,11 +22,12 @@ def run_container(arguments: Arguments, engine: Engine) -> int:
     if arguments.flag("rmi"):
         config = config.replace(auto_remove=True, remove_image=True)
         lifetime.check_lifetime(arguments, config)
+    stays = not detach or arguments.given("detach_keys")
     options = RunOptions(
         name=arguments.text("name") or "",
         replaces=arguments.flag("replace"),
         detach=detach,
-        detach_keys=attaching.read_detach_keys(arguments, engine),
+        detach_keys=attaching.read_detach_keys(arguments, engine) if stays else b"",
         sig_proxy=arguments.flag("sig_proxy"),
         keep_fds=process.read_descriptors(arguments),
     )
