@@ -231,7 +231,7 @@ def set_active(database: Database, container_id: str, boot_id: str) -> bool:
 
 def set_created(database: Database, container_id: str, outcome: dict[str, Any]) -> None:
     """Take the statement of `set_active` back: the start failed."""
-    with database.transaction(durable=False) as transaction:
+    with database.transaction(essential=True, durable=False) as transaction:
         transaction.execute(
             "UPDATE containers SET status = CASE finished_ns WHEN 0 THEN 'created' ELSE 'exited' END, "
             "outcome = ? WHERE id = ?",

@@ -9,7 +9,8 @@ execve or os._exit and do nothing with it: closing the last one would write the 
 See https://www.sqlite.org/howtocorrupt.html, section 2.6.
 
 A container may fill the disk, and its end must be recorded and it must be removed nevertheless. So a small file beside
-the database takes space that is given back before such a transaction, and taken again when there is enough.
+the database takes space that is given back before such a transaction, and taken again when there is enough. With its
+space, the log can be brought into the database and emptied, so that a removal of many does not use all of it up.
 """
 
 from __future__ import annotations
@@ -46,8 +47,12 @@ if _imported is _Functools:
 
 _BUSY_SECONDS = 30.0
 _RETRY_SECONDS = 0.005
-_RESERVE_BYTES = 128 << 10  # some transactions and their part of the log
+_LITTLE_BYTES = 128 << 10  # some transactions and their part of the log
+_RESERVE_BYTES = (
+    384 << 10
+)  # so much at least that the database can take in what is new in the longest log
 _ENOUGH_BYTES = 1 << 20
+_ROOM_SECONDS = 2.0  # for readers of the log to end, where it has to be emptied
 _LONGEST_LOG = 1 << 20  # bytes, before somebody who writes brings them into the database
 SCHEMA_VERSION = 5  # the number of files in schema/; a test compares
 
@@ -93,8 +98,10 @@ class Database:
     def make_room(self) -> None:
         """Give the reserve of a full disk back, for something small that has to be written to make space."""
         try:
-            if _free_bytes(self.path) < _RESERVE_BYTES:
+            if _free_bytes(self.path) < _LITTLE_BYTES:
                 _release_reserve(self.path)
+                _shorten_log(self.connection, self.path, 0, _ROOM_SECONDS)
+                _take_reserve(self.path)
         except OSError:
             pass  # there is no root directory yet
 
@@ -138,7 +145,7 @@ class Transaction:
             if self._durable:
                 self.execute("PRAGMA synchronous = NORMAL")
         if kind is None:
-            _shorten_log(self._connection, self._path)
+            _shorten_log(self._connection, self._path, _LONGEST_LOG, 0)
 
     def execute(self, statement: str, *values: Any) -> int:
         """Run one statement; the number of rows that it changed. A broken constraint raises sqlite3.IntegrityError."""
@@ -166,8 +173,10 @@ def _open(path: str) -> sqlite3.Connection:
     return connection
 
 
-def _shorten_log(connection: sqlite3.Connection, path: str) -> None:
-    """Bring a long log into the database and empty it, as far as that goes without waiting for others.
+def _shorten_log(
+    connection: sqlite3.Connection, path: str, longest: int, wait_seconds: float
+) -> None:
+    """Bring a log of more than `longest` bytes into the database and empty it, if others read it no more by then.
 
     Each command that opens the database while no other has it open reads the whole log, and knows nothing of what has
     been brought into the database already. SQLite itself begins the log anew with the next transaction of somebody who
@@ -175,9 +184,9 @@ def _shorten_log(connection: sqlite3.Connection, path: str) -> None:
     thousand containers.
     """
     try:
-        if os.stat(f"{path}-wal").st_size <= _LONGEST_LOG:
+        if os.stat(f"{path}-wal").st_size <= longest:
             return
-        connection.execute("PRAGMA busy_timeout = 0")
+        connection.execute(f"PRAGMA busy_timeout = {int(wait_seconds * 1000)}")
         try:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:

@@ -144,6 +144,20 @@ def test_everything_else(disk: Disk, server: FaultyRegistry) -> None:
     works(disk, server)
 
 
+def test_removal_of_many(disk: Disk, server: FaultyRegistry) -> None:
+    """Each removal needs space in the database's log: what the log has no use for any more is given back."""
+    image = f"{server.host}/me/busybox"
+    ids = [disk.pod("create", "-v", "/own", image, "true").out for _ in range(24)]
+    disk.fill()
+    for container_id in ids[::2]:
+        disk.pod("rm", "-v", container_id)
+    disk.fill()
+    disk.pod("rm", "-v", *ids[1::2])
+    disk.free()
+    assert disk.pod("ps", "-a", "-q").lines == disk.pod("volume", "ls", "-q").lines == []
+    works(disk, server)
+
+
 def test_compose(disk: Disk, server: FaultyRegistry, tmp_path: Path) -> None:
     """`up` says what is missing, `ps` and `down` need no space, and `up` goes on where there is some again."""
     image = f"{server.host}/me/busybox"
