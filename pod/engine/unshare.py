@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from pod.base import exits, paths
-from pod.base.errors import PodError
+from pod.base import exits, files, paths
+from pod.base.errors import PodError, Unsupported
 from pod.linux import idmap, processes, signals
 
 TYPE_CHECKING = False
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from pod.engine.context import Engine
+
+
+_RESOLVER_FILE = "/etc/resolv.conf"
 
 
 class CommandNotFound(PodError):
@@ -33,10 +36,12 @@ class CommandNotExecutable(PodError):
         super().__init__(f"command '{name}' cannot be executed: {why}")
 
 
-def execute(engine: Engine, command: list[str]) -> NoReturn:
+def execute(engine: Engine, command: list[str], *, in_networks: bool = False) -> NoReturn:
     """Become the program `command`, or the user's shell, as root of a user namespace with the default map.
 
-    It has a mount namespace of its own, too. Raises CommandNotFound, CommandNotExecutable, IdMapError.
+    It has a mount namespace of its own, too. With `in_networks` the user namespace is that of the holder of the
+    networks, which is started where there is none and stays as long as the program does, and so is the network's.
+    Raises CommandNotFound, CommandNotExecutable, IdMapError, NetworkError.
     """
     command = command or [os.environ.get("SHELL") or "/bin/sh"]
     path = _find(command[0])
@@ -44,13 +49,43 @@ def execute(engine: Engine, command: list[str]) -> NoReturn:
         **os.environ,
         **_variables(engine),
     }
-    uids, gids = idmap.default_maps()
-    idmap.enter(uids, gids)
+    if in_networks:
+        _enter_networks(engine)
+    else:
+        uids, gids = idmap.default_maps()
+        idmap.enter(uids, gids)
     signals.restore_defaults()
     try:
         os.execve(path, command, environment)
     except OSError as error:
         raise CommandNotExecutable(command[0], (error.strerror or str(error)).lower()) from error
+
+
+def _enter_networks(engine: Engine) -> None:
+    """Become root where the bridges are; names are answered there by the helper that reaches the world."""
+    if os.geteuid() == 0:
+        raise Unsupported("--rootless-netns", "networks are for ordinary users only")
+    from netns.backends.addresses import RESOLVER
+    from netns.holder import client
+    from pod.engine import network_places
+    from pod.linux import namespaces, syscalls
+
+    resolver = f"{network_places.directory(engine)}/resolv.{os.getpid()}"
+    channel = client.ensure(network_places.holder_settings(engine))
+    holder = os.pidfd_open(channel.peer())
+    syscalls.setns(holder, namespaces.CLONE_NEWUSER | namespaces.CLONE_NEWNET)
+    os.close(holder)
+    idmap.become_root()
+    syscalls.unshare(namespaces.CLONE_NEWNS)
+    syscalls.mount(None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
+    if os.path.exists(_RESOLVER_FILE):
+        files.write_atomic(resolver, f"nameserver {RESOLVER}\n".encode(), mode=0o644, sync=False)
+        try:
+            target = os.path.realpath(_RESOLVER_FILE)
+            syscalls.mount(resolver, target, None, syscalls.MS_BIND)
+        finally:
+            os.unlink(resolver)  # the mount keeps it
+    os.set_inheritable(channel.detach(), True)  # the holder stays until its last copy is closed
 
 
 def _find(name: str) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def run_unshared(arguments: Arguments, engine: Engine) -> None:
     from pod.engine import unshare
 
-    unshare.execute(engine, arguments.words)
+    unshare.execute(engine, arguments.words, in_networks=arguments.flag("rootless_netns"))
 
 
 COMMAND = Command(
@@ -28,8 +28,8 @@ COMMAND = Command(
     options=(
         Option(
             ("--rootless-netns",),
-            refused="the networks' namespace is there only while containers are on them; "
-            "a container on a network sees it: pod run --rm --network NAME IMAGE",
+            "flag",
+            "Be where the bridges of your networks are, too, which reach containers by their addresses",
         ),
     ),
     interspersed=False,
@@ -38,5 +38,6 @@ COMMAND = Command(
         "pod unshare cat /proc/self/uid_map",
         "pod unshare chown -R 0:0 ~/data",
         "pod unshare ls -l ~/.local/share/pod/volumes/data/_data",
+        "pod unshare --rootless-netns curl http://10.88.0.2/",
     ),
 )
