@@ -70,7 +70,6 @@ def _enter_networks(engine: Engine) -> None:
     from pod.engine import network_places
     from pod.linux import namespaces, syscalls
 
-    resolver = f"{network_places.directory(engine)}/resolv.{os.getpid()}"
     channel = client.ensure(network_places.holder_settings(engine))
     holder = os.pidfd_open(channel.peer())
     syscalls.setns(holder, namespaces.CLONE_NEWUSER | namespaces.CLONE_NEWNET)
@@ -79,12 +78,14 @@ def _enter_networks(engine: Engine) -> None:
     syscalls.unshare(namespaces.CLONE_NEWNS)
     syscalls.mount(None, "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
     if os.path.exists(_RESOLVER_FILE):
+        # In memory, seen by nobody else: whenever we are killed, nothing of it stays.
+        directory = network_places.directory(engine)
+        syscalls.mount("pod", directory, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV)
+        resolver = f"{directory}/resolv.conf"
         files.write_atomic(resolver, f"nameserver {RESOLVER}\n".encode(), mode=0o644, sync=False)
-        try:
-            target = os.path.realpath(_RESOLVER_FILE)
-            syscalls.mount(resolver, target, None, syscalls.MS_BIND)
-        finally:
-            os.unlink(resolver)  # the mount keeps it
+        target = os.path.realpath(_RESOLVER_FILE)
+        syscalls.mount(resolver, target, None, syscalls.MS_BIND)
+        syscalls.umount2(directory, syscalls.MNT_DETACH)
     os.set_inheritable(channel.detach(), True)  # the holder stays until its last copy is closed
 
 
