@@ -102,8 +102,8 @@ class Database:
                 _release_reserve(self.path)
                 _shorten_log(self.connection, self.path, 0, _ROOM_SECONDS)
                 _take_reserve(self.path)
-        except OSError:
-            pass  # there is no root directory yet
+        except (OSError, DatabaseError):
+            pass  # there is no root directory yet, or no database; who needs it will say so
 
     def query(self, statement: str, *values: Any) -> list[Any]:
         """All rows of a SELECT, outside of a transaction or in the one that is open."""
