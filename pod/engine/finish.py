@@ -48,8 +48,9 @@ def record_end(engine: Engine, container_id: str) -> None:
 def refresh(engine: Engine, container: Container) -> tuple[Container, reconcile.Run | None]:
     """The container as it is now, and its run when it is active. An end that nobody recorded is recorded first.
 
-    Takes the container's lock only when there is something to record; a container that another command is starting is
-    left alone. An auto-removed container may be gone afterwards: then its status is "exited" and `is_gone` is true.
+    Takes the container's lock only when there is something to record; an end that another command records is told as
+    it will be, and a container that another command is starting is left alone. An auto-removed container may be gone
+    afterwards: then its status is "exited".
     """
     if container.status != "active":
         return container, None
@@ -60,7 +61,10 @@ def refresh(engine: Engine, container: Container) -> tuple[Container, reconcile.
     try:
         lock.acquire(wait=False)
     except locks.Busy:
-        return container, run  # somebody is starting it or recording its end
+        if run.end:
+            # Somebody records it; here it is as it will be, so that nobody sees the status of nothing.
+            return container.replace(status="exited", **_end_of(engine, container, run)), None
+        return container, run  # somebody is starting it
     try:
         rows = containers.by_ids(engine.database, [container.id])
         if not rows:

@@ -130,17 +130,17 @@ def _active(engine: Engine, row: Summary, boot: str) -> Listed | None:
     from pod.engine import finish  # heavy, and rarely needed
     from pod.state import containers as rows
 
-    stored = rows.by_ids(engine.database, [row.id])
-    if stored:
-        _, running = finish.refresh(engine, stored[0])
+    settled = None
+    for stored in rows.by_ids(engine.database, [row.id]):
+        settled, running = finish.refresh(engine, stored)
         if running is not None:
             return Listed(engine.paths, row, state_of(running), running)
     now = summaries.one(engine.database, row.id)
-    return (
-        None
-        if now is None
-        else Listed(engine.paths, now, "exited" if now.status == "active" else now.status)
-    )
+    if now is None or settled is None:
+        return None
+    if now.status == "active":  # another command records the end
+        now.take_end(settled)
+    return Listed(engine.paths, now, now.status)
 
 
 def state_of(run: Run) -> str:

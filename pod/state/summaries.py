@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from pod.state.containers import Container
     from pod.state.database import Database
 
 _COLUMNS = (
@@ -81,6 +82,13 @@ class Summary:
     def outcome(self) -> dict[str, Any]:
         """How the last run ended."""
         return {} if self._outcome_text == "{}" else dict(plainjson.loads(self._outcome_text))
+
+    def take_end(self, container: Container) -> None:
+        """Say what the container says of its end, which is not in the row yet."""
+        self.status = container.status
+        self.started_ns, self.finished_ns = container.started_ns, container.finished_ns
+        self.exit_status = container.exit_status
+        self._outcome_text = plainjson.dumps(container.outcome)
 
 
 def all_of(database: Database) -> list[Summary]:

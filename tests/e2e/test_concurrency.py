@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -209,3 +210,24 @@ def test_a_run_directory_that_is_removed_ends_its_containers(pod: Engine) -> Non
     pod("start", "x")
     assert status_of(pod, "x") == "running"
     pod("rm", "-f", "-t", "0", "x")
+
+
+@pytest.mark.not_podman("it looks at a lock of pod")
+def test_an_end_that_another_command_records_is_told_as_it_will_be(pod: Engine) -> None:
+    """As long as somebody has the container's lock, the row says that it runs, and nothing of its status."""
+    container_id = pod("run", "-d", "--name", "c", "--network", "none", "busybox", "sh", "-c",
+                       "sleep 1; exit 5").out  # fmt: skip
+    with open(f"{pod.root}/locks/container-{container_id}", "r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert pod("wait", "c").out == "5"
+        assert pod("wait", "--condition", "paused", "--condition", "exited", "c").out == "5"
+        state = json.loads(pod("inspect", "--format", "{{json .State}}", "c").out)
+        assert (state["Status"], state["Running"], state["ExitCode"]) == ("exited", False, 5)
+        assert state["FinishedAt"] > state["StartedAt"]
+        assert pod("ps", "-a", "--format", "{{.Status}}").out.startswith("Exited (5) ")
+        assert pod("ps", "-q").out == ""
+        shown = pod("ps", "-a", "--filter", "exited=5", "--format", "{{.Names}} {{.State}}").out
+        assert shown == "c exited"
+        assert "is not running" in pod("exec", "c", "true", status=125).stderr
+    assert pod("wait", "c").out == "5"
+    assert pod("ps", "-a", "--format", "{{.Status}}").out.startswith("Exited (5) ")
