@@ -48,9 +48,7 @@ if _imported is _Functools:
 _BUSY_SECONDS = 30.0
 _RETRY_SECONDS = 0.005
 _LITTLE_BYTES = 128 << 10  # some transactions and their part of the log
-_RESERVE_BYTES = (
-    384 << 10
-)  # so much at least that the database can take in what is new in the longest log
+_RESERVE_BYTES = 384 << 10  # enough for the database to take in what is new in the longest log
 _ENOUGH_BYTES = 1 << 20
 _ROOM_SECONDS = 2.0  # for readers of the log to end, where it has to be emptied
 _LONGEST_LOG = 1 << 20  # bytes, before somebody who writes brings them into the database
