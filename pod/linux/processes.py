@@ -185,15 +185,25 @@ def is_alive(pid: int, started: int) -> bool:
     return start_time(pid) == started
 
 
-def send_signal(pid: int, started: int, number: int) -> bool:
-    """Signal exactly that process, through a pidfd; False when it is gone."""
+def open_alive(pid: int, started: int) -> int:
+    """A pidfd of exactly that process, which the caller closes; -1 when it is gone."""
     try:
         pidfd = os.pidfd_open(pid)
     except ProcessLookupError:
+        return -1
+    # Looked at now, it also says that the number was still that of the process in question.
+    if is_alive(pid, started):
+        return pidfd
+    os.close(pidfd)
+    return -1
+
+
+def send_signal(pid: int, started: int, number: int) -> bool:
+    """Signal exactly that process, through a pidfd; False when it is gone."""
+    pidfd = open_alive(pid, started)
+    if pidfd < 0:
         return False
     try:
-        if not is_alive(pid, started):
-            return False
         signals.send_through_pidfd(pidfd, number)
     except ProcessLookupError:
         return False
@@ -303,13 +313,10 @@ def end_servers(servers: Iterable[tuple[int, int]]) -> None:
 
 def wait_until_gone(pid: int, started: int, *, timeout_seconds: float = 10.0) -> bool:
     """Wait for the end of a process that is no child; False when it is still there after the time."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
+    pidfd = open_alive(pid, started)
+    if pidfd < 0:
         return True
     try:
-        if not is_alive(pid, started):
-            return True
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
         return bool(poll.poll(timeout_seconds * 1000))

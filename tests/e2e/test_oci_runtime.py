@@ -16,7 +16,7 @@ import pytest
 from tests.support.bundles import unpack_busybox
 from tests.support.oci import Runtime
 from tests.support.places import remove_tree
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.not_podman(
     "it has no runtime of its own; test_podman_runtime.py calls ours"
@@ -267,13 +267,35 @@ def test_ready_is_passed_on(ours: Runtime, busybox_root: str) -> None:
     assert sorted(said) == [f"MAINPID={ours.state('c')['pid']}", "READY=1"]
 
 
-def test_start_does_not_wait_for_ready_of_what_ended(ours: Runtime, busybox_root: str) -> None:
-    bundle = ours.bundle("true", root=busybox_root)
+# Says when the process of the container, whose state comes on the standard input, is collected or can be.
+_WAIT_FOR_END = r"""pid=$(sed 's/.*"pid": *\([0-9]*\).*/\1/')
+    while grep -q '^State:[[:space:]]*[^Z]' /proc/$pid/status 2>/dev/null; do sleep 0.01; done"""
+
+
+@pytest.mark.parametrize("has_ended", [True, False], ids=["when it has ended", "at any time"])
+def test_start_does_not_wait_for_ready_of_what_ended(
+    ours: Runtime, busybox_root: str, has_ended: bool
+) -> None:
+    hooks = {"poststart": [{"path": "/bin/sh", "args": ["sh", "-c", _WAIT_FOR_END]}]}
+    bundle = ours.bundle("true", root=busybox_root, hooks=hooks if has_ended else {})
     with _bound("notify", ours.work, socket.SOCK_DGRAM):
         env = {"NOTIFY_SOCKET": f"{ours.work}/notify"}
         ours.create("c", bundle, env=env)
-        ours("start", "c", env=env)
+        done = ours("start", "c", env=env)
+    assert done.stderr == ""
     ours.until_status("c", "stopped")
+
+
+def test_ready_of_what_ended_is_passed_on(ours: Runtime, busybox_root: str) -> None:
+    script = "ln -s $NOTIFY_SOCKET /dev/log; logger one; logger \"$(printf 'x\\nREADY=1\\ny')\""
+    hooks = {"poststart": [{"path": "/bin/sh", "args": ["sh", "-c", _WAIT_FOR_END]}]}
+    bundle = ours.bundle("sh", "-c", script, root=busybox_root, hooks=hooks)
+    with _bound("notify", ours.work, socket.SOCK_DGRAM) as caller:
+        env = {"NOTIFY_SOCKET": f"{ours.work}/notify"}
+        ours.create("c", bundle, env=env)
+        ours("start", "c", env=env)
+        caller.settimeout(10 * PATIENCE)
+        assert b"READY=1" in caller.recv(1000).split(b"\n")
 
 
 def test_sockets_of_an_activation_are_passed(ours: Runtime, busybox_root: str) -> None:

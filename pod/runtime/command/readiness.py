@@ -36,19 +36,21 @@ class Proxy:
         """Wait until the container says READY=1, or ends; tell the caller, with the process that it is about."""
         poll = select.poll()
         poll.register(self._socket.fileno(), select.POLLIN)
-        pidfd = os.pidfd_open(self._saved.pid)
+        pidfd = processes.open_alive(self._saved.pid, self._saved.started)
+        timeout = None if pidfd >= 0 else 0
         try:
-            poll.register(pidfd, select.POLLIN)
-            while True:
-                ready = {fd for fd, _ in poll.poll()}
-                if self._socket.fileno() in ready:
-                    if b"READY=1" in self._socket.receive().split(b"\n"):
-                        self._tell()
-                        return
-                elif not processes.is_alive(self._saved.pid, self._saved.started):
+            if pidfd >= 0:
+                poll.register(pidfd, select.POLLIN)
+            while ready := [fd for fd, _ in poll.poll(timeout)]:
+                if self._socket.fileno() not in ready:
+                    poll.unregister(pidfd)  # it has ended; what it said before is there by now
+                    timeout = 0
+                elif b"READY=1" in self._socket.receive().split(b"\n"):
+                    self._tell()
                     return
         finally:
-            os.close(pidfd)
+            if pidfd >= 0:
+                os.close(pidfd)
 
     def _tell(self) -> None:
         message = f"MAINPID={self._saved.pid}\nREADY=1"
