@@ -57,8 +57,12 @@ class Group:
                 break
             except OSError:
                 continue  # it went with those who were in it
+        else:
+            log.debug("the cgroup of the networks is left to the next command")
+            return
         try:
-            os.rmdir(self._path)
+            # A process that has ended, and was seen to, may be in its group for a moment yet.
+            cgroups.remove_with_processes(self._path)
             os.unlink(self._note)
         except OSError as error:
             log.debug(f"the cgroup of the networks is left to the next command: {error}")

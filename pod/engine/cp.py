@@ -14,7 +14,7 @@ import stat
 from pod.base import log, paths
 from pod.base.errors import PodError, UsageError
 from pod.engine import facts as host_facts
-from pod.engine import files
+from pod.engine import files, lookup
 from pod.engine.cp_child import Work
 from pod.engine.cp_ends import STREAM, End, Location
 from pod.linux import idmap, namespaces, processes
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pod.engine.cp_ends import Options
     from pod.linux.idmap import IdMap
     from pod.state.containers import Container
+    from pod.state.reconcile import Run
 
     Maps = tuple[IdMap, IdMap]
 
@@ -97,9 +98,12 @@ def end_of(
         bases = idmap.default_maps()
         end.maps = relative_map(maps[0], bases[0]), relative_map(maps[1], bases[1])
     if one.run is not None:
-        end.root_fd = _root_of(container, one.run.pid, one.run.state["pid_started"])
-        if one.root_mount().kind == "fuse-overlayfs":
-            end.user_namespace_fd = _user_namespace_of(container, one.run.pid)
+        with lookup.WhileItRuns(container, one.run):
+            end.root_fd = _root_of(one.run)
+            if one.root_mount().kind == "fuse-overlayfs":
+                # Which nobody outside of it may see, fuse(4).
+                path = namespaces.file_of(namespaces.holder(one.run.pid), "user")
+                end.user_namespace_fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     else:
         if os.path.exists(f"{one.directory}/{paths.MOUNTED_FILE}"):
             from pod.engine import mount
@@ -113,30 +117,13 @@ def end_of(
     return end
 
 
-def _root_of(container: Container, pid: int, started: int) -> int:
-    """The root directory of a running container, with all mounts that its processes see."""
-    try:
-        fd = os.open(f"/proc/{namespaces.holder(pid)}/root", _PATH_DIRECTORY)
-    except (FileNotFoundError, ProcessLookupError):
-        fd = -1
-    if fd < 0 or not processes.is_alive(pid, started):
-        if fd >= 0:
-            os.close(fd)
-        raise PodError(
-            f"container '{container.name}' ended at this moment", hint="type the command again"
-        )
+def _root_of(run: Run) -> int:
+    """The root directory of a running container, with all mounts that its processes see. Raises OSError."""
+    fd = os.open(f"/proc/{namespaces.holder(run.pid)}/root", _PATH_DIRECTORY)
+    if not lookup.is_alive(run):  # the number may be another's
+        os.close(fd)
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
     return fd
-
-
-def _user_namespace_of(container: Container, pid: int) -> int:
-    """The user namespace of a container whose root is of FUSE, which nobody outside of it may see (fuse(4))."""
-    try:
-        path = namespaces.file_of(namespaces.holder(pid), "user")
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except (FileNotFoundError, ProcessLookupError):
-        raise PodError(
-            f"container '{container.name}' ended at this moment", hint="type the command again"
-        ) from None
 
 
 def settle_namespace(ends: list[End]) -> None:

@@ -62,7 +62,8 @@ def create(
             _remove_named(engine, name)
     paths.make_private(engine.paths.locks)
     config = complete(engine, config, image, passing=passing and not name)
-    if active and config.networking.can_join:
+    # What it needs may have to be started first, and would take the monitor that waits.
+    if active and config.networking.can_join and not config.needs:
         from pod.engine import network_places
 
         network_places.foretell(engine, config)

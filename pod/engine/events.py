@@ -119,6 +119,20 @@ class Reader:
                     yield event
 
 
+def last_exit_status(directory: str, object_id: str) -> int | None:
+    """What the container with this id ended with last; None where the journal, "" for none, does not tell it."""
+    status = None
+    if directory:
+        reader = Reader(directory)
+        try:
+            for event in reader.read():
+                if event.object_id == object_id and event.status == "died":
+                    status = event.exit_code
+        finally:
+            reader.close()
+    return status
+
+
 def parse(line: bytes) -> Event | None:
     """The event in a line. Behind one that was torn the next one may stand, in the same line."""
     text = line.decode("utf-8", "replace")

@@ -66,11 +66,13 @@ def execute(engine: Engine, name: str, options: ExecOptions) -> int:
             joiner.abandon()
             raise
         if options.detach:
-            _detached(order, options, joiner)
+            with lookup.WhileItRuns(container, run):
+                _detached(order, options, joiner)
             engine.events.append(events.of_container(container, "exec"))
             return 0
         streams = _Streams(options)
-        joined = joining.start(order, streams.theirs, joiner)
+        with lookup.WhileItRuns(container, run):
+            joined = joining.start(order, streams.theirs, joiner)
     except BaseException:
         signals.unblock(_PASSED_ON)
         raise

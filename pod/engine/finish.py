@@ -64,15 +64,32 @@ def refresh(engine: Engine, container: Container) -> tuple[Container, reconcile.
         if run.end:
             # Somebody records it; here it is as it will be, so that nobody sees the status of nothing.
             return container.replace(status="exited", **_end_of(engine, container, run)), None
-        return container, run  # somebody is starting it
+        rows = containers.by_ids(engine.database, [container.id])
+        if not rows:
+            return _removed(engine, container), None
+        # Somebody is starting it, or its end was recorded, and the files that tell of it removed, since we had the row.
+        return rows[0], run if rows[0].status == "active" else None
     try:
         rows = containers.by_ids(engine.database, [container.id])
         if not rows:
             lock.remove()
-            return container.replace(status="exited"), None
+            return _removed(engine, container), None
         return settle(engine, rows[0], lock), None
     finally:
         lock.release()
+
+
+def _removed(engine: Engine, container: Container) -> Container:
+    """A container that ended and was removed since its row was read."""
+    return container.replace(status="exited", exit_status=status_of_removed(engine, container))
+
+
+def status_of_removed(engine: Engine, container: Container) -> int:
+    """The exit status of a container whose row has gone, as the events have it; LOST_STATUS where they do not."""
+    from pod.engine import events as journal  # rarely needed
+
+    status = journal.last_exit_status(engine.events.directory, container.id)
+    return LOST_STATUS if status is None else status
 
 
 def read_run(engine: Engine, container: Container) -> reconcile.Run:
@@ -227,14 +244,18 @@ def clean_up_after_lost_monitor(run_directory: str, state: dict[str, Any]) -> No
 
 
 def remove_run_directory(engine: Engine, container_id: str) -> None:
-    """Remove the files of a run that is over, the exit status last: until then the next command can begin again."""
+    """Remove the files of a run that is over, the exit status last: until then the next command can begin again.
+
+    That of the monitor's lock goes first, so that nobody takes one without a state for one that has just begun.
+    """
     directory = engine.paths.run(container_id)
     for _ in range(_TRIES):
         try:
             names = os.listdir(directory)
         except FileNotFoundError:
             return
-        for name in sorted(names, key=lambda name: name == monitor.EXIT_FILE):
+        order = {monitor.LOCK_FILE: 0, monitor.EXIT_FILE: 2}
+        for name in sorted(names, key=lambda name: order.get(name, 1)):
             try:
                 os.unlink(f"{directory}/{name}")
             except FileNotFoundError:

@@ -36,12 +36,13 @@ def run(engine: Engine, name: str) -> tuple[str, bool]:
     from pod.engine import health
     from pod.engine.client import Client
 
-    container, _ = lookup.running(engine, name)
+    container, run = lookup.running(engine, name)
     config = active(container)
     if config is None:
         raise NoHealthCheck(container.name)
     facts, placement = host_facts.collect(engine, container, {}, (0, 0), starts=False, joins=False)
-    checked = health.check(_check_order(engine, container, config, facts, placement.path))
+    with lookup.WhileItRuns(container, run):
+        checked = health.check(_check_order(engine, container, config, facts, placement.path))
     if checked is None:
         lookup.running(engine, container.id)
         raise PodError(f"container '{container.name}' ended or was restarted during the check")

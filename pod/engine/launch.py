@@ -86,11 +86,24 @@ def launch(
         channel = _start_monitor(engine, container, order)
     except BaseException as error:
         engine.cancel_network()
-        outcome = {"error": str(error)} if isinstance(error, PodError) else {}
+        told = _explained(engine, container, error)
+        outcome = {"error": str(told)} if isinstance(told, PodError) else {}
         containers.set_created(engine.database, container.id, outcome)
         finish.remove_run_directory(engine, container.id)
+        if told is not error:
+            raise told from error
         raise
     return channel
+
+
+def _explained(engine: Engine, container: Container, error: BaseException) -> BaseException:
+    """The error, unless one of the containers whose namespaces it joins has ended, of which it says nothing."""
+    if container.config.joined:
+        from pod.engine import lookup
+
+        if lookup.may_be_of_an_end(error):
+            return lookup.ended_owner(engine, container) or error
+    return error
 
 
 def begin(engine: Engine, container: Container) -> Callable[[], None]:

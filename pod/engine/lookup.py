@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from pod.base import exits
 from pod.base.errors import PodError, UsageError
 from pod.engine import finish
+from pod.linux import processes
 from pod.state import containers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from pod.engine.context import Engine
     from pod.state.containers import Container
     from pod.state.reconcile import Run
+
+
+_END_SECONDS = 0.2
 
 
 class Failures(PodError):
@@ -54,6 +60,66 @@ class Paused(PodError):
 
     def __init__(self, found: Container) -> None:
         super().__init__(f"container '{found.name}' is paused", hint=f"pod unpause {found.name}")
+
+
+class Ended(PodError):
+    """The container ran when it was looked at, and had ended when it was needed."""
+
+    def __init__(self, container: Container) -> None:
+        super().__init__(
+            f"container '{container.name}' ended at this moment", hint="type the command again"
+        )
+
+
+class WhileItRuns:
+    """A context in which a container that runs is worked with: Ended says what any failure comes from once it does not.
+
+    The kernel has many words for a process that has gone: ENOENT, ESRCH, EPIPE, and EACCES of its files in /proc.
+    """
+
+    def __init__(self, container: Container, run: Run) -> None:
+        self._container = container
+        self._run = run
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if may_be_of_an_end(error) and _ends(self._run):
+            raise Ended(self._container) from error
+
+
+def is_alive(run: Run) -> bool:
+    """Whether process 1 of the container has not ended yet, which its monitor may not know."""
+    return processes.is_alive(run.pid, run.state["pid_started"])
+
+
+def may_be_of_an_end(error: BaseException | None) -> bool:
+    """Whether the error can come from the end of a container; that a command is not there, for example, does not."""
+    return isinstance(error, OSError) or (
+        isinstance(error, PodError)
+        and error.exit_status not in {exits.NOT_EXECUTABLE, exits.NOT_FOUND}
+    )
+
+
+def _ends(run: Run) -> bool:
+    """Whether it has ended, or is about to: process 1 goes last, some time after what it was needed for."""
+    return processes.wait_until_gone(
+        run.pid, run.state["pid_started"], timeout_seconds=_END_SECONDS
+    )
+
+
+def ended_owner(engine: Engine, container: Container) -> PodError | None:
+    """What is to be said of a start that failed, if a container whose namespaces it joins has ended meanwhile."""
+    for owner in containers.by_ids(engine.database, list(container.config.joined)):
+        found, run = finish.refresh(engine, owner)
+        if run is None or not run.has_processes or _ends(run):
+            return PodError(
+                f"container '{container.name}' cannot be started: '{found.name}', whose namespaces it joins, ended "
+                "at this moment",
+                hint="type the command again, which starts it first",
+            )
+    return None
 
 
 def selected(

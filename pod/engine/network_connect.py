@@ -114,8 +114,9 @@ def reload(engine: Engine, name: str) -> str:
             place["again"] = True
         places = Places(settings)
         try:
-            places.release()
-            places.connect(run.pid, run.pid)
+            with lookup.WhileItRuns(container, run):
+                places.release()
+                places.connect(run.pid, run.pid)
         finally:
             places.close()
     return container.id

@@ -56,12 +56,13 @@ def pause(engine: Engine, container: Container, *, until_we_end: bool = False) -
             note["by"] = [os.getpid(), processes.start_time(os.getpid())]
         files.write_json(path, note, sync=False)
         faults.step("pause: said")
-        try:
-            _freeze(container, run)
-        except BaseException:
-            _let_go(container, run)
-            os.unlink(path)
-            raise
+        with lookup.WhileItRuns(container, run):
+            try:
+                _freeze(container, run)
+            except BaseException:
+                _let_go(container, run)
+                os.unlink(path)
+                raise
     engine.events.append(events.of_container(container, "pause"))
 
 
@@ -71,7 +72,8 @@ def unpause(engine: Engine, container: Container) -> None:
         container, run = lookup.running(engine, container.id, paused=True)
         if run.condition != "paused":
             raise NotPaused(container, run.condition)
-        thaw(engine, container, run)
+        with lookup.WhileItRuns(container, run):
+            thaw(engine, container, run)
 
 
 def thaw(engine: Engine, container: Container, run: Run) -> None:

@@ -70,18 +70,10 @@ def start_needed(engine: Engine, config: ContainerConfig) -> None:
     """Start the containers without which one with this configuration cannot run: those that --requires names, and
     those whose namespaces it joins. One whose volumes it uses need not run.
     """
-    joined = (
-        config.pid,
-        config.ipc,
-        config.uts,
-        config.cgroupns,
-        config.userns,
-        config.networking.network,
-    )
-    wanted = [*config.requires, *(it.joined for it in joined if it.mode == "container")]
+    wanted = dict.fromkeys((*config.requires, *config.joined))
     if not wanted:
         return
-    for needed in containers.by_ids(engine.database, list(dict.fromkeys(wanted))):
+    for needed in containers.by_ids(engine.database, list(wanted)):
         if needed.status != "active":
             engine.split_monitor()
         channel = start(engine, needed, as_service=False)

@@ -150,5 +150,5 @@ def kill(engine: Engine, container: Container, number: int) -> None:
         client.close()
         run = finish.read_run(engine, container)
     if not send(run, number) and not is_waiting:
-        raise lookup.NotRunning(container)
+        raise lookup.NotRunning(container.replace(status="exited"))
     engine.events.append(events.of_container(container, "kill", signal=str(number)))

@@ -74,8 +74,9 @@ def processes(
     """Headings, and a line for each process, in the order of their numbers. Raises NotRunning, UsageError."""
     chosen = [_descriptor(word) for word in descriptors or DEFAULT]
     container, run = lookup.running(engine, name, paused=True)
-    view = View(container, run)
-    found = sorted(_find(container, run), key=lambda process: process.pid)
+    with lookup.WhileItRuns(container, run):
+        view = View(container, run)
+        found = sorted(_find(container, run), key=lambda process: process.pid)
     return (
         [heading for heading, _ in chosen],
         [[read(view, process) for _, read in chosen] for process in found],

@@ -49,7 +49,7 @@ def wait(engine: Engine, container: Container) -> int:
             return client.exit_status
         rows = containers.by_ids(engine.database, [container.id])
         if not rows:
-            return container.exit_status
+            return finish.status_of_removed(engine, container)
         container = rows[0]
         time.sleep(PAUSE_SECONDS)  # another command is starting it, or clears up after its monitor
 
@@ -74,7 +74,7 @@ def wait_for(
             return container.exit_status if state == "exited" else -1
         rows = containers.by_ids(engine.database, [container.id])
         if not rows:
-            return container.exit_status
+            return finish.status_of_removed(engine, container)
         container = rows[0]
         time.sleep(interval_seconds)
 
@@ -94,8 +94,10 @@ def wait_for_first(
             container, run = finish.refresh(engine, known)
             rows = containers.by_ids(engine.database, [container.id])
             state = container.status if run is None else listing.state_of(run)
-            if not rows or state in states:
-                return container.exit_status if not rows or state == "exited" else -1
+            if not rows:
+                return finish.status_of_removed(engine, container)
+            if state in states:
+                return container.exit_status if state == "exited" else -1
             left[number] = rows[0]
             if conditions.intersection(HEALTH) and _health(engine, container) in conditions:
                 return -1
@@ -147,7 +149,7 @@ def _wait_for_health(
             time.sleep(interval_seconds)
         rows = containers.by_ids(engine.database, [container.id])
         if not rows:
-            return container.exit_status
+            return finish.status_of_removed(engine, container)
         container = rows[0]
 
 

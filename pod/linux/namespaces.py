@@ -67,13 +67,13 @@ def holder(pid: int) -> int:
     first child, the command. Raises ProcessLookupError when the container has ended.
     """
     try:
-        os.stat(file_of(pid, "user"))
-    except PermissionError:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            children = file.read().split()
-        if not children:
-            raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH)) from None
-        return int(children[0])
+        try:
+            os.stat(file_of(pid, "user"))
+        except PermissionError:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+                return int(file.read().split()[0])
+    except (FileNotFoundError, IndexError):
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH)) from None
     return pid
 
 

@@ -234,7 +234,7 @@ def create(
         for server, _ in apart:
             processes.kill_and_reap(server)
         if cgroup:
-            cgroups.remove(cgroup)
+            cgroups.remove_with_processes(cgroup)
         raise
     finally:
         for fd in opened:
@@ -251,7 +251,7 @@ def wait_until_ready(container: Container, run_hooks: Callable[[], str] | None =
     try:
         if run_hooks is not None:
             protocol.expect(container.channel, protocol.HOOKS)
-            container.channel.send(protocol.HOOKED, run_hooks())
+            protocol.send(container.channel, protocol.HOOKED, run_hooks())
         _, fds = protocol.expect(container.channel, protocol.READY)
     except BaseException:
         kill(container)
@@ -281,7 +281,7 @@ def start(container: Container, state: str = "") -> None:
 def let_run(channel: sockets.Channel, state: str) -> None:
     """The last exchange with init, on whichever channel it waits. Raises as `start` does."""
     try:
-        channel.send(protocol.START, state)
+        protocol.send(channel, protocol.START, state)
         protocol.wait_for_exec(channel)
     finally:
         channel.close()
@@ -290,7 +290,7 @@ def let_run(channel: sockets.Channel, state: str) -> None:
 def leave_waiting(container: Container, listener: sockets.Listener) -> None:
     """Let the container wait for a `start` of another process, which connects to `listener`."""
     _end_holder(container)
-    container.channel.send(protocol.LISTEN, fds=(listener.fileno(),))
+    protocol.send(container.channel, protocol.LISTEN, fds=(listener.fileno(),))
     container.channel.close()
 
 

@@ -106,9 +106,13 @@ def make_container(
 
 def start(container: create.Container) -> None:
     """Let the runtime start the command. The helper ends."""
-    container.channel.send(protocol.START, "")
-    container.channel.close()
     assert container.helper is not None
+    try:
+        protocol.send(container.channel, protocol.START, "")
+    except BaseException:
+        container.helper.result()  # raises the helper's own error, if it has one
+        raise
+    container.channel.close()
     container.helper.result()
 
 

@@ -52,11 +52,6 @@ class Server:
         _wait_for_answer(target, self._words_fd)
         os.close(self._words_fd)
 
-    def close(self) -> None:
-        """Let go of it, in a process other than the one that mounts: the end of the program must be seen there."""
-        for fd in (self._device_fd, self._ready_fd, self._go_fd, self._words_fd):
-            os.close(fd)
-
 
 class Apart:
     """The program in the usual user namespace, started by `serve_apart`; as Server for whoever mounts."""
@@ -73,12 +68,6 @@ class Apart:
         self._channel.close()
         os.close(self._device_fd)
         _wait_for_answer(target, self._words_fd)
-        os.close(self._words_fd)
-
-    def close(self) -> None:
-        """Let go of it, in a process other than the one that mounts."""
-        self._channel.close()
-        os.close(self._device_fd)
         os.close(self._words_fd)
 
 

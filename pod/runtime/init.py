@@ -191,11 +191,7 @@ def _init(
         os.read(is_root, 1)  # nothing: until then the files of process 1 cannot be opened
         os.close(is_root)
         servers = [(server.pid, server.started)] if isinstance(server, fuse.Server) else []
-        channel.send(protocol.PID, pid, servers, is_placed)
-        if server is not None:
-            server.close()
-        faults.step("init: forked")
-        _hold_namespaces(channel, pid)
+        _hold_namespaces(channel, pid, servers, is_placed)
 
     os.close(is_root)
 
@@ -373,14 +369,20 @@ def shares_pids(config: dict[str, Any]) -> bool:
     )
 
 
-def _hold_namespaces(channel: sockets.Channel, child: int) -> NoReturn:
+def _hold_namespaces(
+    channel: sockets.Channel, child: int, servers: list[tuple[int, int]], is_placed: bool
+) -> NoReturn:
     """Stay as the process through which the network helper reaches the namespaces of the container.
 
     We are not in the PID namespace that it shares, where others could look into us. Until the monitor kills us or ends.
     """
-    channel.close()
+    # Also those of the program that serves the root file system, whose end must be seen where it is mounted.
+    processes.close_descriptors({channel.fileno()})
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signals.SIGKILL)
+    # Before the monitor knows that there is a container, and has the helper look for its namespaces here.
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
-    processes.close_descriptors(())
+    channel.send(protocol.PID, child, servers, is_placed)
+    channel.close()
+    faults.step("init: forked")
     os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
     os._exit(0)

@@ -7,6 +7,7 @@ cgroups.get_ready_to_move) passes meanwhile.
 
 from __future__ import annotations
 
+import errno
 import os
 
 from pod.linux import sockets
@@ -85,15 +86,15 @@ def start(order: dict[str, Any], streams: tuple[int, int, int], joiner: Joiner) 
         try:
             # Looked at now, it also says that the number above was still that of the process in question.
             if not processes.is_alive(order["container_pid"], order["container_started"]):
-                raise ProcessLookupError
+                raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
             flags = namespaces.differing(joined_pid, order["namespaces"])
             channel.send(ORDER, order, flags, fds=(pidfd, *streams))
         finally:
             os.close(pidfd)
         (inner_pid,), _ = protocol.expect(channel, protocol.PID)
-        channel.send(protocol.PLACED)
+        protocol.send(channel, protocol.PLACED)
         _, fds = protocol.expect(channel, protocol.READY)
-        channel.send(protocol.START, "")
+        protocol.send(channel, protocol.START, "")
         protocol.wait_for_exec(channel)
     except BaseException:
         joiner.abandon()

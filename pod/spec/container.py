@@ -205,3 +205,10 @@ class ContainerConfig(Record):
     def arguments(self) -> tuple[str, ...]:
         """What is executed: the entry point and the command as one list."""
         return (self.entrypoint or ()) + self.command
+
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """The containers, by id once it is created, whose namespaces it joins."""
+        network = self.networking.network
+        wanted = (self.pid, self.ipc, self.uts, self.cgroupns, self.userns, network)
+        return tuple(dict.fromkeys(it.joined for it in wanted if it.mode == "container"))

@@ -50,8 +50,11 @@ def read_run(run_directory: str) -> Run:
     end = _read(f"{run_directory}/{EXIT_FILE}")
     if end:
         return Run("ended", {}, end)
-    if locks.is_held(f"{run_directory}/{LOCK_FILE}"):
-        state = _read(f"{run_directory}/{STATE_FILE}")
+    lock = f"{run_directory}/{LOCK_FILE}"
+    # Where there is no state, a monitor may have just begun, or the files of a run that is over may have just gone.
+    if locks.is_held(lock) and (
+        (state := _read(f"{run_directory}/{STATE_FILE}")) or locks.is_held(lock)
+    ):
         condition = "held" if state.get("held") else "starting"
         if state.get("started_ns"):
             condition = "running"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 
+from pod.linux import cgroups
 from tests.support import keeper
 from tests.support.engine import Engine
 from tests.support.places import remove_tree
@@ -25,7 +25,7 @@ def cut_power(pod: Engine, *running: str) -> None:
         process.kill()
     assert not keeper.wait_for_end(processes, 20)
     for group in groups:
-        os.rmdir(group)
+        cgroups.remove_with_processes(group)
     remove_tree(pod.runroot)
     with sqlite3.connect(f"{pod.root}/pod.db") as database:
         database.execute("UPDATE containers SET boot_id = 'an earlier one'")

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 
+from pod.linux import cgroups
 from tests.support.engine import Engine
 from tests.support.places import remove_tree
 from tests.support.waiting import until
@@ -139,5 +140,4 @@ def _remove_cgroup(path: str) -> None:
             return "populated 0" in file.read()
 
     until(is_empty, f"empty: {path}")
-    for directory, _, _ in os.walk(path, topdown=False):
-        os.rmdir(directory)
+    cgroups.remove_with_processes(path)

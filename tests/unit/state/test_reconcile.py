@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pod.base import files
+from pod.base import files, locks
 from pod.base.files import DamagedFile
 from pod.spec.monitor import EXIT_FILE, LOCK_FILE, STATE_FILE
 from pod.state.reconcile import read_run
@@ -60,6 +60,24 @@ def test_a_state_without_a_monitor_is_a_lost_run(tmp_path: Path, write: Write) -
     write(STATE_FILE, {"pid": 7, "started_ns": 5})
     run = read_run(str(tmp_path))
     assert (run.condition, run.is_alive, run.state["pid"]) == ("lost", False, 7)
+
+
+@pytest.mark.usefixtures("monitor")
+def test_files_that_go_while_one_looks_are_not_those_of_a_monitor_that_begins(
+    tmp_path: Path, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end has been recorded between the look at the exit status and that at the state."""
+    write(STATE_FILE, {"pid": 7, "started_ns": 5})
+    look = locks.is_held
+
+    def look_before_they_go(path: str) -> bool:
+        answer = look(path)
+        for file in tmp_path.iterdir():
+            file.unlink()
+        return answer
+
+    monkeypatch.setattr(locks, "is_held", look_before_they_go)
+    assert read_run(str(tmp_path)).condition == "lost"
 
 
 @pytest.mark.usefixtures("monitor")
