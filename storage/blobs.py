@@ -294,8 +294,11 @@ class Partial:
         self.offset = self._resumed = self._on_disk = 0
         self._hash = _fresh(self._hash)
 
-    def commit(self) -> str:
+    def commit(self, hold: Callable[[str], None] | None = None) -> str:
         """Verify size and digest, make the blob durable and give it its name; the digest.
+
+        `hold` is called with the digest of one that nobody could hold before, since it was not known: from the moment
+        that it has its name, whoever collects would see a blob that nothing needs.
 
         Raises WrongSize when bytes are missing (what is here stays), DigestMismatch (what is here is deleted).
         """
@@ -306,6 +309,8 @@ class Partial:
             os.unlink(self._lock.path)
             self._lock.release()
             raise DigestMismatch(self.digest, actual, resumed=self._resumed > 0)
+        if hold is not None:
+            hold(actual)
         path = self._store.path(actual)
         make_private(os.path.dirname(path))
         os.fchmod(self._lock.fd, 0o644)

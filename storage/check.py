@@ -162,7 +162,7 @@ def _fetch_blobs(store: Store, bad_blobs: set[str], fetch: Fetch | None) -> dict
     """As _fetch_documents, for images that can be read."""
     unusable: dict[str, Problem] = {}
     for image in store.images.list():
-        needed = {image.digest, image.id, *(layer.digest for layer in image.layers)}
+        needed = set(image.blob_digests)
         # Another image with the same blob may have been mended just now.
         wanted = {digest for digest in needed & bad_blobs if not _is_right(store, digest)}
         if not wanted:
@@ -211,7 +211,7 @@ def _image_problems(
     store: Store, image: ImageRecord, checked: set[str], *, quick: bool
 ) -> Iterator[Problem]:
     shown = image.names[0] if image.names else image.id
-    for digest in (image.digest, image.id, *(layer.digest for layer in image.layers)):
+    for digest in image.blob_digests:
         if digest in checked:
             continue
         checked.add(digest)

@@ -54,6 +54,11 @@ class Hold:
         self._lock.remove()
         self._store.settle_behind()
 
+    @property
+    def path(self) -> str:
+        """The file that says what is held."""
+        return self._lock.path
+
     def add(self, *digests: str) -> None:
         """Hold these too."""
         if digests:
@@ -152,7 +157,7 @@ def _wanted(store: Store) -> tuple[set[str], set[str]]:
     blobs: set[str] = set()
     layers: set[str] = set()
     for image in store.images.list():
-        blobs.update((image.digest, image.id), (layer.digest for layer in image.layers))
+        blobs.update(image.blob_digests)
         layers.update(hex_of(diff_id)[:NAME_LENGTH] for diff_id in image.diff_ids)
     from storage.lists import blobs_below
 
@@ -170,13 +175,14 @@ def _wanted(store: Store) -> tuple[set[str], set[str]]:
     return blobs, layers
 
 
-def held(store: Store) -> set[str]:
-    """The digests that running commands hold."""
+def held(store: Store, *, but: Hold | None = None) -> set[str]:
+    """The digests that running commands hold, those of `but` alone left out."""
     found: set[str] = set()
     directory = f"{store.root}/locks"
     for name in names(directory):
         path = f"{directory}/{name}"
-        if name.startswith(_HOLD_PREFIX) and locks.is_held(path):
+        is_ours = but is not None and path == but.path
+        if name.startswith(_HOLD_PREFIX) and not is_ours and locks.is_held(path):
             try:
                 found.update(files.read_text(path).split())
             except FileNotFoundError:

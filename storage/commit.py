@@ -9,7 +9,7 @@ from storage.images import LAYER, Layer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from storage.store import Store
 
@@ -32,6 +32,7 @@ def commit(
     exclude: Iterable[str] = (),
     compress: bool = False,
     whole: bool = False,
+    hold: Callable[[str], None] | None = None,
 ) -> NewLayer:
     """See Store.commit."""
     import hashlib  # heavy
@@ -66,8 +67,8 @@ def commit(
             raise
         finally:
             os.close(read_fd)
-        record = job.finish()
-        layer = Layer(blob.commit(), blob.offset, f"{LAYER}+gzip" if compress else LAYER)
+        record = job.finish(hold)
+        layer = Layer(blob.commit(hold), blob.offset, f"{LAYER}+gzip" if compress else LAYER)
     return NewLayer(layer, record.diff_id, size)
 
 

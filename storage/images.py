@@ -122,6 +122,11 @@ class ImageRecord(Record):
         """Such as "linux/arm64/v8"."""
         return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
 
+    @property
+    def blob_digests(self) -> tuple[str, ...]:
+        """The digests of all that it is made of: manifest, configuration, archives of layers."""
+        return self.digest, self.id, *(layer.digest for layer in self.layers)
+
     def descriptor(self) -> Descriptor:
         """What refers to this image."""
         return {"mediaType": self.media_type, "digest": self.digest, "size": self.manifest_size}

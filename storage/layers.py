@@ -23,7 +23,7 @@ from storage.locks import FileLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from storage.staging import StagedTree, Staging
     from storage.stream import Limits
@@ -212,12 +212,17 @@ class LayerStore:
         )
 
     def finish(
-        self, jobs: Sequence[UnpackJob], *, settle_later: bool = False
+        self,
+        jobs: Sequence[UnpackJob],
+        *,
+        settle_later: bool = False,
+        hold: Callable[[str], None] | None = None,
     ) -> Sequence[LayerRecord]:
         """Wait for the children, put their trees into their places, and start writing them to the disk behind us.
 
         With `settle_later`, `settle_behind` is called when the index has been written too: a small file that is synced
-        while the whole file system is being written waits for all of that.
+        while the whole file system is being written waits for all of that. `hold` is called with the diff ids before
+        the layers are there, by whoever could not hold what was not known.
 
         Raises the first LayerError; then no layer of `jobs` is kept. Layers that another command has unpacked meanwhile
         are taken as they are. Call with a single thread.
@@ -230,6 +235,9 @@ class LayerStore:
             for job in jobs:
                 job.abort()
             raise
+        if hold is not None:
+            for record, _ in outcomes:
+                hold(record.diff_id)
         records = [
             self.adopt(job.release_tree(), *outcome)
             for job, outcome in zip(jobs, outcomes, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from pod.base.errors import PodError
 from pod.base.records import Record
 from pod.linux import idmap
 from storage import overlayfs
@@ -47,14 +48,22 @@ def layers_of(
     lowers: Sequence[str],
     keys: Sequence[str],
     times: Times,
-    hold: Callable[[str, str], None],
+    hold: Callable[..., None],
 ) -> list[NewLayer]:
     """The layers of the steps `keys`, lowest first, on the directories `lowers`, topmost first.
 
-    `hold` is called with the digest of the archive and the diff id of each before it is named. Call with a single
-    thread. Raises StepGone when a step was pruned meanwhile.
+    `hold` is called with the digest of the archive and the diff id of each before it is looked for or named; the steps
+    are held already. Call with a single thread. Raises StepGone when one was removed by hand.
     """
     records = [_record(store, key) for key in keys]
+    hold(
+        *(
+            it
+            for record in records
+            if record.diff_id
+            for it in (record.layer_digest, record.diff_id)
+        )
+    )
     if times:
         return [
             _with_times(store, records, number, lowers, times, hold)
@@ -83,8 +92,7 @@ def layers_of(
             counts = blobs.write(write)
             for number, blob, count in zip(missing, blobs.opened, counts, strict=True):
                 blob.take_written()
-                digest, size = blob.commit(), blob.offset
-                hold(digest, digest)
+                digest, size = blob.commit(hold), blob.offset
                 layer = LayerRecord(digest, size, count)
                 store.steps.become_layer(keys[number], layer, digest, size, LAYER)
         records = [_record(store, key) for key in keys]
@@ -103,7 +111,7 @@ def squashed(
     trees: Sequence[str],
     below: Sequence[str],
     times: Times,
-    hold: Callable[[str, str], None],
+    hold: Callable[..., None],
 ) -> NewLayer:
     """One layer of how the tree that the directories `trees` make, topmost first, differs from that of `below`."""
     marks = overlayfs.marks_here()
@@ -123,7 +131,7 @@ def _with_times(
     number: int,
     lowers: Sequence[str],
     times: Times,
-    hold: Callable[[str, str], None],
+    hold: Callable[..., None],
 ) -> NewLayer:
     """The layer of one step with other times than its tree has; it is a tree of its own, and remembered."""
     record = records[number]
@@ -171,15 +179,14 @@ def _trees(store: Store, keys: Sequence[str]) -> list[str]:
 
 
 def _unpacked(
-    store: Store, write: Callable[[int, int], int], hold: Callable[[str, str], None]
+    store: Store, write: Callable[[int, int], int], hold: Callable[..., None]
 ) -> NewLayer:
     """A layer whose archive `write` writes, unpacked as one from elsewhere is."""
     with _Blobs(store, 1) as blobs:
         blobs.write(write)
         blob = blobs.opened[0]
         blob.take_written()
-        digest, size = blob.commit(), blob.offset
-    hold(digest, digest)
+        digest, size = blob.commit(hold), blob.offset
     if not store.layers.has(digest):
         fd = store.blobs.open(digest)
         try:
@@ -230,5 +237,11 @@ def _record(store: Store, key: str) -> StepRecord:
     return record
 
 
-class StepGone(Exception):
+class StepGone(PodError):
     """The result of a step is not here any more."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"the result of a step ('{key[:12]}') was removed while the build went on",
+            hint="run the build again",
+        )

@@ -21,7 +21,7 @@ from storage.locks import FileLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from storage.artifacts import ArtifactStore
     from storage.blobs import BlobStore
@@ -206,15 +206,17 @@ class Store:
         exclude: Iterable[str] = (),
         compress: bool = False,
         whole: bool = False,
+        hold: Callable[[str], None] | None = None,
     ) -> NewLayer:
-        """Make a layer, blob and tree, of what the container in `directory` has changed. Hold it until it is named.
+        """Make a layer, blob and tree, of what the container in `directory` has changed.
 
+        `hold` is called with the digests of both before they are there, so that nobody collects what is not yet named.
         With `whole` it has the container's whole file system. Paths in `exclude` ("/etc/hosts") are left out. Call with
         a single thread.
         """
         from storage.commit import commit
 
-        return commit(self, directory, exclude=exclude, compress=compress, whole=whole)
+        return commit(self, directory, exclude=exclude, compress=compress, whole=whole, hold=hold)
 
     def hold(self, digests: Iterable[str] = ()) -> Hold:
         """Keep blobs and layers with these digests from being collected while the context lasts, named or not.

@@ -23,6 +23,7 @@ from storage.unpack import BadEntry, Unpacker
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from pod.linux.processes import Child
@@ -108,9 +109,12 @@ class UnpackJob:
             os.close(self.sink_fd)
             self.sink_fd = -1
 
-    def finish(self) -> layers.LayerRecord:
-        """Wait for the child, make the tree durable and a layer. Raises LayerError; then nothing is kept."""
-        return self._store.finish([self])[0]
+    def finish(self, hold: Callable[[str], None] | None = None) -> layers.LayerRecord:
+        """Wait for the child, make the tree durable and a layer. Raises LayerError; then nothing is kept.
+
+        `hold` is as in LayerStore.finish.
+        """
+        return self._store.finish([self], hold=hold)[0]
 
     def abort(self) -> None:
         """Stop the child and discard what it made. After the end of the job, nothing happens."""

@@ -30,7 +30,10 @@ def measure(path: str) -> Usage:
         from storage.copying import raise_limits
 
         raise_limits()
-        counter.descend(os.open(path, _DIRECTORY))
+        try:
+            counter.descend(os.open(path, _DIRECTORY))
+        except FileNotFoundError:
+            return Usage()  # it was removed between the two looks
     return Usage(counter.allocated, counter.entries, counter.size)
 
 

@@ -161,7 +161,7 @@ class Builder:
             if meant:
                 error.hint = f"did you mean the stage '{meant}'?"
             raise
-        self.hold.add(*image.diff_ids)
+        self.hold.add(*image.blob_digests, *image.diff_ids)
         document = image.config()
         system = files.FileSystem(
             key=keys.of("image", {"layers": keys.digest("\n".join(image.diff_ids))}),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 
+from storage.collect import held
 from storage.steps import StepRecord
 
 TYPE_CHECKING = False
@@ -31,6 +33,7 @@ class Cache:
         left_out: frozenset[int] = frozenset(),
     ) -> None:
         """`left_out` are the numbers of steps that are executed in any case."""
+        self._store = store
         self._steps = store.steps
         self._options = options
         self._progress = progress
@@ -77,7 +80,15 @@ class Cache:
             inputs=dict(inputs),
             is_linked=is_linked,
         )
-        return self._steps.keep(record, tree, replaces=replaces)
+        if not replaces:
+            return self._steps.keep(record, tree)
+        with self._store.lock():  # whoever wants it holds it first, under this lock
+            if f"step:{key}" not in held(self._store, but=self._hold):
+                return self._steps.keep(record, tree, replaces=True)
+        # Another build stands on the result that is not wanted here. This one is for us alone: nobody else finds it.
+        own = os.urandom(32).hex()
+        self._hold.add(f"step:{own}")
+        return self._steps.keep(record.replace(key=own), tree)
 
     def recall(self, key: str) -> str:
         """What was remembered under a key; "" for nothing."""

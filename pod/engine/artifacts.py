@@ -116,12 +116,9 @@ def stored_file(
     titled: bool = True,
 ) -> dict[str, Any]:
     """A file in the store, held: the descriptor of its layer. Raises FileUnreadable."""
-    blobs = engine.store.blobs
-    while True:
-        layer = making.add_file(blobs, path, file_type, annotations, titled=titled)
-        hold.add(layer["digest"])
-        if blobs.has(layer["digest"]):  # its digest was not known before, so it could not be held
-            return layer
+    return making.add_file(
+        engine.store.blobs, path, file_type, annotations, hold=hold, titled=titled
+    )
 
 
 def pull_artifact(engine: Engine, text: str, options: PullOptions) -> ArtifactRecord:

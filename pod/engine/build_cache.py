@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pod.engine.context import Engine
+    from storage.store import Store
 
 _SECOND = 1_000_000_000
 _SMALLEST_LIMIT = 10 << 30
@@ -128,14 +129,25 @@ def prune(
             continue
         if entry.kind == "mount":
             engine.store.steps.remove_mount(entry.id)
-        else:
-            engine.store.steps.remove(entry.id)
+        elif not _remove_step(engine.store, entry.id):
+            continue
         removed.append(entry)
         total -= entry.bytes
     if removed:
         engine.store.delete_unreferenced()
         engine.store.staging.empty_trash_behind()
     return Pruned(tuple(removed), sum(it.bytes for it in removed))
+
+
+def _remove_step(store: Store, key: str) -> bool:
+    """Forget the result of a step, unless a build has begun to hold it since we looked."""
+    from storage.collect import held
+
+    with store.lock():  # a build first holds, under this lock, and then looks whether it is there
+        if f"step:{key}" in held(store):
+            return False
+        store.steps.remove(key)
+    return True
 
 
 def keep_small(engine: Engine) -> None:

@@ -150,7 +150,7 @@ def _look(engine: Engine, *, quick: bool, full: bool = False) -> Iterator[Proble
 def _rows_without_files(engine: Engine) -> Iterator[Problem]:
     for container in containers.all_of(engine.database):
         directory = engine.paths.container(container.id)
-        if not os.path.isdir(directory):
+        if not os.path.isdir(directory) and containers.by_ids(engine.database, [container.id]):
             what = f"container '{container.name}' has lost its directory '{directory}'"
             yield Problem(ROW, container.id, what)
     for volume in volumes.all_of(engine.database):
@@ -180,7 +180,8 @@ def _stale_runs(engine: Engine) -> Iterator[Problem]:
             continue  # it is being started
         else:
             what = f"'{engine.paths.run(name)}' is what a run of {whose} has left"
-        if not locks.is_held(engine.paths.container_lock(name)):
+        is_settled = not locks.is_held(engine.paths.container_lock(name))
+        if is_settled and os.path.isdir(engine.paths.run(name)):
             yield Problem(RUN, name, what)
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from pod.engine.context import Engine
     from pod.spec.container import ContainerConfig
+    from storage.collect import Hold
     from storage.commit import NewLayer
     from storage.images import ImageRecord
 
@@ -115,8 +116,7 @@ def commit(engine: Engine, text: str, options: Options) -> Committed:
         config = _config_of(container.config, image, include_volumes=options.include_volumes)
         config = apply_changes({**config, **over}, options.changes)
         with engine.store.hold(image.diff_ids if image else ()) as hold:
-            new = _paused_layer(engine, held, options)
-            hold.add(new.layer.digest, new.diff_id)
+            new = _paused_layer(engine, held, options, hold)
             secrets = _secrets(engine, held, image, config)
             made = _add(engine, held, image, new, config, options, name)
     engine.events.append(
@@ -151,15 +151,15 @@ def _image_of(engine: Engine, held: files.Held) -> ImageRecord | None:
 # The layer
 
 
-def _paused_layer(engine: Engine, held: files.Held, options: Options) -> NewLayer:
+def _paused_layer(engine: Engine, held: files.Held, options: Options, hold: Hold) -> NewLayer:
     """The new layer; with --pause, of a container that stands still meanwhile."""
     run = held.run
     if not options.pause or run is None or run.condition == "paused":
-        return _layer(engine, held, options)
+        return _layer(engine, held, options, hold)
     pause.pause(engine, held.container, until_we_end=True)
     faults.step("commit: paused")
     try:
-        return _layer(engine, held, options)
+        return _layer(engine, held, options, hold)
     finally:
         try:
             pause.unpause(engine, held.container)
@@ -167,12 +167,13 @@ def _paused_layer(engine: Engine, held: files.Held, options: Options) -> NewLaye
             log.debug(f"--pause: {error}")  # it was unpaused or ended by somebody else
 
 
-def _layer(engine: Engine, held: files.Held, options: Options) -> NewLayer:
+def _layer(engine: Engine, held: files.Held, options: Options, hold: Hold) -> NewLayer:
     try:
         return engine.store.commit(
             held.directory,
             exclude=_excluded(held.container.config),
             whole=options.squash,
+            hold=hold.add,
         )
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:

@@ -241,7 +241,7 @@ def _paths_of(
         members = [member for member in here if member.digest in digests]
         blobs = {engine.store.blobs.path(it) for it in digests}
         return blobs.union(*(_paths_of(engine, member, (), forms) for member in members))
-    blobs = {image.digest, image.id, *(layer.digest for layer in image.layers)}
+    blobs = set(image.blob_digests)
     paths = {engine.store.blobs.path(digest) for digest in blobs}
     paths.update(engine.store.layers.path(diff_id) for diff_id in image.diff_ids)
     directory = engine.store.layers.directory

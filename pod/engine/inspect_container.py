@@ -34,6 +34,17 @@ NOT_FOUND = containers.NoSuchContainer
 def document(engine: Engine, text: str, *, size: bool = False) -> dict[str, Any]:
     """Everything about the container `text`. Raises NoSuchContainer."""
     container, run = finish.refresh(engine, containers.find(engine.database, text))
+    try:
+        return _document(engine, container, run, size=size)
+    except Exception as error:
+        if containers.by_ids(engine.database, [container.id]):
+            raise
+        raise containers.NoSuchContainer(text) from error  # it was removed while we looked
+
+
+def _document(
+    engine: Engine, container: Container, run: Run | None, *, size: bool
+) -> dict[str, Any]:
     config = container.config
     directory = engine.paths.container(container.id)
     own_files = {

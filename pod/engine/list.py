@@ -177,11 +177,22 @@ def sizes(engine: Engine, wanted: Iterable[tuple[str, str, bool]]) -> dict[str, 
     wanted = list(wanted)
     images = {image.id: image.size for image in engine.store.images.list()}
     tops = [
-        "" if is_rootfs else engine.rootfs.changes(engine.paths.container(container_id))
-        for container_id, _, is_rootfs in wanted
+        "" if is_rootfs else _changes(engine, container_id) for container_id, _, is_rootfs in wanted
     ]
     measured: Iterable[Usage] = measure_inside(tops) if tops else ()
     return {
         container_id: (used.size, used.size + images.get(image_id, 0))
         for (container_id, image_id, _), used in zip(wanted, measured, strict=True)
     }
+
+
+def _changes(engine: Engine, container_id: str) -> str:
+    """The directory with what the container has written; "" for one that has just been removed."""
+    from storage.root_mount import NoRootFileSystem
+
+    try:
+        return engine.rootfs.changes(engine.paths.container(container_id))
+    except NoRootFileSystem:
+        if summaries.one(engine.database, container_id) is not None:
+            raise
+        return ""

@@ -267,7 +267,7 @@ def _entries(
     if location is None or location.transport == transport.LOCAL:
         found = images.find_any(engine, text)
         if isinstance(found, ImageRecord):
-            hold.add(found.digest, found.id, *(layer.digest for layer in found.layers))
+            hold.add(*found.blob_digests)
             return [(_entry(found.descriptor(), found.config()), "")]
         if found is not None:
             hold.add(*engine.store.lists.blobs_of(found))
@@ -319,7 +319,7 @@ def _loaded(engine: Engine, text: str, options: PullOptions, hold: Hold) -> Entr
     """An image in a file or directory, brought into the store; the list alone keeps it, when it had no name."""
     loaded = pull.pull(engine, text, options)
     image = engine.store.images.lookup(loaded.digest)
-    hold.add(image.digest, image.id, *(layer.digest for layer in image.layers), *image.diff_ids)
+    hold.add(*image.blob_digests, *image.diff_ids)
     if not image.names:
         engine.store.images.remove_manifest(image.digest)
     return _entry(image.descriptor(), image.config())

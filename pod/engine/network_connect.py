@@ -88,6 +88,8 @@ def locked(engine: Engine, name: str) -> Iterator[Container]:
     """The container with this name or id, and its lock while the context lasts. Raises NoSuchContainer."""
     found = lookup.container(engine, name)
     with locks.FileLock(engine.paths.container_lock(found.id)):
+        if not containers.by_ids(engine.database, [found.id]):
+            raise containers.NoSuchContainer(name)  # it was removed while we waited
         yield lookup.container(engine, found.id)
 
 

@@ -32,7 +32,12 @@ def export(engine: Engine, text: str, target: int | str) -> None:
     engine.close()
 
     def write(fd: int) -> None:
-        engine.store.volumes.start_export(volume.name, fd).result()
+        try:
+            engine.store.volumes.start_export(volume.name, fd).result()
+        except FileNotFoundError as error:
+            if volume.name in volumes.names(engine.database):
+                raise
+            raise volumes.NoSuchVolume(text) from error  # it was removed meanwhile
 
     if isinstance(target, int):
         write(target)

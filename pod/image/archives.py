@@ -146,7 +146,7 @@ def copy_to_store(
 ) -> None:
     """An image of one store into another, under a full name. Call with a single thread. Raises as load."""
     entry = Descriptor(image.media_type, image.digest, image.manifest_size)
-    held = [image.digest, image.id, *(layer.digest for layer in image.layers)]
+    held = image.blob_digests
     with source.hold(held), open_parts(source.images.directory, "") as parts:
         _store(target, oci_layout.read_one(parts, entry).replace(names=(name,)), progress)
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from pod.image.contents import Part
     from storage.blobs import BlobStore
+    from storage.collect import Hold
 
     Document = dict[str, Any]
 
@@ -104,11 +105,12 @@ def add_file(
     media_type: str,
     annotations: Mapping[str, str],
     *,
+    hold: Hold,
     titled: bool = True,
 ) -> Document:
     """Copy a file into the store; the descriptor of its layer. `media_type` "" is what its beginning looks like.
 
-    Nobody holds it yet. Raises FileUnreadable.
+    Raises FileUnreadable.
     """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -120,7 +122,7 @@ def add_file(
             while chunk := os.read(fd, _READ_BYTES):
                 beginning = beginning or chunk[:512]
                 partial.write(chunk)
-            size, digest = partial.offset, partial.commit()
+            size, digest = partial.offset, partial.commit(hold.add)
     except IsADirectoryError:
         raise FileUnreadable(path, "it is a directory") from None
     finally:

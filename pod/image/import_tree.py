@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pod.image.progress import Progress
     from pod.spec.reference import Reference
     from storage.blobs import Partial
+    from storage.collect import Hold
     from storage.store import Store
     from storage.unpackjob import UnpackJob
 
@@ -75,8 +76,7 @@ def import_tree(
     config = apply_changes({}, changes)
     name = str(name_for_new_image(reference)) if reference is not None else None
     with store.hold() as hold:
-        layer, diff_id = _store_layer(store, source, progress, settings)
-        hold.add(layer.digest, diff_id)
+        layer, diff_id = _store_layer(store, source, progress, settings, hold)
         document = _document(config, diff_id, message, platform or host_platform(), _shown(source))
         progress.message("Writing manifest to image destination")
         image = store.images.add_image(
@@ -86,15 +86,15 @@ def import_tree(
 
 
 def _store_layer(
-    store: Store, source: str | int, progress: Progress, settings: Settings | None
+    store: Store, source: str | int, progress: Progress, settings: Settings | None, hold: Hold
 ) -> tuple[Layer, str]:
     """The archive as a blob and as a tree; the blob's place in a manifest, and the diff id."""
     job = store.layers.unpack()
     try:
         with _Opened(source, settings, progress) as read, store.blobs.new() as partial:
             kind = _receive(read, partial, job, store, progress)
-            (record,) = store.layers.finish([job])  # first: of a bad archive no blob is kept
-            digest = partial.commit()
+            record = job.finish(hold.add)  # first: of a bad archive no blob is kept
+            digest = partial.commit(hold.add)
             size = partial.offset
     except BaseException:
         job.abort()

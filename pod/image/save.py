@@ -63,7 +63,7 @@ def save(
         raise OneImageOnly(kind, len(images))
     if isinstance(target, int) and kind in (OCI_DIR, DOCKER_DIR):
         raise CannotSave("standard output", f"the format '{kind}' is a directory")
-    with store.hold([layer.digest for saved in images for layer in saved.image.layers]):
+    with store.hold(it for saved in images for it in saved.image.blob_digests):
         progress.begin()
         try:
             if isinstance(target, str) and kind in (OCI_DIR, DOCKER_DIR):

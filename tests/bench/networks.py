@@ -183,7 +183,9 @@ def holder_memory(engine: Engine) -> dict[str, float]:
         engine("run", "-d", "--network", NETWORK, "busybox", "sleep", "86400")
     time.sleep(SETTLE_SECONDS)
     shared = ("pod networks", "pasta", "slirp4netns")
-    total = sum(pss_bytes(it.pid) for it in helpers(set()) if it.command()[0].endswith(shared))
+    total = sum(
+        pss_bytes(it.pid) for it in helpers(set()) if "".join(it.command()[:1]).endswith(shared)
+    )
     engine("rm", "-f", "-a", "-t", "0")
     return {"holder-memory": total / 1e6}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.e2e.test_killed import killed, steps_of
 from tests.support import keeper
 from tests.support.build import Context
 from tests.support.checks import nothing_wrong
-from tests.support.engine import Engine
+from tests.support.engine import Engine, Result
 from tests.support.registry import Registry
 from tests.support.waiting import until
 
@@ -159,6 +160,55 @@ def test_two_builds_at_once(context: Context, pod: Engine) -> None:
         assert one.wait(60) == 0
     for name in ("one", "two"):
         assert len(context.run(image=name).split("\n")) == 3
+    nothing_wrong(pod, max_age="24h")
+
+
+def test_a_result_that_another_build_stands_on_stays(
+    context: Context, pod: Engine, tmp_path: Path
+) -> None:
+    """With --no-cache the second one makes its own, and each has in its image what it has seen."""
+    gate = tmp_path / "gate"
+    gate.mkdir()
+    script = "cp /first /seen; mktemp /gate/XXXXXX; until [ -e /gate/go ]; do sleep 0.05; done"
+    (context.directory / "Dockerfile").write_text(
+        f"FROM busybox\nRUN {NUMBER} > /first\nRUN {script}\nCMD cat /first /seen\n"
+    )
+    words = ("build", "-q", "--no-cache", NONE, "-v", f"{gate}:/gate", str(context.directory))
+    with pod.spawn(*words, "-t", "one") as one:
+        until(lambda: len(os.listdir(gate)) == 1, "the first one waits")
+        with pod.spawn(*words, "-t", "two") as two:
+            until(lambda: len(os.listdir(gate)) == 2, "both wait")
+            (gate / "go").touch()
+            assert (two.wait(60), one.wait(60)) == (0, 0)
+    found = [context.run(image=name).split("\n") for name in ("one", "two")]
+    assert all(first == seen for first, seen in found)
+    assert found[0] != found[1]
+    nothing_wrong(pod, max_age="24h")
+
+
+def test_builds_beside_those_who_clear_up(context: Context, pod: Engine) -> None:
+    """What is collected is never what one of them is about to name."""
+    (context.directory / "Dockerfile").write_text(
+        f"FROM busybox\nRUN {NUMBER} > /first\nRUN {NUMBER} > /second\nCMD cat /first /second\n"
+    )
+    words = ("build", "-q", NONE, str(context.directory), "-t")
+    builds = [(*words, name, *(("--no-cache",) if name < "c" else ())) for name in "abcd"]
+    clearing = [
+        ("image", "prune", "-f"), ("builder", "prune", "-f"), ("rmi", "-f", "d"),
+        ("builder", "prune", "-a", "-f"),
+    ]  # fmt: skip
+
+    def repeat(command: tuple[str, ...]) -> list[Result]:
+        return [pod(*command, status=None, timeout=120) for _ in range(4)]
+
+    with ThreadPoolExecutor(len(builds) + len(clearing)) as pool:
+        results = list(pool.map(repeat, [*builds, *clearing]))
+    for result in (it for several in results[: len(builds)] for it in several):
+        assert result.status == 0, result
+    for result in (it for several in results[len(builds) :] for it in several):
+        assert result.status == 0 or "image" in result.stderr, result
+    for name in "abc":
+        assert len(context.run(image=name).split("\n")) == 2
     nothing_wrong(pod, max_age="24h")
 
 

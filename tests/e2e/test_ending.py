@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,35 @@ def test_a_container_ends(pod: Engine, words: tuple[str, ...]) -> None:
         done = pod(*words, status=None)
         assert_said(done, f"({re.escape(ENDED)}|{NOT_RUNNING})", also=(0, 137))
         pod("rm", "-f", "-t", "0", "c")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("inspect", "--size", "c"),
+        ("ps", "-a", "-s"),
+        ("system", "df", "-v"),
+        ("system", "check"),
+        ("diff", "c"),
+        ("export", "-o", "/dev/null", "c"),
+        ("network", "connect", "--alias", "x", "podman", "c"),
+        ("generate", "systemd", "c"),
+    ],
+    ids=" ".join,
+)
+def test_a_container_is_removed(pod: Engine, words: tuple[str, ...]) -> None:
+    """At any moment."""
+    chance = random.Random()
+    for _ in range(4):
+        pod("run", "--name", "c", "--network", "private", "-v", "/anonymous", "busybox", "true")
+        script = f'sleep {chance.uniform(0, 0.15):.3f}; exec "$@"'
+        removal = replace(pod, command=["/bin/sh", "-c", script, "sh", *pod.command])
+        with removal.spawn("rm", "-v", "c") as removing:
+            done = pod(*words, status=None)
+            removing.communicate()
+        allowed = r"Error: (no |container 'c' was made for no network).*\nHint: .*\n"
+        assert_said(done, allowed, also=(0,))
+        assert pod("ps", "-a", "-q").lines == []
 
 
 def assert_said(done: Result, pattern: str, *, also: tuple[int, ...]) -> None:

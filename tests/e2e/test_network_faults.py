@@ -39,7 +39,9 @@ def holder() -> Process:
 def outside() -> Process:
     """The program that connects the networks with the world."""
     names = ("slirp4netns", "pasta", "pasta.avx2")
-    found = [it for it in keeper.descendants() if os.path.basename(it.command()[0]) in names]
+    found = [
+        it for it in keeper.descendants() if os.path.basename("".join(it.command()[:1])) in names
+    ]
     (one,) = [it for it in found if "out0" in it.command()]
     return one
 

@@ -433,7 +433,7 @@ def test_a_killed_holder_is_told_and_replaced(
     web(pod, "shop", "--network", back, "-p", f"127.0.0.1:{port}:80")
     running = keeper.descendants()
     (holder,) = [it for it in running if it.command()[:1] == ["pod networks"]]
-    helpers = [it for it in running if it.command()[0].endswith(f"/{outside}")]
+    helpers = [it for it in running if "".join(it.command()[:1]).endswith(f"/{outside}")]
     assert len(helpers) == 1
     os.kill(holder.pid, signal.SIGKILL)
     keeper.wait_for_end([holder], 30)

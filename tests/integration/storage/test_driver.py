@@ -276,6 +276,22 @@ def test_a_commit_is_a_layer_that_others_can_read(store: Store, container: str) 
     assert list(found) == sorted(found, key=lambda name: name.replace(".wh.", "").split("/"))
 
 
+def test_a_commit_is_held_before_it_is_there(store: Store, container: str) -> None:
+    """From the moment it is there until it is named, a collection would take it."""
+    within(store, container, change)
+    held: list[str] = []
+
+    def hold(digest: str) -> None:
+        assert digest not in store.blobs.list()
+        assert not store.layers.has(digest)
+        held.append(digest)
+
+    new = store.commit(container, compress=True, hold=hold)
+    assert held == [new.diff_id, new.layer.digest]
+    assert store.blobs.has(new.layer.digest)
+    assert store.layers.has(new.diff_id)
+
+
 def test_a_commit_of_nothing_is_an_empty_layer(store: Store, container: str) -> None:
     assert store.commit(container).size == 1024
 
