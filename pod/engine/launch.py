@@ -87,13 +87,18 @@ def launch(
     except BaseException as error:
         engine.cancel_network()
         told = _explained(engine, container, error)
-        outcome = {"error": str(told)} if isinstance(told, PodError) else {}
-        containers.set_created(engine.database, container.id, outcome)
-        finish.remove_run_directory(engine, container.id)
+        give_up(engine, container, told)
         if told is not error:
             raise told from error
         raise
     return channel
+
+
+def give_up(engine: Engine, container: Container, error: BaseException) -> None:
+    """Have a container whose row says "active", which was not started because of `error`, be as one that never was."""
+    outcome = {"error": str(error)} if isinstance(error, PodError) else {}
+    containers.set_created(engine.database, container.id, outcome)
+    finish.remove_run_directory(engine, container.id)
 
 
 def _explained(engine: Engine, container: Container, error: BaseException) -> BaseException:
@@ -180,9 +185,7 @@ def let_go(
             _end_monitor(run_directory)
             raise
     except BaseException as error:
-        outcome = {"error": str(error)} if isinstance(error, PodError) else {}
-        containers.set_created(engine.database, container.id, outcome)
-        finish.remove_run_directory(engine, container.id)
+        give_up(engine, container, error)
         raise
     return channel
 
@@ -333,6 +336,7 @@ def make_order(
             "mounts_of": mounts_of(config, facts),
             "no_pivot": engine.settings.engine.no_pivot_root,
             "reaper": config.init and not facts.init_program,
+            "behind_init": config.arguments if facts.init_program and not config.is_infra else (),
             "seccomp": None if runtime else seccomp_program(engine, config, facts),
             "seccomp_profile": seccomp_document(engine, config, facts) if runtime else None,
             "cgroup": placement.path,

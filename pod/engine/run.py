@@ -75,8 +75,12 @@ def run(
         begin=lambda container: launch.begin(engine, container),
     )
     try:
-        _write_cid_file(container)
-        start.start_needed(engine, container.config)
+        try:
+            _write_cid_file(container)
+            start.start_needed(engine, container.config)
+        except BaseException as error:
+            launch.give_up(engine, container, error)
+            raise
         channel = launch.launch(
             engine,
             container,

@@ -55,7 +55,11 @@ def start(
         containers.set_active(engine.database, container.id, boot_id())
         if current.config.pod:
             # Once more: until the row said so, an exit policy could end the infra container for want of others.
-            start_needed(engine, current.config)
+            try:
+                start_needed(engine, current.config)
+            except BaseException as error:
+                launch.give_up(engine, current, error)
+                raise
         return launch.launch(
             engine,
             current,

@@ -257,6 +257,13 @@ def test_init_is_process_1_and_reaps(pod: Engine) -> None:
     assert run(pod, "busybox", "sh", "-c", "echo $$").out == "1"
 
 
+def test_a_command_behind_init_is_looked_for_first(pod: Engine) -> None:
+    result = run(pod, "--init", "busybox", "nosuchcommand", status=127)
+    if pod.kind == "pod":  # of podman, the init says it
+        assert result.stderr.startswith("Error: command 'nosuchcommand' was not found")
+        assert run(pod, "--init", "busybox", "/etc", status=126).stderr.startswith("Error: ")
+
+
 def test_unknown_user_gets_a_line_in_passwd(pod: Engine) -> None:
     script = "grep :1717: /etc/passwd || echo none"
     words = ("busybox", "sh", "-c", script)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def reload_networks(arguments: Arguments, engine: Engine) -> int:
     from pod.cli.options import select
     from pod.cli.several import for_each
-    from pod.engine import network_connect
+    from pod.engine import lookup, network_connect
+    from pod.state.containers import NoSuchContainer
 
     ways = [bool(arguments.words), arguments.flag("all"), arguments.flag("latest")]
     if sum(ways) != 1:
@@ -26,7 +27,16 @@ def reload_networks(arguments: Arguments, engine: Engine) -> int:
         names = [container.id for container in network_connect.connected(engine)]
     elif arguments.flag("latest"):
         names = [select.latest(engine)]
-    return for_each(names, lambda name: network_connect.reload(engine, name))
+
+    def reload(name: str) -> str | None:
+        try:
+            return network_connect.reload(engine, name)
+        except (NoSuchContainer, lookup.NotRunning, lookup.Ended):
+            if arguments.flag("all"):
+                return None  # it has ended since it was looked up
+            raise
+
+    return for_each(names, reload)
 
 
 COMMAND = Command(
