@@ -43,9 +43,9 @@ def run(engine: Engine, name: str) -> tuple[str, bool]:
     facts, placement = host_facts.collect(engine, container, {}, (0, 0), starts=False, joins=False)
     with lookup.WhileItRuns(container, run):
         checked = health.check(_check_order(engine, container, config, facts, placement.path))
-    if checked is None:
-        lookup.running(engine, container.id)
-        raise PodError(f"container '{container.name}' ended or was restarted during the check")
+        if checked is None:
+            lookup.running(engine, container.id)
+            raise PodError(f"container '{container.name}' ended or was restarted during the check")
     client = Client(engine, container)
     client.send(monitor.CHECKED, checked.verdict)
     client.close()
