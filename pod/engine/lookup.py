@@ -85,8 +85,13 @@ class WhileItRuns:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if may_be_of_an_end(error) and _ends(self._run):
-            raise Ended(self._container) from error
+        if may_be_of_an_end(error):
+            from pod.runtime.protocol import Disconnected
+
+            # What a process inside has found wrong, such as an unknown user, is told at once.
+            seconds = _END_SECONDS if isinstance(error, (OSError, Disconnected)) else 0
+            if _ends(self._run, seconds):
+                raise Ended(self._container) from error
 
 
 def is_alive(run: Run) -> bool:
@@ -102,10 +107,10 @@ def may_be_of_an_end(error: BaseException | None) -> bool:
     )
 
 
-def _ends(run: Run) -> bool:
+def _ends(run: Run, timeout_seconds: float) -> bool:
     """Whether it has ended, or is about to: process 1 goes last, some time after what it was needed for."""
     return processes.wait_until_gone(
-        run.pid, run.state["pid_started"], timeout_seconds=_END_SECONDS
+        run.pid, run.state["pid_started"], timeout_seconds=timeout_seconds
     )
 
 
@@ -113,7 +118,7 @@ def ended_owner(engine: Engine, container: Container) -> PodError | None:
     """What is to be said of a start that failed, if a container whose namespaces it joins has ended meanwhile."""
     for owner in containers.by_ids(engine.database, list(container.config.joined)):
         found, run = finish.refresh(engine, owner)
-        if run is None or not run.has_processes or _ends(run):
+        if run is None or not run.has_processes or _ends(run, _END_SECONDS):
             return PodError(
                 f"container '{container.name}' cannot be started: '{found.name}', whose namespaces it joins, ended "
                 "at this moment",
