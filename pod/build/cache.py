@@ -86,6 +86,7 @@ class Cache:
             if f"step:{key}" not in held(self._store, but=self._hold):
                 return self._steps.keep(record, tree, replaces=True)
         # Another build stands on the result that is not wanted here. This one is for us alone: nobody else finds it.
+        self._made.discard(key)
         own = os.urandom(32).hex()
         self._hold.add(f"step:{own}")
         return self._steps.keep(record.replace(key=own), tree)

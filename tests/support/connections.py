@@ -18,10 +18,14 @@ def has_connection(pid: int) -> bool:
 
 
 def descriptors(pid: int) -> list[str]:
+    """What the descriptors of a process are; none of one that has ended."""
     links = []
-    for fd in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
-        except FileNotFoundError:
-            continue
+    try:
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                links.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+            except OSError:
+                continue  # closed meanwhile
+    except OSError:
+        pass
     return links
