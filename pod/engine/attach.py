@@ -34,14 +34,21 @@ def attach(
         raise NotRunning(container.replace(status="exited")) from error
     channel.try_send(monitor.ATTACH)
     engine.events.append(events.of_container(container, "attach"))
-    return run.see_through(
-        engine,
-        container,
-        channel,
-        detach_keys,
-        read_stdin=read_stdin,
-        sig_proxy=sig_proxy,
-    )
+    try:
+        return run.see_through(
+            engine,
+            container,
+            channel,
+            detach_keys,
+            read_stdin=read_stdin,
+            sig_proxy=sig_proxy,
+        )
+    except terminal.Lost:
+        # It may have ended after we had looked, and nobody have taken our connection; then it is known how.
+        ended, active = finish.refresh(engine, container)
+        if active is not None or ended.outcome.get("error"):
+            raise
+        return ended.exit_status
 
 
 def start_attached(
