@@ -377,13 +377,12 @@ def _hold_namespaces(
 
     We are not in the PID namespace that it shares, where others could look into us. Until the monitor kills us or ends.
     """
-    # Also those of the program that serves the root file system, whose end must be seen where it is mounted.
-    processes.close_descriptors({channel.fileno()})
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signals.SIGKILL)
     # Before the monitor knows that there is a container, and has the helper look for its namespaces here.
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
     channel.send(protocol.PID, child, servers, is_placed)
-    channel.close()
     faults.step("init: forked")
+    # Also those of the program that serves the root file system, whose end must be seen where it is mounted.
+    processes.close_descriptors(())
     os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
     os._exit(0)
