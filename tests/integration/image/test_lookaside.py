@@ -33,6 +33,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 def address(tmp_path: Path) -> Generator[str]:
     handler = functools.partial(_Handler, directory=str(tmp_path))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a reader of too much hangs up
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
