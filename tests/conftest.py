@@ -14,6 +14,7 @@ pytest.register_assert_rewrite("tests.support")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from tests.support import features  # noqa: E402
+from tests.support.chance import SEED  # noqa: E402
 from tests.support.engine import chosen_kind  # noqa: E402
 
 try:
@@ -36,6 +37,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-golden", action="store_true", help="rewrite golden files with what came out"
     )
+
+
+def pytest_report_header() -> str:
+    return f"POD_TEST_SEED={SEED}"
 
 
 def pytest_configure(config: pytest.Config) -> None:

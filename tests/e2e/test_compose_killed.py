@@ -10,12 +10,12 @@ test_compose_faults.py.
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Iterable
 from dataclasses import replace
 
 import pytest
 
+from tests.support.chance import SEED, chance
 from tests.support.checks import nothing_wrong
 from tests.support.engine import Engine
 from tests.support.leaks import Watch
@@ -23,7 +23,6 @@ from tests.support.projects import Files
 from tests.support.waiting import free_port, until, until_http
 
 SWEEP = os.environ.get("POD_TEST_SWEEP", "")
-SEED = int(os.environ.get("POD_TEST_SEED") or random.randrange(1_000_000))
 SAMPLES = 3
 
 pytestmark = [
@@ -165,10 +164,11 @@ def own_pid(pod: Engine) -> Engine:
     return replace(pod, command=["/bin/sh", "-c", script, "sh", *pod.command])
 
 
-def wanted(count: int, chance: random.Random) -> Iterable[tuple[int, bool]]:
+def wanted(count: int) -> Iterable[tuple[int, bool]]:
     """The numbers of the steps of this run, and whether the command is killed at it."""
     if not SWEEP:
-        return [(at, chance.random() < 0.5) for at in chance.sample(range(1, count + 1), SAMPLES)]
+        steps = chance("up").sample(range(1, count + 1), SAMPLES)
+        return [(at, chance(f"who takes {at}").random() < 0.5) for at in steps]
     first, dash, last = SWEEP.partition("-")
     steps = range(int(first), min(int(last), count) + 1) if dash else range(1, count + 1)
     return [(at, command) for at in steps for command in (True, False)]
@@ -179,7 +179,7 @@ def test_up_goes_on_after_a_kill_at_any_step(compose: Files, pod: Engine, watch:
     count = swept.count()
     assert count > 80, "steps are counted"
     failed = []
-    for at, command in wanted(count, random.Random(SEED)):
+    for at, command in wanted(count):
         try:
             swept.kill_at(at, command=command)
         except AssertionError as error:

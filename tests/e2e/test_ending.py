@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from pod.engine import wait
 from pod.engine.context import Engine as Context
 from pod.state import containers
+from tests.support.chance import chance
 from tests.support.engine import Engine, Result
 from tests.support.waiting import until
 
@@ -52,8 +52,7 @@ def test_what_is_joined_ends(pod: Engine, tmp_path: Path, option: str) -> None:
     pod(*words, env={"POD_TEST_STEPS": str(steps)})
     count = len(steps.read_text().splitlines())
     assert count > 10
-    chance = random.Random()
-    for at in chance.sample(range(1, count + 1), 5):
+    for at in chance(option).sample(range(1, count + 1), 5):
         steps.write_text("")
         pid = pod("inspect", "-f", "{{.State.Pid}}", "owner").out
         environment = {"POD_TEST_KILL_AT": str(at), "POD_TEST_KILL_PID": pid}
@@ -98,10 +97,10 @@ def test_what_is_joined_cannot_be_started(pod: Engine) -> None:
 )
 def test_a_container_ends(pod: Engine, words: tuple[str, ...]) -> None:
     """At any moment."""
-    chance = random.Random()
+    moments = chance(" ".join(words))
     for _ in range(4):
-        options = chance.choice([(), ("--init",), ("--pid", "host"), ("--userns", "keep-id")])
-        lives = f"{chance.uniform(0, 0.1):.3f}"
+        options = moments.choice([(), ("--init",), ("--pid", "host"), ("--userns", "keep-id")])
+        lives = f"{moments.uniform(0, 0.1):.3f}"
         pod(
             "run", "-d", "--name", "c", "--network", "bridge", "--health-cmd", "true",
             "--health-interval", "disable", *options, "busybox", "sleep", lives,
@@ -128,10 +127,10 @@ def test_a_container_ends(pod: Engine, words: tuple[str, ...]) -> None:
 )
 def test_a_container_is_removed(pod: Engine, words: tuple[str, ...]) -> None:
     """At any moment."""
-    chance = random.Random()
+    moments = chance(" ".join(words))
     for _ in range(4):
         pod("run", "--name", "c", "--network", "private", "-v", "/anonymous", "busybox", "true")
-        script = f'sleep {chance.uniform(0, 0.15):.3f}; exec "$@"'
+        script = f'sleep {moments.uniform(0, 0.15):.3f}; exec "$@"'
         removal = replace(pod, command=["/bin/sh", "-c", script, "sh", *pod.command])
         with removal.spawn("rm", "-v", "c") as removing:
             done = pod(*words, status=None)

@@ -7,18 +7,17 @@ between cuts, and which of the unflushed writes are lost. Each cut is a test.
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Generator, Iterator
 
 import pytest
 
+from tests.support.chance import SEED
 from tests.support.engine import chosen_kind
 from tests.vm import machine, power
 
 pytestmark = pytest.mark.timeout(2 * power.LIFE_SECONDS + machine.BUILD_SECONDS)
 
 CUTS = int(os.environ.get("POD_TEST_CUTS") or 3)
-SEED = 7 if "CI" in os.environ else random.randrange(1 << 16)
 
 
 @pytest.fixture(scope="module")
@@ -29,9 +28,8 @@ def lives() -> Generator[Iterator[power.Life]]:
         pytest.skip(str(missing))
     if chosen_kind() == "podman":
         pytest.skip("allowed: podman is not in the virtual machine")
-    seed = int(os.environ.get("POD_TEST_SEED") or SEED)
-    print(f"POD_TEST_SEED={seed}")
-    lives = power.lives(CUTS, seed)
+    print(f"POD_TEST_SEED={SEED}")
+    lives = power.lives(CUTS, SEED)
     print(next(lives))  # its cut is what the first test is about
     yield lives
     lives.close()
