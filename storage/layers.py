@@ -18,7 +18,7 @@ from pod.base.records import Record
 from pod.linux.boot import boot_id
 from pod.spec.digest import hex_of
 from storage import behind, removal
-from storage.directories import names
+from storage.directories import names, stale_temporaries
 from storage.locks import FileLock
 
 TYPE_CHECKING = False
@@ -161,10 +161,10 @@ class LayerStore:
 
     def debris(self) -> Sequence[str]:
         """The paths below the layers that are no layer: trees without a record that counts, leftovers of a crash."""
-        present = set(names(self.directory))
+        present = {name for name in names(self.directory) if not name.endswith(".tmp")}
         good = {hex_of(record.diff_id)[:NAME_LENGTH] for record in self.list()}
         good.update(self.forms())
-        return [
+        return stale_temporaries(self.directory) + [
             f"{self.directory}/{name}"
             for name in sorted(present)
             if name.removesuffix(".json") not in good

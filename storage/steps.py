@@ -18,7 +18,7 @@ from pod.base import faults, files, locks
 from pod.base.records import Record
 from pod.linux.boot import boot_id
 from pod.spec.digest import hex_of
-from storage.directories import make_private, names
+from storage.directories import make_private, names, stale_temporaries
 from storage.layers import NAME_LENGTH
 from storage.locks import FileLock
 
@@ -124,9 +124,9 @@ class StepStore:
 
     def debris(self) -> list[str]:
         """The paths below the directory that belong to no record that counts."""
-        present = set(names(self.directory)) - {MOUNTS}
+        present = {name for name in names(self.directory) if not name.endswith(".tmp")} - {MOUNTS}
         good = {record.key[:NAME_LENGTH] for record in self.all()}
-        return [
+        return stale_temporaries(self.directory) + [
             f"{self.directory}/{name}"
             for name in sorted(present)
             if name.removesuffix(".json") not in good

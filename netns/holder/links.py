@@ -28,6 +28,7 @@ _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_MASTER, _IFLA_OPERSTATE = 1, 3, 4,
 _IFLA_LINKINFO, _IFLA_NET_NS_FD = 18, 28
 _IFLA_INFO_KIND, _IFLA_INFO_DATA = 1, 2
 _VETH_INFO_PEER = 1
+_LOCAL = b"\x02"  # the first byte of a hardware address that no maker has given (IEEE 802)
 _IFF_UP = 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _IFA_F_NODAD = 0x02
@@ -61,8 +62,13 @@ class Links:
         self._socket.close()
 
     def add_bridge(self, name: str, mtu: int = 0) -> None:
-        """A bridge that is up; `mtu` 0 for the usual."""
-        self._add_link(name, _link_kind("bridge"), mtu)
+        """A bridge that is up; `mtu` 0 for the usual.
+
+        With a hardware address of its own: one that was given none takes the lowest of its ports, so that it changes as
+        containers come and go, and the others speak to the old one until they ask again, up to 45 seconds later.
+        """
+        own = attribute(_IFLA_ADDRESS, _LOCAL + os.urandom(5))
+        self._add_link(name, own + _link_kind("bridge"), mtu)
 
     def add_cable(
         self, name: str, bridge: str, inside: str, namespace_fd: int, *, mac: str, mtu: int

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pod.spec.container import ContainerConfig
 
 _POLL_SECONDS = 0.1
-_SPARE_SECONDS = 2.0
+_SPARE_SECONDS = faults.seconds("SPARE", 2.0)
 PAUSE, GO_ON, GO_BACK = "pause", "continue", "rollback"
 
 

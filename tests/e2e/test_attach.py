@@ -20,6 +20,8 @@ pytestmark = pytest.mark.not_podman("when its attach has begun cannot be seen fr
 
 SHELL = ("-it", "--network", "none", "--name", "t", "busybox", "sh")
 WAITS_FOR_GO = "while [ ! -e /go ]; do sleep 0.02; done; "
+# Who has read something of this is known to the monitor, and misses nothing of what comes after it.
+SPEAKS_TILL_GO = "while [ ! -e /go ]; do echo here; sleep 0.02; done; "
 
 
 def state(pod: Engine, name: str) -> str:
@@ -39,6 +41,13 @@ def let_go(pod: Engine, name: str) -> None:
     assert result.status in {0, 137}, result  # the container may end before `touch` does
 
 
+def first_of_output(process: subprocess.Popen[bytes]) -> bytes:
+    assert process.stdout is not None
+    return os.read(
+        process.stdout.fileno(), 1 << 16
+    )  # past the buffer, which communicate() does not know
+
+
 def resident_kilobytes(pid: int) -> int:
     with open(f"/proc/{pid}/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
@@ -48,14 +57,14 @@ def resident_kilobytes(pid: int) -> int:
 
 
 def test_everybody_who_is_attached_sees_everything(pod: Engine) -> None:
-    start(pod, "a", WAITS_FOR_GO + "seq 1 20000; exit 3")
+    start(pod, "a", SPEAKS_TILL_GO + "seq 1 20000; exit 3")
     with pod.spawn("attach", "a") as one, pod.spawn("attach", "a") as two:
-        for process in (one, two):
-            until(lambda process=process: is_attached(process.pid), "attached")  # type: ignore[misc]
+        begun = [first_of_output(process) for process in (one, two)]
         let_go(pod, "a")
         expected = "".join(f"{number}\n" for number in range(1, 20_001)).encode()
-        outputs = [process.communicate(timeout=60)[0] for process in (one, two)]
-        assert outputs == [expected, expected]
+        for process, first in zip((one, two), begun, strict=True):
+            output = first + process.communicate(timeout=60)[0]
+            assert output.replace(b"here\n", b"") == expected
         assert (one.returncode, two.returncode) == (3, 3)
 
 
@@ -296,14 +305,15 @@ def test_signals_can_be_kept_from_the_container(pod: Engine) -> None:
 
 
 def test_input_can_be_kept_from_the_container(pod: Engine) -> None:
-    start(pod, "a", WAITS_FOR_GO + "read -t 0.1 line; echo read: $line", "-i")
+    start(pod, "a", SPEAKS_TILL_GO + "read -t 0.1 line; echo read: $line", "-i")
     with pod.spawn("attach", "--no-stdin", "a") as process:
         assert process.stdin is not None
         process.stdin.write(b"typed\n")
         process.stdin.flush()
-        until(lambda: is_attached(process.pid), "attached")
+        output = first_of_output(process)
         let_go(pod, "a")
-        assert process.communicate(timeout=60)[0] == b"read:\n"
+        output += process.communicate(timeout=60)[0]
+        assert output.replace(b"here\n", b"") == b"read:\n"
 
 
 # Deaths
@@ -400,13 +410,18 @@ def test_an_interrupt_after_the_start_is_for_the_container(pod: Engine, command:
         "POD_TEST_KILL_AT": "attach: connected",
         "POD_TEST_KILL_WITH": str(int(signal.SIGINT)),
     }
-    script = "trap 'exit 7' INT; echo ready; while true; do sleep 0.05; done"
+    # Only the second one is to end it; the first may come before, between or after what is done till then.
+    script = (
+        f"trap : INT; {WAITS_FOR_GO}trap 'exit 7' INT; echo ready; while true; do sleep 0.05; done"
+    )
     words = ("--network", "none", "--name", "a", "busybox", "sh", "-c", script)
     if command == "start":
         pod("create", *words)
         words = ("-a", "a")
     with pod.spawn(command, *words, env=env) as process:
         # The kernel drops it when process 1 has no handler yet; what counts is that we are still with it.
+        until(lambda: is_attached(process.pid), "attached")
+        let_go(pod, "a")
         assert process.stdout is not None and process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 7

@@ -40,7 +40,8 @@ def page(port: int) -> bytes:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("GET", "/")
-        return connection.getresponse().read()
+        answer = connection.getresponse()
+        return answer.read() if answer.status == 200 else b""
     except OSError:
         return b""
     finally:

@@ -52,7 +52,7 @@ def test_a_build_is_on_a_network_of_the_project(compose: Files, pod: Engine) -> 
             image: busybox
             command: sh -c 'echo served > /index.html && exec httpd -f -p 80 -h /'
             stop_signal: SIGKILL
-            healthcheck: {test: wget -qO- http://127.0.0.1/, interval: 100ms}
+            healthcheck: {test: wget -qO- http://127.0.0.1/, interval: 100ms, retries: 1000}
             networks: [front]
           web: {build: {context: src, network: front}, command: cat /it}
         networks: {front: {}}

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.engine import Engine
 from tests.support.projects import Files
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.not_podman("podman hands compose over to another program")
 
@@ -197,7 +198,7 @@ def test_orphans_are_removed_by_kill_and_run(compose: Files, pod: Engine) -> Non
     compose("up", "-d")
     compose.write(one)
     compose("kill", "--remove-orphans", "web")
-    assert compose.state() == {"alone-web-1": "exited"}
+    until(lambda: compose.state() == {"alone-web-1": "exited"}, "the end")
 
 
 def test_lists_are_filtered_and_formatted(compose: Files, pod: Engine) -> None:

@@ -43,7 +43,7 @@ class Sample:
 
     def up(self, file: str, *words: str) -> None:
         self.file = file
-        self("up", "-d", "-t", "5", "--remove-orphans", *words, timeout=85)
+        self("up", "-d", "-t", "30", "--remove-orphans", *words, timeout=85)
 
     def port(self, service: str, port: int) -> int:
         return int(self("port", service, str(port)).out.rpartition(":")[2])
@@ -141,8 +141,13 @@ def test_registry_with_tls_and_users(sample: Callable[[str], Sample], pod: Engin
 
 def test_three_nodes_of_etcd_on_fixed_addresses(sample: Callable[[str], Sample]) -> None:
     cluster = sample("etcd")
+    addresses = [f"http://10.213.77.1{number}:2380" for number in (1, 2, 3)]
     cluster.up(OF_TODAY, "--wait")
-    cluster("exec", "-T", "etcd1", "etcdctl", "put", "key", "one")
+    until(
+        lambda: cluster("exec", "-T", "etcd1", "etcdctl", "put", "key", "one", status=None).status == 0,
+        "a leader",
+        seconds=60,
+    )  # fmt: skip
     cluster("kill", "etcd1")
     until(
         lambda: cluster("exec", "-T", "etcd2", "etcdctl", "put", "key", "two", status=None).status == 0,
@@ -157,5 +162,10 @@ def test_three_nodes_of_etcd_on_fixed_addresses(sample: Callable[[str], Sample])
             f"what all nodes know, by {file}",
             seconds=60,
         )  # fmt: skip
-        listed = cluster("exec", "-T", "etcd3", "etcdctl", "member", "list").out
-        assert all(f"http://10.213.77.1{number}:2380" in listed for number in (1, 2, 3)), file
+
+        def members() -> str:
+            return cluster("exec", "-T", "etcd3", "etcdctl", "member", "list", status=None).out
+
+        until(
+            lambda: all(it in members() for it in addresses), f"all members, by {file}", seconds=60
+        )

@@ -56,6 +56,6 @@ def text_of_all_files(directory: str) -> bytes:
             if os.path.isfile(path) and not os.path.islink(path):
                 try:
                     found.append(Path(path).read_bytes())
-                except PermissionError:
+                except (PermissionError, FileNotFoundError):
                     continue
     return b"\n".join(found)

@@ -27,10 +27,10 @@ class Terminal:
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
             try:
+                self._set_size(0, rows, columns)
                 os.execve(command[0], list(command), dict(env))
             finally:
                 os._exit(127)
-        self.resize(rows, columns)
 
     def __enter__(self) -> Terminal:
         return self
@@ -42,7 +42,11 @@ class Terminal:
         os.close(self._fd)
 
     def resize(self, rows: int, columns: int) -> None:
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._set_size(self._fd, rows, columns)
+
+    @staticmethod
+    def _set_size(fd: int, rows: int, columns: int) -> None:
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def is_raw(self) -> bool:
         """Whether the command gets every key as it is typed."""

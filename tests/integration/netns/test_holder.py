@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import socket
+import struct
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -21,7 +23,8 @@ from tests.support.waiting import until
 
 MANY = 250
 GATEWAY = "10.77.0.1"
-NETWORK = {
+SIOCGIFHWADDR = 0x8927  # netdevice(7)
+NETWORK: dict[str, Any] = {
     "name": "back",
     "bridge": "podman1",
     "gateways": [f"{GATEWAY}/24"],
@@ -34,6 +37,12 @@ NETWORK = {
 }
 
 
+def enter_user(pid: int) -> None:
+    fd = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
+    syscalls.setns(fd, CLONE_NEWUSER)
+    os.close(fd)
+
+
 class Namespaces:
     """Processes with network namespaces inside the holder's user namespace; all end with `close`."""
 
@@ -44,7 +53,7 @@ class Namespaces:
         told_fd, tell_fd = os.pipe()
 
         def stay() -> None:
-            self._enter_user()
+            enter_user(self._holder)
             for _ in range(count):
                 pid = os.fork()
                 if pid == 0:
@@ -62,17 +71,12 @@ class Namespaces:
             self.pids.append(int.from_bytes(os.read(told_fd, 4), "big"))
         os.close(told_fd)
 
-    def _enter_user(self) -> None:
-        fd = os.open(f"/proc/{self._holder}/ns/user", os.O_RDONLY)
-        syscalls.setns(fd, CLONE_NEWUSER)
-        os.close(fd)
-
     def ask(self, pid: int, name: str) -> list[str]:
         """The addresses behind a name, from one of the namespaces."""
 
         def inside() -> list[str]:
             network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
-            self._enter_user()
+            enter_user(self._holder)
             syscalls.setns(network, CLONE_NEWNET)
             packet = bytes(dnslib.DNSRecord.question(name).pack())
             asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -169,6 +173,40 @@ def test_250_on_one_network(few_descriptors: None, holder: sockets.Channel) -> N
         namespaces.close()
     until(lambda: not client.ask(holder, protocol.STATUS)[0]["networks"], "disconnected", 60)
     assert connected(holder) == 0
+
+
+def test_a_bridge_keeps_its_hardware_address(holder: sockets.Channel) -> None:
+    """Containers would go on to speak to the one that it had before."""
+
+    keeper = holder.peer()
+
+    def seen() -> bytes:
+        def inside() -> bytes:
+            network = os.open(f"/proc/{keeper}/ns/net", os.O_RDONLY)
+            enter_user(keeper)
+            syscalls.setns(network, CLONE_NEWNET)
+            request = struct.pack("16s256x", NETWORK["bridge"].encode())
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                return fcntl.ioctl(sock, SIOCGIFHWADDR, request)[18:24]
+
+        found: bytes = processes.fork(inside, what="look at the bridge").result()
+        return found
+
+    first, others = Namespaces(keeper, 1), Namespaces(keeper, 4)
+    found = []
+    try:
+        for number, pid in enumerate([*first.pids, *others.pids]):
+            attach(holder, pid, number)
+            found.append(seen())
+    finally:
+        first.close()
+    try:
+        until(lambda: connected(holder) == 4, "disconnected")
+        found.append(seen())
+    finally:
+        others.close()
+    assert len(set(found)) == 1
+    until(lambda: not client.ask(holder, protocol.STATUS)[0]["networks"], "disconnected")
 
 
 def test_one_that_cannot_be_connected_is_no_harm(holder: sockets.Channel) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -381,6 +382,16 @@ def test_layers_without_a_record_are_debris(store: Store) -> None:
         assert [os.path.basename(path) for path in garbage.debris] == ["0" * 32, "1" * 32 + ".json"]
         names = os.listdir(store.layers.directory)
     assert sorted(names) == sorted([diff_id[7:39], diff_id[7:39] + ".json"])
+
+
+@pytest.mark.parametrize("part", ["layers", "steps"])
+def test_a_record_that_is_being_written_is_no_debris(store: Store, part: str) -> None:
+    """But what a killed process had begun is."""
+    directory = getattr(store, part).directory
+    os.makedirs(directory, exist_ok=True)
+    for pid in (os.getpid(), 1 << 30):
+        Path(f"{directory}/{'1' * 32}.json.{pid}.tmp").touch()
+    assert getattr(store, part).debris() == [f"{directory}/{'1' * 32}.json.{1 << 30}.tmp"]
 
 
 def test_a_layer_of_an_earlier_boot_counts_only_when_it_was_synced(store: Store) -> None:
