@@ -10,7 +10,7 @@ import os
 import time
 
 from netns import release
-from netns.errors import NetworkError
+from netns.errors import HolderGone, NetworkError
 from netns.holder import group, protocol
 from pod.base import locks
 from pod.linux import processes, sockets
@@ -45,11 +45,9 @@ def ask(channel: sockets.Channel, *request: Any, fds: tuple[int, ...] = ()) -> R
     return tuple(values)
 
 
-def lost() -> NetworkError:
+def lost() -> HolderGone:
     """The error for a holder that ended while it was needed."""
-    return NetworkError(
-        "the process that holds the networks has ended", hint="run the command again"
-    )
+    return HolderGone("the process that holds the networks has ended", hint="run the command again")
 
 
 def connect(directory: str) -> sockets.Channel | None:
@@ -184,6 +182,8 @@ def tell(directory: str, *request: Any) -> None:
         return
     try:
         ask(channel, *request)
+    except HolderGone:
+        pass  # nor has the next one, which starts with what is known then
     finally:
         channel.close()
 

@@ -44,6 +44,7 @@ class Container:
         self.places: dict[str, Place] = {}
         self.servers = servers
         self.ports: list[forward.TcpPort | forward.UdpPort | SharedPort] = []
+        self.has_left = False  # only its cables are still there
         self.addresses: dict[int, str] = {}  # by family: where its published ports lead
         self.gateways: dict[int, str] = {}  # and who clients on loopback interfaces appear as
 
@@ -156,9 +157,18 @@ class Members:
                 yield from self.detach(container.id)
 
         if self._work:
+            self._withdraw(container)
             self._work.add(later(), _tell)  # it may be the one that is being connected
         elif self._containers.get(container.id) is container:
             self._work.add(self._close(container), _tell)
+
+    def _withdraw(self, container: Container) -> None:
+        """Its names and ports go at once, also where its cables have to wait for other work."""
+        ports, container.ports = container.ports, []
+        for port in ports:
+            port.close()
+        container.has_left = True
+        self._known.clear()
 
     def join(self, container_id: str, network: Network, place: Place) -> Steps:
         """One more network for a container. Raises KeyError for one that is not connected."""
@@ -258,7 +268,7 @@ class Members:
             answers.Member([*it.names, *it.places[name]["aliases"]], _addresses(it.places[name]))
             for name in shared
             for it in self._containers.values()
-            if name in it.places
+            if name in it.places and not it.has_left
         ]
         servers = asking.servers or [
             server for name in shared for server in self._networks[name]["dns_servers"]

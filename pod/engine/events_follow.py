@@ -89,7 +89,8 @@ class _Follower:
         self._out_fd = out_fd
         self._pending = bytearray()
         self._watch: inotify.Watch | None = None
-        self._watched: os.stat_result | None = None
+        # The directory that is watched: as long as it is open, no other gets its inode number.
+        self._directory_fd = -1
         self._reader = Reader(directory)
         self._wakeup = signals.Wakeup([signals.SIGINT, signals.SIGTERM])
 
@@ -115,10 +116,12 @@ class _Follower:
 
     def _begin_to_watch(self) -> None:
         """Watch the directory of the journal, which may not be there yet, or be another one after `system reset`."""
+        self._stop_watching()
         try:
-            self._watched = os.stat(self._directory)
+            self._directory_fd = os.open(self._directory, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
             self._watch = inotify.Watch(self._directory, _CHANGES)
         except FileNotFoundError:
+            self._stop_watching()
             return
         if not self._is_watched():
             self._stop_watching()
@@ -126,8 +129,8 @@ class _Follower:
     def _is_watched(self) -> bool:
         """Whether the directory is still the one that was there when the watch began."""
         try:
-            return self._watched is not None and os.path.samestat(
-                self._watched, os.stat(self._directory)
+            return self._directory_fd >= 0 and os.path.samestat(
+                os.fstat(self._directory_fd), os.stat(self._directory)
             )
         except FileNotFoundError:
             return False
@@ -136,6 +139,9 @@ class _Follower:
         if self._watch is not None:
             self._watch.close()
             self._watch = None
+        if self._directory_fd >= 0:
+            os.close(self._directory_fd)
+            self._directory_fd = -1
 
     def _read(self) -> None:
         for event in self._reader.read():

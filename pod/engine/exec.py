@@ -213,6 +213,8 @@ class _Session:
         inner_fd = _open_if_alive(self._joined.inner_pid)
         wakeup = signals.Wakeup([signals.SIGWINCH] if self._has_terminal else _PASSED_ON)
         signals.unblock(_PASSED_ON)
+        if self._has_terminal:
+            self._pass_size_on()  # which may have changed since the order was made
         self._loop.watch(ended_fd, lambda _: self._loop.stop())
         self._loop.watch(wakeup.fileno(), lambda _: self._take_signals(wakeup, inner_fd))
         for fd in self._outputs:
@@ -291,12 +293,15 @@ class _Session:
         terminal.write_out(self._outputs[fd], data)
         return True
 
+    def _pass_size_on(self) -> None:
+        rows, columns = terminal.own_window()
+        if rows and columns:
+            set_window_size(self._joined.terminal_fd, rows, columns)
+
     def _take_signals(self, wakeup: signals.Wakeup, inner_fd: int) -> None:
         for number in wakeup.take():
             if number == signals.SIGWINCH:
-                rows, columns = terminal.own_window()
-                if rows and columns:
-                    set_window_size(self._joined.terminal_fd, rows, columns)
+                self._pass_size_on()
             elif inner_fd >= 0:
                 try:
                     signals.send_through_pidfd(inner_fd, number)

@@ -109,8 +109,9 @@ def may_be_of_an_end(error: BaseException | None) -> bool:
 
 def _ends(run: Run, timeout_seconds: float) -> bool:
     """Whether it has ended, or is about to: process 1 goes last, some time after what it was needed for."""
-    return processes.wait_until_gone(
-        run.pid, run.state["pid_started"], timeout_seconds=timeout_seconds
+    pid, started = run.pid, run.state["pid_started"]
+    return processes.wait_until_gone(pid, started, timeout_seconds=timeout_seconds) or (
+        processes.is_exiting(pid, started) and processes.wait_until_gone(pid, started)
     )
 
 

@@ -144,6 +144,8 @@ def kill(engine: Engine, container: Container, number: int) -> None:
     if run is None or not (run.has_processes or is_waiting):
         raise lookup.NotRunning(container, run)
     if number == signals.SIGKILL:
+        # One that ends while its monitor is told is not started again, which is what was asked for.
+        is_waiting = is_waiting or container.config.restart.name != "no"
         containers.set_outcome(engine.database, container.id, {"stopped_by_user": True})
         client = Client(engine, container)
         client.stop_restarts(_NOTE_SECONDS)

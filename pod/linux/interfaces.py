@@ -62,17 +62,29 @@ def can_listen(address: str, port: int, protocol: str) -> OSError | None:
     return None
 
 
+_kept: list[
+    _socket.socket
+] = []  # whose ports the kernel gives to nobody who leaves the choice to it
+
+
 def free_port(address: str, protocol: str) -> int:
-    """A port that nobody uses at this moment, from the range of ephemeral ports."""
+    """A port that nobody uses at this moment, from the range of ephemeral ports.
+
+    One for TCP is given to nobody else who asks so while this process lives, and whoever says SO_REUSEADDR may listen.
+    """
     family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
     kind = _socket.SOCK_DGRAM if protocol == "udp" else _socket.SOCK_STREAM
     sock = _socket.socket(family, kind | _socket.SOCK_CLOEXEC)
     try:
+        if protocol == "tcp":
+            sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
+            _kept.append(sock)
         sock.bind((address, 0))
         port: int = sock.getsockname()[1]
         return port
     finally:
-        sock.close()
+        if protocol != "tcp":
+            sock.close()
 
 
 def routed_subnets(*, without_gateway: bool = False) -> dict[str, str]:

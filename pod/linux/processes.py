@@ -162,6 +162,9 @@ def _highest_descriptor() -> int:
         return 65535
 
 
+_PF_EXITING = 0x4  # of the flags, field 9 of /proc/PID/stat (linux/sched.h)
+
+
 def start_time(pid: int) -> int | None:
     """When `pid` started, in clock ticks since boot (proc(5), field 22); None when it is gone or a zombie."""
     try:
@@ -178,6 +181,20 @@ def start_time(pid: int) -> int | None:
         data.rindex(b")") + 2 :
     ].split()  # the name may contain anything, so count from its end
     return None if fields[0] in (b"Z", b"X") else int(fields[19])
+
+
+def is_exiting(pid: int, started: int) -> bool:
+    """Whether that process has ended but for what the kernel lets go of: what it was part of cannot be joined any more.
+
+    The last one in a mount namespace unmounts what is there, and of an overlay the upper file system is synced first.
+    """
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            data = file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    fields = data[data.rindex(b")") + 2 :].split()
+    return int(fields[19]) == started and bool(int(fields[6]) & _PF_EXITING)
 
 
 def is_alive(pid: int, started: int) -> bool:

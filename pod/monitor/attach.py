@@ -95,6 +95,10 @@ class Client:
             self._is_read = True
             self._watch()
 
+    def take(self) -> None:
+        """Take what the client has said already, one packet if there is one."""
+        self._ready(READ)
+
     def _ready(self, events: int) -> None:
         if events & WRITE and self._queue:
             was_slow = self.is_slow

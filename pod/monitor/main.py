@@ -404,16 +404,18 @@ class Watch:
         self.loop.set_timer("shrink", _SHRINK_SECONDS, self.shrink)
 
     def accept(self) -> None:
-        try:
-            channel = self.listener.accept()
-        except BlockingIOError:
-            return
-        except OSError as error:  # no descriptor is left
-            log.warning(f"a client cannot be served: {error}")
-            self.loop.forget(self.listener.fileno())
-            self.loop.set_timer("listen", _RETRY_SECONDS, self.listen)
-            return
-        self.add_client(channel)
+        while True:
+            try:
+                channel = self.listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:  # no descriptor is left
+                log.warning(f"a client cannot be served: {error}")
+                self.loop.forget(self.listener.fileno())
+                self.loop.set_timer("listen", _RETRY_SECONDS, self.listen)
+                return
+            # That it attaches, for example, was said before the output that is read next.
+            self.add_client(channel).take()
 
     def on_packet(self, client: attach.Client, kind: bytes, value: Any) -> None:
         if not kind:

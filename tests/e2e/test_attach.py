@@ -68,6 +68,31 @@ def test_everybody_who_is_attached_sees_everything(pod: Engine) -> None:
         assert (one.returncode, two.returncode) == (3, 3)
 
 
+def test_nothing_is_missed_where_the_monitor_is_late(pod: Engine) -> None:
+    """It takes who has attached before what was written after that, though it finds all of it at once."""
+    start(pod, "a", WAITS_FOR_GO + "echo all; exit 3")
+    monitor = int(pod("inspect", "-f", "{{.State.ConmonPid}}", "a").out)
+    os.kill(monitor, signal.SIGSTOP)
+    try:
+        with pod.spawn("attach", "a") as one, pod.spawn("attach", "a") as two:
+            for process in (one, two):
+                until(lambda process=process: is_attached(process.pid), "attached")  # type: ignore[misc]
+            pid = int(pod("inspect", "-f", "{{.State.Pid}}", "a").out)
+            let_go(pod, "a")
+            until(lambda: has_ended(pid), "the end")
+            os.kill(monitor, signal.SIGCONT)
+            for process in (one, two):
+                assert process.communicate(timeout=60)[0] == b"all\n"
+                assert process.returncode == 3
+    finally:
+        os.kill(monitor, signal.SIGCONT)
+
+
+def has_ended(pid: int) -> bool:
+    """Of a process that nobody collects: it is a zombie."""
+    return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+
+
 def test_both_may_type(pod: Engine) -> None:
     start(pod, "a", "while read line; do echo got $line; done", "-i")
     with pod.spawn("attach", "a") as one, pod.spawn("attach", "a") as two:

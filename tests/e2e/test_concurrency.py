@@ -106,10 +106,10 @@ def test_two_hundred_containers(pod: Engine) -> None:
     assert len(ports) == len(set(ports)) == 100
     for number in (0, 77, 199):
         assert pod("exec", f"c{number}", "hostname").out == ids[number][:12]
-    assert len(pod("stats", "--no-stream", "--format", "{{.ID}}").lines) == 200
-    assert len(pod("stop", "-a", "-t", "0").lines) == 200
+    assert len(pod("stats", "--no-stream", "--format", "{{.ID}}", timeout=150).lines) == 200
+    assert len(pod("stop", "-a", "-t", "0", timeout=150).lines) == 200
     assert pod("ps", "-q").out == ""
-    assert len(pod("rm", "-a").lines) == 200
+    assert len(pod("rm", "-a", timeout=150).lines) == 200
     assert pod.containers() == []
 
 

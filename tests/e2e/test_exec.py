@@ -98,7 +98,7 @@ def test_an_init_that_collects_nothing_is_named(box: Engine) -> None:
     """As where pod runs in a container whose process 1 is any program; the next command finds it gone."""
     done = subprocess.run(
         [sys.executable, "-c", BAD_INIT, *box.full_command()],
-        env={**box.environment, "POD_TEST_KILL_SECONDS": "1"},
+        env={**box.environment, "POD_TEST_KILL_SECONDS": "4"},
         capture_output=True,
         text=True,
         timeout=60,
@@ -113,8 +113,8 @@ def test_parent_may_be_slower_than_the_process_it_forked(box: Engine, tmp_path: 
     delayed = ["strace", "-f", "-o", str(tmp_path / "trace")]
     delayed += ["-e", "trace=clone,clone3", "-e", "inject=clone,clone3:delay_exit=50000"]
     slow = replace(box, command=[*delayed, *box.command])
-    assert slow("exec", "box", "echo", "hi", timeout=20).out == "hi"
-    assert slow("exec", "box", "nosuchcommand", status=127, timeout=20)
+    assert slow("exec", "box", "echo", "hi").out == "hi"
+    assert slow("exec", "box", "nosuchcommand", status=127)
 
 
 def test_latest_and_cidfile(pod: Engine, tmp_path: Path) -> None:
@@ -210,10 +210,10 @@ def test_terminal(box: Engine) -> None:
 def test_control_c_in_a_terminal_interrupts_the_foreground_command(box: Engine) -> None:
     with Terminal(box.full_command("exec", "-it", "box", "sh"), box.environment) as terminal:
         terminal.expect("#")
-        terminal.type("sleep 1000; echo status $?\r")
-        terminal.expect("sleep 1000")
+        terminal.type("sleep 4711; echo status $?\r")  # not what the container itself runs
+        terminal.expect("sleep 4711")
         until(
-            lambda: "sleep 1000" in box("exec", "box", "sh", "-c", "ps | grep -v grep").stdout,
+            lambda: "sleep 4711" in box("exec", "box", "sh", "-c", "ps | grep -v grep").stdout,
             "sleeping",
         )
         terminal.type("\x03")

@@ -58,7 +58,7 @@ def replay(page: str, directory: str, environment: dict[str, str], port: str) ->
                 timeout=80,
                 check=False,
             )
-            printed = done.stdout.replace(port, PORT).splitlines()
+            printed = re.sub(rf"(?<![0-9a-f]){port}(?![0-9a-f])", PORT, done.stdout).splitlines()
             out += [f"{_INDENT}{text}".rstrip() for text in printed]
         elif in_transcript and line.startswith(_INDENT):
             continue

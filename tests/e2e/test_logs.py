@@ -52,7 +52,7 @@ def test_timestamps(pod: Engine) -> None:
 
 
 def test_since_and_until(pod: Engine) -> None:
-    write(pod, "w", "echo early; sleep 2; echo late")
+    write(pod, "w", "echo early; sleep 3; echo late")
     early, late = (line.partition(" ")[0] for line in pod("logs", "--timestamps", "w").lines)
     between = datetime.fromisoformat(early[:19]) + timedelta(seconds=1)
     assert late[:19] > between.isoformat()

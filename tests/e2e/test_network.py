@@ -374,7 +374,8 @@ def test_names_are_resolved_as_on_the_host(pod: Engine, backend: str) -> None:
         except OSError:
             expected = False
         answer = pod("exec", "asker", "nslookup", "deb.debian.org", status=None).stdout
-        assert "10.0.2.3" in answer or not expected
+        if expected and "10.0.2.3" not in answer:
+            return False  # lost on its way
         return bool(re.findall(r"^Address: (\S+)$", answer, re.MULTILINE)) == expected
 
     until(agree, "answered alike")

@@ -11,7 +11,10 @@ import pytest
 from tests.support.engine import Engine
 from tests.support.waiting import free_port, until, until_http
 
-pytestmark = pytest.mark.not_podman("Debian's podman has no server for names")
+pytestmark = [
+    pytest.mark.not_podman("Debian's podman has no server for names"),
+    pytest.mark.timeout(300),  # an image of 130 MB, and a database that is made and started twice
+]
 
 # perl and psql are packages of the image; every visit is a row, and the page says how many there are.
 APPLICATION = r"""

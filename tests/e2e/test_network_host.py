@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.engine import TREE, Engine
+from tests.support.waiting import PATIENCE
 
-pytestmark = pytest.mark.not_podman("it wants subordinate ids")
+pytestmark = [pytest.mark.not_podman("it wants subordinate ids"), pytest.mark.timeout(300)]
 
 PEER = """
 import os, socketserver, sys, threading
@@ -132,7 +133,7 @@ def lines(pod: Engine, directory: Path, body: str) -> list[str]:
     done = subprocess.run(
         ["unshare", "--map-current-user", "--keep-caps", "--net", "--mount",
          "sh", "-c", f"{start}\n{HOST}{body}{END}", "sh", str(directory), sys.executable, PEER],
-        env=pod.environment, cwd=TREE, capture_output=True, text=True, timeout=80, check=False,
+        env=pod.environment, cwd=TREE, capture_output=True, text=True, timeout=200 * PATIENCE, check=False,
     )  # fmt: skip
     print(done.stderr)
     assert done.returncode == 0, done.stdout

@@ -83,7 +83,7 @@ def test_the_next_container_with_an_address_is_reached_at_once(pod: Engine, back
     for name in ("before", "after"):
         web(pod, name, "--network", back, "--ip", f"{first}.77")
         pod("exec", name, "sh", "-c", "until wget -q -O - http://127.0.0.1; do sleep 0.1; done")
-        assert pod("exec", "client", "timeout", "8", "sh", "-c", script).out == name
+        assert pod("exec", "client", "timeout", "20", "sh", "-c", script).out == name
         pod("rm", "-f", "-t", "0", name)
 
 
@@ -183,7 +183,7 @@ def test_an_address_is_kept(pod: Engine) -> None:
         "10.77.3.77",
         "busybox",
         "sleep",
-        "9",
+        "1000",
     )
     pod("start", "one")
     assert _address(pod, "two", shop) == "10.77.3.77"
@@ -407,7 +407,8 @@ def test_a_container_leaves_its_first_network(pod: Engine, back: str) -> None:
     for name in ("one", "two"):
         pod("network", "disconnect", back, name)
         assert f"default via {gateway(pod, other)} dev" in pod("exec", name, "ip", "route").out
-    assert pod("exec", "one", "wget", "-q", "-O", "-", "http://store/").out == "store"
+    script = "for i in $(seq 300); do wget -q -O - http://store/ && exit; sleep 0.1; done; exit 9"
+    assert pod("exec", "one", "sh", "-c", script).out == "store"
     assert gateway(pod, other) in pod("exec", "one", "cat", "/etc/resolv.conf").out
     assert gateway(pod, back) in pod("exec", "two", "cat", "/etc/resolv.conf").out
 

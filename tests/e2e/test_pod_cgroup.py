@@ -96,7 +96,7 @@ def test_the_infra_container_without_catatonit(
     wait = "while ps -o stat,comm | grep -q ^Z || ps -o args | grep -q '[s]leep 0.1'; do sleep 0.05; done"
     pod("exec", "one", "sh", "-c", wait)
     assert "/pause" in pod("exec", "one", "ps").stdout
-    pod("pod", "stop", "-t", "5", "shop", env=without_catatonit)
+    pod("pod", "stop", "-t", "30", "shop", env=without_catatonit)
     assert pod("inspect", "--format", "{{.State.ExitCode}}", infra).out == "0"
 
 

@@ -90,7 +90,8 @@ def test_namespaces(podman: Engine, option: str) -> None:
 
 def test_pod_shares_namespaces(podman: Engine) -> None:
     podman("run", "-d", "--name", "a", "busybox", "sh", "-c", "echo found >/dev/shm/x; sleep 1000")
-    until(lambda: podman("exec", "a", "ls", "/dev/shm").out == "x", "the file")
+    read = ("exec", "a", "cat", "/dev/shm/x")
+    until(lambda: podman(*read, status=None).out == "found", "the file")
     options = ("--ipc", "container:a", "--pid", "container:a", "--network", "container:a")
     out = podman("run", "--rm", *options, "busybox", "sh", "-c", "cat /dev/shm/x; ps").stdout
     assert out.startswith("found\n")

@@ -10,6 +10,7 @@ import pytest
 from tests.integration.image.faulty import FaultyRegistry, small_layer
 from tests.support.checks import nothing_wrong
 from tests.support.engine import Engine
+from tests.support.leaks import WAIT_SECONDS
 from tests.support.waiting import until
 
 
@@ -64,7 +65,7 @@ def test_space_is_set_free(pod: Engine, image: str) -> None:
     assert all(os.path.isdir(path) for path in paths)
     pod("rmi", image)
     assert not any(os.path.exists(path) for path in paths)
-    until(lambda: not os.listdir(f"{pod.root}/trash"), "deleted")
+    until(lambda: not os.listdir(f"{pod.root}/trash"), "deleted", WAIT_SECONDS)
     nothing_wrong(pod)
 
 

@@ -135,21 +135,30 @@ def test_a_process_is_known_by_number_and_start() -> None:
     started = processes.start_time(child.pid)
     assert started
     assert processes.is_alive(child.pid, started)
+    assert not processes.is_exiting(child.pid, started)
     assert not processes.is_alive(child.pid, started + 1)
     assert not processes.send_signal(child.pid, started + 1, signal.SIGKILL)
     assert child.poll() is None
     assert processes.send_signal(child.pid, started, signal.SIGKILL)
     child.wait()
     assert processes.start_time(child.pid) is None
+    assert not processes.is_exiting(child.pid, started)
     assert not processes.send_signal(child.pid, started, signal.SIGKILL)
+
+
+def started_as_zombie_too(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
 
 
 def test_a_zombie_is_not_alive() -> None:
     pid = processes.fork_raw()
     if pid == 0:
         os._exit(0)
+    started = started_as_zombie_too(pid)
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert processes.start_time(pid) is None
+    assert processes.is_exiting(pid, started)
+    assert not processes.is_exiting(pid, started + 1)
     os.waitpid(pid, 0)
 
 
