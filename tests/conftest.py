@@ -31,6 +31,11 @@ else:
         suppress_health_check=[HealthCheck.too_slow],  # a machine under load is no fault of ours
     )
     settings.load_profile("pod")
+    if os.environ.get("CI"):
+        # Examples also come from the constants of our modules that a process happens to have loaded, which is chance.
+        from hypothesis.internal.conjecture import providers
+
+        providers._get_local_constants = lambda: providers._local_constants
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Reply = tuple[Any, ...]
 
 _BUSY = "busy"  # EBUSY, as the programs have it from strerror(3)
-_BUSY_SECONDS = 2.0
+_BUSY_SECONDS = 20.0  # it only bounds a failure: who is to go may have to wait for a processor
 _PAUSE_SECONDS = 0.02
 
 

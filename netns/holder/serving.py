@@ -67,9 +67,8 @@ class Holder:
     # The outside helper
 
     def _watch_outside(self) -> None:
-        try:
-            self._outside_process_fd = os.pidfd_open(self._outside[0])
-        except ProcessLookupError:
+        self._outside_process_fd = processes.open_pidfd(self._outside[0])
+        if self._outside_process_fd < 0:
             self._lose_outside(0)
             return
         self._loop.watch(self._outside_process_fd, self._lose_outside)

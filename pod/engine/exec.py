@@ -9,7 +9,7 @@ from pod.base import exits, files
 from pod.base.records import Record
 from pod.engine import facts as host_facts
 from pod.engine import launch, lookup, terminal
-from pod.linux import signals
+from pod.linux import processes, signals
 from pod.linux.loop import Loop
 from pod.linux.terminal import RawMode, set_window_size
 from pod.runtime import joiner as joining
@@ -210,7 +210,7 @@ class _Session:
     def run(self) -> int | None:
         """Serve until the process ends or the user detaches; its exit status, or None."""
         ended_fd = os.pidfd_open(self._joined.pid)
-        inner_fd = _open_if_alive(self._joined.inner_pid)
+        inner_fd = processes.open_pidfd(self._joined.inner_pid)  # it may have been quick
         wakeup = signals.Wakeup([signals.SIGWINCH] if self._has_terminal else _PASSED_ON)
         signals.unblock(_PASSED_ON)
         if self._has_terminal:
@@ -307,10 +307,3 @@ class _Session:
                     signals.send_through_pidfd(inner_fd, number)
                 except ProcessLookupError:
                     continue
-
-
-def _open_if_alive(pid: int) -> int:
-    try:
-        return os.pidfd_open(pid)
-    except ProcessLookupError:
-        return -1  # it was quick

@@ -66,7 +66,8 @@ class Loop:
             if callback is not None:
                 callback(events)
         now = time.monotonic()
-        for name, (due, callback_due) in list(self._timers.items()):
+        in_turn = sorted(self._timers.items(), key=lambda timer: timer[1][0])
+        for name, (due, callback_due) in in_turn:
             if due <= now and self._timers.get(name) == (due, callback_due):
                 del self._timers[name]
                 callback_due()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import marshal
 import os
@@ -202,11 +203,21 @@ def is_alive(pid: int, started: int) -> bool:
     return start_time(pid) == started
 
 
+def open_pidfd(pid: int) -> int:
+    """A pidfd of the process that has this number now, which the caller closes; -1 when there is none."""
+    try:
+        return os.pidfd_open(pid)
+    except OSError as error:
+        # EINVAL: older kernels, of one that is gone and whose number is still that of a session or process group.
+        if error.errno not in {errno.ESRCH, errno.EINVAL}:
+            raise
+        return -1
+
+
 def open_alive(pid: int, started: int) -> int:
     """A pidfd of exactly that process, which the caller closes; -1 when it is gone."""
-    try:
-        pidfd = os.pidfd_open(pid)
-    except ProcessLookupError:
+    pidfd = open_pidfd(pid)
+    if pidfd < 0:
         return -1
     # Looked at now, it also says that the number was still that of the process in question.
     if is_alive(pid, started):

@@ -155,6 +155,12 @@ class Wakeup:
         except BlockingIOError:
             return b""
 
+    def is_pending(self) -> bool:
+        """Whether a signal has come that `take` has not told yet."""
+        from select import select
+
+        return bool(select([self._read_fd], [], [], 0)[0])
+
     def close(self) -> None:
         _signal.set_wakeup_fd(-1)
         for number in self._numbers:

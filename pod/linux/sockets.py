@@ -244,8 +244,9 @@ class Datagrams:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def receive(self) -> bytes:
-        return bytes(self._socket.recv(PACKET_BYTES))
+    def receive(self, *, wait: bool = True) -> bytes:
+        """The next datagram. Raises BlockingIOError when there is none and this call may not wait."""
+        return bytes(self._socket.recv(PACKET_BYTES, 0 if wait else _socket.MSG_DONTWAIT))
 
     def close(self) -> None:
         self._socket.close()

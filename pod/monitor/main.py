@@ -93,6 +93,7 @@ class Watch:
         self.order = order
         self.loop = Loop()
         self.clients: list[attach.Client] = []
+        self.wakeup: signals.Wakeup | None = None
         self.files = record.Files(order["run_directory"], order["pid_files"])
         self.restart_policy = restart.RestartPolicy.from_json(order["restart"])
         self.passed_streams: list[int] = []
@@ -153,6 +154,7 @@ class Watch:
         else:
             wakeup = signals.Wakeup([signals.SIGCHLD, signals.SIGTERM])
         signals.unblock([signals.SIGTERM])
+        self.wakeup = wakeup
         self.loop.watch(wakeup.fileno(), lambda _: self.reap(wakeup))
         self.reap(wakeup)  # what ended before
         if self.notifier is not None:
@@ -261,6 +263,8 @@ class Watch:
             self.may_restart = False  # it was ended before it had begun
             self.held.channel.close()
             self.held = None
+        if self.notifier is not None:
+            self.notifier.drain()
         self.streams.drain()
         self.streams.close()
         self.read_on()

@@ -101,9 +101,17 @@ class Notifier:
     def load(self, unsent: list[bytes]) -> None:
         self._unsent = unsent
 
-    def _pass_on(self) -> None:
+    def drain(self) -> None:
+        """Pass on what the container has said and nobody has looked at yet."""
+        try:
+            while self._proxy is not None:
+                self._pass_on(wait=False)
+        except BlockingIOError:
+            return
+
+    def _pass_on(self, *, wait: bool = True) -> None:
         assert self._proxy is not None
-        said = self._proxy.receive().split(b"\n")
+        said = self._proxy.receive(wait=wait).split(b"\n")
         kept = [line for line in said if line.startswith(_PASSED)]
         if kept:
             self._tell(b"\n".join(kept))

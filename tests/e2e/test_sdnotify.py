@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -110,6 +111,29 @@ def test_container_says_when_it_is_ready(
 
 
 @pytest.mark.not_podman(OLD)
+def test_what_is_said_just_before_the_end_arrives(
+    pod: Engine, manager: Manager, tmp_path: Path
+) -> None:
+    """All of it, though the monitor is late and finds the container ended."""
+    pids, go = tmp_path / "pids", tmp_path / "go"
+    go.mkdir()
+    script = f"{SAY}\nuntil [ -e /go/now ]; do sleep 0.02; done\nsay STATUS=one; say STATUS=two; say READY=1"
+    words = ("-d", "--name", "c", "--network", "none", "--conmon-pidfile", str(pids))
+    pod("run", *words, "-v", f"{go}:/go", "busybox", "sh", "-c", script, env=manager.environment)
+    assert manager.hear() == [f"MAINPID={monitor_of(pids)}"]
+    process = Path("/proc", pod("inspect", "-f", "{{.State.Pid}}", "c").out, "stat")
+    os.kill(monitor_of(pids), signal.SIGSTOP)
+    try:
+        (go / "now").touch()
+        until(lambda: ") Z " in process.read_text(), "the end")
+    finally:
+        os.kill(monitor_of(pids), signal.SIGCONT)
+    heard = [manager.hear(), manager.hear(), manager.hear()]
+    assert heard == [["STATUS=one"], ["STATUS=two"], [f"MAINPID={monitor_of(pids)}", "READY=1"]]
+    assert pod("wait", "c").out == "0"
+
+
+@pytest.mark.not_podman(OLD)
 def test_container_that_is_started_again_has_its_socket(pod: Engine, manager: Manager) -> None:
     script = f"{SAY}\nsay READY=1; sleep 0.1; exit 1"
     words = ("create", "--name", "c", "--network", "none", "--restart", "on-failure:2")
@@ -147,6 +171,7 @@ def test_a_start_may_say_who_tells_it(pod: Engine, manager: Manager, tmp_path: P
     pod("create", *words, "busybox", "sh", "-c", "echo socket=$NOTIFY_SOCKET; sleep 1000")
     pod("start", "--sdnotify", "ignore", "c", env=manager.environment)
     assert manager.is_silent()
+    until(lambda: pod("logs", "c").out == "socket=", "what the first run says")
     pod("stop", "-t", "0", "c")
     pod("start", "--sdnotify", "conmon", "c", env=manager.environment)
     main = f"MAINPID={monitor_of(pids)}"

@@ -20,7 +20,10 @@ from tests.support.engine import Engine, Result
 from tests.support.layout import Entry, Layout, layer_tar
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.not_podman("it meets with errors of its own")
+pytestmark = [
+    pytest.mark.not_podman("it meets with errors of its own"),
+    pytest.mark.timeout(300),  # dozens of commands, and all images come back afterwards
+]
 
 AT_ONCE = 6
 

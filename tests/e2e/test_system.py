@@ -55,6 +55,7 @@ def test_df_in_formats(pod: Engine) -> None:
         assert [row["Type"] for row in pod("system", "df", "--format", "json").json()] == kinds
 
 
+@pytest.mark.timeout(300)  # all images come back afterwards
 def test_prune(pod: Engine, server: FaultyRegistry) -> None:
     """Containers that have ended and images without a name; the rest when asked for."""
     unused = bring(pod, server, "unused")

@@ -13,6 +13,7 @@ from tests.integration.image.faulty import FaultyRegistry, Reply
 from tests.support.checks import nothing_wrong
 from tests.support.engine import Engine
 from tests.support.layout import Entry, Layout, directory, layer_tar, symlink
+from tests.support.leaks import WAIT_SECONDS
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.not_podman("version 4.3 has no such command")
@@ -39,7 +40,7 @@ class Stored:
     def wait_for_fingerprints(self) -> None:
         """They are taken behind the command that unpacks a layer."""
         for layer in self.layers:
-            until(lambda path=layer: _has_fingerprint(path), "fingerprints are taken")  # type: ignore[misc]
+            until(lambda path=layer: _has_fingerprint(path), "fingerprints are taken", WAIT_SECONDS)  # type: ignore[misc]
 
     def blob(self, digest: str) -> str:
         return f"{self.pod.root}/images/blobs/sha256/{digest}"
@@ -156,6 +157,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.timeout(300)  # dozens of commands, with a sync of the file system for each damage
 def test_layers(image: Stored, server: FaultyRegistry) -> None:
     """They are unpacked again from their blobs, and nothing is fetched."""
     pod = image.pod

@@ -11,6 +11,7 @@ import pytest
 from tests.integration.image.faulty import FaultyRegistry
 from tests.support.engine import Engine
 from tests.support.layout import Entry, directory, hardlink, layer_tar
+from tests.support.leaks import WAIT_SECONDS
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.not_podman("its numbers are other ones")
@@ -50,6 +51,7 @@ def random_layer(name: str, megabytes: int) -> bytes:
     return layer_tar([Entry(name, os.urandom(megabytes * MEGABYTE))])
 
 
+@pytest.mark.timeout(300)  # all images come back afterwards
 def test_every_byte(pod: Engine, server: FaultyRegistry) -> None:
     """Layers that images share, hard links, sparse files, an interrupted download, copies for another id map."""
     shared = random_layer("shared", 2)
@@ -70,7 +72,7 @@ def test_every_byte(pod: Engine, server: FaultyRegistry) -> None:
             f"{pod.root}/{path}", "wb"
         ) as file:  # an interrupted download, and a blob of no image
             file.write(bytes(MEGABYTE))
-    until(lambda: is_quiet(pod), "quiet")
+    until(lambda: is_quiet(pod), "quiet", WAIT_SECONDS)
 
     found = rows(pod)
     real = agrees_with_du(pod, found)
@@ -119,7 +121,7 @@ def test_what_builds_networks_pods_and_secrets_take(fresh_pod: Engine, tmp_path:
     pod("network", "create", "some")
     pod("pod", "create", "--name", "several", "--network", "some")
     pod("secret", "create", "word", "-", stdin="secret")
-    until(lambda: is_quiet(pod), "quiet")
+    until(lambda: is_quiet(pod), "quiet", WAIT_SECONDS)
     both = rows(pod)
     agrees_with_du(pod, both)
     assert 2 * MEGABYTE <= both["Build Cache"]["RawSize"] < 3 * MEGABYTE, "the rest is the image's"
@@ -127,7 +129,7 @@ def test_what_builds_networks_pods_and_secrets_take(fresh_pod: Engine, tmp_path:
     assert "Build Cache space usage" in shown and "RUN" in shown and "/c" in shown
 
     pod("rmi", "built")
-    until(lambda: is_quiet(pod), "quiet")
+    until(lambda: is_quiet(pod), "quiet", WAIT_SECONDS)
     alone = rows(pod)
     agrees_with_du(pod, alone)
     assert 5 * MEGABYTE <= alone["Build Cache"]["RawReclaimable"] < 6 * MEGABYTE
@@ -136,6 +138,6 @@ def test_what_builds_networks_pods_and_secrets_take(fresh_pod: Engine, tmp_path:
     assert any(it["Why"].startswith("COPY") for it in entries)
     pod("system", "prune", "-a", "-f", "--build", "--volumes")
     pod("rmi", "-a", "-f")
-    until(lambda: is_quiet(pod), "quiet")
+    until(lambda: is_quiet(pod), "quiet", WAIT_SECONDS)
     agrees_with_du(pod, rows(pod))
     assert pod("system", "df", "-v", "--format", "json").json()["BuildCache"] == []

@@ -48,7 +48,8 @@ def test_it_can_be_shut_down_from_inside_and_started_again(pod: Engine) -> None:
     # Without a terminal it has no console.
     pod("run", "-d", "--name", "machine", "--network", "none", pod.have("systemd"))
     wait_until_up(pod, "machine")
-    pod("exec", "machine", "systemctl", "--no-block", "--quiet", "poweroff")
+    # Which may be ended by what it has asked for.
+    pod("exec", "machine", "systemctl", "--no-block", "--quiet", "poweroff", status=None)
     assert pod("wait", "machine").out == "0"
     pod("start", "machine")
     wait_until_up(pod, "machine")

@@ -59,6 +59,13 @@ def test_control_c_ends_what_is_in_the_foreground(pod: Engine, tmux: Tmux) -> No
     ended(5)
 
 
+def is_in_foreground(pod: Engine, name: str) -> bool:
+    """Whether a process of this name in the container has its terminal: pgrp is tpgid in /proc/PID/stat (proc(5))."""
+    found = pod("exec", "t", "sh", "-c", "cat /proc/[0-9]*/stat", status=None).lines
+    fields = [line.rpartition(")")[2].split() for line in found if f"({name})" in line]
+    return any(it[2] == it[5] for it in fields)
+
+
 def test_jobs_are_controlled_inside(pod: Engine, tmux: Tmux) -> None:
     ended = shell(tmux, pod, "--rm")
     tmux.type("sh -c 'echo sleeping; exec sleep 1000'")
@@ -71,6 +78,7 @@ def test_jobs_are_controlled_inside(pod: Engine, tmux: Tmux) -> None:
     tmux.shows("[1]+  Running")
     tmux.type("clear; fg")
     tmux.shows('sh -c "echo sleeping; exec sleep 1000"')
+    until(lambda: is_in_foreground(pod, "sleep"), "in the foreground")  # it is shown before
     tmux.press("C-c")
     tmux.type("clear; jobs; echo none left; exit")
     tmux.shows("none left")

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.engine import Engine
 from tests.support.images import busybox_layer
+from tests.support.leaks import WAIT_SECONDS
 from tests.support.owners import *  # noqa: F403
 from tests.support.waiting import until
 
@@ -201,8 +202,10 @@ def test_first_start_of_many_files_does_not_wait_for_copies(
     assert set(fresh_pod("diff", "a").lines) >= {"A /many/new", "D /many/7"}
     assert fresh_pod("cp", "a:/many/new", "-").stdout
     fresh_pod("rm", "a")  # --userns=auto gives its ids to the next one
-    until(lambda: len(forms(fresh_pod)) >= 2, "the copy")
-    until(lambda: any(name.endswith(".json") for name in forms(fresh_pod)), "its record")
+    until(lambda: len(forms(fresh_pod)) >= 2, "the copy", WAIT_SECONDS)
+    until(
+        lambda: any(name.endswith(".json") for name in forms(fresh_pod)), "its record", WAIT_SECONDS
+    )
     second = fresh_pod(
         *("run", *QUICK, "--userns", userns, "-u", "0", "many"),
         *("sh", "-c", "stat -c %u:%g /many/3 /many/4; ls /many/7; cut -d' ' -f3 /proc/mounts"),

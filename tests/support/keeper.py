@@ -9,6 +9,7 @@ users of the machine. The keeper also reaps, as init would, and ends what is lef
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import select
 import signal
@@ -159,7 +160,9 @@ def wait_for_end(processes: Iterable[Process], seconds: float) -> list[Process]:
     for process in processes:
         try:
             pidfd = os.pidfd_open(process.pid)
-        except ProcessLookupError:
+        except OSError as error:
+            if error.errno not in {errno.ESRCH, errno.EINVAL}:  # as processes.open_pidfd has it
+                raise
             continue
         try:
             poller = select.poll()

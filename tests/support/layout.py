@@ -100,7 +100,8 @@ class Layout:
         self.path = path
         self.blobs = os.path.join(path, "blobs", "sha256")
         os.makedirs(self.blobs, exist_ok=True)
-        _write(os.path.join(path, "oci-layout"), b'{"imageLayoutVersion":"1.0.0"}')
+        if not os.path.exists(os.path.join(path, "oci-layout")):  # others may be copying it
+            _write(os.path.join(path, "oci-layout"), b'{"imageLayoutVersion":"1.0.0"}')
 
     def blob_path(self, digest: str) -> str:
         return os.path.join(self.blobs, digest.removeprefix("sha256:"))

@@ -18,6 +18,7 @@ from netns.backends import pasta, slirp4netns
 from netns.errors import NetworkError
 from pod.linux import idmap, processes, signals, syscalls
 from pod.linux.namespaces import CLONE_NEWNET, CLONE_NEWNS
+from tests.support.connections import own_descriptors
 from tests.support.waiting import free_port, until
 
 BACKENDS = ["pasta", "slirp4netns"]
@@ -244,11 +245,11 @@ def test_no_descriptor_is_left(
     namespace: Namespace, settings: Callable[..., dict[str, Any]], module: Any
 ) -> None:
     name = module.__name__.rpartition(".")[2]
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = own_descriptors()
     for waits in (True, False):
         attachment = module.begin(settings(name), namespace.child.pid)
         if waits:
             attachment.wait()
         attachment.detach()
     processes.reap_all()
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert own_descriptors() == before

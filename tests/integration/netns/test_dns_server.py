@@ -135,6 +135,7 @@ def inside(body: Callable[[Place], object], *, servers: tuple[str, ...] = (UPSTR
     """Call `body` in namespaces of its own; what it raises is raised here."""
 
     def prepare() -> None:
+        upstream._UPSTREAM_SECONDS = 20.0  # all of it is one process, which may stand still
         set_up("lo")
         for address in (GATEWAY, CLIENT, STRANGER, UPSTREAM, OTHER):
             subprocess.run(["ip", "addr", "add", f"{address}/32", "dev", "lo"], check=True)

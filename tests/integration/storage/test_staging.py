@@ -17,6 +17,7 @@ from storage.layers import LayerRecord
 from storage.store import Store
 from tests.integration.storage.conftest import digest_of, inside, kinds, unpack
 from tests.support.layout import Entry, directory, layer_tar
+from tests.support.leaks import WAIT_SECONDS
 from tests.support.waiting import until
 
 LAYER = layer_tar([directory("a"), Entry("a/b", b"x" * 300_000, uid=33)])
@@ -71,7 +72,7 @@ def test_trash_is_emptied_behind_the_command(store: Store) -> None:
         inside(lambda tree=tree: os.chown(tree.path, 33, 33))
         tree.discard()
         store.staging.empty_trash_behind()
-    until(lambda: store.staging.trash() == [], "the trash is empty")
+    until(lambda: store.staging.trash() == [], "the trash is empty", WAIT_SECONDS)
 
 
 def test_several_commands_empty_the_trash_with_one_process_waiting(store: Store) -> None:
@@ -86,7 +87,7 @@ def test_several_commands_empty_the_trash_with_one_process_waiting(store: Store)
     assert len(store.staging.trash()) == 5
     fcntl.flock(held, fcntl.LOCK_UN)
     os.close(held)
-    until(lambda: store.staging.trash() == [], "the trash is empty")
+    until(lambda: store.staging.trash() == [], "the trash is empty", WAIT_SECONDS)
 
 
 def test_a_sweep_leaves_trees_of_the_living_alone(store: Store) -> None:
@@ -257,7 +258,7 @@ def test_pulls_and_prunes_at_the_same_time_lose_nothing(store: Store) -> None:
         assert all(store.blobs.has(layer.digest) for layer in image.layers)
     store.delete_unreferenced()
     store.staging.empty_trash()
-    until(lambda: store.staging.trash() == [], "the trash is empty")
+    until(lambda: store.staging.trash() == [], "the trash is empty", WAIT_SECONDS)
 
 
 def test_commands_unpacking_the_same_layer_share_it(store: Store) -> None:
@@ -275,7 +276,7 @@ def test_commands_unpacking_the_same_layer_share_it(store: Store) -> None:
 
 def test_a_damaged_record_is_as_good_as_none(store: Store) -> None:
     record = unpack(store, LAYER)
-    until(lambda: store.layers.record(record.diff_id).boot == "", "it is synced")
+    until(lambda: store.layers.record(record.diff_id).boot == "", "it is synced", WAIT_SECONDS)
     path = f"{store.layers.path(record.diff_id)}.json"
     files.write_atomic(path, b"")
     assert not store.layers.has(record.diff_id)

@@ -320,7 +320,8 @@ def test_a_change_that_keeps_size_and_time_is_seen(cached: Machine) -> None:
     assert cached.load().containers.log_tag == "b"
 
 
-def test_young_files_are_not_cached(machine: Machine) -> None:
+def test_young_files_are_not_cached(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configuration_cache, "_YOUNG_NS", 3600 * 10**9)
     machine.options["cache"] = str(machine.root / "run/configuration")
     machine.write("user/containers.conf", '[containers]\nlog_tag = "a"\n')
     machine.load()

@@ -12,6 +12,7 @@ from pod.engine.logs import Reader, Selection
 from pod.linux import processes, sockets
 from pod.monitor.logs import CriFile, RotatedFile
 from pod.spec import monitor
+from tests.support.connections import own_descriptors
 
 
 def write(path: str, text: bytes, *, max_size: int = 0, max_files: int = 1) -> None:
@@ -70,10 +71,10 @@ def test_lines_are_chosen_by_time(tmp_path: Path) -> None:
 def test_no_descriptor_stays_open(tmp_path: Path) -> None:
     path = str(tmp_path / "ctr.log")
     write(path, numbered(*range(9)), max_size=110, max_files=10)
-    before = os.listdir("/proc/self/fd")
+    before = own_descriptors()
     for tail in (-1, 0, 1, 4, 99):
         read(path, Selection(tail=tail))
-    assert os.listdir("/proc/self/fd") == before
+    assert own_descriptors() == before
 
 
 class Followed:

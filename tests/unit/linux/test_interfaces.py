@@ -6,6 +6,8 @@ import socket
 import pytest
 
 from pod.linux import interfaces
+from tests.support.connections import own_descriptors
+from tests.support.waiting import free_port
 
 
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])
@@ -30,9 +32,12 @@ def test_a_port_in_use_is_told(protocol: str) -> None:
 
 
 def test_the_other_protocol_has_other_ports() -> None:
+    port = (
+        free_port()
+    )  # not of the kernel's choice, since a connection of somebody else may have that number
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind(("127.0.0.1", 0))
-        assert interfaces.can_listen("127.0.0.1", taken.getsockname()[1], "tcp") is None
+        taken.bind(("127.0.0.1", port))
+        assert interfaces.can_listen("127.0.0.1", port, "tcp") is None
 
 
 def test_an_address_of_another_machine_is_told() -> None:
@@ -41,12 +46,19 @@ def test_an_address_of_another_machine_is_told() -> None:
 
 
 def test_looking_leaves_no_descriptor() -> None:
-    import os
-
-    before = os.listdir("/proc/self/fd")
-    interfaces.can_listen("127.0.0.1", interfaces.free_port("127.0.0.1", "tcp"), "tcp")
+    port = interfaces.free_port("127.0.0.1", "tcp")  # which is kept
+    before = own_descriptors()
+    assert interfaces.can_listen("127.0.0.1", port, "tcp") is None
+    interfaces.free_port("127.0.0.1", "udp")
     interfaces.outgoing_address()
-    assert os.listdir("/proc/self/fd") == before
+    assert own_descriptors() == before
+
+
+def test_a_chosen_port_is_chosen_once() -> None:
+    """By whoever asks the kernel, as long as the one who asked first lives."""
+    ports = {interfaces.free_port("127.0.0.1", "tcp") for _ in range(200)}
+    assert len(ports) == 200
+    assert interfaces.can_listen("127.0.0.1", ports.pop(), "tcp") is None
 
 
 def test_the_outgoing_address_is_one() -> None:

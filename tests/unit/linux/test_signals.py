@@ -125,3 +125,15 @@ def test_blocked_signals_wait_to_be_taken() -> None:
         return signals.wait([signal.SIGUSR1, signal.SIGTERM])
 
     assert processes.fork(run, what="wait").result() == signal.SIGTERM
+
+
+def test_it_is_known_whether_a_signal_has_come() -> None:
+    wakeup = signals.Wakeup([signal.SIGUSR1])
+    try:
+        assert not wakeup.is_pending()
+        os.kill(os.getpid(), signal.SIGUSR1)
+        assert wakeup.is_pending()
+        assert wakeup.take() == bytes([signal.SIGUSR1])
+        assert not wakeup.is_pending()
+    finally:
+        wakeup.close()

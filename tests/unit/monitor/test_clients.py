@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytest
 from pod.linux import sockets
 from pod.linux.loop import Loop
 from pod.monitor.attach import Client
+from tests.support.connections import own_descriptors
 
 PIECE = b"x" * 30_000
 
@@ -126,8 +126,8 @@ def test_a_packet_that_is_none_ends_the_connection(watcher: Watcher, junk: bytes
 
 
 def test_descriptors_that_a_client_passes_are_closed(watcher: Watcher) -> None:
-    before = os.listdir("/proc/self/fd")
+    before = own_descriptors()
     watcher.ours.send("attach", fds=(0, 1, 2))
     watcher.turn()
     assert watcher.packets == [(sockets.MESSAGE, ("attach",))]
-    assert os.listdir("/proc/self/fd") == before
+    assert own_descriptors() == before
