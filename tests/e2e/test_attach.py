@@ -72,20 +72,19 @@ def test_nothing_is_missed_where_the_monitor_is_late(pod: Engine) -> None:
     """It takes who has attached before what was written after that, though it finds all of it at once."""
     start(pod, "a", WAITS_FOR_GO + "echo all; exit 3")
     monitor = int(pod("inspect", "-f", "{{.State.ConmonPid}}", "a").out)
-    os.kill(monitor, signal.SIGSTOP)
-    try:
-        with pod.spawn("attach", "a") as one, pod.spawn("attach", "a") as two:
+    pid = int(pod("inspect", "-f", "{{.State.Pid}}", "a").out)
+    with pod.spawn("attach", "a") as one, pod.spawn("attach", "a") as two:
+        os.kill(monitor, signal.SIGSTOP)
+        try:
             for process in (one, two):
                 until(lambda process=process: is_attached(process.pid), "attached")  # type: ignore[misc]
-            pid = int(pod("inspect", "-f", "{{.State.Pid}}", "a").out)
             let_go(pod, "a")
             until(lambda: has_ended(pid), "the end")
+        finally:
             os.kill(monitor, signal.SIGCONT)
-            for process in (one, two):
-                assert process.communicate(timeout=60)[0] == b"all\n"
-                assert process.returncode == 3
-    finally:
-        os.kill(monitor, signal.SIGCONT)
+        for process in (one, two):
+            assert process.communicate(timeout=60)[0] == b"all\n"
+            assert process.returncode == 3
 
 
 def has_ended(pid: int) -> bool:
