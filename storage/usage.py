@@ -34,6 +34,10 @@ def measure(path: str) -> Usage:
             counter.descend(os.open(path, _DIRECTORY))
         except FileNotFoundError:
             return Usage()  # it was removed between the two looks
+        except NotADirectoryError:
+            return measure(
+                path
+            )  # or a link has taken its place: the tree of a step has become a layer
     return Usage(counter.allocated, counter.entries, counter.size)
 
 

@@ -207,6 +207,7 @@ class Holder:
 
     def _end(self) -> None:
         """End the outside helper, and serve nobody any more; somebody has the lock."""
+        self._loop.cancel_timer("group")  # which may be due in this same turn, and would be left
         self._remove_socket()
         self._loop.forget(self._listener.fileno())
         self._listener.close()
