@@ -8,7 +8,7 @@
 #
 # As root, with sudo, or as an ordinary user where no package is missing. Debian 12, Ubuntu 22.04 and Fedora, and later.
 # It changes nothing outside the checkout but this: packages are installed; as root, a user is made and /dev/net/tun
-# and /dev/fuse get the modes that distributions give them; where AppArmor keeps user namespaces from ordinary
+# and /dev/fuse get the modes that distributions give them, and for the tests a user may have 2000 keys; where AppArmor keeps user namespaces from ordinary
 # programs, a profile allows them to this checkout's interpreter.
 set -euo pipefail
 
@@ -18,7 +18,7 @@ TEST_USER=${POD_TEST_USER:-podtest}
 main() {
     case ${1:-} in
         run) packages engine images; user_and_devices; venv plain; registry_program ;;
-        test) packages engine images tests vm; user_and_devices; venv dev; registry_program ;;
+        test) packages engine images tests vm; user_and_devices; many_keys; venv dev; registry_program ;;
         user) user_and_devices ;;
         venv) venv dev ;;
         *) fail "usage: machine.sh run|test|user|venv" ;;
@@ -161,6 +161,14 @@ user_and_devices() {
     elif ! grep -q "^$(id -un):" /etc/subuid 2>/dev/null && ! command -v getsubids >/dev/null; then
         say "you have no line in /etc/subuid; type: sudo usermod --add-subuids 100000-165535 --add-subgids 100000-165535 $(id -un)"
     fi
+}
+
+# Each container has a keyring, of which a user may have 200: as many as one test has containers. Beside it crun, which
+# does not go on without one, would have none.
+many_keys() {
+    local most=/proc/sys/kernel/keys/maxkeys
+    [ "$(id -u)" = 0 ] && [ -e "$most" ] && [ "$(cat "$most")" -lt 2000 ] || return 0
+    echo 2000 2>/dev/null >"$most" || say "the user may not have more keys: 200 containers beside crun may be too many"
 }
 
 make_user() {
