@@ -8,8 +8,8 @@
 #
 # As root, with sudo, or as an ordinary user where no package is missing. Debian 12, Ubuntu 22.04 and Fedora, and later.
 # It changes nothing outside the checkout but this: packages are installed; as root, a user is made and /dev/net/tun
-# and /dev/fuse get the modes that distributions give them, and for the tests a user may have 2000 keys; where AppArmor keeps user namespaces from ordinary
-# programs, a profile allows them to this checkout's interpreter.
+# and /dev/fuse get the modes that distributions give them, and for the tests a user may have 2000 keys; where AppArmor
+# keeps user namespaces from ordinary programs, a profile allows them to this checkout's interpreter.
 set -euo pipefail
 
 TREE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
