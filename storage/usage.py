@@ -35,9 +35,8 @@ def measure(path: str) -> Usage:
         except FileNotFoundError:
             return Usage()  # it was removed between the two looks
         except NotADirectoryError:
-            return measure(
-                path
-            )  # or a link has taken its place: the tree of a step has become a layer
+            # A link has taken its place: the tree of a step has become that of a layer.
+            return measure(path)
     return Usage(counter.allocated, counter.entries, counter.size)
 
 

@@ -62,9 +62,8 @@ def can_listen(address: str, port: int, protocol: str) -> OSError | None:
     return None
 
 
-_kept: list[
-    _socket.socket
-] = []  # whose ports the kernel gives to nobody who leaves the choice to it
+# The kernel gives their ports to nobody who leaves the choice to it.
+_kept: list[_socket.socket] = []
 
 
 def free_port(address: str, protocol: str) -> int:

@@ -39,9 +39,8 @@ def execute(watch: Watch) -> None:
     # What it handles would end it until the new program does so as well; that lets them through (Watch.run).
     signals.block([signals.SIGTERM])
     if watch.wakeup is not None and watch.wakeup.is_pending():
-        signals.unblock(
-            [signals.SIGTERM]
-        )  # one that came before would go with the pipe that tells of it
+        # One that came before would go with the pipe that tells of it.
+        signals.unblock([signals.SIGTERM])
         return
     memory = os.memfd_create("pod-monitor", 0)  # not close-on-exec
     kept = [*state["fds"].values(), *watch.streams.descriptors(), *state["client_fds"]]
