@@ -3,8 +3,8 @@
 POD_TEST_KILL_AT=NAME ends the process that comes to the step NAME with SIGKILL, or with the signal of the number
 POD_TEST_KILL_WITH; POD_TEST_STEPS=FILE appends the name of each step to FILE, so that a test finds out which steps a
 command takes. With both, NAME may be a number: that of a step among all that a command and what it starts take, whoever
-takes it. POD_TEST_KILL_PID=PID is who is ended then, in place of the one who comes to it. Without them a step costs one
-comparison.
+takes it. POD_TEST_KILL_PID=PID is who is ended then, in place of the one who comes to it; with POD_TEST_LATE_SECONDS=S
+nobody is, but whoever comes to the step goes on that much later. Without them a step costs one comparison.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import os
 _KILL_AT = os.environ.get("POD_TEST_KILL_AT")
 _STEPS_FILE = os.environ.get("POD_TEST_STEPS")
 _KILL_PID = int(os.environ.get("POD_TEST_KILL_PID", "0"))
+_LATE_SECONDS = float(os.environ.get("POD_TEST_LATE_SECONDS", "0"))
 _SIGNAL = int(os.environ.get("POD_TEST_KILL_WITH", "9"))
 _IS_ARMED = bool(_KILL_AT or _STEPS_FILE)
 
@@ -38,6 +39,11 @@ def _arrive(name: str) -> None:
     number = _count(name) if _STEPS_FILE else 0
     if _KILL_AT not in {name, str(number)}:
         return
+    if _LATE_SECONDS:
+        import time
+
+        time.sleep(_LATE_SECONDS)
+        return
     if _KILL_PID:
         try:
             os.kill(_KILL_PID, _SIGNAL)
@@ -50,10 +56,10 @@ def _arrive(name: str) -> None:
 
 
 def _count(name: str) -> int:
-    """Append the step to the file; its number there, from 1, and 0 in a container that does not see the file."""
+    """Append the step to the file; its number there, from 1, and 0 in a container that does not reach the file."""
     try:
         fd = os.open(_STEPS_FILE or "", os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return 0
     try:
         os.write(fd, f"{name}\n".encode())

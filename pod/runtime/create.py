@@ -170,6 +170,10 @@ def _fork_init(
                 map_nested(pid, *maps)
             else:
                 idmap.map_ids(pid, *maps, meanwhile)
+        if new_network:
+            protocol.expect(
+                ours, protocol.NETWORK
+            )  # until then it is in ours, which a helper would take for its own
         protocol.send(ours, protocol.MAPPED)
     except BaseException:
         nest.abandon()

@@ -115,7 +115,9 @@ def _init(
         syscalls.unshare(namespaces.CLONE_NEWUSER)
     channel.send(protocol.UNSHARED)
     if new_network:
+        faults.step("init: before its network")
         syscalls.unshare(namespaces.CLONE_NEWNET)  # while newuidmap runs
+        channel.send(protocol.NETWORK)
     protocol.expect(channel, protocol.MAPPED)
 
     faults.step("init: mapped")

@@ -6,6 +6,7 @@ before `start`, is an error with a name: nothing is skipped and nothing is guess
     monitor                                  init
     --------------------------------         ---------------------------------------------------------
                                       <-     UNSHARED          it is in its new user namespace
+                                      <-     NETWORK           it has its network namespace; only if it makes one
     MAPPED                            ->                       the id maps are written
     BUNDLE, bundle                    ->                       what to build (runtime/create.py says what is in it);
                                                                None with a channel: no container, but the holder of
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 UNSHARED = "unshared"
+NETWORK = "network"
 MAPPED = "mapped"
 BUNDLE = "bundle"
 PID = "pid"

@@ -30,7 +30,7 @@ PARTS = {
     ],
     "monitor beside the container": ["container ready", "network up", "started"],
     "monitor after the container": ["ended", "exit file", "told"],
-    "init": ["mapped", "forked", "placed", "mounted", "started"],
+    "init": ["before its network", "mapped", "forked", "placed", "mounted", "started"],
     "attach": ["connected"],
     "finish": ["seen", "row"],
     "stop": ["said", "signalled", "ended"],
