@@ -79,7 +79,7 @@ def test_a_network_namespace_that_takes_its_time(pod: Engine, network: str) -> N
     pod("rm", "-f", "-t", "0", "a")
 
 
-@pytest.mark.timeout(60 + 10 * COUNT)
+@pytest.mark.timeout(60 * (1 + COUNT))
 @pytest.mark.parametrize("row", ROWS)
 def test_any_step_may_be_late(pod: Engine, tmp_path: Path, row: str) -> None:
     steps = tmp_path / "steps"

@@ -15,6 +15,7 @@ import pytest
 from tests.support.engine import chosen_kind
 from tests.vm import machine
 
+_LONGEST = "test_laptop.py"  # begun first, the others go on beside it
 _WHEN = ("login", "before", "after")
 
 # Each scene is a process of its own, in this checkout, and its failure is not that of the others. It writes to a file,
@@ -66,6 +67,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("lengthy")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    ours = os.path.dirname(__file__)
+    items.sort(key=lambda it: (str(it.path).startswith(ours), it.path.name != _LONGEST))
 
 
 @pytest.fixture
