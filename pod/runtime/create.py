@@ -171,9 +171,8 @@ def _fork_init(
             else:
                 idmap.map_ids(pid, *maps, meanwhile)
         if new_network:
-            protocol.expect(
-                ours, protocol.NETWORK
-            )  # until then it is in ours, which a helper would take for its own
+            # Until then it is in that of the caller, which a helper would take for the container's.
+            protocol.expect(ours, protocol.NETWORK)
         protocol.send(ours, protocol.MAPPED)
     except BaseException:
         nest.abandon()
